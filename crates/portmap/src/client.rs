@@ -1,0 +1,95 @@
+//! What every protocol's client is asked for, and what it answers.
+//!
+//! A client speaks one protocol about **one** mapping. It knows how to ask; the [`mapper`](crate::mapper) knows
+//! what to ask for, when, and what to do after a refusal.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use crate::mapping::Transport;
+
+/// One attempt at a mapping.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    pub transport: Transport,
+    pub internal_port: NonZeroU16,
+    /// Suggested; never 0, which some routers refuse and others take as "all ports".
+    pub external_port: NonZeroU16,
+    /// Exactly [`Self::external_port`], or a refusal.
+    pub exact: bool,
+    pub lease: Duration,
+}
+
+/// A mapping that the gateway has confirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// The port is the one that the gateway assigned; the address is `None` where it told none or an unusable one.
+    pub external_address: Option<IpAddr>,
+    pub external_port: NonZeroU16,
+    pub internal_port: NonZeroU16,
+    /// What was granted, not what was asked for; `None` = the gateway keeps it until it is deleted.
+    pub lease: Option<Duration>,
+}
+
+/// What a client tells its owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The protocol is spoken there.
+    Available {
+        external_address: Option<IpAddr>,
+    },
+    /// The protocol is not to be had.
+    Absent(Absence),
+    /// The answer to `request` and to `renew`.
+    Granted(Grant),
+    Refused(Refusal),
+    /// The end of `release`; unconfirmed where the gateway did not answer.
+    Released {
+        confirmed: bool,
+    },
+    /// The gateway lost its state, or may have: ask again at once.
+    GatewayRestarted,
+    ExternalAddressChanged(Option<IpAddr>),
+}
+
+/// Why a protocol is not to be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Absence {
+    NoAnswer,
+    /// The gateway's port is closed (ICMP port unreachable).
+    Refused,
+    /// It speaks another version only.
+    VersionUnsupported {
+        supported: u8,
+    },
+    /// Something answered, but nothing that maps ports.
+    NoService(SocketAddr),
+}
+
+/// Why a mapping was refused, by what to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// Somebody else has the port: take another.
+    Conflict,
+    /// The gateway's rules forbid it: another port may be allowed, another try is not.
+    NotAuthorized,
+    /// The gateway's table, or this host's share of it, is full.
+    NoResources { retry_after: Option<Duration> },
+    /// The gateway has no connection to the outside.
+    NetworkFailure { retry_after: Option<Duration> },
+    /// The gateway sees another address than ours: a NAT stands between.
+    AddressMismatch,
+    /// The gateway cannot give the wanted external port or address.
+    CannotProvideExternal,
+    /// Only the same number inside and outside is allowed.
+    SamePortRequired,
+    /// The gateway does not know how, whatever is asked.
+    Unsupported { code: u16 },
+    /// The gateway said yes, but its table does not say the same.
+    Unconfirmed,
+    /// No usable answer in time.
+    NoAnswer,
+    /// Any other code.
+    Other { code: u16 },
+}

@@ -1,0 +1,73 @@
+//! When to renew, and when to try again.
+
+use std::time::{Duration, Instant};
+
+/// A mapping without an end is looked at as often as one of an hour: routers forget them all the same.
+const LEASE_TO_WATCH_A_PERMANENT_ONE: Duration = Duration::from_secs(3_600);
+
+/// A gateway that restarts is back in seconds; one that is switched off should not be asked all day long.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LAST_RETRY: Duration = Duration::from_secs(60);
+
+/// At a random time between 1/2 and 5/8 of the lease (RFC 6887 §11.2.1), so that hosts which lost their mappings
+/// together do not renew them together.
+pub(super) fn renewal(lease: Option<Duration>, random: &mut u64, now: Instant) -> Instant {
+    let lease = lease.unwrap_or(LEASE_TO_WATCH_A_PERMANENT_ONE);
+    let jitter = (lease / 8).mul_f64(next_fraction(random));
+    now + lease / 2 + jitter
+}
+
+/// Waits that double from [`FIRST_RETRY`] to [`LAST_RETRY`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Backoff(Duration);
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self(FIRST_RETRY)
+    }
+}
+
+impl Backoff {
+    pub(super) fn next(&mut self) -> Duration {
+        let wait = self.0;
+        self.0 = (wait * 2).min(LAST_RETRY);
+        wait
+    }
+}
+
+/// From 0 to 1; SplitMix64, which is enough to spread load and nothing else.
+fn next_fraction(state: &mut u64) -> f64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut mixed = *state;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    let top = u32::try_from((mixed ^ (mixed >> 31)) >> 32).expect("32 bits are left");
+    f64::from(top) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "a starting point; nothing here waits")]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    #[test]
+    fn renewals_fall_between_a_half_and_five_eighths_of_the_lease() {
+        let (now, lease) = (start(), Duration::from_secs(3_600));
+        let mut random = 7;
+        let times: Vec<_> = (0..1000).map(|_| renewal(Some(lease), &mut random, now) - now).collect();
+        assert!(times.iter().all(|&time| time >= lease / 2 && time <= lease * 5 / 8));
+        let spread = *times.iter().max().unwrap() - *times.iter().min().unwrap();
+        assert!(spread > lease / 10, "{spread:?}");
+    }
+
+    #[test]
+    fn retries_double_up_to_a_minute() {
+        let mut backoff = Backoff::default();
+        let waits: Vec<_> = (0..8).map(|_| backoff.next().as_secs()).collect();
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
+    }
+}

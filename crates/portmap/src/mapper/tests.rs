@@ -1,0 +1,345 @@
+mod router;
+
+use std::time::{Duration, Instant};
+
+use self::router::{Host, ROUTER, Router};
+use super::*;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const DESCRIPTION: &str = "moshpunch alice@server 1a2b3c4d";
+
+#[expect(clippy::disallowed_methods, reason = "a starting point; nothing here waits")]
+fn start() -> Instant {
+    Instant::now()
+}
+
+fn settings(internal: &str) -> Settings {
+    Settings {
+        internal: internal.parse().unwrap(),
+        gateway: Some(ROUTER.parse().unwrap()),
+        description: DESCRIPTION.into(),
+        lease: HOUR,
+        seed: 1,
+    }
+}
+
+fn port(number: u16) -> NonZeroU16 {
+    NonZeroU16::new(number).unwrap()
+}
+
+fn wanted(internal: u16, external: External) -> Wanted {
+    Wanted { transport: Transport::Udp, internal_port: port(internal), external }
+}
+
+fn mosh_range() -> External {
+    External::Within(port(60001)..=port(60999))
+}
+
+fn host() -> Host {
+    let now = start();
+    Host::new(Mapper::new(settings("192.168.1.10"), now), now)
+}
+
+fn mapped_host(router: &mut Router) -> Host {
+    let mut host = host();
+    let now = host.now;
+    host.mapper.map(wanted(60001, mosh_range()), now);
+    host.settle(router);
+    assert!(matches!(host.events.pop_front(), Some(Event::Mapped(_))));
+    host
+}
+
+/// What the host was told, in a form that reads well in an assertion.
+fn told(host: &mut Host) -> Vec<String> {
+    let mapping = |mapping: &Mapping| format!("{:?}:{}", mapping.external_address, mapping.external_port);
+    let events = host.events.drain(..);
+    events
+        .map(|event| match event {
+            Event::Mapped(it) => format!("mapped {}", mapping(&it)),
+            Event::Renewed(it) => format!("renewed {}", mapping(&it)),
+            Event::Changed(it) => format!("changed {}", mapping(&it)),
+            Event::Lost(cause) => format!("lost: {cause}"),
+            Event::Failed(cause) => format!("failed: {cause}"),
+            Event::Released { confirmed } => format!("released, confirmed {confirmed}"),
+        })
+        .collect()
+}
+
+#[test]
+fn the_external_address_is_read_and_the_table_looked_at_before_anything_is_added() {
+    let mut router = Router::new();
+    let mut host = mapped_host(&mut router);
+    assert_eq!(
+        router.calls,
+        [
+            "GetStatusInfo",
+            "GetExternalIPAddress",
+            "GetSpecificPortMappingEntry",
+            "AddPortMapping",
+            "GetSpecificPortMappingEntry"
+        ]
+    );
+    let entry = &router.table[&60001];
+    assert_eq!((entry.client.as_str(), entry.port, entry.lease), ("192.168.1.10", 60001, 3_600));
+    assert_eq!(entry.description, DESCRIPTION);
+    assert_eq!(told(&mut host), [""; 0]);
+}
+
+#[test]
+fn what_is_wanted_may_come_after_the_gateway_was_found() {
+    let mut router = Router::new();
+    let mut host = host();
+    host.settle(&mut router);
+    assert_eq!(told(&mut host), [""; 0]);
+    let now = host.now;
+    host.mapper.map(wanted(60001, mosh_range()), now);
+    host.settle(&mut router);
+    assert_eq!(told(&mut host), ["mapped Some(20.0.0.1):60001"]);
+}
+
+#[test]
+fn the_mapping_is_renewed_at_half_of_the_lease_for_as_long_as_the_session_lasts() {
+    let mut router = Router::new();
+    let mut host = mapped_host(&mut router);
+    host.advance(&mut router, 24 * HOUR);
+    let renewals = told(&mut host);
+    assert!(renewals.iter().all(|event| event == "renewed Some(20.0.0.1):60001"), "{renewals:?}");
+    assert!((38..=48).contains(&renewals.len()), "{} renewals in 24 leases", renewals.len());
+}
+
+#[test]
+fn release_deletes_the_mapping() {
+    let mut router = Router::new();
+    let mut host = mapped_host(&mut router);
+    let now = host.now;
+    host.mapper.release(now);
+    host.settle(&mut router);
+    assert_eq!(told(&mut host), ["released, confirmed true"]);
+    assert!(router.table.is_empty());
+    assert_eq!(host.mapper.poll_timeout(), None);
+}
+
+#[test]
+fn release_before_anything_is_mapped_ends_at_once() {
+    let mut router = Router::new();
+    let mut host = host();
+    let now = host.now;
+    host.mapper.release(now);
+    host.settle(&mut router);
+    assert_eq!(told(&mut host), ["released, confirmed true"]);
+}
+
+#[test]
+fn release_while_the_request_is_open_leaves_nothing_behind() {
+    for silent in ["GetSpecificPortMappingEntry", "AddPortMapping"] {
+        let mut router = Router::new();
+        router.faults.push((silent, 0));
+        let mut host = host();
+        let now = host.now;
+        host.mapper.map(wanted(60001, mosh_range()), now);
+        host.settle(&mut router);
+        host.mapper.release(now);
+        host.advance(&mut router, HOUR);
+        assert_eq!(told(&mut host), ["released, confirmed true"], "{silent}");
+        assert!(router.table.is_empty(), "{silent}");
+    }
+}
+
+#[test]
+fn another_hosts_port_is_left_alone_and_the_next_one_taken() {
+    let mut router = Router::new().with_entry(60001, "192.168.1.20", 60001, "a game");
+    let mut host = mapped_host(&mut router);
+    assert_eq!(router.table[&60001].description, "a game");
+    assert_eq!(router.table[&60002].port, 60001);
+    assert_eq!(host.reserved, [60002]);
+    let now = host.now;
+    host.mapper.release(now);
+    host.settle(&mut router);
+    assert_eq!(host.reserved, [0; 0]);
+}
+
+#[test]
+fn a_port_that_another_session_of_this_host_holds_is_never_asked_for() {
+    let mut router = Router::new().with_entry(60001, "192.168.1.20", 60001, "a game");
+    let mut host = host();
+    host.local = vec![60002, 60003];
+    let now = host.now;
+    host.mapper.map(wanted(60001, mosh_range()), now);
+    host.settle(&mut router);
+    assert_eq!(told(&mut host), ["mapped Some(20.0.0.1):60004"]);
+    assert_eq!(router.calls.iter().filter(|call| *call == "AddPortMapping").count(), 1);
+}
+
+#[test]
+fn another_session_behind_a_second_nat_with_our_address_and_port_is_not_overwritten() {
+    let theirs = "moshpunch bob@other 99999999";
+    let mut router = Router::new().with_entry(60001, "192.168.1.10", 60001, theirs);
+    mapped_host(&mut router);
+    assert_eq!(router.table[&60001].description, theirs);
+    assert_eq!(router.table[&60002].description, DESCRIPTION);
+}
+
+#[test]
+fn a_mapping_that_became_anothers_is_not_deleted_at_the_end() {
+    let mut router = Router::new();
+    let mut host = mapped_host(&mut router);
+    router = router.with_entry(60001, "192.168.1.20", 60001, "a game");
+    let now = host.now;
+    host.mapper.release(now);
+    host.settle(&mut router);
+    assert_eq!(told(&mut host), ["released, confirmed true"]);
+    assert!(router.table.contains_key(&60001));
+}
+
+#[test]
+fn a_table_that_lost_the_mapping_gets_it_again_at_the_next_renewal() {
+    let mut router = Router::new();
+    let mut host = mapped_host(&mut router);
+    router.table.clear();
+    host.advance(&mut router, HOUR);
+    assert_eq!(told(&mut host), ["renewed Some(20.0.0.1):60001"]);
+    assert!(router.table.contains_key(&60001));
+}
+
+#[test]
+fn a_router_that_was_away_is_found_again_and_the_loss_is_told_once() {
+    let mut router = Router::new();
+    let mut host = mapped_host(&mut router);
+    router.up = false;
+    host.advance(&mut router, 2 * HOUR);
+    assert_eq!(told(&mut host), ["lost: the router 192.168.1.1 gave no usable answer in time"]);
+    router.up = true;
+    router.table.clear();
+    host.advance(&mut router, Duration::from_secs(70));
+    assert_eq!(told(&mut host), ["changed Some(20.0.0.1):60001"]);
+}
+
+#[test]
+fn no_gateway_is_known_within_a_second() {
+    let mut router = Router::new();
+    router.up = false;
+    let mut host = host();
+    host.advance(&mut router, Duration::from_millis(999));
+    assert_eq!(told(&mut host), ["failed: no router here answers UPnP"]);
+    assert_eq!(router.searches, 18);
+}
+
+#[test]
+fn rules_that_forbid_the_port_are_named_after_one_try() {
+    let mut router = Router::new();
+    router.allowed = 1..=1023;
+    let mut host = host();
+    let now = host.now;
+    host.mapper.map(wanted(60001, mosh_range()), now);
+    host.settle(&mut router);
+    assert_eq!(told(&mut host), ["failed: the router 192.168.1.1 forbids mapping port 60001"]);
+    assert_eq!(router.calls.iter().filter(|call| *call == "AddPortMapping").count(), 1);
+}
+
+#[test]
+fn an_exhausted_range_is_named() {
+    let mut router =
+        Router::new().with_entry(60001, "192.168.1.20", 1, "a").with_entry(60002, "192.168.1.20", 2, "b");
+    router.allowed = 60000..=60002;
+    let mut host = host();
+    let now = host.now;
+    host.mapper.map(wanted(60001, mosh_range()), now);
+    host.settle(&mut router);
+    let expected = "failed: every port that the router 192.168.1.1 allows from 60001 to 60999 is taken";
+    assert_eq!(told(&mut host), [expected]);
+}
+
+#[test]
+fn quirk_35_a_router_that_only_knows_permanent_leases_gets_one() {
+    let mut router = Router::new();
+    router.faults.push(("AddPortMapping", 725));
+    let mut host = mapped_host(&mut router);
+    assert_eq!(router.table[&60001].lease, 0);
+    host.advance(&mut router, 2 * HOUR);
+    assert_eq!(router.calls.iter().filter(|call| *call == "AddPortMapping").count(), 5);
+}
+
+#[test]
+fn quirk_36_and_37_a_lease_that_the_router_calls_invalid_is_replaced_by_others() {
+    let mut router = Router::new();
+    router.faults.extend([("AddPortMapping", 402), ("AddPortMapping", 402)]);
+    mapped_host(&mut router);
+    assert_eq!(router.table[&60001].lease, 604_800);
+}
+
+#[test]
+fn quirk_38_action_failed_may_mean_a_conflict_but_not_for_ever() {
+    let mut router = Router::new();
+    router.faults.extend([("AddPortMapping", 501); 9]);
+    let mut host = host();
+    let now = host.now;
+    host.mapper.map(wanted(60001, mosh_range()), now);
+    host.settle(&mut router);
+    assert_eq!(told(&mut host), ["failed: the router 192.168.1.1 refuses the mapping (error 501)"]);
+    assert_eq!(router.calls.iter().filter(|call| *call == "AddPortMapping").count(), 5);
+}
+
+#[test]
+fn quirk_40_a_renewal_called_a_conflict_deletes_and_adds() {
+    let mut router = Router::new();
+    let mut host = mapped_host(&mut router);
+    router.faults.push(("AddPortMapping", 718));
+    host.advance(&mut router, HOUR);
+    assert_eq!(told(&mut host), ["renewed Some(20.0.0.1):60001"]);
+    assert!(router.calls.contains(&"DeletePortMapping".to_owned()));
+}
+
+#[test]
+fn quirk_57_behind_another_nat_a_refusal_names_it() {
+    let mut router = Router::new();
+    router.external = "192.168.0.2".into();
+    router.faults.push(("AddPortMapping", 501));
+    let mut host = host();
+    let now = host.now;
+    host.mapper.map(wanted(60001, mosh_range()), now);
+    host.advance(&mut router, Duration::from_millis(200));
+    let expected = "failed: the router 192.168.1.1 is itself behind a NAT (its own address is 192.168.0.2)";
+    assert_eq!(told(&mut host), [expected]);
+}
+
+#[test]
+fn a_saved_record_is_enough_to_delete_the_mapping_later() {
+    let mut router = Router::new();
+    let mut host = host();
+    let now = host.now;
+    host.mapper.map(wanted(60001, mosh_range()), now);
+    host.settle(&mut router);
+    let Some(Event::Mapped(mapping)) = host.events.pop_front() else { panic!("not mapped") };
+
+    let mut sweeper = Host::new(Mapper::resume(settings("192.168.1.10"), mapping.record, now), now);
+    sweeper.mapper.release(now);
+    sweeper.settle(&mut router);
+    assert_eq!(told(&mut sweeper), ["released, confirmed true"]);
+    assert!(router.table.is_empty());
+}
+
+#[test]
+fn a_port_that_was_promised_to_the_user_is_the_only_one_that_will_do() {
+    let mut router = Router::new().with_entry(60001, "192.168.1.20", 60001, "a game");
+    router.faults.push(("GetSpecificPortMappingEntry", 0));
+    let mut host = host();
+    let now = host.now;
+    host.mapper.map(wanted(60001, mosh_range()), now);
+    host.settle(&mut router);
+    host.mapper.insist(port(60001), now);
+    host.advance(&mut router, HOUR);
+    assert_eq!(told(&mut host), ["failed: the router 192.168.1.1 gave no usable answer in time"]);
+    assert_eq!(router.table.len(), 1);
+}
+
+#[test]
+fn another_port_granted_after_a_promise_is_given_back() {
+    let mut router = Router::new().with_entry(60001, "192.168.1.20", 60001, "a game");
+    let mut host = mapped_host(&mut router);
+    assert_eq!(router.table.len(), 2);
+    let now = host.now;
+    host.mapper.insist(port(60001), now);
+    host.settle(&mut router);
+    assert_eq!(told(&mut host), ["released, confirmed true"]);
+    assert_eq!(router.table.len(), 1);
+}

@@ -1,0 +1,214 @@
+//! A UPnP router that exists only as values: answers at once, keeps a table, and misbehaves as told.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use crate::effects::{Exchange, ExchangeInput, Socket};
+use crate::mapper::{Event, Mapper, Reservation};
+use crate::upnp::xml;
+
+pub(super) const ROUTER: &str = "192.168.1.1";
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) client: String,
+    pub(super) port: u16,
+    pub(super) description: String,
+    pub(super) lease: u32,
+}
+
+pub(super) struct Router {
+    pub(super) table: BTreeMap<u16, Entry>,
+    pub(super) external: String,
+    pub(super) allowed: std::ops::RangeInclusive<u16>,
+    pub(super) up: bool,
+    /// Answers to the next actions of that name: a fault code, or 0 for silence.
+    pub(super) faults: Vec<(&'static str, u16)>,
+    /// The actions in the order in which they came.
+    pub(super) calls: Vec<String>,
+    pub(super) searches: usize,
+}
+
+impl Router {
+    pub(super) fn new() -> Self {
+        Self {
+            table: BTreeMap::new(),
+            external: "20.0.0.1".into(),
+            allowed: 0..=65535,
+            up: true,
+            faults: Vec::new(),
+            calls: Vec::new(),
+            searches: 0,
+        }
+    }
+
+    pub(super) fn with_entry(mut self, port: u16, client: &str, internal: u16, description: &str) -> Self {
+        let (client, description) = (client.into(), description.into());
+        self.table.insert(port, Entry { client, port: internal, description, lease: 3_600 });
+        self
+    }
+
+    /// `None`: never answers.
+    fn answer(&mut self, exchange: &Exchange) -> Option<Vec<u8>> {
+        let request = String::from_utf8(exchange.request.clone()).expect("requests are ASCII");
+        if request.starts_with("GET /description.xml ") {
+            return Some(ok(DESCRIPTION));
+        }
+        let header = request.lines().find_map(|line| line.strip_prefix("SOAPAction: \""));
+        let action = header.and_then(|header| header.trim_end_matches('"').split('#').nth(1));
+        let action = action.expect("every other request is an action").to_owned();
+        self.calls.push(action.clone());
+        if let Some(at) = self.faults.iter().position(|(name, _)| *name == action) {
+            let (_, code) = self.faults.remove(at);
+            return (code != 0).then(|| fault(code));
+        }
+        let (_, body) = request.split_once("\r\n\r\n").expect("a head and a body");
+        Some(self.act(&action, &arguments(body)))
+    }
+
+    fn act(&mut self, action: &str, arguments: &BTreeMap<String, String>) -> Vec<u8> {
+        let number = |name: &str| arguments[name].parse::<u32>().expect("a number");
+        let port = || u16::try_from(number("NewExternalPort")).expect("a port");
+        match action {
+            "GetStatusInfo" => done(action, "<NewConnectionStatus>Connected</NewConnectionStatus>"),
+            "GetExternalIPAddress" => {
+                done(action, &format!("<NewExternalIPAddress>{}</NewExternalIPAddress>", self.external))
+            }
+            "GetSpecificPortMappingEntry" => match self.table.get(&port()) {
+                None => fault(714),
+                Some(entry) => done(action, &entry.arguments()),
+            },
+            "DeletePortMapping" => match self.table.remove(&port()) {
+                None => fault(714),
+                Some(_) => done(action, ""),
+            },
+            "AddPortMapping" => {
+                let entry = Entry {
+                    client: arguments["NewInternalClient"].clone(),
+                    port: u16::try_from(number("NewInternalPort")).expect("a port"),
+                    description: arguments["NewPortMappingDescription"].clone(),
+                    lease: number("NewLeaseDuration"),
+                };
+                if !self.allowed.contains(&port()) {
+                    return fault(606);
+                }
+                if self.table.get(&port()).is_some_and(|held| held.client != entry.client) {
+                    return fault(718);
+                }
+                self.table.insert(port(), entry);
+                done(action, "")
+            }
+            action => panic!("unexpected action {action}"),
+        }
+    }
+}
+
+impl Entry {
+    fn arguments(&self) -> String {
+        let Self { client, port, description, lease } = self;
+        format!(
+            "<NewInternalPort>{port}</NewInternalPort><NewInternalClient>{client}</NewInternalClient>\
+             <NewEnabled>1</NewEnabled><NewPortMappingDescription>{description}</NewPortMappingDescription>\
+             <NewLeaseDuration>{lease}</NewLeaseDuration>"
+        )
+    }
+}
+
+/// A mapper on a host whose other sessions hold `local` ports, and the time it lives in.
+pub(super) struct Host {
+    pub(super) mapper: Mapper,
+    pub(super) now: Instant,
+    pub(super) local: Vec<u16>,
+    pub(super) reserved: Vec<u16>,
+    pub(super) events: VecDeque<Event>,
+}
+
+impl Host {
+    pub(super) fn new(mapper: Mapper, now: Instant) -> Self {
+        Self { mapper, now, local: Vec::new(), reserved: Vec::new(), events: VecDeque::new() }
+    }
+
+    /// Lets everything happen that needs no time.
+    pub(super) fn settle(&mut self, router: &mut Router) {
+        while self.step(router) {}
+    }
+
+    /// Lets time pass, deadline by deadline.
+    pub(super) fn advance(&mut self, router: &mut Router, time: Duration) {
+        let end = self.now + time;
+        self.settle(router);
+        while let Some(at) = self.mapper.poll_timeout().filter(|&at| at <= end) {
+            assert!(at >= self.now, "a deadline in the past is never handled");
+            self.now = at;
+            self.mapper.handle_timeout(at);
+            self.settle(router);
+        }
+        self.now = end;
+    }
+
+    fn step(&mut self, router: &mut Router) -> bool {
+        let now = self.now;
+        if let Some(transmit) = self.mapper.poll_transmit() {
+            router.searches += 1;
+            let to_router = transmit.destination.ip() == ROUTER.parse::<IpAddr>().expect("a literal");
+            if router.up && to_router {
+                let from = SocketAddr::new(transmit.destination.ip(), 1900);
+                self.mapper.handle_datagram(Socket::Discovery, from, ANSWER.as_bytes(), now);
+            }
+        } else if let Some(exchange) = self.mapper.poll_exchange() {
+            if !router.up {
+                self.mapper.handle_exchange(exchange.id, ExchangeInput::Broken, now);
+            } else if let Some(answer) = router.answer(&exchange) {
+                self.mapper.handle_exchange(exchange.id, ExchangeInput::Received(&answer), now);
+            }
+        } else if let Some(reservation) = self.mapper.poll_reservation() {
+            match reservation {
+                Reservation::Take(port) => {
+                    let free = !self.local.contains(&port.get()) && !self.reserved.contains(&port.get());
+                    if free {
+                        self.reserved.push(port.get());
+                    }
+                    self.mapper.handle_reservation(port, free, now);
+                }
+                Reservation::Drop(port) => self.reserved.retain(|&held| held != port.get()),
+            }
+        } else if let Some(event) = self.mapper.poll_event() {
+            self.events.push_back(event);
+        } else {
+            return self.mapper.poll_close().is_some();
+        }
+        true
+    }
+}
+
+const ANSWER: &str = "HTTP/1.1 200 OK\r\nST: urn:schemas-upnp-org:device:InternetGatewayDevice:1\r\n\
+                      USN: uuid:1::urn:schemas-upnp-org:device:InternetGatewayDevice:1\r\n\
+                      LOCATION: http://192.168.1.1:5000/description.xml\r\n\r\n";
+
+const DESCRIPTION: &str = "<?xml version=\"1.0\"?><root><device><serviceList><service>\
+    <serviceType>urn:schemas-upnp-org:service:WANIPConnection:1</serviceType>\
+    <controlURL>/control</controlURL></service></serviceList></device></root>";
+
+fn arguments(body: &str) -> BTreeMap<String, String> {
+    let elements = xml::elements(body.as_bytes()).expect("our own request can be read");
+    elements.into_iter().map(|element| (element.name, element.text)).collect()
+}
+
+fn done(action: &str, arguments: &str) -> Vec<u8> {
+    ok(&format!(
+        "<s:Envelope><s:Body><u:{action}Response>{arguments}</u:{action}Response></s:Body></s:Envelope>"
+    ))
+}
+
+fn ok(body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+fn fault(code: u16) -> Vec<u8> {
+    let body = format!(
+        "<s:Envelope><s:Body><s:Fault><detail><UPnPError><errorCode>{code}</errorCode></UPnPError></detail>\
+         </s:Fault></s:Body></s:Envelope>"
+    );
+    format!("HTTP/1.1 500 Error\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}

@@ -1,0 +1,275 @@
+//! The questions that obtain or delete one mapping, in order, and what each answer leads to.
+//!
+//! ```text
+//! obtain:   Look ─► Add ─► Verify ─► granted        release:   LookBeforeDelete ─► Delete ─► released
+//!             │       └──► Clear ─► Add (once)
+//!             └─ another's: refused
+//! ```
+
+use std::net::IpAddr;
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use super::soap::{self, Call, Fault, InternalClient, PortMapping, Reply};
+use crate::client::{Grant, Refusal, Request};
+use crate::mapping::Transport;
+
+/// WANIPConnection:2 §2.4.16 caps a lease at a week and refuses 0; some routers accept round numbers only.
+const LEASES_TO_FALL_BACK_ON: [u32; 3] = [0, 604_800, 3_600];
+
+mod code {
+    pub(super) const INVALID_ARGUMENTS: u16 = 402;
+    pub(super) const ACTION_FAILED: u16 = 501;
+    pub(super) const ACTION_NOT_AUTHORIZED: u16 = 606;
+    pub(super) const NO_SUCH_ENTRY: u16 = 714;
+    pub(super) const WILDCARD_NOT_PERMITTED: u16 = 716;
+    pub(super) const CONFLICT: u16 = 718;
+    pub(super) const SAME_PORT_VALUES_REQUIRED: u16 = 724;
+    pub(super) const ONLY_PERMANENT_LEASES: u16 = 725;
+    pub(super) const NO_PORT_MAPS_AVAILABLE: u16 = 728;
+    pub(super) const CONFLICT_WITH_OTHER_MECHANISM: u16 = 729;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    Look,
+    /// Makes room for an entry that is ours, but that the router refuses to overwrite or does not show.
+    Clear,
+    Add,
+    Verify,
+    LookBeforeDelete,
+    Delete,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Failure {
+    Fault(Fault),
+    NoReply,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Next {
+    Ask(Step),
+    Granted { port: NonZeroU16, lease: Option<Duration> },
+    Refused(Refusal),
+    Released { confirmed: bool },
+}
+
+#[derive(Debug)]
+pub(super) struct Attempt {
+    request: Request,
+    internal: IpAddr,
+    description: String,
+    lease_seconds: u32,
+    lease_fallbacks: std::slice::Iter<'static, u32>,
+    held_before: bool,
+    cleared: bool,
+    releasing: bool,
+}
+
+enum Holder {
+    Nobody,
+    Ours {
+        lease_seconds: Option<u32>,
+    },
+    Another,
+    /// The router does not say.
+    Unknown,
+}
+
+impl Attempt {
+    pub(super) fn to_obtain(request: Request, internal: IpAddr, description: String) -> (Self, Step) {
+        (Self::new(request, internal, description, false), Step::Look)
+    }
+
+    pub(super) fn to_release(
+        grant: &Grant,
+        transport: Transport,
+        internal: IpAddr,
+        description: String,
+    ) -> (Self, Step) {
+        let request = Request {
+            transport,
+            internal_port: grant.internal_port,
+            external_port: grant.external_port,
+            exact: true,
+            lease: Duration::ZERO,
+        };
+        (Self::new(request, internal, description, true), Step::LookBeforeDelete)
+    }
+
+    fn new(request: Request, internal: IpAddr, description: String, releasing: bool) -> Self {
+        let lease_seconds = u32::try_from(request.lease.as_secs()).unwrap_or(u32::MAX);
+        Self {
+            request,
+            internal,
+            description,
+            lease_seconds,
+            lease_fallbacks: LEASES_TO_FALL_BACK_ON.iter(),
+            held_before: false,
+            cleared: false,
+            releasing,
+        }
+    }
+
+    pub(super) fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// From now on whatever the open question brings is deleted; the question itself is waited for, because a
+    /// router may add what nobody waits for any more.
+    pub(super) fn turn_to_release(&mut self) {
+        self.releasing = true;
+    }
+
+    pub(super) fn call(&self, step: Step, service_type: &str) -> Call {
+        let Request { transport, external_port, .. } = self.request;
+        match step {
+            Step::Look | Step::Verify | Step::LookBeforeDelete => {
+                soap::get_specific_port_mapping_entry(service_type, external_port, transport)
+            }
+            Step::Add => soap::add_port_mapping(service_type, &self.port_mapping()),
+            Step::Clear | Step::Delete => soap::delete_port_mapping(service_type, external_port, transport),
+        }
+    }
+
+    pub(super) fn advance(&mut self, step: Step, reply: Result<Reply, Failure>) -> Next {
+        let obtaining = matches!(step, Step::Look | Step::Clear | Step::Add | Step::Verify);
+        if self.releasing && obtaining {
+            return Next::Ask(Step::LookBeforeDelete);
+        }
+        match step {
+            Step::Look => self.looked(reply),
+            Step::Clear => Next::Ask(Step::Add),
+            Step::Add => self.added(reply),
+            Step::Verify => self.verified(reply),
+            Step::LookBeforeDelete => self.looked_before_delete(reply),
+            Step::Delete => Next::Released { confirmed: !matches!(reply, Err(Failure::NoReply)) },
+        }
+    }
+
+    fn looked(&mut self, reply: Result<Reply, Failure>) -> Next {
+        if reply == Err(Failure::NoReply) {
+            return Next::Refused(Refusal::NoAnswer);
+        }
+        match self.holder(reply) {
+            Holder::Another => Next::Refused(Refusal::Conflict),
+            Holder::Ours { .. } => {
+                self.held_before = true;
+                Next::Ask(Step::Add)
+            }
+            Holder::Nobody | Holder::Unknown => Next::Ask(Step::Add),
+        }
+    }
+
+    fn added(&mut self, reply: Result<Reply, Failure>) -> Next {
+        let code = match reply {
+            Ok(_) => return Next::Ask(Step::Verify),
+            Err(Failure::NoReply) => return Next::Refused(Refusal::NoAnswer),
+            Err(Failure::Fault(Fault::Upnp { code, .. })) => code,
+            Err(Failure::Fault(Fault::Http(status))) => {
+                return Next::Refused(Refusal::Unsupported { code: status });
+            }
+            Err(Failure::Fault(Fault::Malformed { .. })) => return Next::Refused(Refusal::NoAnswer),
+        };
+        match code {
+            code::ONLY_PERMANENT_LEASES | code::INVALID_ARGUMENTS => self.fall_back_on_another_lease(code),
+            code::CONFLICT | code::CONFLICT_WITH_OTHER_MECHANISM if self.held_before => self.clear_once(),
+            code => Next::Refused(refusal(code)),
+        }
+    }
+
+    fn fall_back_on_another_lease(&mut self, code: u16) -> Next {
+        match self.lease_fallbacks.next() {
+            Some(&seconds) => {
+                self.lease_seconds = seconds;
+                Next::Ask(Step::Add)
+            }
+            None => Next::Refused(refusal(code)),
+        }
+    }
+
+    fn clear_once(&mut self) -> Next {
+        if self.cleared {
+            return Next::Refused(Refusal::Unconfirmed);
+        }
+        self.cleared = true;
+        Next::Ask(Step::Clear)
+    }
+
+    fn verified(&mut self, reply: Result<Reply, Failure>) -> Next {
+        let port = self.request.external_port;
+        match self.holder(reply) {
+            Holder::Ours { lease_seconds } => {
+                Next::Granted { port, lease: self.granted_lease(lease_seconds) }
+            }
+            Holder::Unknown => Next::Granted { port, lease: self.granted_lease(None) },
+            Holder::Another => Next::Refused(Refusal::Conflict),
+            Holder::Nobody => self.clear_once(),
+        }
+    }
+
+    fn looked_before_delete(&mut self, reply: Result<Reply, Failure>) -> Next {
+        if reply == Err(Failure::NoReply) {
+            return Next::Released { confirmed: false };
+        }
+        match self.holder(reply) {
+            Holder::Ours { .. } | Holder::Unknown => Next::Ask(Step::Delete),
+            Holder::Nobody | Holder::Another => Next::Released { confirmed: true },
+        }
+    }
+
+    /// A lease of 0 in the table means "for ever" only where that was asked for; several routers report 0 for
+    /// every entry.
+    fn granted_lease(&self, reported: Option<u32>) -> Option<Duration> {
+        let seconds = reported.filter(|&seconds| seconds > 0).unwrap_or(self.lease_seconds);
+        (seconds > 0).then(|| Duration::from_secs(seconds.into()))
+    }
+
+    fn holder(&self, reply: Result<Reply, Failure>) -> Holder {
+        let entry = match reply {
+            Ok(reply) => soap::port_mapping_entry(&reply),
+            Err(Failure::Fault(Fault::Upnp { code: code::NO_SUCH_ENTRY, .. })) => return Holder::Nobody,
+            Err(_) => return Holder::Unknown,
+        };
+        let Ok(entry) = entry else { return Holder::Unknown };
+        let same_target = entry.internal_client == InternalClient::Address(self.internal)
+            && entry.internal_port == self.request.internal_port.get();
+        if same_target && self.names_us(&entry.description) {
+            Holder::Ours { lease_seconds: entry.lease_seconds }
+        } else {
+            Holder::Another
+        }
+    }
+
+    /// Routers cut descriptions, leave them out, or put a word before them. Another session's is another's, even
+    /// with our address: a second NAT makes two hosts look like one (DESIGN, rule 2).
+    fn names_us(&self, description: &str) -> bool {
+        let description = description.trim();
+        self.description.starts_with(description) || description.contains(&self.description)
+    }
+
+    fn port_mapping(&self) -> PortMapping {
+        PortMapping {
+            external_port: self.request.external_port,
+            transport: self.request.transport,
+            internal_client: self.internal,
+            internal_port: self.request.internal_port,
+            description: self.description.clone(),
+            lease_seconds: self.lease_seconds,
+        }
+    }
+}
+
+/// WANIPConnection:1 §2.4.16 and :2 §2.5.16.
+fn refusal(code: u16) -> Refusal {
+    match code {
+        code::CONFLICT | code::CONFLICT_WITH_OTHER_MECHANISM => Refusal::Conflict,
+        code::ACTION_NOT_AUTHORIZED => Refusal::NotAuthorized,
+        code::NO_PORT_MAPS_AVAILABLE => Refusal::NoResources { retry_after: None },
+        code::SAME_PORT_VALUES_REQUIRED => Refusal::SamePortRequired,
+        code::WILDCARD_NOT_PERMITTED => Refusal::CannotProvideExternal,
+        code::ACTION_FAILED => Refusal::Unsupported { code },
+        code => Refusal::Other { code },
+    }
+}

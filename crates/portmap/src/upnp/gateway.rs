@@ -1,0 +1,95 @@
+//! One answered location: what it describes, and which of its services is worth asking.
+
+use std::net::IpAddr;
+
+use super::description::Service;
+use super::url::Url;
+use crate::address::{Reach, reach};
+
+/// MikroTik lists a service per WAN port; more than this is noise.
+const SERVICES_MAXIMUM: usize = 8;
+
+#[derive(Debug)]
+pub(super) struct Gateway {
+    pub(super) address: IpAddr,
+    pub(super) location: Url,
+    pub(super) connections: Vec<Connection>,
+    /// The description has been read, or will never be.
+    pub(super) described: bool,
+}
+
+/// A WAN connection service and what it said of itself.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) service: Service,
+    pub(super) connected: Option<bool>,
+    pub(super) external_address: Option<IpAddr>,
+    /// Questions that are still open.
+    pub(super) unanswered: u8,
+}
+
+/// The order in which services are taken, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    standing: Standing,
+    place: Place,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    ConnectedPublic,
+    /// Behind another NAT, which may forward everything to this one.
+    ConnectedPrivate,
+    Disconnected,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    DefaultGateway,
+    Elsewhere,
+}
+
+impl Gateway {
+    pub(super) fn new(address: IpAddr, location: Url) -> Self {
+        Self { address, location, connections: Vec::new(), described: false }
+    }
+
+    pub(super) fn describe(&mut self, services: Vec<Service>) {
+        self.described = true;
+        self.connections = services
+            .into_iter()
+            .filter(|service| service.kind.is_wan_connection())
+            .take(SERVICES_MAXIMUM)
+            .map(Connection::new)
+            .collect();
+    }
+
+    pub(super) fn is_assessed(&self) -> bool {
+        self.described && self.connections.iter().all(|connection| connection.unanswered == 0)
+    }
+}
+
+impl Connection {
+    /// With the two questions open that every service is asked: its status and its external address.
+    fn new(service: Service) -> Self {
+        Self { service, connected: None, external_address: None, unanswered: 2 }
+    }
+
+    pub(super) fn rank(&self, is_default_gateway: bool) -> Rank {
+        let standing = match (self.connected, self.external_address.map(reach)) {
+            (Some(false), _) => Standing::Disconnected,
+            (_, Some(Reach::Public)) => Standing::ConnectedPublic,
+            (_, Some(_)) | (Some(true), None) => Standing::ConnectedPrivate,
+            (None, None) => Standing::Disconnected,
+        };
+        let place = if is_default_gateway { Place::DefaultGateway } else { Place::Elsewhere };
+        Rank { standing, place }
+    }
+}
+
+impl Rank {
+    /// Nothing that may still answer can be better.
+    pub(super) fn is_best(self) -> bool {
+        self == Self { standing: Standing::ConnectedPublic, place: Place::DefaultGateway }
+    }
+}

@@ -1,0 +1,23 @@
+//! UPnP Internet gateways (IGD:1 and IGD:2).
+//!
+//! [`ssdp`] finds a gateway, [`http`] fetches its [`description`], and [`soap`] invokes the actions of the services
+//! in it. These modules, with [`url`] and [`xml`] below them, turn bytes into values and back, and nothing else.
+
+pub mod description;
+pub mod http;
+pub mod soap;
+pub mod ssdp;
+pub mod url;
+pub mod xml;
+
+mod attempt;
+pub mod client;
+mod exchanges;
+mod gateway;
+mod search;
+
+pub use exchanges::EXCHANGE_TIMEOUT;
+pub use search::SEARCH_WINDOW;
+
+#[cfg(test)]
+mod mutation;
