@@ -1,0 +1,263 @@
+//! One gateway, one mapping, one open question.
+
+mod answers;
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use super::{Mapping, Protocol, RESTART_DELAY_MAXIMUM, Reply, Standing};
+use crate::client::{Absence, Event, Grant, Request};
+use crate::epoch::Epoch;
+use crate::retransmission::{Random, Retransmission, Schedule};
+
+/// More events than this are never waiting unless the owner forgets to fetch them; then the oldest go.
+const EVENTS_MAXIMUM: usize = 32;
+
+/// Asks one gateway about one mapping.
+///
+/// After each `probe`, `request`, `renew`, `release` and `handle_*` the owner sends what [`Self::poll_transmit`] gives
+/// to the gateway's port [`SERVER_PORT`](super::SERVER_PORT), takes every [`Self::poll_event`], and calls
+/// [`Self::handle_timeout`] at [`Self::poll_timeout`]. A new question replaces the one under way.
+///
+/// What is not the answer to the open question is dropped, and the wait goes on. An answer that comes after a probe or
+/// a request was given up is still told: the gateway may have made the mapping.
+#[derive(Debug)]
+pub struct Client<P> {
+    pub(crate) protocol: P,
+    gateway: IpAddr,
+    /// The gateway has answered in this protocol.
+    seen: bool,
+    epoch: Epoch,
+    external_address: Option<IpAddr>,
+    mapping: Option<Mapping>,
+    exchange: Option<Exchange>,
+    /// When an announced restart is told.
+    restart_at: Option<Instant>,
+    random: Random,
+    transmit: Option<Vec<u8>>,
+    events: VecDeque<Event>,
+    now: Instant,
+}
+
+#[derive(Debug)]
+struct Exchange {
+    question: Question,
+    packet: Vec<u8>,
+    /// `None` once it was given up: not asked again, but an answer still counts.
+    retransmission: Option<Retransmission>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Question {
+    Probe,
+    Map,
+    Release,
+    /// Deletes a mapping on another port than the only one that would do.
+    Undo,
+}
+
+impl<P: Protocol> Client<P> {
+    pub(crate) fn with_protocol(protocol: P, gateway: IpAddr, seed: u64, now: Instant) -> Self {
+        Self {
+            protocol,
+            gateway: gateway.to_canonical(),
+            seen: false,
+            epoch: Epoch::new(P::settings().epoch),
+            external_address: None,
+            mapping: None,
+            exchange: None,
+            restart_at: None,
+            random: Random::new(seed),
+            transmit: None,
+            events: VecDeque::new(),
+            now,
+        }
+    }
+
+    /// Asks whether the protocol is spoken there, and the external address where the protocol can tell it by itself.
+    ///
+    /// Answered by [`Event::Available`], [`Event::Absent`], or by [`Event::Refused`] from a gateway that speaks the
+    /// protocol but is switched off or not connected.
+    pub fn probe(&mut self, now: Instant) {
+        let packet = self.protocol.probe();
+        self.ask(Question::Probe, packet, P::settings().probe, now);
+    }
+
+    /// Asks for a mapping; answered by [`Event::Granted`], [`Event::Refused`] or [`Event::Absent`].
+    ///
+    /// A client is about one internal port: before another is asked for, the mapping has to be released.
+    pub fn request(&mut self, request: &Request, now: Instant) {
+        let same = |mapping: &&Mapping| {
+            mapping.standing != Standing::Asked
+                && (mapping.request.transport, mapping.request.internal_port)
+                    == (request.transport, request.internal_port)
+        };
+        let standing = self.mapping.as_ref().filter(same).map_or(Standing::Asked, |_| Standing::Doubtful);
+        self.mapping = Some(Mapping {
+            request: request.clone(),
+            external_port: request.external_port,
+            external_address: None,
+            standing,
+        });
+        self.ask_for_mapping(now);
+    }
+
+    /// Asks for the same mapping again: the wanted lease, the granted port and address. Does nothing without one.
+    ///
+    /// Answered as a [`request`](Self::request) is. A refusal does not mean that the mapping is gone.
+    pub fn renew(&mut self, now: Instant) {
+        self.ask_for_mapping(now);
+    }
+
+    /// Asks the gateway to forget the mapping; answered by [`Event::Released`], at once where there is none.
+    ///
+    /// Also undoes a request that was not answered yet.
+    pub fn release(&mut self, now: Instant) {
+        match &self.mapping {
+            Some(mapping) => {
+                let packet = self.protocol.delete(mapping);
+                self.ask(Question::Release, packet, P::settings().release, now);
+            }
+            None => {
+                self.now = now;
+                self.end_deletion(true);
+            }
+        }
+    }
+
+    /// Takes over a mapping that another client was granted, to [`renew`](Self::renew) or to
+    /// [`release`](Self::release) it. `request` is what to ask for from now on.
+    pub fn resume(&mut self, request: &Request, grant: &Grant, now: Instant) {
+        self.now = now;
+        self.seen = true;
+        self.mapping = Some(Mapping {
+            request: Request { internal_port: grant.internal_port, ..request.clone() },
+            external_port: grant.external_port,
+            external_address: grant.external_address,
+            standing: Standing::Held,
+        });
+    }
+
+    /// A datagram from the socket that the questions were sent from.
+    pub fn handle_datagram(&mut self, from: SocketAddr, payload: &[u8], now: Instant) {
+        self.now = now;
+        if !self.protocol.is_server(from, self.gateway) {
+            tracing::debug!(%from, gateway = %self.gateway, "answer from elsewhere dropped");
+            return;
+        }
+        match self.protocol.read(payload) {
+            Some(Reply::VersionUnsupported { supported }) => {
+                self.abandon(Absence::VersionUnsupported { supported });
+            }
+            Some(Reply::Probe { epoch_seconds, answer }) if self.open(Question::Probe) => {
+                self.probe_answered(epoch_seconds, answer, now);
+            }
+            Some(Reply::Mapping { epoch_seconds, transport, internal_port, answer })
+                if self.is_asked_for(transport, internal_port) =>
+            {
+                self.mapping_answered(epoch_seconds, answer, now);
+            }
+            Some(Reply::Mapping { epoch_seconds, transport, internal_port, answer: Ok(assignment) })
+                if self.is_update(transport, internal_port, assignment) =>
+            {
+                self.observe_epoch(epoch_seconds, now);
+                self.restarted();
+            }
+            _ => tracing::debug!(%from, length = payload.len(), "no answer to the open question: dropped"),
+        }
+    }
+
+    /// A datagram to 224.0.0.1 or ff02::1, port [`ANNOUNCEMENT_PORT`](super::ANNOUNCEMENT_PORT).
+    ///
+    /// If it shows that the gateway lost its state, [`Event::GatewayRestarted`] follows after a random time of up to
+    /// [`RESTART_DELAY_MAXIMUM`], because every other client on the link has heard it too.
+    pub fn handle_announcement(&mut self, from: SocketAddr, payload: &[u8], now: Instant) {
+        self.now = now;
+        let reply = self.protocol.read(payload).filter(|_| from.ip().to_canonical() == self.gateway);
+        let Some(Reply::Probe { epoch_seconds, answer }) = reply else {
+            tracing::debug!(%from, length = payload.len(), "no announcement of the gateway: dropped");
+            return;
+        };
+        self.seen = true;
+        if self.observe_epoch(epoch_seconds, now) && self.restart_at.is_none() {
+            self.restart_at = Some(now + self.random.up_to(RESTART_DELAY_MAXIMUM));
+        }
+        match answer {
+            Ok(address) if self.open(Question::Probe) => self.available(address),
+            Ok(address) if P::ADDRESS_COMES_WITH_PROBE && address != self.external_address => {
+                self.external_address = address;
+                self.tell(Event::ExternalAddressChanged(address));
+            }
+            Ok(_) => {}
+            Err(refusal) => tracing::debug!(?refusal, "gateway announces a failure"),
+        }
+    }
+
+    /// The gateway's port is closed (ICMP port unreachable): no answer will come.
+    pub fn handle_unreachable(&mut self, now: Instant) {
+        self.now = now;
+        self.abandon(Absence::Refused);
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
+        if self.restart_at.is_some_and(|at| at <= now) {
+            self.restart_at = None;
+            self.restarted();
+        }
+        let Some(exchange) = &mut self.exchange else { return };
+        match &mut exchange.retransmission {
+            Some(retransmission) if retransmission.deadline() <= now => {
+                if retransmission.advance(now, &mut self.random) {
+                    self.transmit = Some(exchange.packet.clone());
+                } else {
+                    exchange.retransmission = None;
+                    let question = exchange.question;
+                    self.give_up(question);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A datagram for the gateway's port [`SERVER_PORT`](super::SERVER_PORT).
+    pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+        self.transmit.take()
+    }
+
+    /// In the order of what happened. Of one datagram: [`Event::GatewayRestarted`], then
+    /// [`Event::ExternalAddressChanged`], then what it answers.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When to call [`Self::handle_timeout`]; the last time told where a datagram or an event is waiting.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.transmit.is_some() || !self.events.is_empty() {
+            return Some(self.now);
+        }
+        let retransmission = self.exchange.as_ref().and_then(|exchange| exchange.retransmission.as_ref());
+        [self.restart_at, retransmission.map(Retransmission::deadline)].into_iter().flatten().min()
+    }
+
+    fn ask(&mut self, question: Question, packet: Vec<u8>, schedule: Schedule, now: Instant) {
+        self.now = now;
+        self.transmit = Some(packet.clone());
+        let retransmission = Some(Retransmission::new(schedule, now, &mut self.random));
+        self.exchange = Some(Exchange { question, packet, retransmission });
+    }
+
+    fn ask_for_mapping(&mut self, now: Instant) {
+        let Some(mapping) = &self.mapping else { return };
+        let settings = P::settings();
+        let schedule = match mapping.standing {
+            _ if !self.seen => settings.probe,
+            Standing::Held => settings.renewal,
+            Standing::Asked | Standing::Doubtful => settings.request,
+        };
+        let packet = self.protocol.map(mapping);
+        self.ask(Question::Map, packet, schedule, now);
+    }
+}

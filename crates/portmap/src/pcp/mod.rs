@@ -1,0 +1,28 @@
+//! PCP, the Port Control Protocol (RFC 6887): mappings for IPv4, pinholes in the firewall for IPv6.
+//!
+//! [`packet`] turns bytes into values and back, [`Client`] asks one gateway for one mapping.
+//!
+//! # Where this departs from the RFC, and why
+//! - §8.1.1: "IRT: Initial retransmission time, SHOULD be 3 seconds". A single datagram lost on a wireless link would
+//!   then cost a user three seconds before the terminal opens. Probes, requests and deletions start at 250 ms, as
+//!   NAT-PMP does on the same port of the same routers (RFC 6886 §3.1).
+//! - §8.1.1 retransmits for ever. We stop, because the owner has other protocols to try:
+//!   [`PROBE_ATTEMPTS`](crate::control_port::PROBE_ATTEMPTS) before the gateway was heard,
+//!   [`REQUEST_ATTEMPTS`](crate::control_port::REQUEST_ATTEMPTS) after. A later answer still counts.
+//! - §11.2.1: "renewal requests MUST NOT be sent less than four seconds apart". Renewals therefore start above the
+//!   3 s of §8.1.1, at 4.5 s, so that the jitter of ±10% stays above 4 s; up to the MRT of 1024 s.
+//! - §8.5 has the mapping renewed after an implausible epoch. An announcement, which wakes every client at once, is
+//!   told after a random delay of up to 5 s; in an answer to our own question it is told at once, and not at all
+//!   where the same answer grants the mapping.
+//! - §13.2 means PREFER_FAILURE for gateways between protocols. We use it to keep two sessions off one port, and do
+//!   not believe in it: miniupnpd 2.3.1 steps to the next port all the same when its own host uses the one asked for
+//!   (`CHECK_PORTINUSE`). A grant for another port is deleted again and told as a refusal. Where the option is not
+//!   known the request is repeated without it.
+//! - §9: only version 2 is spoken; a gateway with another version is absent. Version 0 is NAT-PMP's.
+//! - §7.3: options in answers are not read; none that we ask for has content there.
+
+mod client;
+pub mod packet;
+
+pub use client::{Client, Pcp};
+pub use packet::Nonce;
