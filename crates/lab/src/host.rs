@@ -1,0 +1,216 @@
+//! A host of the lab: how it is described, and what can be done with it once it has started.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::command::Command;
+use crate::configure::{ip, write_sysctl};
+use crate::daemon::Daemon;
+use crate::filesystem;
+use crate::keys;
+use crate::lab::Shared;
+use crate::link::{Link, MAX_INTERFACE_NAME};
+use crate::names::{Attachment, Place};
+use crate::namespace::Namespaces;
+use crate::terminal::Terminal;
+
+/// A host to be.
+#[derive(Debug)]
+#[must_use = "a host does not exist before it is started"]
+pub struct HostBuilder {
+    lab: Arc<Shared>,
+    place: Place,
+    links: Vec<Link>,
+    routes: Vec<(String, String)>,
+}
+
+impl HostBuilder {
+    pub(crate) fn new(lab: Arc<Shared>, name: &str) -> Self {
+        let place = Place { name: name.to_owned(), ..Place::default() };
+        Self { lab, place, links: Vec::new(), routes: Vec::new() }
+    }
+
+    /// Adds an interface. Addresses, IPv4 or IPv6, are written with their prefix length.
+    pub fn attach(mut self, interface: &str, link: &Link, addresses: &[&str]) -> Self {
+        self.place.attachments.push(Attachment {
+            interface: interface.to_owned(),
+            link: link.name.clone(),
+            addresses: addresses.iter().map(|&address| address.to_owned()).collect(),
+        });
+        self.links.push(link.clone());
+        self
+    }
+
+    /// The gateway for all else, IPv4 or IPv6; may be said once for each.
+    pub fn default_route(self, gateway: &str) -> Self {
+        self.route("default", gateway)
+    }
+
+    pub fn route(mut self, destination: &str, gateway: &str) -> Self {
+        self.routes.push((destination.to_owned(), gateway.to_owned()));
+        self
+    }
+
+    /// Teaches this host a name beside those of the lab's hosts, which it knows anyway.
+    pub fn know(mut self, name: &str, address: &str) -> Self {
+        self.place.known.push((name.to_owned(), address.to_owned()));
+        self
+    }
+
+    /// # Errors
+    /// When an address, route or interface name is not one, naming it.
+    pub fn start(self) -> Result<Host> {
+        let name = self.place.name.clone();
+        self.build().with_context(|| format!("starting the host {name}"))
+    }
+
+    fn build(self) -> Result<Host> {
+        let private = self.lab.directory().join("hosts").join(&self.place.name);
+        fs::create_dir(&private)?;
+        let namespaces = Namespaces::host(self.lab.directory(), || {
+            nix::unistd::sethostname(&self.place.name)?;
+            filesystem::lay_out(&private)
+        })?;
+        namespaces.enter(prepare_network)?;
+        for (attachment, link) in self.place.attachments.iter().zip(&self.links) {
+            let interface = &attachment.interface;
+            ensure!(interface.len() <= MAX_INTERFACE_NAME, "interface name {interface:?} is too long");
+            self.lab.fabric.wire(link, interface, namespaces.holder_pid())?;
+        }
+        let shared_files = self.lab.directory().join("shared");
+        namespaces.enter(|| {
+            ip(&addressing(&self.place.attachments, &self.routes))?;
+            keys::hand_out(&shared_files)
+        })?;
+        let host = HostState { place: self.place, namespaces };
+        for program in self.lab.programs() {
+            host.show_program(&program)?;
+        }
+        self.lab.join(host)
+    }
+}
+
+/// IPv6 addresses serve at once: in the lab nobody else can have them.
+fn prepare_network() -> Result<()> {
+    write_sysctl("net.ipv6.conf.all.accept_dad", "0")?;
+    write_sysctl("net.ipv6.conf.default.accept_dad", "0")?;
+    fs::remove_file("/etc/resolv.conf").ok();
+    fs::write("/etc/resolv.conf", "").context("emptying /etc/resolv.conf")
+}
+
+fn addressing(attachments: &[Attachment], routes: &[(String, String)]) -> String {
+    let mut batch = String::from("link set lo up\n");
+    for Attachment { interface, addresses, .. } in attachments {
+        for address in addresses {
+            let no_detection = if address.contains(':') { " nodad" } else { "" };
+            batch += &format!("address add {address} dev {interface}{no_detection}\n");
+        }
+        batch += &format!("link set {interface} up\n");
+    }
+    for (destination, gateway) in routes {
+        batch += &format!("route add {destination} via {gateway}\n");
+    }
+    batch
+}
+
+/// A host that has started. Clones are the same host.
+#[derive(Clone, Debug)]
+pub struct Host {
+    lab: Arc<Shared>,
+    state: Arc<HostState>,
+}
+
+#[derive(Debug)]
+pub(crate) struct HostState {
+    pub(crate) place: Place,
+    pub(crate) namespaces: Namespaces,
+}
+
+impl HostState {
+    pub(crate) fn show_program(&self, program: &Path) -> Result<()> {
+        self.namespaces.enter(|| filesystem::show_program(program))
+    }
+}
+
+impl Host {
+    pub(crate) fn new(lab: Arc<Shared>, state: Arc<HostState>) -> Self {
+        Self { lab, state }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.state.place.name
+    }
+
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        Command::new(self.clone(), program.as_ref().to_owned())
+    }
+
+    /// Starts a program that runs beside the scenario; `name` heads its log.
+    ///
+    /// # Errors
+    /// When it cannot start.
+    pub fn spawn(&self, name: &str, command: &Command) -> Result<Daemon> {
+        Daemon::start(name, command)
+    }
+
+    /// Starts a program in a terminal window.
+    ///
+    /// # Errors
+    /// When it cannot start.
+    pub fn terminal(&self, command: &Command, rows: u16, columns: u16) -> Result<Terminal> {
+        Terminal::open(command, rows, columns)
+    }
+
+    /// Puts a program into this host's /usr/local/bin.
+    ///
+    /// # Errors
+    /// When the file is not there.
+    pub fn install(&self, program: &Path) -> Result<()> {
+        self.state.show_program(&self.lab.keep_program(program)?)
+    }
+
+    /// Runs `work` on a thread inside this host: what it reads and writes are the host's files, and the sockets
+    /// that it makes are, and stay, in the host's network.
+    ///
+    /// # Errors
+    /// Those of `work`, and when the host has ended.
+    pub fn inside<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        self.state.namespaces.enter(work)
+    }
+
+    /// # Errors
+    /// When the file cannot be read, naming it.
+    pub fn read_file(&self, path: &str) -> Result<String> {
+        self.inside(|| fs::read_to_string(path).with_context(|| format!("reading {path} of {}", self.name())))
+    }
+
+    /// Writes a file of root's that everybody may read.
+    ///
+    /// # Errors
+    /// When the file cannot be written, naming it.
+    pub fn write_file(&self, path: &str, text: &str) -> Result<()> {
+        self.inside(|| fs::write(path, text).with_context(|| format!("writing {path} of {}", self.name())))
+    }
+
+    /// The first address of that interface.
+    pub(crate) fn address(&self, interface: &str) -> Result<IpAddr> {
+        let attachment = self.state.place.attachments.iter().find(|found| found.interface == interface);
+        let attachment = attachment.with_context(|| format!("{} has no {interface}", self.name()))?;
+        let address = attachment.addresses.first().with_context(|| format!("{interface} has no address"))?;
+        let (address, _prefix) = address.split_once('/').unwrap_or((address, ""));
+        address.parse().with_context(|| format!("{address:?} is no address"))
+    }
+
+    pub(crate) fn holder_pid(&self) -> u32 {
+        self.state.namespaces.holder_pid()
+    }
+
+    pub(crate) fn lab(&self) -> &Shared {
+        &self.lab
+    }
+}
