@@ -1,0 +1,13 @@
+//! Sockets, clocks and interfaces: what the pure crates ask for is done here.
+//!
+//! Nothing in this crate decides anything about a protocol. [`MapperSockets`] performs the effects of a
+//! [`Mapper`](portmap::mapper::Mapper) and hands it what came in; [`wait`] is the one place that blocks;
+//! [`interfaces`] tells how this host is attached; [`clock`] is the only reader of the time.
+
+pub mod clock;
+pub mod interfaces;
+mod mapper_sockets;
+mod stream;
+pub mod wait;
+
+pub use mapper_sockets::MapperSockets;

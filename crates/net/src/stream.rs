@@ -1,0 +1,80 @@
+//! One TCP exchange: a request written at once, then everything that comes back.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use portmap::effects::{Exchange, ExchangeInput};
+use rustix::event::PollFlags;
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// A router's whole reply usually fits; larger ones come in pieces.
+const BUFFER_BYTES: usize = 8 * 1024;
+
+/// A router that sends without end is not read without end: it gets its next turn after the timers.
+const READS_PER_TURN: usize = 64;
+
+#[derive(Debug)]
+pub(crate) struct Stream {
+    socket: Socket,
+    unsent: Vec<u8>,
+}
+
+impl Stream {
+    pub(crate) fn connect(exchange: Exchange) -> io::Result<Self> {
+        let domain = Domain::for_address(exchange.destination);
+        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_nonblocking(true)?;
+        socket.set_tcp_nodelay(true)?;
+        socket.bind(&SocketAddr::new(exchange.source, 0).into())?;
+        match socket.connect(&exchange.destination.into()) {
+            Ok(()) => {}
+            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(Self { socket, unsent: exchange.request })
+    }
+
+    pub(crate) fn interest(&self) -> PollFlags {
+        if self.unsent.is_empty() { PollFlags::IN } else { PollFlags::OUT }
+    }
+
+    /// Writes and reads what can be without waiting; `pass_on` says whether the exchange goes on.
+    pub(crate) fn progress(&mut self, mut pass_on: impl FnMut(ExchangeInput<'_>)) {
+        if self.send().is_err() {
+            return pass_on(ExchangeInput::Broken);
+        }
+        let mut buffer = [0; BUFFER_BYTES];
+        for _ in 0..READS_PER_TURN {
+            if !self.unsent.is_empty() {
+                return;
+            }
+            match self.socket.read(&mut buffer) {
+                Ok(0) => return pass_on(ExchangeInput::Ended),
+                Ok(length) => pass_on(ExchangeInput::Received(&buffer[..length])),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return pass_on(ExchangeInput::Broken),
+            }
+        }
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        while !self.unsent.is_empty() {
+            match self.socket.write(&self.unsent) {
+                Ok(length) => drop(self.unsent.drain(..length)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::NotConnected => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
