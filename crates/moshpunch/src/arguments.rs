@@ -1,0 +1,86 @@
+//! What the user said. Only validated here; [`configuration`](crate::configuration) resolves it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// mosh over the best path there is: if `ssh host` works, so does this.
+#[derive(Debug, Parser)]
+#[command(name = "moshpunch", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start mosh-server, and make it reachable through the router (run by ssh: `mosh --server="moshpunch server"`)
+    Server(ServerArguments),
+    /// Keep one session's mapping (started by `server`)
+    #[command(hide = true)]
+    Keeper,
+    /// Remove what dead sessions left behind (started by `server`)
+    #[command(hide = true)]
+    Sweep,
+}
+
+#[derive(Debug, Args)]
+#[command(override_usage = "moshpunch server [OPTIONS] new [MOSH-SERVER ARGUMENTS]...")]
+pub(crate) struct ServerArguments {
+    /// How long the mapping may delay the session, in seconds [default: 2]
+    #[arg(long, value_name = "SECONDS", env = "MOSHPUNCH_BUDGET")]
+    pub(crate) budget: Option<f64>,
+
+    /// How long the router is to keep the mapping without hearing from us, in seconds [default: 3600]
+    #[arg(long, value_name = "SECONDS", env = "MOSHPUNCH_LEASE")]
+    pub(crate) lease: Option<u32>,
+
+    /// The mosh-server to start [default: mosh-server]
+    #[arg(long, value_name = "PROGRAM", env = "MOSHPUNCH_MOSH_SERVER")]
+    pub(crate) mosh_server: Option<PathBuf>,
+
+    /// Append what the keeper does to this file
+    #[arg(long, value_name = "FILE", env = "MOSHPUNCH_LOG")]
+    pub(crate) log: Option<PathBuf>,
+
+    /// Passed to mosh-server as they are: see mosh-server(1)
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "MOSH-SERVER ARGUMENTS")]
+    pub(crate) mosh_server_arguments: Vec<OsString>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(line: &str) -> ServerArguments {
+        match Arguments::try_parse_from(line.split_whitespace()).map(|arguments| arguments.command) {
+            Ok(Command::Server(arguments)) => arguments,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn everything_from_new_on_is_for_mosh_server() {
+        for (line, expected) in [
+            ("moshpunch server new", "new"),
+            ("moshpunch server new -c 256 -s -l LANG=C.UTF-8", "new -c 256 -s -l LANG=C.UTF-8"),
+            ("moshpunch server new -- bash -c true", "new -- bash -c true"),
+            ("moshpunch server new --lease 3", "new --lease 3"),
+            ("moshpunch server new --help", "new --help"),
+            ("moshpunch server", ""),
+            ("moshpunch server 0.0.0.0 60005", "0.0.0.0 60005"),
+            ("moshpunch server --lease 7 new -s", "new -s"),
+        ] {
+            let arguments = server(line).mosh_server_arguments;
+            let words: Vec<_> = arguments.iter().map(|word| word.to_str().unwrap()).collect();
+            assert_eq!(words.join(" "), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn our_own_options_stand_before_new() {
+        let arguments = server("moshpunch server --lease 7 --budget 0.5 new --lease 9");
+        assert_eq!((arguments.lease, arguments.budget), (Some(7), Some(0.5)));
+    }
+}

@@ -1,0 +1,71 @@
+//! `moshpunch keeper`: detached from everything, keeps one session's mapping until the session ends.
+
+use std::fs::{File, OpenOptions};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context, Result};
+use net::wait::wait;
+use rustix::event::{PollFd, PollFlags};
+
+use crate::keeper::Keeper;
+use crate::session::{Link, ToKeeper};
+
+/// Starts a keeper, and gives the link to it.
+pub(crate) fn spawn() -> Result<Link> {
+    let (ours, theirs) = UnixStream::pair()?;
+    spawn_detached("keeper", Stdio::from(OwnedFd::from(theirs)))?;
+    Link::new(ours)
+}
+
+/// Starts this program again, holding neither terminal nor ssh's channel.
+pub(crate) fn spawn_detached(command: &str, stdin: Stdio) -> Result<()> {
+    Command::new("/proc/self/exe")
+        .arg(command)
+        .current_dir("/")
+        .stdin(stdin)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map(drop)
+        .with_context(|| format!("starting the {command}"))
+}
+
+pub(crate) fn run() -> Result<ExitCode> {
+    leave_session()?;
+    let mut link = Link::new(UnixStream::from(rustix::io::dup(rustix::stdio::stdin())?))?;
+    rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
+    let begin = first_message(&mut link)?;
+    if let ToKeeper::Begin { log: Some(log), .. } = &begin {
+        log_to(log);
+    }
+    Keeper::new(link, begin)?.run()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A hang-up of the login must not reach us.
+pub(crate) fn leave_session() -> Result<()> {
+    rustix::process::setsid().context("setsid")?;
+    Ok(())
+}
+
+fn first_message(link: &mut Link) -> Result<ToKeeper> {
+    loop {
+        if let Some(message) = link.receive()? {
+            return Ok(message);
+        }
+        wait(&mut [PollFd::new(link, PollFlags::IN)], None)?;
+    }
+}
+
+/// Nobody would see that this failed, and the session is worth more than its log.
+fn log_to(path: &Path) {
+    let Ok(file) = OpenOptions::new().append(true).create(true).open(path) else { return };
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_ansi(false)
+        .with_writer(std::sync::Mutex::new(file))
+        .init();
+}

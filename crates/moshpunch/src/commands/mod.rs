@@ -1,0 +1,5 @@
+//! One file a command.
+
+pub(crate) mod keeper;
+pub(crate) mod server;
+pub(crate) mod sweep;

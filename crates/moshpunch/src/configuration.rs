@@ -1,0 +1,146 @@
+//! What holds: flag, else environment (clap does these two), else configuration file, else default.
+//!
+//! `${XDG_CONFIG_HOME:-~/.config}/moshpunch/config.toml`; an unknown key is an error, so that a misspelt one is seen.
+
+use std::env;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+
+use crate::arguments::ServerArguments;
+
+/// A home router answers in a tenth of a second, a slow one in one. Longer than this a user takes for broken.
+const DEFAULT_BUDGET: Duration = Duration::from_secs(2);
+
+/// Seldom enough to be no load, often enough that a crashed session's port is free again soon.
+const DEFAULT_LEASE: Duration = Duration::from_secs(3_600);
+
+/// WANIPConnection:2 §2.3.19.
+const LONGEST_LEASE: Duration = Duration::from_secs(604_800);
+
+const LONGEST_BUDGET: Duration = Duration::from_secs(60);
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ServerConfiguration {
+    pub(crate) budget: Duration,
+    pub(crate) lease: Duration,
+    pub(crate) mosh_server: PathBuf,
+    pub(crate) log: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    server: ServerSection,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServerSection {
+    budget: Option<f64>,
+    lease: Option<u32>,
+    mosh_server: Option<PathBuf>,
+    log: Option<PathBuf>,
+}
+
+impl ServerConfiguration {
+    /// What an unreadable configuration leaves: the user's session must start all the same.
+    pub(crate) fn fallback() -> Self {
+        Self { budget: DEFAULT_BUDGET, lease: DEFAULT_LEASE, mosh_server: "mosh-server".into(), log: None }
+    }
+
+    pub(crate) fn load(arguments: &ServerArguments) -> Result<Self> {
+        let text = match path() {
+            Some(path) => read(&path)?,
+            None => String::new(),
+        };
+        Self::resolve(arguments, &text)
+    }
+
+    fn resolve(arguments: &ServerArguments, file: &str) -> Result<Self> {
+        let file: File = toml::from_str(file).context("the configuration file")?;
+        let file = file.server;
+        let defaults = Self::fallback();
+        let budget = match arguments.budget.or(file.budget) {
+            Some(seconds) => Duration::try_from_secs_f64(seconds).context("budget")?,
+            None => defaults.budget,
+        };
+        let lease =
+            arguments.lease.or(file.lease).map_or(defaults.lease, |lease| Duration::from_secs(lease.into()));
+        ensure!(budget <= LONGEST_BUDGET, "budget: {budget:?} is longer than {LONGEST_BUDGET:?}");
+        ensure!(
+            lease >= Duration::from_secs(1) && lease <= LONGEST_LEASE,
+            "lease: {} is not from 1 to {} seconds",
+            lease.as_secs(),
+            LONGEST_LEASE.as_secs()
+        );
+        Ok(Self {
+            budget,
+            lease,
+            mosh_server: arguments.mosh_server.clone().or(file.mosh_server).unwrap_or(defaults.mosh_server),
+            log: arguments.log.clone().or(file.log),
+        })
+    }
+}
+
+fn path() -> Option<PathBuf> {
+    let base = match env::var_os("XDG_CONFIG_HOME").map(PathBuf::from) {
+        Some(base) if base.is_absolute() => base,
+        _ => PathBuf::from(env::var_os("HOME")?).join(".config"),
+    };
+    Some(base.join("moshpunch/config.toml"))
+}
+
+fn read(path: &Path) -> Result<String> {
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
+        result => result.with_context(|| path.display().to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments() -> ServerArguments {
+        ServerArguments {
+            budget: None,
+            lease: None,
+            mosh_server: None,
+            log: None,
+            mosh_server_arguments: vec![],
+        }
+    }
+
+    #[test]
+    fn nothing_said_means_the_defaults() {
+        assert_eq!(ServerConfiguration::resolve(&arguments(), "").unwrap(), ServerConfiguration::fallback());
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_file() {
+        let said = ServerArguments { lease: Some(60), ..arguments() };
+        let file = "[server]\nlease = 90\nbudget = 0.25\n";
+        let resolved = ServerConfiguration::resolve(&said, file).unwrap();
+        assert_eq!((resolved.lease.as_secs(), resolved.budget.as_millis()), (60, 250));
+    }
+
+    #[test]
+    fn what_cannot_hold_is_refused_by_name() {
+        for (file, expected) in [
+            ("[server]\nlease = 0\n", "lease: 0 is not from 1 to 604800 seconds"),
+            ("[server]\nlease = 604801\n", "lease: 604801 is not from 1 to 604800 seconds"),
+            ("[server]\nbudget = 61\n", "budget: 61s is longer than 60s"),
+            ("[server]\nbudget = -1.0\n", "budget"),
+            ("[server]\nleese = 1\n", "the configuration file"),
+        ] {
+            let error = ServerConfiguration::resolve(&arguments(), file).unwrap_err();
+            assert_eq!(error.to_string(), expected, "{file}");
+        }
+    }
+}

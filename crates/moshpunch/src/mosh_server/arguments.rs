@@ -1,0 +1,132 @@
+//! Where mosh-server will listen, read from its arguments as it reads them itself (mosh-server(1), 1.4.0).
+//!
+//! What is wrong in them is mosh-server's to say: it gets them unchanged.
+
+use std::ffi::OsString;
+use std::num::NonZeroU16;
+use std::ops::RangeInclusive;
+
+/// mosh-server's own: it tries from 60001 upward. (Its manual says 60000-61000.)
+const DEFAULT_PORTS: RangeInclusive<u16> = 60001..=60999;
+
+/// Of getopt(3), as mosh-server gives it: these take a value.
+const OPTIONS_WITH_VALUE: &str = "@ipcl";
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Bind {
+    /// Every IPv4 address.
+    Any,
+    /// The address that ssh came in on.
+    Ssh,
+    /// `-i`; as written.
+    Address(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listening {
+    pub(crate) bind: Bind,
+    pub(crate) ports: RangeInclusive<NonZeroU16>,
+    /// `-v`: mosh-server keeps its terminal.
+    pub(crate) verbose: bool,
+}
+
+impl Listening {
+    pub(crate) fn from_arguments(arguments: &[OsString]) -> Self {
+        let words: Vec<_> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        let options: Vec<&str> = words.iter().map(String::as_str).take_while(|word| *word != "--").collect();
+        let mut listening =
+            Self { bind: Bind::Any, ports: port_range("").unwrap_or(ALL_PORTS), verbose: false };
+        match options.split_first() {
+            Some((&"new", options)) => listening.apply_options(options),
+            Some((address, rest)) => {
+                listening.apply('i', address);
+                listening.apply('p', rest.first().unwrap_or(&""));
+            }
+            None => {}
+        }
+        listening
+    }
+
+    fn apply_options(&mut self, words: &[&str]) {
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let Some(letters) = word.strip_prefix('-') else { continue };
+            let Some((at, letter)) = letters.char_indices().find(|(_, letter)| {
+                self.apply_flag(*letter);
+                OPTIONS_WITH_VALUE.contains(*letter)
+            }) else {
+                continue;
+            };
+            let attached = &letters[at + 1..];
+            let value = if attached.is_empty() { words.next().copied().unwrap_or("") } else { attached };
+            self.apply(letter, value);
+        }
+    }
+
+    fn apply_flag(&mut self, letter: char) {
+        match letter {
+            's' => self.bind = Bind::Ssh,
+            'v' => self.verbose = true,
+            _ => {}
+        }
+    }
+
+    fn apply(&mut self, letter: char, value: &str) {
+        match letter {
+            'i' => self.bind = Bind::Address(value.to_owned()),
+            'p' => self.ports = port_range(value).unwrap_or(ALL_PORTS),
+            _ => {}
+        }
+    }
+}
+
+const ALL_PORTS: RangeInclusive<NonZeroU16> = NonZeroU16::MIN..=NonZeroU16::MAX;
+
+/// `PORT` or `LOW:HIGH`; nothing, or 0, stands for the default.
+fn port_range(text: &str) -> Option<RangeInclusive<NonZeroU16>> {
+    let (low, high) = match text.split_once(':') {
+        Some((low, high)) => (low.parse().ok()?, high.parse().ok()?),
+        None if text.is_empty() || text == "0" => (*DEFAULT_PORTS.start(), *DEFAULT_PORTS.end()),
+        None => (text.parse().ok()?, text.parse().ok()?),
+    };
+    Some(NonZeroU16::new(low)?..=NonZeroU16::new(high)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listening(line: &str) -> (Bind, RangeInclusive<u16>, bool) {
+        let words: Vec<_> = line.split_whitespace().map(OsString::from).collect();
+        let Listening { bind, ports, verbose } = Listening::from_arguments(&words);
+        (bind, ports.start().get()..=ports.end().get(), verbose)
+    }
+
+    #[test]
+    fn options_are_read_as_mosh_server_reads_them() {
+        let address = |text: &str| Bind::Address(text.into());
+        for (line, expected) in [
+            ("", (Bind::Any, 60001..=60999, false)),
+            ("new", (Bind::Any, 60001..=60999, false)),
+            ("new -s -c 256 -l LANG=C.UTF-8", (Bind::Ssh, 60001..=60999, false)),
+            ("new -p 60005", (Bind::Any, 60005..=60005, false)),
+            ("new -p60005:60010 -s", (Bind::Ssh, 60005..=60010, false)),
+            ("new -svp 7", (Bind::Ssh, 7..=7, true)),
+            ("new -p 0", (Bind::Any, 60001..=60999, false)),
+            ("new -i 192.168.1.10", (address("192.168.1.10"), 60001..=60999, false)),
+            ("new -i ::", (address("::"), 60001..=60999, false)),
+            ("new -l -s -- bash -p 5", (Bind::Any, 60001..=60999, false)),
+            ("new -@ new -s", (Bind::Ssh, 60001..=60999, false)),
+            ("192.168.1.10 60007", (address("192.168.1.10"), 60007..=60007, false)),
+        ] {
+            assert_eq!(listening(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn wrong_ports_are_left_to_mosh_server() {
+        for line in ["new -p none", "new -p 70000", "new -p 5:x", "new -p"] {
+            listening(line);
+        }
+    }
+}

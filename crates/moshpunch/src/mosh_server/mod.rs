@@ -1,0 +1,7 @@
+//! The stock mosh-server: what its arguments ask for, and what it answers.
+
+mod arguments;
+mod process;
+
+pub(crate) use arguments::{Bind, Listening};
+pub(crate) use process::{ProcessIdentity, start, with_port};
