@@ -7,7 +7,7 @@ use std::num::NonZeroU16;
 use std::os::fd::AsFd;
 use std::time::Instant;
 
-use portmap::effects::{ExchangeId, ExchangeInput, Socket, Transmit};
+use portmap::effects::{Exchange, ExchangeId, ExchangeInput, Socket, Transmit};
 use portmap::mapper::{Mapper, Reservation};
 use rustix::event::{PollFd, PollFlags};
 use socket2::{Domain, Protocol, Type};
@@ -47,26 +47,20 @@ impl MapperSockets {
         Ok(Self { discovery: socket.into(), streams: BTreeMap::new(), reserved_by_port: BTreeMap::new() })
     }
 
-    /// Does everything that the mapper asks for now.
+    /// Does everything that the mapper asks for now, and what it asks for in consequence.
     pub fn perform(&mut self, mapper: &mut Mapper, now: Instant) {
-        while let Some(transmit) = mapper.poll_transmit() {
-            self.send(&transmit);
-        }
-        while let Some(exchange) = mapper.poll_exchange() {
-            let (id, destination) = (exchange.id, exchange.destination);
-            match Stream::connect(exchange) {
-                Ok(stream) => drop(self.streams.insert(id, stream)),
-                Err(error) => {
-                    tracing::debug!(%destination, %error, "not connected");
-                    mapper.handle_exchange(id, ExchangeInput::Broken, now);
-                }
+        loop {
+            if let Some(transmit) = mapper.poll_transmit() {
+                self.send(&transmit);
+            } else if let Some(exchange) = mapper.poll_exchange() {
+                self.connect(exchange, mapper, now);
+            } else if let Some(id) = mapper.poll_close() {
+                self.streams.remove(&id);
+            } else if let Some(reservation) = mapper.poll_reservation() {
+                self.reserve(reservation, mapper, now);
+            } else {
+                return;
             }
-        }
-        while let Some(id) = mapper.poll_close() {
-            self.streams.remove(&id);
-        }
-        while let Some(reservation) = mapper.poll_reservation() {
-            self.reserve(reservation, mapper, now);
         }
     }
 
@@ -94,8 +88,21 @@ impl MapperSockets {
 
     fn send(&self, transmit: &Transmit) {
         let Transmit { destination, payload, .. } = transmit;
+        tracing::debug!(%destination, bytes = payload.len(), "sending");
         if let Err(error) = self.discovery.send_to(payload, destination) {
             tracing::debug!(%destination, %error, "not sent");
+        }
+    }
+
+    fn connect(&mut self, exchange: Exchange, mapper: &mut Mapper, now: Instant) {
+        let (id, destination) = (exchange.id, exchange.destination);
+        tracing::debug!(?id, %destination, "connecting");
+        match Stream::connect(exchange) {
+            Ok(stream) => drop(self.streams.insert(id, stream)),
+            Err(error) => {
+                tracing::debug!(%destination, %error, "not connected");
+                mapper.handle_exchange(id, ExchangeInput::Broken, now);
+            }
         }
     }
 
