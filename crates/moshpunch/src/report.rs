@@ -11,9 +11,8 @@ pub(crate) fn no_mapping(cause: &dyn Display, cure: &str) {
     line(format_args!("{cause}, so only clients on this network will connect; {cure}"));
 }
 
-/// ssh gives a remote command a terminal in raw mode or a pipe; `\r\n` is right for both.
 fn line(text: impl Display) {
-    eprintln!("moshpunch: {}\r", sanitized(&text.to_string()));
+    eprintln!("moshpunch: {}", sanitized(&text.to_string()));
 }
 
 /// Text of a router or a file must not drive the user's terminal.

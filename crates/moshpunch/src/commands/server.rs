@@ -58,10 +58,11 @@ pub(crate) fn run(arguments: &ServerArguments) -> Result<ExitCode> {
         // A keeper that is gone needs not be told.
         let _ = keeper.send(&ToKeeper::Told { port: told });
     }
-    relay(&mosh_server::with_port(&outcome.output, told), &outcome.errors)?;
+    // The mosh client shows what comes before the connect line, and nothing after it.
     if let Some(Failure { cause, cure }) = failure {
         report::no_mapping(&cause, &cure);
     }
+    relay(&mosh_server::with_port(&outcome.output, told), &outcome.errors)?;
     Ok(exit_code(outcome.status))
 }
 
@@ -81,7 +82,8 @@ fn start_keeper(bind: &Bind, configuration: &ServerConfiguration) -> Result<Opti
         name: Name::new()?,
         internal,
         gateway,
-        lease_seconds: configuration.lease.as_secs(),
+        lease: configuration.lease,
+        budget: configuration.budget,
         log: configuration.log.clone(),
     })?;
     Ok(Some(link))

@@ -7,6 +7,7 @@ use anyhow::Result;
 use net::wait::wait;
 use net::{MapperSockets, clock};
 use portmap::mapper::{Event, Mapper, Settings};
+use portmap::upnp::SEARCH_WINDOW;
 
 use crate::commands::keeper::{leave_session, spawn_detached};
 use crate::runtime_directory;
@@ -50,6 +51,7 @@ fn remove_mapping(state: &State) -> Result<()> {
         gateway: Some(mapping.gateway),
         description: name.description.clone(),
         lease: Duration::ZERO,
+        search_window: SEARCH_WINDOW,
         seed: 0,
     };
     let mut sockets = MapperSockets::open(mapping.internal)?;

@@ -12,6 +12,7 @@ use net::{MapperSockets, clock};
 use portmap::cause::Cause;
 use portmap::mapper::{Event, External, Mapper, Mapping, Settings, Wanted};
 use portmap::mapping::Transport;
+use portmap::upnp::SEARCH_WINDOW;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{PidfdFlags, pidfd_open};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -40,14 +41,15 @@ struct Session {
 
 impl Keeper {
     pub(crate) fn new(link: Link, begin: ToKeeper) -> Result<Self> {
-        let ToKeeper::Begin { name, internal, gateway, lease_seconds, .. } = begin else {
+        let ToKeeper::Begin { name, internal, gateway, lease, budget, .. } = begin else {
             bail!("the first message is not the one that begins");
         };
         let settings = Settings {
             internal,
             gateway: Some(gateway),
             description: name.description.clone(),
-            lease: Duration::from_secs(lease_seconds),
+            lease,
+            search_window: search_window(budget),
             seed: getrandom::u64()?,
         };
         let (signals, signalled) = UnixStream::pair()?;
@@ -204,6 +206,11 @@ impl Session {
         let process = pidfd_open(identity.pid()?, PidfdFlags::empty()).ok()?;
         identity.is_alive().then_some(Self { identity, process })
     }
+}
+
+/// Who grants more time than usual has a router, or a network, that needs it.
+fn search_window(budget: Duration) -> Duration {
+    SEARCH_WINDOW.max(budget / 2).min(budget)
 }
 
 /// A mapping on a router that is itself behind a NAT may still work, where that one forwards everything.

@@ -6,6 +6,7 @@ use std::num::NonZeroU16;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde::de::DeserializeOwned;
@@ -20,7 +21,14 @@ const LINE_BYTES_MAXIMUM: usize = 16 * 1024;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToKeeper {
     /// First of all: look for the gateway.
-    Begin { name: Name, internal: IpAddr, gateway: IpAddr, lease_seconds: u64, log: Option<PathBuf> },
+    Begin {
+        name: Name,
+        internal: IpAddr,
+        gateway: IpAddr,
+        lease: Duration,
+        budget: Duration,
+        log: Option<PathBuf>,
+    },
     /// mosh-server is up: map its port.
     Map { process: ProcessIdentity, port: NonZeroU16, first: NonZeroU16, last: NonZeroU16 },
     /// The user has been told this port.

@@ -49,6 +49,8 @@ pub struct Settings {
     pub description: String,
     /// Asked for; the gateway may grant another. 1 s to a week.
     pub lease: Duration,
+    /// How long a gateway may keep silent before there is none; [`upnp::SEARCH_WINDOW`] finds those in good order.
+    pub search_window: Duration,
     /// Spreads the renewals of many hosts.
     pub seed: u64,
 }
@@ -197,7 +199,8 @@ impl Mapper {
     fn idle(settings: Settings, now: Instant) -> Self {
         let description = settings.description.clone();
         Self {
-            client: upnp::client::Client::new(settings.internal, settings.gateway, description, now),
+            client: upnp::client::Client::new(settings.internal, settings.gateway, description, now)
+                .with_search_window(settings.search_window),
             random: settings.seed,
             settings,
             job: None,

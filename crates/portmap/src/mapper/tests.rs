@@ -19,6 +19,7 @@ fn settings(internal: &str) -> Settings {
         gateway: Some(ROUTER.parse().unwrap()),
         description: DESCRIPTION.into(),
         lease: HOUR,
+        search_window: upnp::SEARCH_WINDOW,
         seed: 1,
     }
 }

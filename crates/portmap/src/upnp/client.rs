@@ -8,7 +8,7 @@ use super::attempt::{Attempt, Failure, Next, Step};
 use super::exchanges::{Exchanges, NoReply};
 use super::gateway::{Connection, Gateway};
 use super::http::{self, Reply};
-use super::search::Search;
+use super::search::{SEARCH_WINDOW, Search};
 use super::soap::{self, Call};
 use super::url::Url;
 use super::{description, ssdp};
@@ -46,6 +46,7 @@ pub struct Client {
     internal: IpAddr,
     default_gateway: Option<IpAddr>,
     description: String,
+    search_window: Duration,
     search: Option<Search>,
     gateways: Vec<Gateway>,
     settles: Option<Instant>,
@@ -65,6 +66,7 @@ impl Client {
             internal,
             default_gateway,
             description,
+            search_window: SEARCH_WINDOW,
             search: None,
             gateways: Vec::new(),
             settles: None,
@@ -74,6 +76,13 @@ impl Client {
             events: VecDeque::new(),
             now,
         }
+    }
+
+    /// How long silence is waited through, instead of [`SEARCH_WINDOW`].
+    #[must_use]
+    pub fn with_search_window(mut self, window: Duration) -> Self {
+        self.search_window = window;
+        self
     }
 
     /// Takes up where another client left off, without a search.
@@ -90,7 +99,7 @@ impl Client {
     }
 
     /// Searches for gateways; answered by [`Event::Available`] or [`Event::Absent`] within about
-    /// [`SEARCH_WINDOW`](super::search::SEARCH_WINDOW) and, where a gateway answers slowly, twice the
+    /// [`SEARCH_WINDOW`] and, where a gateway answers slowly, twice the
     /// [`EXCHANGE_TIMEOUT`](super::exchanges::EXCHANGE_TIMEOUT).
     pub fn probe(&mut self, now: Instant) {
         self.now = now;
@@ -99,7 +108,7 @@ impl Client {
         self.control = None;
         self.settles = None;
         self.gateways.clear();
-        self.search = Some(Search::new(self.default_gateway, now));
+        self.search = Some(Search::new(self.default_gateway, self.search_window, now));
     }
 
     /// Asks for the mapping, or for more time for the one that is held: looks who has the port, adds, and reads
@@ -184,6 +193,9 @@ impl Client {
         // Security: a description on another host would make us request anything from anywhere.
         if !location.served_by(from) {
             return tracing::debug!(%from, %location, "a location on another host than the one that announced it");
+        }
+        if let Some(search) = &mut self.search {
+            search.answered();
         }
         let question = Question::Description { gateway: self.gateways.len() };
         self.exchanges.start(&location, http::get(&location), question, self.now);

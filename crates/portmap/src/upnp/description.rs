@@ -1,7 +1,7 @@
 //! The device description: which services a gateway offers, and where they are controlled (UDA 1.1 §2).
 //!
-//! Every service that can map or tell about the WAN is kept, in document order, as a gateway may have several WAN
-//! connections of which one is up. Nesting is not checked, because broken documents break there first.
+//! Every service that can map or tell about the WAN is kept, in document order, as a gateway may have several
+//! WAN connections of which one is up. Nesting is not checked, because broken documents break there first.
 
 use thiserror::Error;
 
@@ -22,7 +22,8 @@ pub struct Description {
     pub manufacturer: Option<String>,
     pub model_name: Option<String>,
     pub model_number: Option<String>,
-    /// `UDN` of the root device: stays the same over restarts (UDA 1.1 §1.1.4), though not every router has one.
+    /// `UDN` of the root device: stays the same over restarts (UDA 1.1 §1.1.4), though not every router has
+    /// one.
     pub unique_device_name: Option<String>,
     /// In document order. Empty if the device cannot map, or only writes URLs that we do not use.
     pub services: Vec<Service>,
@@ -31,14 +32,16 @@ pub struct Description {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
     pub kind: ServiceKind,
-    /// As the router wrote it, which is how it wants it back in a SOAP request. Plain ASCII of urn characters.
+    /// As the router wrote it, which is how it wants it back in a SOAP request. Plain ASCII of urn
+    /// characters.
     pub service_type: String,
     pub control_url: Url,
     /// Where to subscribe to events; `None` if absent or unusable.
     pub event_url: Option<Url>,
 }
 
-/// The services of a gateway that matter for mapping, by name, with the version that the router claims (1 to 255).
+/// The services of a gateway that matter for mapping, by name, with the version that the router claims (1 to
+/// 255).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ServiceKind {
     WanIpConnection { version: u8 },
@@ -48,7 +51,8 @@ pub enum ServiceKind {
 }
 
 impl ServiceKind {
-    /// Reads `urn:schemas-upnp-org:service:NAME:VERSION` or the older `urn:dslforum-org:service:NAME:VERSION`.
+    /// Reads `urn:schemas-upnp-org:service:NAME:VERSION` or the older
+    /// `urn:dslforum-org:service:NAME:VERSION`.
     pub fn parse(service_type: &str) -> Option<Self> {
         let (name, version) = versioned_name(service_type, "service")?;
         match name.to_ascii_lowercase().as_str() {

@@ -1,7 +1,8 @@
 //! Just enough HTTP/1.1 for a router: two requests, and a reader for whatever comes back (RFC 9112).
 //!
-//! Each exchange has a connection of its own. The request is one buffer, to be sent in one write, because some
-//! routers read a request from a single segment; the sending side is not shut down, which others dislike.
+//! Each exchange has a connection of its own. The request is one buffer, to be sent in one write, because
+//! some routers read a request from a single segment; the sending side is not shut down, which others
+//! dislike.
 
 mod chunked;
 
@@ -26,8 +27,8 @@ pub fn get(url: &Url) -> Vec<u8> {
 
 /// The request that invokes an action (UDA 1.1 §3).
 ///
-/// `action_header` is `urn:…#Action` without quotes. Quotes, control and non-ASCII characters in it are left out,
-/// so that it cannot add headers of its own.
+/// `action_header` is `urn:…#Action` without quotes. Quotes, control and non-ASCII characters in it are left
+/// out, so that it cannot add headers of its own.
 pub fn post(url: &Url, action_header: &str, body: &str) -> Vec<u8> {
     let action: String = action_header.chars().filter(|c| c.is_ascii_graphic() && *c != '"').collect();
     format!(
@@ -71,8 +72,9 @@ pub enum ReplyError {
 
 /// Reads one reply from the pieces in which it arrives.
 ///
-/// The body ends with its last chunk, with `Content-Length`, or with the stream. A body that breaks off counts as
-/// complete at the end of the stream: routers count wrongly, and whoever parses it sees whether enough came.
+/// The body ends with its last chunk, with `Content-Length`, or with the stream. A body that breaks off
+/// counts as complete at the end of the stream: routers count wrongly, and whoever parses it sees whether
+/// enough came.
 #[derive(Debug, Default)]
 pub struct ReplyReader {
     state: State,
@@ -216,7 +218,6 @@ fn parse_head(received: &[u8]) -> Result<Option<Head>, ReplyError> {
     let parsed = httparse::ParserConfig::default()
         .allow_spaces_after_header_name_in_responses(true)
         .allow_multiple_spaces_in_response_status_delimiters(true)
-        .allow_obsolete_multiline_headers_in_responses(true)
         .allow_space_before_first_header_name(true)
         .ignore_invalid_headers_in_responses(true)
         .parse_response(&mut response, received);
@@ -241,10 +242,10 @@ fn framing(status: u16, headers: &[httparse::Header<'_>]) -> Framing {
     if values("Transfer-Encoding").any(|value| value.to_ascii_lowercase().contains("chunked")) {
         return Framing::Chunked(Chunks::default());
     }
-    if status == 204 || status == 304 {
+    if status == 204 {
         return Framing::Length { expected: 0, body: Vec::new() };
     }
-    match values("Content-Length").next().and_then(|value| value.trim().parse().ok()) {
+    match values("Content-Length").next().and_then(|value| value.parse().ok()) {
         Some(expected) => Framing::Length { expected, body: Vec::new() },
         None => Framing::UntilEnd { body: Vec::new() },
     }

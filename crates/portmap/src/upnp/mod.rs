@@ -1,7 +1,8 @@
 //! UPnP Internet gateways (IGD:1 and IGD:2).
 //!
-//! [`ssdp`] finds a gateway, [`http`] fetches its [`description`], and [`soap`] invokes the actions of the services
-//! in it. These modules, with [`url`] and [`xml`] below them, turn bytes into values and back, and nothing else.
+//! [`ssdp`] finds a gateway, [`http`] fetches its [`description`], and [`soap`] invokes the actions of the
+//! services in it. These modules, with [`url`] and [`xml`] below them, turn bytes into values and back, and
+//! nothing else.
 
 pub mod description;
 pub mod http;

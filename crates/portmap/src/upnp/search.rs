@@ -7,10 +7,18 @@ use std::time::{Duration, Instant};
 use super::ssdp::{self, SearchTarget};
 use crate::effects::{Socket, Transmit};
 
-/// When the search is sent again: datagrams get lost, and one lost search must not cost the session its mapping.
-const REPEATS: [Duration; 3] = [Duration::ZERO, Duration::from_millis(150), Duration::from_millis(450)];
+/// When the search is sent again, unless something has answered: datagrams get lost, and one lost search must not
+/// cost the session its mapping.
+const REPEATS: [Duration; 6] = [
+    Duration::ZERO,
+    Duration::from_millis(150),
+    Duration::from_millis(450),
+    Duration::from_millis(1_000),
+    Duration::from_millis(3_000),
+    Duration::from_millis(7_000),
+];
 
-/// When silence means that there is no gateway. A device may wait up to `MX` (here 1 s) before it answers
+/// When silence usually means that there is no gateway. A device may wait up to `MX` (here 1 s) before it answers
 /// (UDA 1.1 §1.3.3); those seen answer the unicast search, or within a fraction of that.
 pub const SEARCH_WINDOW: Duration = Duration::from_millis(900);
 
@@ -29,16 +37,23 @@ const TARGETS: [SearchTarget; 3] = [
 pub(super) struct Search {
     gateway: Option<IpAddr>,
     started: Instant,
+    ends: Instant,
     sent: usize,
     over: bool,
     transmits: VecDeque<Transmit>,
 }
 
 impl Search {
-    pub(super) fn new(gateway: Option<IpAddr>, now: Instant) -> Self {
-        let mut search = Self { gateway, started: now, sent: 0, over: false, transmits: VecDeque::new() };
+    pub(super) fn new(gateway: Option<IpAddr>, window: Duration, now: Instant) -> Self {
+        let (started, ends, transmits) = (now, now + window, VecDeque::new());
+        let mut search = Self { gateway, started, ends, sent: 0, over: false, transmits };
         search.handle_timeout(now);
         search
+    }
+
+    /// Stops repeating the search; further answers may still be on their way.
+    pub(super) fn answered(&mut self) {
+        self.sent = REPEATS.len();
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -53,7 +68,7 @@ impl Search {
             self.sent += 1;
             self.send_round();
         }
-        self.over |= now >= self.started + SEARCH_WINDOW;
+        self.over |= now >= self.ends;
     }
 
     pub(super) fn poll_transmit(&mut self) -> Option<Transmit> {
@@ -64,8 +79,8 @@ impl Search {
         if self.over {
             return None;
         }
-        let after = REPEATS.get(self.sent).copied().unwrap_or(SEARCH_WINDOW);
-        Some(self.started + after)
+        let repeat = REPEATS.get(self.sent).map(|&after| self.started + after);
+        Some(repeat.map_or(self.ends, |repeat| repeat.min(self.ends)))
     }
 
     /// To the gateway itself first: some answer only that, and it opens the way through this host's own firewall

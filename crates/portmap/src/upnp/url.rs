@@ -1,10 +1,10 @@
 //! The URLs that UPnP needs: plain http to a numeric address.
 //!
-//! A host *name* is refused on purpose. Every URL here comes from an unauthenticated datagram or document, and
-//! resolving a name that a stranger chose is how a router client is turned against other hosts.
+//! A host *name* is refused on purpose. Every URL here comes from an unauthenticated datagram or document,
+//! and resolving a name that a stranger chose is how a router client is turned against other hosts.
 //!
-//! *Invariant*: a description or control URL is requested only if [`Url::served_by`] holds for the gateway that
-//! announced it.
+//! *Invariant*: a description or control URL is requested only if [`Url::served_by`] holds for the gateway
+//! that announced it.
 
 use std::fmt::{self, Display, Formatter, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -65,8 +65,8 @@ impl Url {
 
     /// Resolves `reference` as written in a document that came from `self` (UDA 1.1 §2.3, RFC 3986 §5.2).
     ///
-    /// Paths that begin with `/` are kept exactly as the router wrote them, doubled slashes included, because it
-    /// compares them as text. `//host/path` counts as a network path only if the host is numeric.
+    /// Paths that begin with `/` are kept exactly as the router wrote them, doubled slashes included, because
+    /// it compares them as text. `//host/path` counts as a network path only if the host is numeric.
     ///
     /// # Errors
     ///

@@ -1,9 +1,9 @@
 //! The tolerant XML reader behind every UPnP document; the only module that knows quick-xml.
 //!
-//! Routers write XML with byte-order marks, undeclared prefixes, Latin-1 bytes, missing end tags and junk around
-//! it. What a client needs from such a document are a few named leaves, so [`elements`] returns the elements as a
-//! flat list in the order of their start tags and repairs whatever can be repaired. Prefixes, attributes, comments
-//! and DTDs are ignored; entities that a DTD defines are never expanded.
+//! Routers write XML with byte-order marks, undeclared prefixes, Latin-1 bytes, missing end tags and junk
+//! around it. What a client needs from such a document are a few named leaves, so [`elements`] returns the
+//! elements as a flat list in the order of their start tags and repairs whatever can be repaired. Prefixes,
+//! attributes, comments and DTDs are ignored; entities that a DTD defines are never expanded.
 
 use std::borrow::Cow;
 
@@ -102,7 +102,8 @@ struct Tree {
 }
 
 impl Tree {
-    /// Reads until the end (returns 0) or until a syntax error; then returns an offset from which to try again.
+    /// Reads until the end (returns 0) or until a syntax error; then returns an offset from which to try
+    /// again.
     fn read(&mut self, text: &str) -> Result<usize, XmlError> {
         let mut reader = Reader::from_str(text);
         let config = reader.config_mut();
@@ -146,7 +147,8 @@ impl Tree {
         self.elements.push(Element { name, text: String::new() });
     }
 
-    /// Closes the innermost open element of that name and all inside it; a misspelled end tag closes just one.
+    /// Closes the innermost open element of that name and all inside it; a misspelled end tag closes just
+    /// one.
     fn end(&mut self, name: &str) {
         let matching =
             self.open.iter().rposition(|&index| self.elements.get(index).is_some_and(|e| e.is(name)));

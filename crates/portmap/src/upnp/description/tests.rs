@@ -5,21 +5,25 @@ const LOCATION: &str = "http://192.168.1.1:5000/rootDesc.xml";
 
 /// In the shape of miniupnpd's, shortened.
 const GATEWAY_2: &str = r#"<?xml version="1.0"?>
-<root xmlns="urn:schemas-upnp-org:device-1-0" configId="1337"><specVersion><major>1</major><minor>1</minor></specVersion>
+<root xmlns="urn:schemas-upnp-org:device-1-0" configId="1337">
+<specVersion><major>1</major><minor>1</minor></specVersion>
 <device><deviceType>urn:schemas-upnp-org:device:InternetGatewayDevice:2</deviceType>
 <friendlyName>Router of A &amp; B</friendlyName><manufacturer>Debian</manufacturer>
 <modelName>Debian Router</modelName><modelNumber>2.3.1</modelNumber><UDN>uuid:1-2-3</UDN>
 <serviceList><service><serviceType>urn:schemas-upnp-org:service:Layer3Forwarding:1</serviceType>
 <controlURL>/ctl/L3F</controlURL><eventSubURL>/evt/L3F</eventSubURL></service></serviceList>
-<deviceList><device><deviceType>urn:schemas-upnp-org:device:WANDevice:2</deviceType><friendlyName>WANDevice</friendlyName>
+<deviceList><device><deviceType>urn:schemas-upnp-org:device:WANDevice:2</deviceType>
+<friendlyName>WANDevice</friendlyName>
 <serviceList><service><serviceType>urn:schemas-upnp-org:service:WANCommonInterfaceConfig:1</serviceType>
 <controlURL>/ctl/CmnIfCfg</controlURL><eventSubURL>/evt/CmnIfCfg</eventSubURL></service></serviceList>
 <deviceList><device><deviceType>urn:schemas-upnp-org:device:WANConnectionDevice:2</deviceType>
 <serviceList><service><serviceType>urn:schemas-upnp-org:service:WANIPConnection:2</serviceType>
-<SCPDURL>/WANIPCn.xml</SCPDURL><controlURL>/ctl/IPConn</controlURL><eventSubURL>/evt/IPConn</eventSubURL></service>
+<SCPDURL>/WANIPCn.xml</SCPDURL>
+<controlURL>/ctl/IPConn</controlURL><eventSubURL>/evt/IPConn</eventSubURL></service>
 <service><serviceType>urn:schemas-upnp-org:service:WANIPv6FirewallControl:1</serviceType>
 <controlURL>/ctl/IP6FCtl</controlURL><eventSubURL></eventSubURL></service></serviceList>
-</device></deviceList></device></deviceList><presentationURL>http://192.168.1.1/</presentationURL></device></root>"#;
+</device></deviceList></device></deviceList>
+<presentationURL>http://192.168.1.1/</presentationURL></device></root>"#;
 
 fn read(body: &str) -> Description {
     parse(body.as_bytes(), &Url::parse(LOCATION).unwrap()).unwrap_or_else(|error| panic!("{body}: {error}"))
@@ -190,6 +194,7 @@ fn quirk_22_a_description_without_usable_service_is_a_value() {
     assert_eq!(bare.services, []);
     assert_eq!(bare.friendly_name.as_deref(), Some("x"));
     assert_eq!(read("<root><device/></root>").friendly_name, None);
+    assert_eq!(read("<root><device><friendlyName> </friendlyName></device></root>").friendly_name, None);
     assert_eq!(read("<root><device><serviceList><service/></serviceList></device></root>").services, []);
 }
 

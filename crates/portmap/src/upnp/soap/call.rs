@@ -54,12 +54,14 @@ pub fn get_status_info(service_type: &str) -> Call {
 
 /// WANIPConnection:1 and WANPPPConnection:1, `AddPortMapping`.
 ///
-/// An entry for the same external port and internal client is overwritten (WANIPConnection:1, `AddPortMapping`).
+/// An entry for the same external port and internal client is overwritten (WANIPConnection:1,
+/// `AddPortMapping`).
 pub fn add_port_mapping(service_type: &str, mapping: &PortMapping) -> Call {
     call(service_type, "AddPortMapping", &mapping_arguments(mapping))
 }
 
-/// WANIPConnection:2, `AddAnyPortMapping`: the router takes another external port if the wanted one is not free.
+/// WANIPConnection:2, `AddAnyPortMapping`: the router takes another external port if the wanted one is not
+/// free.
 pub fn add_any_port_mapping(service_type: &str, mapping: &PortMapping) -> Call {
     call(service_type, "AddAnyPortMapping", &mapping_arguments(mapping))
 }
@@ -133,7 +135,8 @@ fn entry_arguments(external_port: NonZeroU16, transport: Transport) -> [(&'stati
     ]
 }
 
-/// The envelope begins at the first byte and has no white space between elements: parsers exist that want both.
+/// The envelope begins at the first byte and has no white space between elements: parsers exist that want
+/// both.
 fn call(service_type: &str, action: &str, arguments: &[(&str, String)]) -> Call {
     let mut body = format!(
         "<?xml version=\"1.0\"?>\r\n\

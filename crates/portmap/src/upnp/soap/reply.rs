@@ -1,12 +1,7 @@
 //! What a router answers: out-arguments by name, or a fault.
 
-use std::net::IpAddr;
-use std::num::NonZeroU16;
-use std::str::FromStr;
-
 use thiserror::Error;
 
-use crate::mapping::Transport;
 use crate::upnp::xml::{self, Element};
 
 /// Out-arguments beyond these are dropped; no action has more than 10.
@@ -42,21 +37,12 @@ pub enum Fault {
     Malformed { found: String },
 }
 
-/// An out-argument that the reply should have had.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum ArgumentError {
-    #[error("reply has no {name}")]
-    Missing { name: &'static str },
-    #[error("{name} is {found:?}, expected {expected}")]
-    Invalid { name: &'static str, expected: &'static str, found: String },
-}
-
 /// Reads the reply to an action, whatever its content type.
 ///
-/// A UPnP error is looked for under every status, because routers send it with 200 as well; then in the plain text,
-/// because some send it in broken XML. What follows the beginning of a response cannot turn it into an error: a
-/// router may copy descriptions of mappings, which any LAN host chooses, into it. An empty 2xx reply counts as
-/// success without arguments.
+/// A UPnP error is looked for under every status, because routers send it with 200 as well; then in the plain
+/// text, because some send it in broken XML. What follows the beginning of a response cannot turn it into an
+/// error: a router may copy descriptions of mappings, which any LAN host chooses, into it. An empty 2xx reply
+/// counts as success without arguments.
 ///
 /// # Errors
 ///
@@ -132,182 +118,6 @@ fn fault_in_text(text: &str) -> Option<Fault> {
     let text = text.to_ascii_lowercase();
     let code = text.match_indices(TAG).find_map(|(at, _)| code(text.get(at + TAG.len()..)?))?;
     Some(Fault::Upnp { code, description: String::new() })
-}
-
-/// Where the WAN is reachable, from `GetExternalIPAddress`.
-///
-/// `None`: the router has no address (empty, unspecified or loopback). A private or shared address is returned, as
-/// it tells of a second NAT.
-///
-/// # Errors
-///
-/// The argument is missing or not an IP address.
-pub fn external_ip_address(reply: &Reply) -> Result<Option<IpAddr>, ArgumentError> {
-    const NAME: &str = "NewExternalIPAddress";
-    if required(reply, NAME)?.is_empty() {
-        return Ok(None);
-    }
-    let address: IpAddr = number(reply, NAME, "an ip address")?;
-    Ok((!address.is_unspecified() && !address.is_loopback()).then_some(address))
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ConnectionStatus {
-    /// `Connected` (WANIPConnection:1, `ConnectionStatus`), or `Up` as some routers write.
-    Connected,
-    /// Any other status, as received: `Disconnected`, `Connecting`, `Unconfigured`…
-    NotConnected { status: String },
-}
-
-/// Whether this WAN connection is up, from `GetStatusInfo`.
-///
-/// # Errors
-///
-/// The argument is missing.
-pub fn connection_status(reply: &Reply) -> Result<ConnectionStatus, ArgumentError> {
-    let status = required(reply, "NewConnectionStatus")?;
-    let connected = ["Connected", "Up"].iter().any(|word| status.eq_ignore_ascii_case(word));
-    Ok(if connected {
-        ConnectionStatus::Connected
-    } else {
-        ConnectionStatus::NotConnected { status: status.to_owned() }
-    })
-}
-
-/// For how long the connection is up, in seconds, from `GetStatusInfo`; `None` if the router does not tell.
-pub fn uptime_seconds(reply: &Reply) -> Option<u32> {
-    reply.argument("NewUptime")?.parse().ok()
-}
-
-/// Whom an entry of the router's table forwards to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum InternalClient {
-    Address(IpAddr),
-    /// A host name, or whatever else the router wrote; as received.
-    Name(String),
-}
-
-/// An entry of the router's table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PortMappingEntry {
-    /// Only `GetGenericPortMappingEntry` tells; the other action was asked for it.
-    pub external_port: Option<u16>,
-    /// Only `GetGenericPortMappingEntry` tells, and `None` also for a protocol that is neither UDP nor TCP.
-    pub transport: Option<Transport>,
-    pub internal_client: InternalClient,
-    pub internal_port: u16,
-    /// True if the router does not say.
-    pub enabled: bool,
-    /// Empty if the router does not say.
-    pub description: String,
-    /// What remains; 0 is forever; `None` if the router does not say.
-    pub lease_seconds: Option<u32>,
-}
-
-/// An entry from `GetSpecificPortMappingEntry` or `GetGenericPortMappingEntry`.
-///
-/// # Errors
-///
-/// The internal client or port is missing, or the port is not a number from 0 to 65535.
-pub fn port_mapping_entry(reply: &Reply) -> Result<PortMappingEntry, ArgumentError> {
-    let client = required(reply, "NewInternalClient")?;
-    Ok(PortMappingEntry {
-        external_port: reply.argument("NewExternalPort").and_then(|port| port.parse().ok()),
-        transport: reply.argument("NewProtocol").and_then(transport),
-        internal_client: match client.parse() {
-            Ok(address) => InternalClient::Address(address),
-            Err(_) => InternalClient::Name(client.to_owned()),
-        },
-        internal_port: number(reply, "NewInternalPort", "a port")?,
-        enabled: reply.argument("NewEnabled").and_then(boolean).unwrap_or(true),
-        description: reply.argument("NewPortMappingDescription").unwrap_or_default().to_owned(),
-        lease_seconds: reply.argument("NewLeaseDuration").and_then(|lease| lease.parse().ok()),
-    })
-}
-
-/// The external port that `AddAnyPortMapping` took (WANIPConnection:2).
-///
-/// It is `NewReservedPort`; old miniupnpd described it as `NewExternalPort`.
-///
-/// # Errors
-///
-/// Neither is there, or it is no port.
-pub fn assigned_port(reply: &Reply) -> Result<NonZeroU16, ArgumentError> {
-    let expected = "a port from 1 to 65535";
-    match number(reply, "NewReservedPort", expected) {
-        Err(ArgumentError::Missing { name }) => {
-            number(reply, "NewExternalPort", expected).map_err(|error| match error {
-                ArgumentError::Missing { .. } => ArgumentError::Missing { name },
-                invalid @ ArgumentError::Invalid { .. } => invalid,
-            })
-        }
-        result => result,
-    }
-}
-
-/// What `AddPinhole` calls the new pinhole (WANIPv6FirewallControl:1, `UniqueID`).
-///
-/// # Errors
-///
-/// It is missing or not a number from 0 to 65535.
-pub fn pinhole_id(reply: &Reply) -> Result<u16, ArgumentError> {
-    number(reply, "UniqueID", "a number from 0 to 65535")
-}
-
-/// From `GetFirewallStatus` (WANIPv6FirewallControl:1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FirewallStatus {
-    /// Whether the gateway filters IPv6 at all.
-    pub enabled: bool,
-    /// Whether pinholes can be asked for.
-    pub inbound_pinhole_allowed: bool,
-}
-
-/// Reads the reply to `GetFirewallStatus`.
-///
-/// # Errors
-///
-/// An argument is missing or not a boolean.
-pub fn firewall_status(reply: &Reply) -> Result<FirewallStatus, ArgumentError> {
-    let flag = |name| {
-        let found = required(reply, name)?;
-        boolean(found).ok_or_else(|| invalid(name, "0 or 1", found))
-    };
-    Ok(FirewallStatus {
-        enabled: flag("FirewallEnabled")?,
-        inbound_pinhole_allowed: flag("InboundPinholeAllowed")?,
-    })
-}
-
-fn required<'a>(reply: &'a Reply, name: &'static str) -> Result<&'a str, ArgumentError> {
-    reply.argument(name).ok_or(ArgumentError::Missing { name })
-}
-
-fn number<T: FromStr>(reply: &Reply, name: &'static str, expected: &'static str) -> Result<T, ArgumentError> {
-    let found = required(reply, name)?;
-    found.parse().map_err(|_| invalid(name, expected, found))
-}
-
-fn invalid(name: &'static str, expected: &'static str, found: &str) -> ArgumentError {
-    ArgumentError::Invalid { name, expected, found: found.to_owned() }
-}
-
-/// UDA 1.1 §2.5, data type `boolean`.
-fn boolean(text: &str) -> Option<bool> {
-    let is = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
-    match () {
-        () if is(&["1", "true", "yes"]) => Some(true),
-        () if is(&["0", "false", "no"]) => Some(false),
-        () => None,
-    }
-}
-
-fn transport(text: &str) -> Option<Transport> {
-    match text.to_ascii_uppercase().as_str() {
-        "UDP" => Some(Transport::Udp),
-        "TCP" => Some(Transport::Tcp),
-        _ => None,
-    }
 }
 
 fn bounded(text: &str) -> String {

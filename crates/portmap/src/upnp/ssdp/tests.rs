@@ -122,6 +122,7 @@ fn quirk_4_a_gateway_is_recognised_by_its_text_alone() {
 fn quirk_6_a_notification_is_as_good_as_a_reply() {
     let message = read(ALIVE);
     assert_eq!(message.kind, MessageKind::Alive);
+    assert_eq!(message.target, "urn:schemas-upnp-org:service:WANPPPConnection:1");
     assert_eq!(message.location.as_deref(), Some("http://192.168.0.1:49152/gatedesc.xml"));
     assert!(message.names_gateway());
 }

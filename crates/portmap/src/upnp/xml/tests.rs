@@ -53,9 +53,21 @@ fn quirk_32_defects_of_real_documents_do_not_hide_the_leaf() {
 
 #[test]
 fn an_end_tag_closes_what_was_left_open_inside() {
-    let found = read("<a><b>1<c>2</a>late<d>3</d>");
-    assert_eq!(found.iter().find(|(name, _)| name == "c").unwrap().1, "2");
-    assert_eq!(found.iter().find(|(name, _)| name == "d").unwrap().1, "3");
+    let document = "<r><a><b>1<c>2</a>outside</r>";
+    assert_eq!(leaf(document, "r").unwrap(), "outside");
+    assert_eq!((leaf(document, "b").unwrap(), leaf(document, "c").unwrap()), ("1".into(), "2".into()));
+}
+
+#[test]
+fn a_misspelled_end_tag_closes_one_element() {
+    let document = "<r><a><b>1</x>2</a>3</r>";
+    assert_eq!((leaf(document, "b").unwrap(), leaf(document, "a").unwrap()), ("1".into(), "2".into()));
+    assert_eq!(leaf(document, "r").unwrap(), "3");
+}
+
+#[test]
+fn zero_bytes_around_a_text_are_trimmed() {
+    assert_eq!(leaf("<a>\0 7\0\0</a>", "a").unwrap(), "7");
 }
 
 #[test]
@@ -144,6 +156,14 @@ fn repairs_are_capped() {
     assert_eq!(leaf(&broken, "port"), None);
     let less_broken = format!("{}<port>7</port>", "<!x>".repeat(MAXIMUM_REPAIRS - 1));
     assert_eq!(leaf(&less_broken, "port").as_deref(), Some("7"));
+}
+
+#[test]
+fn what_the_reader_lets_pass_needs_no_repair() {
+    for harmless in ["<a>x</b>", "</b>", "<a>x & y</a>"] {
+        let document = format!("{}<port>7</port>", harmless.repeat(2 * MAXIMUM_REPAIRS));
+        assert_eq!(leaf(&document, "port").as_deref(), Some("7"), "{harmless}");
+    }
 }
 
 #[test]

@@ -31,11 +31,13 @@ fn quirk_71_an_announced_restart_is_told_after_a_random_delay_of_up_to_five_seco
 fn quirk_71_the_announcements_that_follow_change_nothing() {
     let now = start();
     let mut client = holding(now);
-    announce(&mut client, 0, OUTSIDE, now + secs(60));
+    announce(&mut client, 3, OUTSIDE, now + secs(60));
     let due = client.poll_timeout();
     assert!(due.is_some());
-    announce(&mut client, 0, OUTSIDE, now + secs(60) + ms(250));
+    announce(&mut client, 3, OUTSIDE, now + secs(60) + ms(250));
     assert_eq!(client.poll_timeout(), due);
+    announce(&mut client, 0, OUTSIDE, now + secs(60) + ms(300));
+    assert_eq!(client.poll_timeout(), due, "a second restart puts it off");
     client.handle_timeout(due.unwrap());
     assert_eq!(client.events(), [Event::GatewayRestarted]);
     announce(&mut client, 10, OUTSIDE, now + secs(70));

@@ -119,6 +119,18 @@ fn a_release_ends_the_wait_for_an_announced_restart() {
 }
 
 #[test]
+fn a_request_that_was_only_repeated_leaves_nothing_to_release_either() {
+    let now = start();
+    let mut client = seen(now);
+    client.request(&wanted(), now);
+    client.request(&wanted(), now);
+    client.handle_datagram(from_gateway(), &map_answer(2, 1000, 60001, 0, 0), now);
+    client.settle();
+    client.release(now);
+    assert_eq!(client.poll_transmit(), None);
+}
+
+#[test]
 fn a_refused_request_for_a_granted_mapping_leaves_it_to_be_released() {
     let now = start();
     let mut client = holding(now);

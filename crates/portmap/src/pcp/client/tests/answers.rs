@@ -15,6 +15,18 @@ fn an_answer_to_announce_makes_the_protocol_available_but_tells_no_address() {
 }
 
 #[test]
+fn an_ipv4_gateway_is_the_same_in_ipv6_clothing() {
+    let now = start();
+    let mapped = "::ffff:192.168.1.1".parse().unwrap();
+    for (known_as, from) in [(mapped, from_gateway()), (gateway(), SocketAddr::new(mapped, 5351))] {
+        let mut client = Client::new(known_as, IpAddr::from([192, 168, 1, 10]), NONCE, SEED, now);
+        client.probe(now);
+        client.handle_datagram(from, &announce_answer(0, 0, 1000), now);
+        assert_eq!(client.events(), [Event::Available { external_address: None }]);
+    }
+}
+
+#[test]
 fn a_server_that_does_not_know_announce_speaks_pcp_all_the_same() {
     let now = start();
     let mut client = client(now);

@@ -1,0 +1,107 @@
+//! What the scenarios share: the network with moshpunch on it, and the two commands of the write-up.
+#![allow(dead_code, reason = "each scenario file uses a part")]
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use lab::{Host, HostProcess, Lab, Output, Terminal, WriteUp, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long anything may take that should happen at once: these machines are busy.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How soon after its session a mapping must be gone.
+pub(crate) const AT_ONCE: Duration = Duration::from_secs(2);
+
+/// The write-up's network with moshpunch on every host, as an administrator would install it.
+pub(crate) fn raise(lab: &Lab) -> Result<WriteUp> {
+    lab.install(Path::new(env!("CARGO_BIN_EXE_moshpunch")))?;
+    let network = WriteUp::raise(lab)?;
+    be_patient(&network.server)?;
+    Ok(network)
+}
+
+/// Many scenarios run at once on few cores; what is promised of time is measured elsewhere.
+pub(crate) fn be_patient(server: &Host) -> Result<()> {
+    let directory = "/home/alice/.config/moshpunch";
+    server.command("mkdir").args(["-p", directory]).as_user(lab::USER).run(PATIENCE)?;
+    server.write_file(&format!("{directory}/config.toml"), "[server]\nbudget = 20\n")
+}
+
+/// The write-up's first command.
+pub(crate) fn mosh_to_router(laptop: &Host) -> Result<Terminal> {
+    let mosh = laptop.command("mosh").arg("router").as_user(lab::USER);
+    let terminal = laptop.terminal(&mosh, 24, 80)?;
+    terminal.wait_for("alice@router", PATIENCE)?;
+    Ok(terminal)
+}
+
+/// The write-up's second command.
+pub(crate) fn mosh_to_server(laptop: &Host, server_command: &str) -> Result<Terminal> {
+    mosh_through(laptop, 8022, server_command)
+}
+
+pub(crate) fn mosh_through(laptop: &Host, forwarded_port: u16, server_command: &str) -> Result<Terminal> {
+    let (ssh, server) = (format!("--ssh=ssh -p {forwarded_port}"), format!("--server={server_command}"));
+    let mosh = laptop.command("mosh").args([&ssh, &server, "router"]).as_user(lab::USER);
+    let terminal = laptop.terminal(&mosh, 24, 80)?;
+    terminal.wait_for("alice@server", PATIENCE)?;
+    Ok(terminal)
+}
+
+/// Starts a session that no client will join, and gives what ssh printed.
+pub(crate) fn server_over_ssh(laptop: &Host, server_command: &str) -> Result<Output> {
+    let ssh = laptop.command("ssh").args(["-p", "8022", "router", server_command]).as_user(lab::USER);
+    ssh.run(PATIENCE)
+}
+
+/// Types a command whose result cannot be mistaken for its echo.
+pub(crate) fn computes(terminal: &mut Terminal, number: u32) -> Result<()> {
+    terminal.type_text(&format!("echo =$(({number}*{number}))=\r"))?;
+    terminal.wait_for(&format!("={}=", number * number), PATIENCE)
+}
+
+pub(crate) fn leave(mut terminal: Terminal) -> Result<()> {
+    terminal.type_text("exit\r")?;
+    ensure!(terminal.wait_exit(PATIENCE)?.success());
+    Ok(())
+}
+
+pub(crate) fn wait_for_empty_table(router: &Host, within: Duration) -> Result<()> {
+    wait_until("an empty lease table", within, || Ok(router.leases()?.is_empty().then_some(())))
+}
+
+/// The only process of that name.
+pub(crate) fn process(host: &Host, name: &str) -> Result<HostProcess> {
+    let mut processes = host.processes(name)?;
+    ensure!(processes.len() == 1, "one {name} expected: {processes:?}");
+    Ok(processes.remove(0))
+}
+
+pub(crate) fn keeper(host: &Host) -> Result<HostProcess> {
+    let is_keeper = |process: &HostProcess| process.arguments.get(1).is_some_and(|word| word == "keeper");
+    let mut keepers: Vec<_> =
+        host.processes("exe")?.into_iter().chain(host.processes("moshpunch")?).collect();
+    keepers.retain(is_keeper);
+    ensure!(keepers.len() == 1, "one keeper expected: {keepers:?}");
+    Ok(keepers.remove(0))
+}
+
+pub(crate) fn no_moshpunch_is_left(host: &Host) -> Result<()> {
+    wait_until("the end of every moshpunch process", PATIENCE, || {
+        let left = host.processes("exe")?.len() + host.processes("moshpunch")?.len();
+        Ok((left == 0).then_some(()))
+    })
+}
+
+pub(crate) fn signal(process: &HostProcess, signal: Signal) -> Result<()> {
+    let pid = Pid::from_raw(i32::try_from(process.pid)?);
+    Ok(kill_process(pid.expect("a process of a host has a number"), signal)?)
+}
+
+/// The state files of alice's sessions on `host`.
+pub(crate) fn state_files(host: &Host) -> Result<Vec<String>> {
+    let list = host.command("find").args(["/run/user/1000/moshpunch", "-type", "f"]).run(PATIENCE)?;
+    Ok(list.stdout.lines().map(str::to_owned).collect())
+}
