@@ -9,13 +9,14 @@ use std::time::Instant;
 
 use portmap::effects::{Exchange, ExchangeId, ExchangeInput, Socket, Transmit};
 use portmap::mapper::{Mapper, Reservation};
+use portmap::upnp::ssdp::MAXIMUM_DATAGRAM;
 use rustix::event::{PollFd, PollFlags};
 use socket2::{Domain, Protocol, Type};
 
 use crate::stream::Stream;
 
-/// As large as the largest datagram that any of the protocols may send.
-const DATAGRAM_BYTES: usize = 8 * 1024;
+/// One more than is accepted, so that a longer datagram is not taken for a whole one.
+const DATAGRAM_BYTES: usize = MAXIMUM_DATAGRAM + 1;
 
 /// A flood must not keep the loop from its timers.
 const DATAGRAMS_PER_TURN: usize = 64;

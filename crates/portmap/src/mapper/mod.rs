@@ -17,6 +17,7 @@
 //! that number ([`Reservation`]).
 
 mod ports;
+mod random;
 mod schedule;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use self::ports::PortChoice;
+use self::random::Random;
 use self::schedule::{Backoff, renewal};
 use crate::address::{Reach, reach};
 use crate::cause::Cause;
@@ -157,7 +159,7 @@ pub struct Mapper {
     held: Option<Held>,
     reserved: Option<NonZeroU16>,
     backoff: Backoff,
-    random: u64,
+    random: Random,
     reservations: VecDeque<Reservation>,
     events: VecDeque<Event>,
 }
@@ -201,7 +203,7 @@ impl Mapper {
         Self {
             client: upnp::client::Client::new(settings.internal, settings.gateway, description, now)
                 .with_search_window(settings.search_window),
-            random: settings.seed,
+            random: Random::new(settings.seed),
             settings,
             job: None,
             state: State::Seeking,
@@ -406,7 +408,9 @@ impl Mapper {
         match refusal {
             Refusal::Conflict => self.take_another_port(now),
             Refusal::NotAuthorized => self.take_an_allowed_port(now),
-            Refusal::Unsupported { .. } if self.may_be_a_hidden_conflict() => self.take_another_port(now),
+            Refusal::Unsupported { code: 501 } if self.may_be_a_hidden_conflict() => {
+                self.take_another_port(now)
+            }
             Refusal::NoResources { .. }
             | Refusal::NetworkFailure { .. }
             | Refusal::AddressMismatch
@@ -424,7 +428,7 @@ impl Mapper {
 
     fn take_another_port(&mut self, now: Instant) {
         let Some(job) = &mut self.job else { return };
-        if job.ports.after_conflict().is_some() {
+        if job.ports.after_conflict(&mut self.random).is_some() {
             return self.request(now);
         }
         self.fail(self.exhausted(), now);
@@ -435,7 +439,7 @@ impl Mapper {
         let Some(job) = &mut self.job else { return };
         let denied = job.ports.current();
         let first_try = denied == job.ports.preferred();
-        if job.ports.after_denial().is_some() {
+        if job.ports.after_denial(&mut self.random).is_some() {
             return self.request(now);
         }
         let cause = if first_try {

@@ -1,26 +1,43 @@
 //! Which external port to ask for next.
+//!
+//! As mosh does, the lowest free port above the preferred one is wanted; but hosts that ask at the same moment must
+//! not all walk the same way, each step a round trip to a router that answers one at a time. So the next port is a
+//! random one of a window that doubles with each conflict. A narrow range, or rules that allow only a part of it,
+//! are still searched to the last port.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
+
+use super::random::Random;
 
 /// Each try costs one or two round trips to the router; past this the range counts as exhausted.
 const TRIES_MAXIMUM: usize = 200;
 
-/// As mosh does: upward from the preferred port, then from the start of the range.
-///
-/// Once the router's rules have forbidden a port above the preferred one, those above it are left out.
+/// After the first conflict one of this many ports is taken.
+const FIRST_WINDOW: u16 = 2;
+
 #[derive(Debug, Clone)]
 pub(super) struct PortChoice {
     preferred: NonZeroU16,
     range: RangeInclusive<NonZeroU16>,
     current: NonZeroU16,
-    wrapped: bool,
-    tries: usize,
+    tried: BTreeSet<u16>,
+    window: u16,
+    /// The rules forbid everything outside; learnt from denials.
+    allowed: RangeInclusive<u16>,
 }
 
 impl PortChoice {
     pub(super) fn new(preferred: NonZeroU16, range: RangeInclusive<NonZeroU16>) -> Self {
-        Self { preferred, range, current: preferred, wrapped: false, tries: 1 }
+        Self {
+            preferred,
+            current: preferred,
+            tried: BTreeSet::from([preferred.get()]),
+            window: FIRST_WINDOW,
+            allowed: range.start().get()..=range.end().get(),
+            range,
+        }
     }
 
     /// Exactly this port.
@@ -46,32 +63,53 @@ impl PortChoice {
     }
 
     /// Somebody has the current port.
-    pub(super) fn after_conflict(&mut self) -> Option<NonZeroU16> {
-        let next = self.current.checked_add(1).filter(|next| self.range.contains(next));
+    pub(super) fn after_conflict(&mut self, random: &mut Random) -> Option<NonZeroU16> {
+        let next = self.above(random).or_else(|| self.below())?;
         self.take(next)
     }
 
     /// The rules forbid the current port. Where they forbid the preferred one, every other is as foreign to them.
-    pub(super) fn after_denial(&mut self) -> Option<NonZeroU16> {
-        if self.current == self.preferred { None } else { self.take(None) }
-    }
-
-    fn take(&mut self, next: Option<NonZeroU16>) -> Option<NonZeroU16> {
-        let next = match next {
-            Some(next) => next,
-            None if self.wrapped => return None,
-            None => {
-                self.wrapped = true;
-                *self.range.start()
-            }
-        };
-        let full_circle = self.wrapped && next >= self.preferred;
-        if full_circle || self.tries == TRIES_MAXIMUM {
+    pub(super) fn after_denial(&mut self, random: &mut Random) -> Option<NonZeroU16> {
+        let (denied, preferred) = (self.current.get(), self.preferred.get());
+        if denied == preferred {
             return None;
         }
-        self.tries += 1;
-        self.current = next;
-        Some(next)
+        self.allowed = match denied > preferred {
+            true => *self.allowed.start()..=denied - 1,
+            false => denied + 1..=*self.allowed.end(),
+        };
+        self.after_conflict(random)
+    }
+
+    /// From the window above the preferred port, which grows until it holds one that was not tried.
+    fn above(&mut self, random: &mut Random) -> Option<u16> {
+        let preferred = self.preferred.get();
+        loop {
+            let end = preferred.saturating_add(self.window).min(*self.allowed.end());
+            let free: Vec<u16> = (preferred..=end).filter(|port| !self.tried.contains(port)).collect();
+            let complete = end == *self.allowed.end() || end < preferred;
+            if !free.is_empty() {
+                self.window = self.window.saturating_mul(2);
+                return Some(free[random.below(free.len())]);
+            }
+            if complete {
+                return None;
+            }
+            self.window = self.window.saturating_mul(2);
+        }
+    }
+
+    fn below(&self) -> Option<u16> {
+        (*self.allowed.start()..self.preferred.get()).find(|port| !self.tried.contains(port))
+    }
+
+    fn take(&mut self, next: u16) -> Option<NonZeroU16> {
+        if self.tried.len() == TRIES_MAXIMUM {
+            return None;
+        }
+        self.tried.insert(next);
+        self.current = NonZeroU16::new(next)?;
+        Some(self.current)
     }
 }
 
@@ -88,33 +126,71 @@ mod tests {
     }
 
     fn after_conflicts(mut choice: PortChoice) -> Vec<u16> {
-        let rest = std::iter::from_fn(|| choice.after_conflict().map(NonZeroU16::get));
-        rest.collect()
+        let mut random = Random::new(3);
+        std::iter::from_fn(|| choice.after_conflict(&mut random).map(NonZeroU16::get)).collect()
+    }
+
+    fn sorted(mut ports: Vec<u16>) -> Vec<u16> {
+        ports.sort_unstable();
+        ports
     }
 
     #[test]
-    fn conflicts_lead_upward_and_then_round_to_the_start() {
-        assert_eq!(after_conflicts(choice(60003, 60001..=60005)), [60004, 60005, 60001, 60002]);
+    fn the_first_conflict_leads_to_a_neighbour() {
+        let next = after_conflicts(choice(60003, 60001..=60999))[0];
+        assert!((60004..=60005).contains(&next), "{next}");
+    }
+
+    #[test]
+    fn a_narrow_range_is_searched_to_the_last_port_and_none_twice() {
+        let ports = after_conflicts(choice(60003, 60001..=60009));
+        assert_eq!(sorted(ports), [60001, 60002, 60004, 60005, 60006, 60007, 60008, 60009]);
+    }
+
+    #[test]
+    fn many_hosts_that_want_the_same_port_go_different_ways() {
+        let mut tries = Vec::new();
+        let mut taken = BTreeSet::from([60001]);
+        for host in 0..50 {
+            let (mut choice, mut random) = (choice(60001, 60001..=60999), Random::new(host));
+            let mut port = 60001;
+            let mut count = 0;
+            while !taken.insert(port) {
+                port = choice.after_conflict(&mut random).expect("room for all").get();
+                count += 1;
+            }
+            tries.push(count);
+        }
+        assert_eq!(taken.len(), 51);
+        assert!(tries.iter().sum::<i32>() <= 50 * 6, "{tries:?}");
     }
 
     #[test]
     fn an_only_port_has_no_successor() {
-        assert_eq!(PortChoice::only(port(60001)).after_conflict(), None);
-        assert_eq!(PortChoice::only(port(60001)).after_denial(), None);
+        let mut random = Random::new(1);
+        assert_eq!(PortChoice::only(port(60001)).after_conflict(&mut random), None);
+        assert_eq!(PortChoice::only(port(60001)).after_denial(&mut random), None);
     }
 
     #[test]
     fn a_denied_first_port_ends_the_search() {
-        assert_eq!(choice(60003, 60001..=60999).after_denial(), None);
+        assert_eq!(choice(60003, 60001..=60999).after_denial(&mut Random::new(1)), None);
     }
 
     #[test]
-    fn a_denial_further_up_leads_back_to_the_start() {
-        let mut choice = choice(60003, 60001..=60999);
-        assert_eq!(choice.after_conflict(), Some(port(60004)));
-        assert_eq!(choice.after_denial(), Some(port(60001)));
-        assert_eq!(choice.after_conflict(), Some(port(60002)));
-        assert_eq!(choice.after_conflict(), None);
+    fn rules_that_allow_a_part_of_the_range_leave_every_port_of_it() {
+        let (mut choice, mut random) = (choice(60003, 60001..=60999), Random::new(5));
+        let mut allowed = Vec::new();
+        let mut next = choice.after_conflict(&mut random);
+        while let Some(port) = next {
+            let denied = port.get() > 60020;
+            if !denied {
+                allowed.push(port.get());
+            }
+            next = if denied { choice.after_denial(&mut random) } else { choice.after_conflict(&mut random) };
+        }
+        let all: Vec<u16> = (60001..=60020).filter(|port| *port != 60003).collect();
+        assert_eq!(sorted(allowed), all);
     }
 
     #[test]

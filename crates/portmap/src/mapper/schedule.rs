@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::random::Random;
+
 /// A mapping without an end is looked at as often as one of an hour: routers forget them all the same.
 const LEASE_TO_WATCH_A_PERMANENT_ONE: Duration = Duration::from_secs(3_600);
 
@@ -11,9 +13,9 @@ const LAST_RETRY: Duration = Duration::from_secs(60);
 
 /// At a random time between 1/2 and 5/8 of the lease (RFC 6887 §11.2.1), so that hosts which lost their mappings
 /// together do not renew them together.
-pub(super) fn renewal(lease: Option<Duration>, random: &mut u64, now: Instant) -> Instant {
+pub(super) fn renewal(lease: Option<Duration>, random: &mut Random, now: Instant) -> Instant {
     let lease = lease.unwrap_or(LEASE_TO_WATCH_A_PERMANENT_ONE);
-    let jitter = (lease / 8).mul_f64(next_fraction(random));
+    let jitter = (lease / 8).mul_f64(random.fraction());
     now + lease / 2 + jitter
 }
 
@@ -35,16 +37,6 @@ impl Backoff {
     }
 }
 
-/// From 0 to 1; SplitMix64, which is enough to spread load and nothing else.
-fn next_fraction(state: &mut u64) -> f64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *state;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    let top = u32::try_from((mixed ^ (mixed >> 31)) >> 32).expect("32 bits are left");
-    f64::from(top) / f64::from(u32::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,7 +49,7 @@ mod tests {
     #[test]
     fn renewals_fall_between_a_half_and_five_eighths_of_the_lease() {
         let (now, lease) = (start(), Duration::from_secs(3_600));
-        let mut random = 7;
+        let mut random = Random::new(7);
         let times: Vec<_> = (0..1000).map(|_| renewal(Some(lease), &mut random, now) - now).collect();
         assert!(times.iter().all(|&time| time >= lease / 2 && time <= lease * 5 / 8));
         let spread = *times.iter().max().unwrap() - *times.iter().min().unwrap();

@@ -2,7 +2,7 @@ mod router;
 
 use std::time::{Duration, Instant};
 
-use self::router::{Host, ROUTER, Router};
+use self::router::{Fault, Host, ROUTER, Router};
 use super::*;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -134,7 +134,7 @@ fn release_before_anything_is_mapped_ends_at_once() {
 fn release_while_the_request_is_open_leaves_nothing_behind() {
     for silent in ["GetSpecificPortMappingEntry", "AddPortMapping"] {
         let mut router = Router::new();
-        router.faults.push((silent, 0));
+        router.faults.push((silent, Fault::Silence));
         let mut host = host();
         let now = host.now;
         host.mapper.map(wanted(60001, mosh_range()), now);
@@ -222,7 +222,7 @@ fn no_gateway_is_known_within_a_second() {
     let mut host = host();
     host.advance(&mut router, Duration::from_millis(999));
     assert_eq!(told(&mut host), ["failed: no router here answers UPnP"]);
-    assert_eq!(router.searches, 18);
+    assert_eq!(router.searches, 10);
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn an_exhausted_range_is_named() {
 #[test]
 fn quirk_35_a_router_that_only_knows_permanent_leases_gets_one() {
     let mut router = Router::new();
-    router.faults.push(("AddPortMapping", 725));
+    router.faults.push(("AddPortMapping", Fault::Code(725)));
     let mut host = mapped_host(&mut router);
     assert_eq!(router.table[&60001].lease, 0);
     host.advance(&mut router, 2 * HOUR);
@@ -263,7 +263,7 @@ fn quirk_35_a_router_that_only_knows_permanent_leases_gets_one() {
 #[test]
 fn quirk_36_and_37_a_lease_that_the_router_calls_invalid_is_replaced_by_others() {
     let mut router = Router::new();
-    router.faults.extend([("AddPortMapping", 402), ("AddPortMapping", 402)]);
+    router.faults.extend([("AddPortMapping", Fault::Code(402)), ("AddPortMapping", Fault::Code(402))]);
     mapped_host(&mut router);
     assert_eq!(router.table[&60001].lease, 604_800);
 }
@@ -271,7 +271,7 @@ fn quirk_36_and_37_a_lease_that_the_router_calls_invalid_is_replaced_by_others()
 #[test]
 fn quirk_38_action_failed_may_mean_a_conflict_but_not_for_ever() {
     let mut router = Router::new();
-    router.faults.extend([("AddPortMapping", 501); 9]);
+    router.faults.extend([("AddPortMapping", Fault::Code(501)); 9]);
     let mut host = host();
     let now = host.now;
     host.mapper.map(wanted(60001, mosh_range()), now);
@@ -284,7 +284,7 @@ fn quirk_38_action_failed_may_mean_a_conflict_but_not_for_ever() {
 fn quirk_40_a_renewal_called_a_conflict_deletes_and_adds() {
     let mut router = Router::new();
     let mut host = mapped_host(&mut router);
-    router.faults.push(("AddPortMapping", 718));
+    router.faults.push(("AddPortMapping", Fault::Code(718)));
     host.advance(&mut router, HOUR);
     assert_eq!(told(&mut host), ["renewed Some(20.0.0.1):60001"]);
     assert!(router.calls.contains(&"DeletePortMapping".to_owned()));
@@ -294,7 +294,7 @@ fn quirk_40_a_renewal_called_a_conflict_deletes_and_adds() {
 fn quirk_57_behind_another_nat_a_refusal_names_it() {
     let mut router = Router::new();
     router.external = "192.168.0.2".into();
-    router.faults.push(("AddPortMapping", 501));
+    router.faults.push(("AddPortMapping", Fault::Code(501)));
     let mut host = host();
     let now = host.now;
     host.mapper.map(wanted(60001, mosh_range()), now);
@@ -322,7 +322,7 @@ fn a_saved_record_is_enough_to_delete_the_mapping_later() {
 #[test]
 fn a_port_that_was_promised_to_the_user_is_the_only_one_that_will_do() {
     let mut router = Router::new().with_entry(60001, "192.168.1.20", 60001, "a game");
-    router.faults.push(("GetSpecificPortMappingEntry", 0));
+    router.faults.push(("GetSpecificPortMappingEntry", Fault::Silence));
     let mut host = host();
     let now = host.now;
     host.mapper.map(wanted(60001, mosh_range()), now);
@@ -343,4 +343,54 @@ fn another_port_granted_after_a_promise_is_given_back() {
     host.settle(&mut router);
     assert_eq!(told(&mut host), ["released, confirmed true"]);
     assert_eq!(router.table.len(), 1);
+}
+
+#[test]
+fn an_add_whose_answer_is_lost_is_found_in_the_table_and_taken() {
+    for fault in [Fault::LostReply, Fault::Status(404), Fault::Status(200)] {
+        let mut router = Router::new();
+        router.faults.push(("AddPortMapping", fault));
+        let mut host = host();
+        let now = host.now;
+        host.mapper.map(wanted(60001, mosh_range()), now);
+        host.advance(&mut router, Duration::from_secs(10));
+        assert_eq!(told(&mut host), ["mapped Some(20.0.0.1):60001"], "{fault:?}");
+        assert_eq!(router.table.len(), 1, "{fault:?}");
+    }
+}
+
+#[test]
+fn an_add_that_nothing_is_known_of_is_deleted_before_it_is_given_up() {
+    for add in [Fault::LostReply, Fault::Status(404)] {
+        let mut router = Router::new();
+        router.faults.push(("GetSpecificPortMappingEntry", Fault::Code(401)));
+        router.faults.push(("GetSpecificPortMappingEntry", Fault::Code(401)));
+        router.faults.push(("AddPortMapping", add));
+        let mut host = host();
+        let now = host.now;
+        host.mapper.map(wanted(60001, mosh_range()), now);
+        host.advance(&mut router, Duration::from_secs(20));
+        assert!(told(&mut host)[0].starts_with("failed: "), "{add:?}");
+        assert!(router.table.is_empty(), "{add:?}");
+    }
+}
+
+#[test]
+fn an_unreadable_look_is_repeated_before_anything_could_be_overwritten() {
+    let theirs = "moshpunch bob@other 99999999";
+    let mut router = Router::new().with_entry(60001, "192.168.1.10", 60001, theirs);
+    router.faults.push(("GetSpecificPortMappingEntry", Fault::Status(404)));
+    mapped_host(&mut router);
+    assert_eq!(router.table[&60001].description, theirs);
+}
+
+#[test]
+fn a_status_that_is_never_told_costs_no_more_than_the_time_to_settle() {
+    let mut router = Router::new();
+    router.faults.push(("GetStatusInfo", Fault::Silence));
+    let mut host = host();
+    let now = host.now;
+    host.mapper.map(wanted(60001, mosh_range()), now);
+    host.advance(&mut router, Duration::from_millis(100));
+    assert_eq!(told(&mut host), ["mapped Some(20.0.0.1):60001"]);
 }

@@ -12,8 +12,9 @@
 //! - §3.6 "MUST immediately renew" and §3.7 "MUST first delay by a random amount of time" contradict each other.
 //!   An announcement, which wakes every client at once, is followed by §3.7's delay; an answer to our own question
 //!   wakes only us, and is acted on at once.
-//! - §3.2 says nothing of replies from another address of a gateway pair (CARP); §3.3's MUST is to discard
-//!   everything that is not from the gateway asked. We obey: an answer from elsewhere cannot be told from a forgery.
+//!
+//! Some gateway pairs (CARP) answer from another address than the one asked. We discard that, as §3.2 and §3.3 demand:
+//! an answer from elsewhere cannot be told from a forgery.
 
 mod client;
 pub mod packet;

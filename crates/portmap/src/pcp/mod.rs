@@ -11,13 +11,16 @@
 //!   [`REQUEST_ATTEMPTS`](crate::control_port::REQUEST_ATTEMPTS) after. A later answer still counts.
 //! - §11.2.1: "renewal requests MUST NOT be sent less than four seconds apart". Renewals therefore start above the
 //!   3 s of §8.1.1, at 4.5 s, so that the jitter of ±10% stays above 4 s; up to the MRT of 1024 s.
-//! - §8.5 has the mapping renewed after an implausible epoch. An announcement, which wakes every client at once, is
-//!   told after a random delay of up to 5 s; in an answer to our own question it is told at once, and not at all
-//!   where the same answer grants the mapping.
+//! - §8.5 has the mapping renewed after an implausible epoch. After an announcement, which wakes every client at once,
+//!   a client "MUST wait a random amount of time between 0 and 5 seconds", and does. In an answer to our own question
+//!   the loss is told at once, and not at all where the same answer grants the mapping.
+//! - §14.2: what the gateway says unasked about our mapping is not believed, but a reason to ask.
 //! - §13.2 means PREFER_FAILURE for gateways between protocols. We use it to keep two sessions off one port, and do
-//!   not believe in it: miniupnpd 2.3.1 steps to the next port all the same when its own host uses the one asked for
-//!   (`CHECK_PORTINUSE`). A grant for another port is deleted again and told as a refusal. Where the option is not
-//!   known the request is repeated without it.
+//!   not believe in it: miniupnpd 2.3.1 (measured) grants the next port all the same when another mapping or a socket
+//!   of its own host has the one asked for. A grant for another port is deleted again and told as a refusal. Where
+//!   the option is not known the request is repeated without it.
+//! - §15 has a deletion of nothing succeed. miniupnpd 2.3.1 (measured) answers NO_RESOURCES, which also means that it
+//!   could not delete: such a release is told as unconfirmed.
 //! - §9: only version 2 is spoken; a gateway with another version is absent. Version 0 is NAT-PMP's.
 //! - §7.3: options in answers are not read; none that we ask for has content there.
 

@@ -2,9 +2,13 @@
 //!
 //! ```text
 //! obtain:   Look ─► Add ─► Verify ─► granted        release:   LookBeforeDelete ─► Delete ─► released
-//!             │       └──► Clear ─► Add (once)
+//!             │       ├──► Clear ─► Add (once)
+//!             │       └──► Verify ─► Undo ─► refused
 //!             └─ another's: refused
 //! ```
+//!
+//! A router may add what it then fails to say. Whatever an unclear answer left behind is therefore looked for, and
+//! taken or deleted.
 
 use std::net::IpAddr;
 use std::num::NonZeroU16;
@@ -37,6 +41,8 @@ pub(super) enum Step {
     Clear,
     Add,
     Verify,
+    /// Deletes what an unclear answer may have left behind.
+    Undo,
     LookBeforeDelete,
     Delete,
 }
@@ -63,7 +69,10 @@ pub(super) struct Attempt {
     lease_seconds: u32,
     lease_fallbacks: std::slice::Iter<'static, u32>,
     held_before: bool,
+    looked_again: bool,
     cleared: bool,
+    /// Why the answer to [`Step::Add`] was no plain yes.
+    doubt: Option<Refusal>,
     releasing: bool,
 }
 
@@ -75,6 +84,8 @@ enum Holder {
     Another,
     /// The router does not say.
     Unknown,
+    /// What came is no answer.
+    Unclear,
 }
 
 impl Attempt {
@@ -107,7 +118,9 @@ impl Attempt {
             lease_seconds,
             lease_fallbacks: LEASES_TO_FALL_BACK_ON.iter(),
             held_before: false,
+            looked_again: false,
             cleared: false,
+            doubt: None,
             releasing,
         }
     }
@@ -129,12 +142,14 @@ impl Attempt {
                 soap::get_specific_port_mapping_entry(service_type, external_port, transport)
             }
             Step::Add => soap::add_port_mapping(service_type, &self.port_mapping()),
-            Step::Clear | Step::Delete => soap::delete_port_mapping(service_type, external_port, transport),
+            Step::Clear | Step::Undo | Step::Delete => {
+                soap::delete_port_mapping(service_type, external_port, transport)
+            }
         }
     }
 
     pub(super) fn advance(&mut self, step: Step, reply: Result<Reply, Failure>) -> Next {
-        let obtaining = matches!(step, Step::Look | Step::Clear | Step::Add | Step::Verify);
+        let obtaining = matches!(step, Step::Look | Step::Clear | Step::Add | Step::Verify | Step::Undo);
         if self.releasing && obtaining {
             return Next::Ask(Step::LookBeforeDelete);
         }
@@ -143,6 +158,7 @@ impl Attempt {
             Step::Clear => Next::Ask(Step::Add),
             Step::Add => self.added(reply),
             Step::Verify => self.verified(reply),
+            Step::Undo => Next::Refused(self.doubt.take().unwrap_or(Refusal::Unconfirmed)),
             Step::LookBeforeDelete => self.looked_before_delete(reply),
             Step::Delete => Next::Released { confirmed: !matches!(reply, Err(Failure::NoReply)) },
         }
@@ -158,25 +174,33 @@ impl Attempt {
                 self.held_before = true;
                 Next::Ask(Step::Add)
             }
-            Holder::Nobody | Holder::Unknown => Next::Ask(Step::Add),
+            Holder::Unclear if !self.looked_again => {
+                self.looked_again = true;
+                Next::Ask(Step::Look)
+            }
+            Holder::Nobody | Holder::Unknown | Holder::Unclear => Next::Ask(Step::Add),
         }
     }
 
     fn added(&mut self, reply: Result<Reply, Failure>) -> Next {
         let code = match reply {
             Ok(_) => return Next::Ask(Step::Verify),
-            Err(Failure::NoReply) => return Next::Refused(Refusal::NoAnswer),
             Err(Failure::Fault(Fault::Upnp { code, .. })) => code,
-            Err(Failure::Fault(Fault::Http(status))) => {
-                return Next::Refused(Refusal::Unsupported { code: status });
+            Err(Failure::Fault(Fault::Http(status))) => return self.doubt(Refusal::Other { code: status }),
+            Err(Failure::NoReply | Failure::Fault(Fault::Malformed { .. })) => {
+                return self.doubt(Refusal::NoAnswer);
             }
-            Err(Failure::Fault(Fault::Malformed { .. })) => return Next::Refused(Refusal::NoAnswer),
         };
         match code {
             code::ONLY_PERMANENT_LEASES | code::INVALID_ARGUMENTS => self.fall_back_on_another_lease(code),
             code::CONFLICT | code::CONFLICT_WITH_OTHER_MECHANISM if self.held_before => self.clear_once(),
             code => Next::Refused(refusal(code)),
         }
+    }
+
+    fn doubt(&mut self, refusal: Refusal) -> Next {
+        self.doubt = Some(refusal);
+        Next::Ask(Step::Verify)
     }
 
     fn fall_back_on_another_lease(&mut self, code: u16) -> Next {
@@ -199,13 +223,20 @@ impl Attempt {
 
     fn verified(&mut self, reply: Result<Reply, Failure>) -> Next {
         let port = self.request.external_port;
-        match self.holder(reply) {
-            Holder::Ours { lease_seconds } => {
+        match (self.holder(reply), self.doubt.take()) {
+            (Holder::Ours { lease_seconds }, _) => {
                 Next::Granted { port, lease: self.granted_lease(lease_seconds) }
             }
-            Holder::Unknown => Next::Granted { port, lease: self.granted_lease(None) },
-            Holder::Another => Next::Refused(Refusal::Conflict),
-            Holder::Nobody => self.clear_once(),
+            (Holder::Another, _) => Next::Refused(Refusal::Conflict),
+            (Holder::Nobody, None) => self.clear_once(),
+            (Holder::Nobody, Some(doubt)) => Next::Refused(doubt),
+            (Holder::Unknown | Holder::Unclear, None) => {
+                Next::Granted { port, lease: self.granted_lease(None) }
+            }
+            (Holder::Unknown | Holder::Unclear, doubt) => {
+                self.doubt = doubt;
+                Next::Ask(Step::Undo)
+            }
         }
     }
 
@@ -214,7 +245,7 @@ impl Attempt {
             return Next::Released { confirmed: false };
         }
         match self.holder(reply) {
-            Holder::Ours { .. } | Holder::Unknown => Next::Ask(Step::Delete),
+            Holder::Ours { .. } | Holder::Unknown | Holder::Unclear => Next::Ask(Step::Delete),
             Holder::Nobody | Holder::Another => Next::Released { confirmed: true },
         }
     }
@@ -230,9 +261,10 @@ impl Attempt {
         let entry = match reply {
             Ok(reply) => soap::port_mapping_entry(&reply),
             Err(Failure::Fault(Fault::Upnp { code: code::NO_SUCH_ENTRY, .. })) => return Holder::Nobody,
-            Err(_) => return Holder::Unknown,
+            Err(Failure::Fault(Fault::Upnp { .. })) => return Holder::Unknown,
+            Err(_) => return Holder::Unclear,
         };
-        let Ok(entry) = entry else { return Holder::Unknown };
+        let Ok(entry) = entry else { return Holder::Unclear };
         let same_target = entry.internal_client == InternalClient::Address(self.internal)
             && entry.internal_port == self.request.internal_port.get();
         if same_target && self.names_us(&entry.description) {

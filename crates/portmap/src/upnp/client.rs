@@ -186,20 +186,29 @@ impl Client {
     }
 
     fn discover(&mut self, from: IpAddr, location: Url) {
+        let Some(location) = self.located(from, location) else { return };
         let known = self.gateways.iter().any(|gateway| gateway.location == location);
         if known || self.gateways.len() == GATEWAYS_MAXIMUM {
             return;
-        }
-        // Security: a description on another host would make us request anything from anywhere.
-        if !location.served_by(from) {
-            return tracing::debug!(%from, %location, "a location on another host than the one that announced it");
         }
         if let Some(search) = &mut self.search {
             search.answered();
         }
         let question = Question::Description { gateway: self.gateways.len() };
         self.exchanges.start(&location, http::get(&location), question, self.now);
-        self.gateways.push(Gateway::new(from, location));
+        self.gateways.push(Gateway::new(location));
+    }
+
+    /// Security: a description on another host would make us request anything from anywhere. So it must be on the
+    /// one that answered, or on the default gateway, for which a twin of it may answer (CARP, VRRP); and where the
+    /// default gateway names another host, it means itself (tailscale#5502).
+    fn located(&self, from: IpAddr, location: Url) -> Option<Url> {
+        let is_default = |address: IpAddr| Some(address) == self.default_gateway;
+        if location.served_by(from) || is_default(location.host()) {
+            return Some(location);
+        }
+        tracing::debug!(%from, %location, "a location on another host than the one that answered");
+        is_default(from).then(|| location.at(from))
     }
 
     fn answer(&mut self, question: Question, reply: Result<Reply, NoReply>) {
@@ -260,12 +269,10 @@ impl Client {
         let Some(search) = &self.search else { return };
         let searching = !search.is_over();
         let assessing = !self.gateways.iter().all(Gateway::is_assessed);
-        let ranked = self.gateways.iter().filter(|gateway| gateway.is_assessed()).flat_map(|gateway| {
-            let is_default = Some(gateway.address) == self.default_gateway;
-            gateway
-                .connections
-                .iter()
-                .map(move |connection| (connection.rank(is_default), gateway, connection))
+        let ranked = self.gateways.iter().flat_map(|gateway| {
+            let is_default = Some(gateway.address()) == self.default_gateway;
+            let usable = gateway.connections.iter().filter(|connection| connection.is_usable());
+            usable.map(move |connection| (connection.rank(is_default), gateway, connection))
         });
         let Some((rank, gateway, connection)) = ranked.min_by_key(|(rank, ..)| *rank) else {
             if !searching && !assessing {
@@ -275,11 +282,11 @@ impl Client {
         };
         let settles = *self.settles.get_or_insert(self.now + SETTLE);
         let settled = self.now >= settles || (!searching && !assessing);
-        if !rank.is_best() && !settled {
+        if !(rank.is_best() && connection.is_assessed()) && !settled {
             return;
         }
         let control = Control {
-            gateway: gateway.address,
+            gateway: gateway.address(),
             url: connection.service.control_url.clone(),
             service_type: connection.service.service_type.clone(),
             external_address: connection.external_address,

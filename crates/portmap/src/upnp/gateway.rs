@@ -11,7 +11,6 @@ const SERVICES_MAXIMUM: usize = 8;
 
 #[derive(Debug)]
 pub(super) struct Gateway {
-    pub(super) address: IpAddr,
     pub(super) location: Url,
     pub(super) connections: Vec<Connection>,
     /// The description has been read, or will never be.
@@ -50,8 +49,12 @@ enum Place {
 }
 
 impl Gateway {
-    pub(super) fn new(address: IpAddr, location: Url) -> Self {
-        Self { address, location, connections: Vec::new(), described: false }
+    pub(super) fn new(location: Url) -> Self {
+        Self { location, connections: Vec::new(), described: false }
+    }
+
+    pub(super) fn address(&self) -> IpAddr {
+        self.location.host()
     }
 
     pub(super) fn describe(&mut self, services: Vec<Service>) {
@@ -65,7 +68,7 @@ impl Gateway {
     }
 
     pub(super) fn is_assessed(&self) -> bool {
-        self.described && self.connections.iter().all(|connection| connection.unanswered == 0)
+        self.described && self.connections.iter().all(Connection::is_assessed)
     }
 }
 
@@ -73,6 +76,15 @@ impl Connection {
     /// With the two questions open that every service is asked: its status and its external address.
     fn new(service: Service) -> Self {
         Self { service, connected: None, external_address: None, unanswered: 2 }
+    }
+
+    pub(super) fn is_assessed(&self) -> bool {
+        self.unanswered == 0
+    }
+
+    /// Known well enough to be taken, should nothing better come in time.
+    pub(super) fn is_usable(&self) -> bool {
+        self.is_assessed() || self.external_address.is_some()
     }
 
     pub(super) fn rank(&self, is_default_gateway: bool) -> Rank {

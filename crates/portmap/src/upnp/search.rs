@@ -7,15 +7,19 @@ use std::time::{Duration, Instant};
 use super::ssdp::{self, SearchTarget};
 use crate::effects::{Socket, Transmit};
 
-/// When the search is sent again, unless something has answered: datagrams get lost, and one lost search must not
-/// cost the session its mapping.
-const REPEATS: [Duration; 6] = [
-    Duration::ZERO,
-    Duration::from_millis(150),
-    Duration::from_millis(450),
-    Duration::from_millis(1_000),
-    Duration::from_millis(3_000),
-    Duration::from_millis(7_000),
+/// What is asked for when, until something answers. Nearly every gateway answers the first; some answer the other
+/// version only, or nothing but a service's name (Sagemcom FAST3890, Technicolor). Then again, because datagrams get
+/// lost, ever more seldom, because a router that is slow is not made faster by more of them.
+const ROUNDS: [(Duration, &[SearchTarget]); 6] = [
+    (Duration::ZERO, &[SearchTarget::InternetGatewayDevice1]),
+    (Duration::from_millis(100), &[SearchTarget::InternetGatewayDevice2, SearchTarget::WanIpConnection1]),
+    (
+        Duration::from_millis(400),
+        &[SearchTarget::InternetGatewayDevice1, SearchTarget::InternetGatewayDevice2],
+    ),
+    (Duration::from_millis(1_000), &[SearchTarget::InternetGatewayDevice1]),
+    (Duration::from_millis(3_000), &[SearchTarget::InternetGatewayDevice1]),
+    (Duration::from_millis(7_000), &[SearchTarget::InternetGatewayDevice1]),
 ];
 
 /// When silence usually means that there is no gateway. A device may wait up to `MX` (here 1 s) before it answers
@@ -25,20 +29,12 @@ pub const SEARCH_WINDOW: Duration = Duration::from_millis(900);
 /// UDA 1.1 §1.3.2: 1 is the least that a control point may ask for.
 const MAXIMUM_WAIT_SECONDS: u8 = 1;
 
-/// Some routers answer one version only, others answer a search for the device with the wrong one of theirs and
-/// need the service's name (peers: Sagemcom FAST3890, Technicolor).
-const TARGETS: [SearchTarget; 3] = [
-    SearchTarget::InternetGatewayDevice1,
-    SearchTarget::InternetGatewayDevice2,
-    SearchTarget::WanIpConnection1,
-];
-
 #[derive(Debug)]
 pub(super) struct Search {
     gateway: Option<IpAddr>,
     started: Instant,
     ends: Instant,
-    sent: usize,
+    rounds: usize,
     over: bool,
     transmits: VecDeque<Transmit>,
 }
@@ -46,14 +42,14 @@ pub(super) struct Search {
 impl Search {
     pub(super) fn new(gateway: Option<IpAddr>, window: Duration, now: Instant) -> Self {
         let (started, ends, transmits) = (now, now + window, VecDeque::new());
-        let mut search = Self { gateway, started, ends, sent: 0, over: false, transmits };
+        let mut search = Self { gateway, started, ends, rounds: 0, over: false, transmits };
         search.handle_timeout(now);
         search
     }
 
     /// Stops repeating the search; further answers may still be on their way.
     pub(super) fn answered(&mut self) {
-        self.sent = REPEATS.len();
+        self.rounds = ROUNDS.len();
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -61,12 +57,12 @@ impl Search {
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
-        while let Some(&after) = REPEATS.get(self.sent) {
-            if now < self.started + after {
+        while let Some((after, targets)) = ROUNDS.get(self.rounds) {
+            if now < self.started + *after {
                 break;
             }
-            self.sent += 1;
-            self.send_round();
+            self.rounds += 1;
+            self.send(targets);
         }
         self.over |= now >= self.ends;
     }
@@ -79,17 +75,17 @@ impl Search {
         if self.over {
             return None;
         }
-        let repeat = REPEATS.get(self.sent).map(|&after| self.started + after);
-        Some(repeat.map_or(self.ends, |repeat| repeat.min(self.ends)))
+        let round = ROUNDS.get(self.rounds).map(|(after, _)| self.started + *after);
+        Some(round.map_or(self.ends, |round| round.min(self.ends)))
     }
 
     /// To the gateway itself first: some answer only that, and it opens the way through this host's own firewall
     /// for the answers to the multicast (tailscale#3197).
-    fn send_round(&mut self) {
+    fn send(&mut self, targets: &[SearchTarget]) {
         let multicast = SocketAddr::V4(ssdp::MULTICAST);
         let unicast = self.gateway.map(|gateway| SocketAddr::new(gateway, multicast.port()));
         for destination in unicast.into_iter().chain([multicast]) {
-            for target in TARGETS {
+            for &target in targets {
                 self.transmits.push_back(Transmit {
                     socket: Socket::Discovery,
                     destination,

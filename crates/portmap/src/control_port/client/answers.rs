@@ -28,7 +28,6 @@ impl<P: Protocol> Client<P> {
         assignment: Assignment,
     ) -> bool {
         P::TELLS_OF_CHANGES
-            && self.exchange.is_none()
             && self.mapping.as_ref().is_some_and(|mapping| {
                 mapping.standing == Standing::Held
                     && mapping.is_of(transport, internal_port)

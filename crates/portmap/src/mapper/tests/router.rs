@@ -18,13 +18,25 @@ pub(super) struct Entry {
     pub(super) lease: u32,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Not performed, not answered.
+    Silence,
+    /// Performed, not answered.
+    LostReply,
+    /// Performed, and answered with this HTTP status and nothing else.
+    Status(u16),
+    /// Not performed, and answered with this UPnP error.
+    Code(u16),
+}
+
 pub(super) struct Router {
     pub(super) table: BTreeMap<u16, Entry>,
     pub(super) external: String,
     pub(super) allowed: std::ops::RangeInclusive<u16>,
     pub(super) up: bool,
-    /// Answers to the next actions of that name: a fault code, or 0 for silence.
-    pub(super) faults: Vec<(&'static str, u16)>,
+    /// What becomes of the next actions of that name.
+    pub(super) faults: Vec<(&'static str, Fault)>,
     /// The actions in the order in which they came.
     pub(super) calls: Vec<String>,
     pub(super) searches: usize,
@@ -59,12 +71,21 @@ impl Router {
         let action = header.and_then(|header| header.trim_end_matches('"').split('#').nth(1));
         let action = action.expect("every other request is an action").to_owned();
         self.calls.push(action.clone());
-        if let Some(at) = self.faults.iter().position(|(name, _)| *name == action) {
-            let (_, code) = self.faults.remove(at);
-            return (code != 0).then(|| fault(code));
-        }
         let (_, body) = request.split_once("\r\n\r\n").expect("a head and a body");
-        Some(self.act(&action, &arguments(body)))
+        let at = self.faults.iter().position(|(name, _)| *name == action);
+        match at.map(|at| self.faults.remove(at).1) {
+            None => Some(self.act(&action, &arguments(body))),
+            Some(Fault::Silence) => None,
+            Some(Fault::Code(code)) => Some(fault(code)),
+            Some(Fault::LostReply) => {
+                self.act(&action, &arguments(body));
+                None
+            }
+            Some(Fault::Status(status)) => {
+                self.act(&action, &arguments(body));
+                Some(format!("HTTP/1.1 {status} Oops\r\nContent-Length: 0\r\n\r\n").into_bytes())
+            }
+        }
     }
 
     fn act(&mut self, action: &str, arguments: &BTreeMap<String, String>) -> Vec<u8> {

@@ -150,6 +150,7 @@ fn bytes_after_the_end_are_ignored_up_to_a_limit() {
 fn a_request_is_no_response() {
     assert_eq!(Response::parse(&[0, 1, 0, 0]), Err(ParseError::Opcode(1)));
     assert_eq!(Response::parse(&[0, 0x83, 0, 0]), Err(ParseError::Opcode(0x83)));
+    assert_eq!(Response::parse(&[2, 0, 0, 1]), Err(ParseError::Version(2)));
 }
 
 #[test]

@@ -27,7 +27,8 @@ pub enum ResultCode {
     UnsupportedProtocol,
     /// 10, short: this host has too many mappings. Remove our own stale ones, then try again.
     UserExceededQuota,
-    /// 11: not the port that PREFER_FAILURE insists on. Take another port.
+    /// 11: not the port that PREFER_FAILURE insists on, because it is taken or, in miniupnpd 2.3.1, forbidden by the
+    /// rules. Take another port.
     CannotProvideExternal,
     /// 12, long: the gateway sees another source address; a NAT stands between. Nothing to be asked of this gateway.
     AddressMismatch,

@@ -214,6 +214,7 @@ fn a_response_has_at_most_1100_bytes_and_a_multiple_of_4() {
 #[test]
 fn requests_and_unknown_protocols_are_no_responses() {
     assert_eq!(Response::parse(&MAP_REQUEST), Err(ParseError::Opcode(1)));
+    assert_eq!(Response::parse(&[3, 0, 0, 1]), Err(ParseError::Version(3)));
     let mut response = MAP_RESPONSE;
     response[36] = 132;
     assert_eq!(Response::parse(&response), Err(ParseError::Protocol(132)));

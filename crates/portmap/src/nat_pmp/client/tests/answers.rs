@@ -141,6 +141,27 @@ fn quirk_63_a_closed_port_is_absence_at_once() {
 }
 
 #[test]
+fn a_port_that_closes_after_giving_up_is_not_told_as_a_second_absence() {
+    let now = start();
+    let mut client = client(now);
+    client.probe(now);
+    client.run_out(now);
+    client.handle_unreachable(now + secs(1));
+    assert_eq!(client.events(), []);
+}
+
+#[test]
+fn an_answer_about_the_mapping_does_not_answer_a_probe() {
+    let now = start();
+    let mut client = holding(now);
+    client.probe(now);
+    assert_eq!(told(&mut client, &map_answer(0, 1000, 60001, 0, 0), now), []);
+    client.settle();
+    client.release(now);
+    assert_eq!(client.poll_transmit(), Some(map_request(0, 0)), "the mapping is forgotten");
+}
+
+#[test]
 fn a_gateway_of_another_version_is_absent() {
     let now = start();
     let mut client = client(now);

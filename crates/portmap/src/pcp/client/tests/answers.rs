@@ -181,7 +181,7 @@ fn a_switched_off_gateway_refuses_the_probe() {
 
 #[test]
 fn another_port_in_spite_of_prefer_failure_is_deleted_and_refused() {
-    // miniupnpd 2.3.1, where its own host has a socket on the port.
+    // Measured on miniupnpd 2.3.1, where another mapping or a socket of its own host has the port.
     let now = start();
     let mut client = seen(now);
     client.request(&Request { exact: true, ..wanted() }, now);
@@ -221,14 +221,34 @@ fn quirk_71_an_announcement_does_not_unsay_the_address() {
 }
 
 #[test]
+fn a_probe_does_not_unsay_the_address_either() {
+    let now = start();
+    let mut client = holding(now);
+    client.probe(now);
+    let event = Event::Available { external_address: grant().external_address };
+    assert_eq!(told(&mut client, &announce_answer(0, 0, 1000), now), [event]);
+}
+
+#[test]
 fn a_change_told_unasked_is_a_reason_to_ask() {
-    for changed in [granted(61000, 1060), deleted(1060)] {
+    let ended = map_answer(&header(1, 0, 0, 1060), NONCE, 60001, 60002, OUTSIDE);
+    for changed in [granted(61000, 1060), ended] {
         let now = start();
         let mut client = holding(now);
         assert_eq!(told(&mut client, &granted(60002, 1000), now), [], "a late duplicate is a change");
         assert_eq!(told(&mut client, &changed, now + secs(60)), [Event::GatewayRestarted]);
         assert_eq!(told(&mut client, &changed, now + secs(60)), [], "it is told twice");
     }
+}
+
+#[test]
+fn the_clock_in_a_change_told_unasked_is_read_too() {
+    let now = start();
+    let mut client = holding(now);
+    assert_eq!(told(&mut client, &granted(61000, 5), now + secs(60)), [Event::GatewayRestarted]);
+    client.probe(now + secs(61));
+    let event = Event::Available { external_address: grant().external_address };
+    assert_eq!(told(&mut client, &announce_answer(0, 0, 6), now + secs(61)), [event]);
 }
 
 #[test]

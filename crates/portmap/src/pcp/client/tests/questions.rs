@@ -41,6 +41,18 @@ fn a_request_starts_fast_and_doubles() {
 }
 
 #[test]
+fn two_clients_do_not_wait_alike() {
+    let now = start();
+    let first_wait = |seed| {
+        let mut client = Client::new(gateway(), IpAddr::from([192, 168, 1, 10]), NONCE, seed, now);
+        client.probe(now);
+        client.poll_transmit();
+        client.poll_timeout()
+    };
+    assert_ne!(first_wait(1), first_wait(2));
+}
+
+#[test]
 fn renewals_are_more_than_four_seconds_apart() {
     for seed in 0..100 {
         let now = start();
