@@ -118,7 +118,7 @@ impl Command {
         words: &[OsString],
         attach: impl FnOnce(&mut std::process::Command) + Send,
     ) -> Result<Arc<Process>> {
-        let child = self.host.inside(|| {
+        let child = self.host.enter(|| {
             let account = Account::named(&self.user)?;
             let mut command = std::process::Command::new(&words[0]);
             command.args(&words[1..]).env_clear().envs(account.environment());

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::command::PATH;
 
@@ -16,6 +16,15 @@ pub(crate) fn ip(batch: &str) -> Result<()> {
 /// Loads a set of nftables rules into the calling thread's network.
 pub(crate) fn nft(rules: &str) -> Result<()> {
     feed("nft", &["-f", "-"], rules)
+}
+
+/// What `nft list` says of the calling thread's network.
+pub(crate) fn nft_list(what: &[&str]) -> Result<String> {
+    let output =
+        Command::new("nft").arg("list").args(what).env("PATH", PATH).output().context("starting nft")?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "nft list {}: {}", what.join(" "), complaint.trim());
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn feed(program: &str, arguments: &[&str], input: &str) -> Result<()> {

@@ -32,7 +32,18 @@ pub(crate) fn lay_out(private: &Path) -> Result<()> {
         empty(Path::new(place), mode, private)?;
     }
     mount_at(Some("sysfs"), Path::new("/sys"), Some("sysfs"), MsFlags::empty(), "")?;
+    silence_console()?;
     add_user()
+}
+
+/// Without a syslog daemon, syslog(3) writes to the machine's console: a third of a millisecond a line where that is
+/// a serial port, and miniupnpd logs dozens of lines a request.
+fn silence_console() -> Result<()> {
+    let console = Path::new("/dev/console");
+    if !console.exists() {
+        return Ok(());
+    }
+    mount_at(Some("/dev/null"), console, None, MsFlags::MS_BIND, "")
 }
 
 /// Whether overlays work here. To be called in a new mount namespace.

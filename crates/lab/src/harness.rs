@@ -14,7 +14,7 @@ use anyhow::{Result, anyhow};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::lab::Lab;
-use crate::requirements::Requirements;
+use crate::requirements::{Requirements, check_delays};
 
 const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
 /// How long a scenario may take to notice that its lab is gone.
@@ -28,12 +28,13 @@ pub struct Scenario {
     play: fn(&Lab) -> Result<()>,
     within: Duration,
     requirements: Requirements,
+    delays: bool,
 }
 
 impl Scenario {
     /// See [`scenario!`](crate::scenario), which takes the name from the function.
     pub fn new(name: &'static str, play: fn(&Lab) -> Result<()>) -> Self {
-        Self { name, play, within: DEFAULT_LIMIT, requirements: Requirements::default() }
+        Self { name, play, within: DEFAULT_LIMIT, requirements: Requirements::default(), delays: false }
     }
 
     /// The limit for the whole scenario; a minute unless said.
@@ -47,8 +48,14 @@ impl Scenario {
         self
     }
 
+    /// Says that links or interfaces get delays, which not every machine can give them.
+    pub fn needs_delays(mut self) -> Self {
+        self.delays = true;
+        self
+    }
+
     fn trial(self) -> Trial {
-        match self.requirements.check() {
+        match self.requirements.check().and_then(|()| if self.delays { check_delays() } else { Ok(()) }) {
             Ok(()) => Trial::test(self.name, move || self.run().map_err(Failed::from)),
             Err(reason) => {
                 let name = self.name;

@@ -2,11 +2,10 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 
 use crate::command::Command;
 use crate::configure::{ip, write_sysctl};
@@ -14,9 +13,9 @@ use crate::daemon::Daemon;
 use crate::filesystem;
 use crate::keys;
 use crate::lab::Shared;
-use crate::link::{Link, MAX_INTERFACE_NAME};
-use crate::names::{Attachment, Place};
+use crate::link::Link;
 use crate::namespace::Namespaces;
+use crate::place::{Attachment, Place, Route};
 use crate::terminal::Terminal;
 
 /// A host to be.
@@ -26,20 +25,19 @@ pub struct HostBuilder {
     lab: Arc<Shared>,
     place: Place,
     links: Vec<Link>,
-    routes: Vec<(String, String)>,
 }
 
 impl HostBuilder {
     pub(crate) fn new(lab: Arc<Shared>, name: &str) -> Self {
         let place = Place { name: name.to_owned(), ..Place::default() };
-        Self { lab, place, links: Vec::new(), routes: Vec::new() }
+        Self { lab, place, links: Vec::new() }
     }
 
     /// Adds an interface. Addresses, IPv4 or IPv6, are written with their prefix length.
     pub fn attach(mut self, interface: &str, link: &Link, addresses: &[&str]) -> Self {
         self.place.attachments.push(Attachment {
             interface: interface.to_owned(),
-            link: link.name.clone(),
+            link: link.name().to_owned(),
             addresses: addresses.iter().map(|&address| address.to_owned()).collect(),
         });
         self.links.push(link.clone());
@@ -52,7 +50,8 @@ impl HostBuilder {
     }
 
     pub fn route(mut self, destination: &str, gateway: &str) -> Self {
-        self.routes.push((destination.to_owned(), gateway.to_owned()));
+        let route = Route { destination: destination.to_owned(), gateway: gateway.to_owned() };
+        self.place.routes.push(route);
         self
     }
 
@@ -78,16 +77,14 @@ impl HostBuilder {
         })?;
         namespaces.enter(prepare_network)?;
         for (attachment, link) in self.place.attachments.iter().zip(&self.links) {
-            let interface = &attachment.interface;
-            ensure!(interface.len() <= MAX_INTERFACE_NAME, "interface name {interface:?} is too long");
-            self.lab.fabric.wire(link, interface, namespaces.holder_pid())?;
+            self.lab.fabric.wire(link.name(), &attachment.interface, namespaces.holder_pid())?;
         }
         let shared_files = self.lab.directory().join("shared");
         namespaces.enter(|| {
-            ip(&addressing(&self.place.attachments, &self.routes))?;
+            ip(&self.place.addressing())?;
             keys::hand_out(&shared_files)
         })?;
-        let host = HostState { place: self.place, namespaces };
+        let host = HostState { name: self.place.name.clone(), place: Mutex::new(self.place), namespaces };
         for program in self.lab.programs() {
             host.show_program(&program)?;
         }
@@ -103,21 +100,6 @@ fn prepare_network() -> Result<()> {
     fs::write("/etc/resolv.conf", "").context("emptying /etc/resolv.conf")
 }
 
-fn addressing(attachments: &[Attachment], routes: &[(String, String)]) -> String {
-    let mut batch = String::from("link set lo up\n");
-    for Attachment { interface, addresses, .. } in attachments {
-        for address in addresses {
-            let no_detection = if address.contains(':') { " nodad" } else { "" };
-            batch += &format!("address add {address} dev {interface}{no_detection}\n");
-        }
-        batch += &format!("link set {interface} up\n");
-    }
-    for (destination, gateway) in routes {
-        batch += &format!("route add {destination} via {gateway}\n");
-    }
-    batch
-}
-
 /// A host that has started. Clones are the same host.
 #[derive(Clone, Debug)]
 pub struct Host {
@@ -127,11 +109,16 @@ pub struct Host {
 
 #[derive(Debug)]
 pub(crate) struct HostState {
-    pub(crate) place: Place,
+    name: String,
+    place: Mutex<Place>,
     pub(crate) namespaces: Namespaces,
 }
 
 impl HostState {
+    pub(crate) fn place(&self) -> Place {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(crate) fn show_program(&self, program: &Path) -> Result<()> {
         self.namespaces.enter(|| filesystem::show_program(program))
     }
@@ -143,7 +130,7 @@ impl Host {
     }
 
     pub fn name(&self) -> &str {
-        &self.state.place.name
+        &self.state.name
     }
 
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
@@ -180,6 +167,11 @@ impl Host {
     /// # Errors
     /// Those of `work`, and when the host has ended.
     pub fn inside<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        self.state.namespaces.visit(work)
+    }
+
+    /// As [`Self::inside`], for work that starts a process of this host.
+    pub(crate) fn enter<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
         self.state.namespaces.enter(work)
     }
 
@@ -197,16 +189,16 @@ impl Host {
         self.inside(|| fs::write(path, text).with_context(|| format!("writing {path} of {}", self.name())))
     }
 
-    /// The first address of that interface.
-    pub(crate) fn address(&self, interface: &str) -> Result<IpAddr> {
-        let attachment = self.state.place.attachments.iter().find(|found| found.interface == interface);
-        let attachment = attachment.with_context(|| format!("{} has no {interface}", self.name()))?;
-        let address = attachment.addresses.first().with_context(|| format!("{interface} has no address"))?;
-        let (address, _prefix) = address.split_once('/').unwrap_or((address, ""));
-        address.parse().with_context(|| format!("{address:?} is no address"))
+    pub(crate) fn place(&self) -> Place {
+        self.state.place()
     }
 
-    pub(crate) fn holder_pid(&self) -> u32 {
+    pub(crate) fn change_place(&self, change: impl FnOnce(&mut Place)) {
+        change(&mut self.state.place.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// A process that lives as long as this host, as seen from outside; `nsenter -t` takes it.
+    pub fn holder_pid(&self) -> u32 {
         self.state.namespaces.holder_pid()
     }
 

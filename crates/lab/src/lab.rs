@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use anyhow::{Context as _, Result};
 
 use crate::directory::LabDirectory;
+use crate::fabric::Fabric;
 use crate::host::{Host, HostBuilder, HostState};
 use crate::journal::Journal;
 use crate::keys;
-use crate::link::{Fabric, Link};
+use crate::link::Link;
 use crate::names;
 use crate::namespace::Namespaces;
 use crate::process::Process;
@@ -27,7 +28,7 @@ impl Lab {
     /// Where [`Requirements`](crate::Requirements) are not met.
     pub fn new(name: &str) -> Result<Self> {
         let directory = LabDirectory::create(name)?;
-        let fabric = Fabric::new(Namespaces::network(directory.path())?)?;
+        let fabric = Arc::new(Fabric::new(Namespaces::network(directory.path())?)?);
         keys::make_user_key(&directory.path().join("shared"))?;
         let journal = Journal::new(directory.path().join("logs"));
         let shared = Shared {
@@ -46,7 +47,7 @@ impl Lab {
     /// # Errors
     /// When the name is taken, or longer than an interface's may be.
     pub fn link(&self, name: &str) -> Result<Link> {
-        self.shared.fabric.add_link(name)
+        Link::add(&self.shared.fabric, name)
     }
 
     /// Describes a host; [`HostBuilder::start`] makes it.
@@ -67,7 +68,7 @@ impl Lab {
         Ok(())
     }
 
-    /// The lab's directory, gone when the lab is dropped.
+    /// The lab's directory, gone when the lab and every handle of a part of it are dropped.
     pub fn directory(&self) -> &Path {
         self.shared.directory.path()
     }
@@ -98,7 +99,7 @@ impl Drop for Lab {
 /// What the hosts of one lab share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) fabric: Fabric,
+    pub(crate) fabric: Arc<Fabric>,
     pub(crate) journal: Journal,
     hosts: Mutex<Vec<Arc<HostState>>>,
     processes: Mutex<Vec<Weak<Process>>>,
@@ -128,14 +129,20 @@ impl Shared {
     /// Adds a host that has started, and tells every host its name.
     pub(crate) fn join(self: &Arc<Self>, host: HostState) -> Result<Host> {
         let host = Arc::new(host);
-        let mut hosts = self.hosts();
-        hosts.push(Arc::clone(&host));
-        let places: Vec<_> = hosts.iter().map(|host| host.place.clone()).collect();
-        for viewer in hosts.iter() {
-            let known = names::hosts_file(&viewer.place, &places);
+        self.hosts().push(Arc::clone(&host));
+        self.tell_names()?;
+        Ok(Host::new(Arc::clone(self), host))
+    }
+
+    /// Writes every host's /etc/hosts.
+    pub(crate) fn tell_names(&self) -> Result<()> {
+        let hosts = self.hosts();
+        let places: Vec<_> = hosts.iter().map(|host| host.place()).collect();
+        for (viewer, place) in hosts.iter().zip(&places) {
+            let known = names::hosts_file(place, &places);
             viewer.namespaces.enter(|| Ok(std::fs::write("/etc/hosts", &known)?))?;
         }
-        Ok(Host::new(Arc::clone(self), host))
+        Ok(())
     }
 
     /// Takes over a process, so that it is reaped when the lab ends before its handle does.
@@ -150,6 +157,7 @@ impl Shared {
     fn tear_down(&self) {
         let hosts = std::mem::take(&mut *self.hosts());
         hosts.iter().for_each(|host| host.namespaces.kill());
+        self.fabric.stop();
         self.fabric.namespaces.kill();
         let processes = std::mem::take(&mut *self.processes.lock().unwrap_or_else(PoisonError::into_inner));
         processes.iter().filter_map(Weak::upgrade).for_each(|process| process.kill());

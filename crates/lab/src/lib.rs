@@ -8,6 +8,10 @@
 //! hosts. A scenario then runs programs ([`Host::command`]), lets some run beside it ([`Host::spawn`]), sits before
 //! others as a user would ([`Host::terminal`]), and reads the results.
 //!
+//! Meanwhile the network may change: [`Link::impair`] and [`Host::impair`] lose or delay frames, [`Host::join`] takes
+//! a host to another link, [`Host::readdress`] gives it other addresses, [`Host::flush_upnp_rules`] reloads a
+//! router's firewall.
+//!
 //! A lab ends when it is dropped, and no later than the process that made it: every host hangs on a pipe that only
 //! that process holds. `lab clean` removes the directory that a killed owner leaves behind.
 //!
@@ -22,9 +26,13 @@ mod clean;
 mod command;
 mod configure;
 mod daemon;
+mod delay_line;
 mod directory;
+mod fabric;
 mod filesystem;
+mod firewall;
 mod host;
+mod impairment;
 mod journal;
 mod keys;
 mod lab;
@@ -34,12 +42,17 @@ mod miniupnpd;
 mod names;
 mod namespace;
 mod nat;
+mod nat_rules;
+mod place;
 mod process;
 mod readings;
+mod relay;
 mod requirements;
+mod roam;
 mod router;
 mod sshd;
 mod terminal;
+mod udp;
 mod wait;
 mod write_up;
 
@@ -49,6 +62,7 @@ pub use command::{Command, Output};
 pub use daemon::Daemon;
 pub use directory::{FoundLab, find_labs};
 pub use host::{Host, HostBuilder};
+pub use impairment::{Direction, Impairment};
 pub use lab::Lab;
 pub use lease::Lease;
 pub use link::Link;
@@ -59,5 +73,6 @@ pub use requirements::Requirements;
 pub use rustix::process::Signal;
 pub use sshd::Sshd;
 pub use terminal::Terminal;
+pub use udp::UdpPeer;
 pub use wait::wait_until;
 pub use write_up::WriteUp;

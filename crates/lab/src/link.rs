@@ -1,58 +1,39 @@
-//! Links: bridges in a namespace of their own, and the wires from them into the hosts.
+//! Links: the Ethernets that hosts attach to.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
-use crate::configure::{ip, write_sysctl};
-use crate::namespace::Namespaces;
+use crate::fabric::Fabric;
+use crate::impairment::Impairment;
 
-/// The kernel's limit for an interface's name.
-pub(crate) const MAX_INTERFACE_NAME: usize = 15;
-
-/// An Ethernet that hosts attach to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An Ethernet that hosts attach to. Clones are the same link.
+#[derive(Clone, Debug)]
 pub struct Link {
-    pub(crate) name: String,
+    name: String,
+    fabric: Arc<Fabric>,
 }
 
-/// The namespace of all bridges of a lab. No host can see it and it has no way out.
-#[derive(Debug)]
-pub(crate) struct Fabric {
-    pub(crate) namespaces: Namespaces,
-    ports: AtomicU32,
-}
-
-impl Fabric {
-    pub(crate) fn new(namespaces: Namespaces) -> Result<Self> {
-        let fabric = Self { namespaces, ports: AtomicU32::new(0) };
-        fabric.namespaces.enter(|| write_sysctl("net.ipv6.conf.default.disable_ipv6", "1"))?;
-        Ok(fabric)
+impl Link {
+    pub(crate) fn add(fabric: &Arc<Fabric>, name: &str) -> Result<Self> {
+        fabric.add_link(name)?;
+        Ok(Self { name: name.to_owned(), fabric: Arc::clone(fabric) })
     }
 
-    pub(crate) fn add_link(&self, name: &str) -> Result<Link> {
-        ensure!(
-            (1..=MAX_INTERFACE_NAME).contains(&name.len()),
-            "a link's name has 1 to {MAX_INTERFACE_NAME} bytes, {name:?} has not"
-        );
-        // Snooping would keep SSDP's multicast from hosts until a querier is heard, and there is none.
-        self.ip(&format!(
-            "link add {name} type bridge stp_state 0 forward_delay 0 mcast_snooping 0\nlink set {name} up\n"
-        ))?;
-        Ok(Link { name: name.to_owned() })
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
-    /// Puts an interface of that name into the host whose holder is `holder`.
-    pub(crate) fn wire(&self, link: &Link, interface: &str, holder: u32) -> Result<()> {
-        let port = format!("port{}", self.ports.fetch_add(1, Ordering::Relaxed));
-        self.ip(&format!(
-            "link add {port} type veth peer name {interface} netns {holder}\n\
-             link set {port} master {} up\n",
-            link.name
-        ))
-    }
-
-    fn ip(&self, batch: &str) -> Result<()> {
-        self.namespaces.enter(|| ip(batch))
+    /// Impairs every frame that one host sends to another over this link, from now on; [`Impairment::NONE`] ends
+    /// it. A frame meets this impairment once, so that a delay of 20 ms makes a round trip of 40 ms.
+    ///
+    /// A delay is never shorter than said. It is longer by half a millisecond as a rule, and by 10 ms and more for
+    /// one frame in a hundred where two cores are busy: take the shortest of several to measure. Frames keep
+    /// their order.
+    ///
+    /// # Errors
+    /// When the lab has ended, or the machine offers no TAP interfaces for a delay.
+    pub fn impair(&self, impairment: Impairment) -> Result<()> {
+        self.fabric.impair_link(&self.name, impairment)
     }
 }

@@ -16,16 +16,22 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Show two mosh sessions through a NAT router, one of them to a server behind it
+    Demo(commands::demo::Arguments),
     /// Remove what labs left behind whose owner was killed
     Clean,
     /// Show every lab on this machine
     List,
+    /// Raise the write-up's network and show how to enter its hosts
+    Raise,
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
+        Command::Demo(arguments) => commands::demo::run(arguments),
         Command::Clean => commands::clean::run(),
         Command::List => commands::list::run(),
+        Command::Raise => commands::raise::run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

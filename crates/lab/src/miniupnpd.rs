@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::daemon::Daemon;
 use crate::host::Host;
-use crate::nat::{TABLE, UPNP_FORWARD, UPNP_POSTROUTING, UPNP_PREROUTING};
+use crate::nat_rules::{TABLE, UPNP_FORWARD, UPNP_POSTROUTING, UPNP_PREROUTING};
 use crate::wait::wait_until;
 
 const CONFIGURATION: &str = "/etc/miniupnpd/lab.conf";

@@ -2,22 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// Where a host is in the network.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Place {
-    pub(crate) name: String,
-    pub(crate) attachments: Vec<Attachment>,
-    /// Further names that this host alone knows, with their addresses.
-    pub(crate) known: Vec<(String, String)>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Attachment {
-    pub(crate) interface: String,
-    pub(crate) link: String,
-    /// With prefix length.
-    pub(crate) addresses: Vec<String>,
-}
+use crate::place::{Attachment, Place};
 
 /// The text of /etc/hosts for `viewer`. A name stands for the addresses on the links that the two share, or for
 /// all of its addresses where they share none.
@@ -57,7 +42,7 @@ mod tests {
             link: (*link).to_owned(),
             addresses: addresses.iter().map(|&address| address.to_owned()).collect(),
         });
-        Place { name: name.to_owned(), attachments: attachments.collect(), known: Vec::new() }
+        Place { name: name.to_owned(), attachments: attachments.collect(), ..Place::default() }
     }
 
     #[test]

@@ -70,9 +70,19 @@ impl Namespaces {
     /// Runs `work` on a thread inside these namespaces. Sockets and files that it opens stay what they are when
     /// they are handed out, and a process that it spawns lives inside.
     pub(crate) fn enter<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        self.enter_some(self.kinds, work)
+    }
+
+    /// As [`Self::enter`], but its processes live outside, which is what allows `work` to start threads: the kernel
+    /// refuses them where children belong to another pid namespace.
+    pub(crate) fn visit<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        self.enter_some(self.kinds - CloneFlags::CLONE_NEWPID, work)
+    }
+
+    fn enter_some<T: Send>(&self, kinds: CloneFlags, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
         on_own_thread(|| {
             unshare(CloneFlags::CLONE_FS).context("giving the thread its own file system view")?;
-            setns(&self.pidfd, self.kinds).context("entering the namespaces of a host that has ended")?;
+            setns(&self.pidfd, kinds).context("entering the namespaces of a host that has ended")?;
             work()
         })
     }

@@ -1,25 +1,10 @@
-//! Network address translation as data, and the nftables rules that it stands for.
+//! Network address translation as data.
 //!
 //! The words are those of RFC 4787: *mapping* says when a host behind the NAT keeps its outside port, *filtering*
 //! says who may send to that port.
-//!
-//! Linux's own NAT is the cell endpoint-independent mapping × address-and-port-dependent filtering: masquerading
-//! keeps the inner port as long as nobody outside is spoken to from the same port of two inner hosts. The other
-//! cells are made from it by remembering, for each packet that went out, which outside port stands for which inner
-//! one (`mappings`) and whom it went to (`contacts`).
 
-use std::fmt::Write as _;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::SocketAddrV4;
 use std::time::Duration;
-
-/// The table and the chains for miniupnpd's own rules, which it finds by name.
-pub(crate) const TABLE: &str = "lab";
-pub(crate) const UPNP_FORWARD: &str = "upnp_forward";
-pub(crate) const UPNP_PREROUTING: &str = "upnp_prerouting";
-pub(crate) const UPNP_POSTROUTING: &str = "upnp_postrouting";
-
-/// Marks packets that the filtering let in, for the forward chain.
-const ADMITTED: u32 = 0x6d70;
 
 /// On what, beside the inner address and port, the outside port depends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +49,9 @@ pub struct Forward {
 }
 
 /// The NAT of a router, for IPv4. IPv6 is forwarded untranslated, from outside only what was asked for.
+///
+/// Mapping and filtering are those of UDP. TCP goes out by way of the router's address and comes in by way of
+/// forwards alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a NAT does nothing until a router applies it"]
 pub struct Nat {
@@ -113,22 +101,6 @@ impl Nat {
         self
     }
 
-    /// The rules, for a router whose outside interface has `outside_address`. Loading them replaces all earlier
-    /// ones, miniupnpd's included, as a firewall's reload does.
-    pub fn rules(&self, outside_address: Ipv4Addr) -> String {
-        let parts = [
-            format!("table inet {TABLE}\ndelete table inet {TABLE}\ntable inet {TABLE} {{\n"),
-            self.memory(),
-            self.forward_chain(),
-            self.prerouting_chain(),
-            self.postrouting_chain(outside_address),
-            self.remembering_chain(),
-            format!("\tchain {UPNP_FORWARD} {{ }}\n\tchain {UPNP_PREROUTING} {{ }}\n"),
-            format!("\tchain {UPNP_POSTROUTING} {{ }}\n}}\n"),
-        ];
-        parts.concat()
-    }
-
     /// The kernel's settings that go with the rules.
     pub(crate) fn sysctls(&self) -> Vec<(&'static str, String)> {
         let timeout = self.udp_timeout.as_secs().to_string();
@@ -139,99 +111,4 @@ impl Nat {
             ("net.netfilter.nf_conntrack_udp_timeout_stream", timeout),
         ]
     }
-
-    fn memory(&self) -> String {
-        let Some(peer) = self.remembered_peer() else { return String::new() };
-        let life = format!("flags dynamic,timeout; timeout {}s; size 65535;", self.udp_timeout.as_secs());
-        format!(
-            "\tmap mappings {{ type inet_service : ipv4_addr . inet_service; {life} }}\n\
-             \tset contacts {{ type inet_service{}; {life} }}\n",
-            peer.kind
-        )
-    }
-
-    fn forward_chain(&self) -> String {
-        let mut chain = format!(
-            "\tchain forward {{\n\
-             \t\ttype filter hook forward priority filter; policy drop;\n\
-             \t\tct state established,related accept\n\
-             \t\tiifname != \"{}\" accept\n\
-             \t\tmeta mark {ADMITTED:#x} accept\n",
-            self.outside
-        );
-        for Forward { protocol, to, .. } in &self.forwards {
-            writeln!(chain, "\t\tip daddr {} {protocol} dport {} accept", to.ip(), to.port())
-                .expect("a String takes every write");
-        }
-        chain + &format!("\t\tjump {UPNP_FORWARD}\n\t}}\n")
-    }
-
-    fn prerouting_chain(&self) -> String {
-        let outside = &self.outside;
-        let mut chain = "\tchain prerouting {\n\t\ttype nat hook prerouting priority dstnat;\n".to_owned();
-        for Forward { protocol, outside_port, to } in &self.forwards {
-            writeln!(chain, "\t\tiifname \"{outside}\" {protocol} dport {outside_port} dnat ip to {to}")
-                .expect("a String takes every write");
-        }
-        chain += &format!("\t\tjump {UPNP_PREROUTING}\n");
-        if let Some(peer) = self.remembered_peer() {
-            chain += &format!(
-                "\t\tiifname \"{outside}\" meta nfproto ipv4 udp dport{} @contacts \
-                 meta mark set {ADMITTED:#x} dnat ip to udp dport map @mappings\n",
-                peer.of_incoming
-            );
-        }
-        chain + "\t}\n"
-    }
-
-    fn postrouting_chain(&self, outside_address: Ipv4Addr) -> String {
-        let outgoing = format!("\t\toifname \"{}\" meta nfproto ipv4", self.outside);
-        let translation = match self.mapping {
-            Mapping::EndpointIndependent => format!("{outgoing} masquerade\n"),
-            Mapping::AddressDependent => format!(
-                "{outgoing} meta l4proto udp snat ip to {outside_address} : \
-                 jhash ip saddr . udp sport . ip daddr mod 16384 offset 32768\n{outgoing} masquerade\n"
-            ),
-            Mapping::AddressAndPortDependent => format!("{outgoing} masquerade fully-random\n"),
-        };
-        format!(
-            "\tchain postrouting {{\n\t\ttype nat hook postrouting priority srcnat;\n\
-             \t\tjump {UPNP_POSTROUTING}\n{translation}\t}}\n"
-        )
-    }
-
-    /// Sees packets after their translation, the first of a flow and all that follow.
-    fn remembering_chain(&self) -> String {
-        let Some(peer) = self.remembered_peer() else { return String::new() };
-        let outgoing = format!("\t\toifname \"{}\" meta nfproto ipv4 meta l4proto udp", self.outside);
-        format!(
-            "\tchain remember {{\n\t\ttype filter hook postrouting priority srcnat + 10;\n\
-             {outgoing} ct direction original update @mappings {{ udp sport : ct original ip saddr . ct original proto-src }}\n\
-             {outgoing} ct direction reply update @mappings {{ udp sport : ct reply ip saddr . ct reply proto-src }}\n\
-             {outgoing} update @contacts {{ udp sport{} }}\n\t}}\n",
-            peer.of_outgoing
-        )
-    }
-
-    /// What is remembered of a peer; `None` where the kernel's own connection tracking does it all.
-    fn remembered_peer(&self) -> Option<RememberedPeer> {
-        match self.filtering {
-            Filtering::EndpointIndependent => {
-                Some(RememberedPeer { kind: "", of_incoming: "", of_outgoing: "" })
-            }
-            Filtering::AddressDependent => Some(RememberedPeer {
-                kind: " . ipv4_addr",
-                of_incoming: " . ip saddr",
-                of_outgoing: " . ip daddr",
-            }),
-            Filtering::AddressAndPortDependent => None,
-        }
-    }
-}
-
-/// How nftables writes the part of a contact that follows the outside port.
-struct RememberedPeer {
-    kind: &'static str,
-    of_incoming: &'static str,
-    of_outgoing: &'static str,
 }

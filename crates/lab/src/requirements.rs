@@ -8,8 +8,10 @@ use rustix::process::geteuid;
 
 use crate::command::PATH;
 use crate::configure::{ip, nft};
+use crate::impairment::{self, Direction, Impairment};
 use crate::namespace::in_new_namespaces;
-use crate::nat::{Filtering, Nat};
+use crate::nat::{Filtering, Mapping, Nat};
+use crate::relay::Relay;
 
 /// Programs of the lab itself.
 const PROGRAMS: [&str; 8] = ["bash", "cat", "env", "ip", "mount", "nft", "setsid", "ssh-keygen"];
@@ -27,9 +29,7 @@ impl Requirements {
     /// The reason why no lab can run here, in one line.
     pub fn check(&self) -> Result<(), String> {
         static MACHINE: OnceLock<Result<(), String>> = OnceLock::new();
-        MACHINE
-            .get_or_init(|| check_machine().map_err(|error| format!("{error:#}").replace('\n', " ")))
-            .clone()?;
+        MACHINE.get_or_init(|| check_machine().map_err(one_line)).clone()?;
         find_programs(self.programs.iter().map(String::as_str))
     }
 }
@@ -41,9 +41,23 @@ fn check_machine() -> Result<()> {
         crate::filesystem::check_overlay().context("no overlay file system")?;
         ip("link add bridge0 type bridge\nlink add veth0 type veth peer name veth1\n")
             .context("no bridge or no veth")?;
-        let every_rule = Nat::home("wan0").filtering(Filtering::AddressDependent);
-        nft(&every_rule.rules([20, 0, 0, 1].into())).context("no nftables NAT")
+        let every_rule =
+            Nat::home("wan0").mapping(Mapping::AddressDependent).filtering(Filtering::AddressDependent);
+        nft(&every_rule.rules()).context("no nftables NAT")?;
+        let loss = ("port0", Direction::FromHost, Impairment::NONE.loss(1));
+        nft(&impairment::rules([loss].into_iter())).context("no nftables for bridges")
     })
+}
+
+/// Why links cannot have delays here, once a lab is known to run.
+pub(crate) fn check_delays() -> Result<(), String> {
+    static DELAYS: OnceLock<Result<(), String>> = OnceLock::new();
+    let try_one = || in_new_namespaces(|| Relay::between(["tap0", "tap1"]).map(drop));
+    DELAYS.get_or_init(|| try_one().context("no TAP interfaces").map_err(one_line)).clone()
+}
+
+fn one_line(error: anyhow::Error) -> String {
+    format!("{error:#}").replace('\n', " ")
 }
 
 fn find_programs<'a>(programs: impl Iterator<Item = &'a str>) -> Result<(), String> {

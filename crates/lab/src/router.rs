@@ -1,8 +1,6 @@
 //! What makes a host a router.
 
-use std::net::IpAddr;
-
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::configure::{nft, write_sysctl};
 use crate::host::Host;
@@ -12,13 +10,10 @@ impl Host {
     /// Forwards packets, and translates them as `nat` says. May be called again, with another NAT.
     ///
     /// # Errors
-    /// When the outside interface is not there or has no IPv4 address.
+    /// When the kernel does not take the rules; the error shows them.
     pub fn nat(&self, nat: &Nat) -> Result<()> {
-        let IpAddr::V4(outside) = self.address(&nat.outside)? else {
-            bail!("the first address of {} must be IPv4", nat.outside);
-        };
         self.inside(|| {
-            nft(&nat.rules(outside))?;
+            nft(&nat.rules())?;
             nat.sysctls().iter().try_for_each(|(name, value)| write_sysctl(name, value))
         })
     }

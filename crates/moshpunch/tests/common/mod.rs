@@ -72,7 +72,7 @@ pub(crate) fn wait_for_empty_table(router: &Host, within: Duration) -> Result<()
     wait_until("an empty lease table", within, || Ok(router.leases()?.is_empty().then_some(())))
 }
 
-/// The only process of that name.
+/// The only process of that name. (A mosh-server that no client has joined yet has two.)
 pub(crate) fn process(host: &Host, name: &str) -> Result<HostProcess> {
     let mut processes = host.processes(name)?;
     ensure!(processes.len() == 1, "one {name} expected: {processes:?}");
@@ -98,6 +98,14 @@ pub(crate) fn no_moshpunch_is_left(host: &Host) -> Result<()> {
 pub(crate) fn signal(process: &HostProcess, signal: Signal) -> Result<()> {
     let pid = Pid::from_raw(i32::try_from(process.pid)?);
     Ok(kill_process(pid.expect("a process of a host has a number"), signal)?)
+}
+
+/// Kills every mosh-server; one that no client has joined yet is two processes, which end together.
+pub(crate) fn end_sessions(host: &Host) -> Result<()> {
+    for server in host.processes("mosh-server")? {
+        let _already_gone = signal(&server, Signal::KILL);
+    }
+    Ok(())
 }
 
 /// The state files of alice's sessions on `host`.

@@ -1,0 +1,160 @@
+//! Where no mapping can be had, the user gets what mosh-server gives, and one line that says why.
+
+mod common;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use common::{PATIENCE, leave, mosh_to_server, no_moshpunch_is_left, process, raise, server_over_ssh};
+use lab::{Host, Lab, Miniupnpd, Output, WriteUp, scenario};
+
+/// The lines of ours, and whether they come before the connect line of the port that mosh-server has.
+fn explanation(output: &Output) -> Result<String> {
+    ensure!(output.stdout.contains("MOSH CONNECT 60001 "), "{output:?}");
+    let ours: Vec<_> = output.stderr.lines().filter_map(|line| line.strip_prefix("moshpunch: ")).collect();
+    ensure!(ours.len() == 1, "one line expected: {output:?}");
+    let (before, _) = output.stderr.split_once("mosh-server (mosh").context("mosh-server's own lines")?;
+    ensure!(before.contains("moshpunch: "), "shown too late: {output:?}");
+    Ok(ours[0].to_owned())
+}
+
+fn explanation_with(lab: &Lab, miniupnpd: Option<Miniupnpd>) -> Result<String> {
+    let network = raise(lab)?;
+    let _miniupnpd = miniupnpd.map(|it| network.router.miniupnpd(&it)).transpose()?;
+    let output = server_over_ssh(&network.laptop, "moshpunch server --budget 6 new -s")?;
+    no_moshpunch_is_left(&network.server)?;
+    ensure!(!network.server.processes("mosh-server")?.is_empty(), "mosh-server is up all the same");
+    explanation(&output)
+}
+
+fn without_miniupnpd_the_missing_gateway_is_named(lab: &Lab) -> Result<()> {
+    let line = explanation_with(lab, None)?;
+    assert_eq!(
+        line,
+        "no router here answers UPnP, so only clients on this network will connect; \
+         switch UPnP on in the router, or forward a UDP port there and use -p"
+    );
+    Ok(())
+}
+
+fn with_upnp_switched_off_the_missing_gateway_is_named(lab: &Lab) -> Result<()> {
+    let off = Miniupnpd { upnp: false, nat_pmp_and_pcp: true, ..WriteUp::miniupnpd() };
+    let line = explanation_with(lab, Some(off))?;
+    assert!(line.starts_with("no router here answers UPnP, "), "{line}");
+    Ok(())
+}
+
+fn rules_that_deny_every_port_are_named_with_the_line_to_add(lab: &Lab) -> Result<()> {
+    let permissions = vec!["deny 0-65535 0.0.0.0/0 0-65535".to_owned()];
+    let line = explanation_with(lab, Some(Miniupnpd { permissions, ..WriteUp::miniupnpd() }))?;
+    assert!(line.starts_with("the router 192.168.1.1 forbids mapping port 60001, "), "{line}");
+    assert!(line.contains("'allow 60000-61000 192.168.1.10/32 60000-61000'"), "{line}");
+    Ok(())
+}
+
+/// The session goes through the port that an administrator forwarded by hand, as it does with stock mosh.
+fn a_static_forward_serves_where_no_mapping_can_be_had(lab: &Lab) -> Result<()> {
+    let network = raise(lab)?;
+    let nat = lab::Nat::home(WriteUp::OUTSIDE).forward(lab::Protocol::Tcp, 8022, "192.168.1.10:22");
+    network.router.nat(&nat.forward(lab::Protocol::Udp, 60001, "192.168.1.10:60001"))?;
+    let mut terminal = mosh_to_server(&network.laptop, "moshpunch server --budget 0.2")?;
+    common::computes(&mut terminal, 6001)?;
+    leave(terminal)
+}
+
+fn both(server: &Host, arguments: &str, environment: (&str, &str)) -> Result<[Output; 2]> {
+    let answer = |program: &str| {
+        let command = format!("exec {program} {arguments}");
+        let shell = server.command("sh").args(["-c", &command]).env(environment.0, environment.1);
+        shell.as_user(lab::USER).output(PATIENCE)
+    };
+    Ok([answer("mosh-server")?, answer("moshpunch server")?])
+}
+
+fn wrong_arguments_are_answered_as_mosh_server_answers_them(lab: &Lab) -> Result<()> {
+    let network = raise(lab)?;
+    let utf8 = ("LC_ALL", "C.UTF-8");
+    for (arguments, environment) in [
+        ("new -p none", utf8),
+        ("new -p 60010:60005", utf8),
+        ("new -p 99999", utf8),
+        ("new -c many", utf8),
+        ("one two three four", utf8),
+        ("new --help", utf8),
+        ("new --version", utf8),
+        ("new -p", ("LC_ALL", "C")),
+        ("new -s", ("LC_ALL", "C")),
+    ] {
+        let [theirs, ours] = both(&network.server, arguments, environment)?;
+        ensure!(!theirs.stdout.contains("MOSH CONNECT"), "{arguments} is not wrong: {theirs:?}");
+        assert_eq!(ours.status.code(), theirs.status.code(), "{arguments}: {ours:?} {theirs:?}");
+        assert_eq!((ours.stdout, ours.stderr), (theirs.stdout, theirs.stderr), "{arguments}");
+    }
+    no_moshpunch_is_left(&network.server)
+}
+
+fn a_missing_mosh_server_is_named_with_its_cure(lab: &Lab) -> Result<()> {
+    let network = raise(lab)?;
+    let command =
+        network.server.command("moshpunch").args(["server", "--mosh-server", "no-such-server", "new"]);
+    let output = command.as_user(lab::USER).output(PATIENCE)?;
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.stdout, "");
+    assert_eq!(
+        output.stderr,
+        "moshpunch: no-such-server is not installed here, or not in PATH; install mosh on this host \
+         (Debian: apt install mosh)\n"
+    );
+    no_moshpunch_is_left(&network.server)
+}
+
+fn a_misspelt_setting_is_named_and_the_session_starts(lab: &Lab) -> Result<()> {
+    let network = raise(lab)?;
+    network.server.write_file("/home/alice/.config/moshpunch/config.toml", "[server]\nleese = 5\n")?;
+    let output = server_over_ssh(&network.laptop, "moshpunch server new -s")?;
+    let line = explanation(&output)?;
+    assert!(line.contains("unknown field `leese`"), "{line}");
+    Ok(())
+}
+
+fn the_session_key_is_in_no_argument_list_and_no_file(lab: &Lab) -> Result<()> {
+    let network = raise(lab)?;
+    let _miniupnpd = network.router.miniupnpd(&WriteUp::miniupnpd())?;
+    let _terminal = mosh_to_server(&network.laptop, "moshpunch server --log /tmp/keeper.log")?;
+    let client = process(&network.laptop, "mosh-client")?;
+    let environment = std::fs::read_to_string(format!("/proc/{}/environ", client.pid))?;
+    let key = environment.split('\0').find_map(|entry| entry.strip_prefix("MOSH_KEY="));
+    let key = key.context("mosh-client is given its key by environment")?;
+    ensure!(key.len() == 22, "not a key: {} characters", key.len());
+
+    for host in [&network.router, &network.server, &network.laptop] {
+        let places = "/tmp /run /home /root /etc /var/log /var/lib /proc/[0-9]*/cmdline";
+        let search = format!("grep -rlaFs -f - --exclude-dir=proc {places}; [ $? = 1 ]");
+        let found = host.command("sh").args(["-c", &search]).input(key.as_bytes()).output(PATIENCE)?;
+        ensure!(found.status.success(), "{}: the key is in {}", host.name(), found.stdout);
+    }
+    ensure!(network.server.read_file("/tmp/keeper.log")?.contains("Mapped"), "the log was written");
+    let environments =
+        "for i in $(pidof exe moshpunch); do cat /proc/$i/environ; done | grep -aFqf - ; [ $? = 1 ]";
+    let keeper = network.server.command("sh").args(["-c", environments]).input(key.as_bytes());
+    ensure!(keeper.output(PATIENCE)?.status.success(), "the key is in the keeper's environment");
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    let programs = &["mosh", "sshd", "miniupnpd"];
+    lab::harness::run(
+        [
+            scenario!(without_miniupnpd_the_missing_gateway_is_named),
+            scenario!(with_upnp_switched_off_the_missing_gateway_is_named),
+            scenario!(rules_that_deny_every_port_are_named_with_the_line_to_add),
+            scenario!(a_static_forward_serves_where_no_mapping_can_be_had),
+            scenario!(wrong_arguments_are_answered_as_mosh_server_answers_them),
+            scenario!(a_missing_mosh_server_is_named_with_its_cure),
+            scenario!(a_misspelt_setting_is_named_and_the_session_starts),
+            scenario!(the_session_key_is_in_no_argument_list_and_no_file),
+        ]
+        .map(|scenario| scenario.needs(programs).within(Duration::from_secs(90))),
+    )
+}
