@@ -32,17 +32,28 @@ fn without_miniupnpd_the_missing_gateway_is_named(lab: &Lab) -> Result<()> {
     let line = explanation_with(lab, None)?;
     assert_eq!(
         line,
-        "no router here answers UPnP, so only clients on this network will connect; \
-         switch UPnP on in the router, or forward a UDP port there and use -p"
+        "no router here answers PCP, NAT-PMP or UPnP, so only clients on this network will connect; \
+         switch one of them on in the router, or forward a UDP port there and use -p"
     );
     Ok(())
 }
 
-fn with_upnp_switched_off_the_missing_gateway_is_named(lab: &Lab) -> Result<()> {
-    let off = Miniupnpd { upnp: false, nat_pmp_and_pcp: true, ..WriteUp::miniupnpd() };
+fn with_every_protocol_switched_off_the_missing_gateway_is_named(lab: &Lab) -> Result<()> {
+    let off = Miniupnpd { upnp: false, nat_pmp_and_pcp: false, ..WriteUp::miniupnpd() };
     let line = explanation_with(lab, Some(off))?;
-    assert!(line.starts_with("no router here answers UPnP, "), "{line}");
+    assert!(line.starts_with("no router here answers PCP, NAT-PMP or UPnP, "), "{line}");
     Ok(())
+}
+
+fn with_upnp_switched_off_the_session_gets_its_mapping_all_the_same(lab: &Lab) -> Result<()> {
+    let network = raise(lab)?;
+    let without_upnp = Miniupnpd { upnp: false, nat_pmp_and_pcp: true, ..WriteUp::miniupnpd() };
+    let _miniupnpd = network.router.miniupnpd(&without_upnp)?;
+    let mut terminal = mosh_to_server(&network.laptop, "moshpunch server")?;
+    common::computes(&mut terminal, 6002)?;
+    assert_eq!(network.router.leases()?.len(), 1);
+    leave(terminal)?;
+    common::wait_for_empty_table(&network.router, common::AT_ONCE)
 }
 
 fn rules_that_deny_every_port_are_named_with_the_line_to_add(lab: &Lab) -> Result<()> {
@@ -147,7 +158,8 @@ fn main() -> ExitCode {
     lab::harness::run(
         [
             scenario!(without_miniupnpd_the_missing_gateway_is_named),
-            scenario!(with_upnp_switched_off_the_missing_gateway_is_named),
+            scenario!(with_every_protocol_switched_off_the_missing_gateway_is_named),
+            scenario!(with_upnp_switched_off_the_session_gets_its_mapping_all_the_same),
             scenario!(rules_that_deny_every_port_are_named_with_the_line_to_add),
             scenario!(a_static_forward_serves_where_no_mapping_can_be_had),
             scenario!(wrong_arguments_are_answered_as_mosh_server_answers_them),

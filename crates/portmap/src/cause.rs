@@ -56,7 +56,7 @@ pub enum Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoGateway => write!(formatter, "no router here answers UPnP"),
+            Self::NoGateway => write!(formatter, "no router here answers PCP, NAT-PMP or UPnP"),
             Self::NoMappingService { gateway } => {
                 write!(formatter, "{gateway} answers UPnP, but offers no service that maps ports")
             }
@@ -148,7 +148,9 @@ impl Cause {
     #[must_use]
     pub fn cure(&self) -> String {
         match self {
-            Self::NoGateway => "switch UPnP on in the router, or forward a UDP port there and use -p".into(),
+            Self::NoGateway => {
+                "switch one of them on in the router, or forward a UDP port there and use -p".into()
+            }
             Self::NoMappingService { .. } => {
                 "switch UPnP port mapping (\"IGD\") on in the router, or forward a UDP port there and use -p"
                     .into()

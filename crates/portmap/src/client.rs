@@ -43,6 +43,8 @@ pub enum Event {
     Absent(Absence),
     /// The answer to `request` and to `renew`.
     Granted(Grant),
+    /// The gateway still lists the mapping.
+    Confirmed,
     Refused(Refusal),
     /// The end of `release`; unconfirmed where the gateway did not answer.
     Released {

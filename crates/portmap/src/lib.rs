@@ -1,6 +1,7 @@
 //! Port mapping without I/O: bytes and time come in as arguments, what to do comes out as values.
 //!
-//! [`mapper`] is the life of one mapping. Below it stands one client per protocol ([`upnp`]), which knows how to ask;
+//! [`mapper`] is the life of one mapping. Below it stands one client per protocol ([`pcp`], [`nat_pmp`], [`upnp`]),
+//! which knows how to ask;
 //! the mapper knows what to ask for, when, and what to do after a refusal. [`effects`] are what a shell has to
 //! perform: datagrams, TCP exchanges. [`cause`] tells a user why there is no mapping and what to do about it.
 //!

@@ -182,7 +182,7 @@ fn searches_answered_with_garbage_are_as_if_unanswered() {
     ] {
         assert_eq!(
             outcome(MessageKind::Search, std::slice::from_ref(&effect)),
-            "failed: no router here answers UPnP",
+            "failed: no router here answers PCP, NAT-PMP or UPnP",
             "{effect:?}"
         );
     }

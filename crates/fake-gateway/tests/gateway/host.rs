@@ -1,13 +1,14 @@
 //! A host behind the gateway that runs the real mapper.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU16;
 use std::time::Duration;
 
 use fake_gateway::{FakeGateway, drive};
 use net::{MapperSockets, clock};
-use portmap::mapper::{Event, External, Mapper, Settings, Wanted};
+use portmap::mapper::{Event, External, Mapper, Protocol, Settings, Wanted};
 use portmap::mapping::Transport;
+use portmap::pcp::Nonce;
 use portmap::upnp::{EXCHANGE_TIMEOUT, SEARCH_WINDOW};
 
 /// A search that finds nothing, two exchanges that are cut, and a second for a busy machine.
@@ -28,17 +29,26 @@ impl Host {
     }
 
     pub(crate) fn with_lease(gateway: &FakeGateway, number: u8, lease: Duration) -> Self {
-        let address = gateway.host(number);
-        let settings = Settings {
-            internal: address.into(),
-            gateway: Some(gateway.address().into()),
-            description: format!("moshpunch alice@host{number} 1a2b3c4d"),
-            lease,
-            search_window: SEARCH_WINDOW,
-            seed: number.into(),
-        };
-        let mapper = Mapper::new(settings, clock::now());
-        Self { address, mapper, sockets: MapperSockets::open(address.into()).expect("127/8 is this host's") }
+        Self::start(Settings { lease, ..settings(gateway, number) })
+    }
+
+    pub(crate) fn speaking(gateway: &FakeGateway, number: u8, protocols: &[Protocol]) -> Self {
+        Self::start(Settings { protocols: protocols.to_vec(), ..settings(gateway, number) })
+    }
+
+    pub(crate) fn speaking_with_lease(
+        gateway: &FakeGateway,
+        number: u8,
+        protocols: &[Protocol],
+        lease: Duration,
+    ) -> Self {
+        Self::start(Settings { lease, protocols: protocols.to_vec(), ..settings(gateway, number) })
+    }
+
+    fn start(settings: Settings) -> Self {
+        let sockets = MapperSockets::open(settings.internal, settings.gateway).expect("127/8 is this host's");
+        let IpAddr::V4(address) = settings.internal else { panic!("127/8 is IPv4") };
+        Self { address, sockets, mapper: Mapper::new(settings, clock::now()) }
     }
 
     /// Asks for that port or another one of mosh's, and tells how it ended.
@@ -47,7 +57,7 @@ impl Host {
         let wanted = Wanted {
             transport: Transport::Udp,
             internal_port: port(internal),
-            external: External::Within(range),
+            external: External::Near(range),
         };
         self.mapper.map(wanted, clock::now());
         self.told(|event| matches!(event, Event::Mapped(_) | Event::Failed(_)))
@@ -70,6 +80,21 @@ impl Host {
     }
 }
 
+/// UPnP alone, unless said otherwise.
+fn settings(gateway: &FakeGateway, number: u8) -> Settings {
+    Settings {
+        internal: gateway.host(number).into(),
+        gateway: Some(gateway.address().into()),
+        protocols: vec![Protocol::Upnp],
+        remembered: None,
+        description: format!("moshpunch alice@host{number} 1a2b3c4d"),
+        lease: Duration::from_secs(3_600),
+        search_window: SEARCH_WINDOW,
+        nonce: Nonce([number; 12]),
+        seed: number.into(),
+    }
+}
+
 pub(crate) fn port(number: u16) -> NonZeroU16 {
     NonZeroU16::new(number).expect("not 0")
 }
@@ -77,11 +102,11 @@ pub(crate) fn port(number: u16) -> NonZeroU16 {
 fn text(event: &Event) -> String {
     match event {
         Event::Mapped(mapping) => match mapping.external_address {
-            Some(address) => format!("mapped {address}:{}", mapping.external_port),
-            None => format!("mapped ?:{}", mapping.external_port),
+            Some(address) => format!("mapped {address}:{}", mapping.external_port()),
+            None => format!("mapped ?:{}", mapping.external_port()),
         },
-        Event::Renewed(mapping) => format!("renewed {}", mapping.external_port),
-        Event::Changed(mapping) => format!("changed {}", mapping.external_port),
+        Event::Renewed(mapping) => format!("renewed {}", mapping.external_port()),
+        Event::Changed(mapping) => format!("changed {}", mapping.external_port()),
         Event::Lost(cause) => format!("lost: {cause}"),
         Event::Failed(cause) => format!("failed: {cause}"),
         Event::Released { confirmed } => format!("released, confirmed {confirmed}"),

@@ -5,6 +5,7 @@
 mod garbage;
 mod host;
 mod lifecycle;
+mod mapper;
 mod nat_pmp;
 mod pcp;
 mod raw;

@@ -49,12 +49,15 @@ fn remove_mapping(state: &State) -> Result<()> {
     let settings = Settings {
         internal: mapping.internal,
         gateway: Some(mapping.gateway),
+        protocols: Vec::new(),
+        remembered: None,
         description: name.description.clone(),
         lease: Duration::ZERO,
         search_window: SEARCH_WINDOW,
+        nonce: mapping.nonce(),
         seed: 0,
     };
-    let mut sockets = MapperSockets::open(mapping.internal)?;
+    let mut sockets = MapperSockets::open(mapping.internal, Some(mapping.gateway))?;
     let mut mapper = Mapper::resume(settings, mapping.record()?, clock::now());
     mapper.release(clock::now());
     loop {

@@ -10,8 +10,9 @@ use anyhow::{Result, bail};
 use net::wait::wait;
 use net::{MapperSockets, clock};
 use portmap::cause::Cause;
-use portmap::mapper::{Event, External, Mapper, Mapping, Settings, Wanted};
+use portmap::mapper::{Event, External, Mapper, Mapping, Protocol, Settings, Wanted};
 use portmap::mapping::Transport;
+use portmap::pcp::Nonce;
 use portmap::upnp::SEARCH_WINDOW;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{PidfdFlags, pidfd_open};
@@ -47,9 +48,12 @@ impl Keeper {
         let settings = Settings {
             internal,
             gateway: Some(gateway),
+            protocols: Protocol::ALL.to_vec(),
+            remembered: None,
             description: name.description.clone(),
             lease,
             search_window: search_window(budget),
+            nonce: nonce()?,
             seed: getrandom::u64()?,
         };
         let (signals, signalled) = UnixStream::pair()?;
@@ -61,7 +65,7 @@ impl Keeper {
             name,
             internal,
             mapper: Mapper::new(settings, clock::now()),
-            sockets: MapperSockets::open(internal)?,
+            sockets: MapperSockets::open(internal, Some(gateway))?,
             signals,
             link: Some(link),
             session: None,
@@ -108,7 +112,7 @@ impl Keeper {
         match event {
             Event::Mapped(mapping) => {
                 self.save(&mapping);
-                let external_port = mapping.external_port;
+                let external_port = mapping.external_port();
                 self.tell(&FromKeeper::Mapped { external_port, caution: caution(&mapping) });
             }
             Event::Changed(mapping) | Event::Renewed(mapping) => self.save(&mapping),
@@ -146,7 +150,7 @@ impl Keeper {
                 self.session = Some(session);
                 // A single port was the user's own choice, for the outside too.
                 let external =
-                    if first == last { External::Only(port) } else { External::Within(first..=last) };
+                    if first == last { External::Only(port) } else { External::Near(first..=last) };
                 let wanted = Wanted { transport: Transport::Udp, internal_port: port, external };
                 self.mapper.map(wanted, clock::now());
             }
@@ -208,6 +212,12 @@ impl Session {
     }
 }
 
+fn nonce() -> Result<Nonce> {
+    let mut nonce = Nonce([0; 12]);
+    getrandom::fill(&mut nonce.0)?;
+    Ok(nonce)
+}
+
 /// Who grants more time than usual has a router, or a network, that needs it.
 fn search_window(budget: Duration) -> Duration {
     SEARCH_WINDOW.max(budget / 2).min(budget)
@@ -215,7 +225,7 @@ fn search_window(budget: Duration) -> Duration {
 
 /// A mapping on a router that is itself behind a NAT may still work, where that one forwards everything.
 fn caution(mapping: &Mapping) -> Option<Failure> {
-    let gateway = mapping.record.control.gateway;
+    let gateway = mapping.record.control.gateway();
     Cause::of_external_address(gateway, mapping.external_address).as_ref().map(Failure::from)
 }
 

@@ -11,10 +11,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use portmap::mapper::Record;
+use portmap::mapper::{Control, Protocol, Record};
 use portmap::mapping::Transport;
-use portmap::upnp::client::Control;
-use portmap::upnp::url::Url;
+use portmap::pcp::Nonce;
+use portmap::upnp::{self, url::Url};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
@@ -39,36 +39,59 @@ pub(crate) struct State {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SavedMapping {
     pub(crate) internal: IpAddr,
-    internal_port: NonZeroU16,
-    pub(crate) external_port: NonZeroU16,
     pub(crate) gateway: IpAddr,
-    control_url: String,
-    service_type: String,
+    pub(crate) external_port: NonZeroU16,
+    internal_port: NonZeroU16,
+    protocol: SavedProtocol,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+enum SavedProtocol {
+    Pcp { nonce: [u8; 12] },
+    NatPmp,
+    Upnp { control_url: String, service_type: String },
 }
 
 impl SavedMapping {
     pub(crate) fn new(internal: IpAddr, record: &Record) -> Self {
-        let Control { gateway, url, service_type, .. } = &record.control;
-        Self {
-            internal,
-            internal_port: record.internal_port,
-            external_port: record.external_port,
-            gateway: *gateway,
-            control_url: url.to_string(),
-            service_type: service_type.clone(),
-        }
+        let protocol = match &record.control {
+            Control::Upnp(control) => SavedProtocol::Upnp {
+                control_url: control.url.to_string(),
+                service_type: control.service_type.clone(),
+            },
+            Control::ControlPort { nonce: Some(nonce), .. } => SavedProtocol::Pcp { nonce: nonce.0 },
+            Control::ControlPort { nonce: None, .. } => SavedProtocol::NatPmp,
+        };
+        let gateway = record.control.gateway();
+        let Record { internal_port, external_port, .. } = *record;
+        Self { internal, gateway, external_port, internal_port, protocol }
     }
 
     pub(crate) fn record(&self) -> Result<Record> {
-        let url = Url::parse(&self.control_url).with_context(|| self.control_url.clone())?;
-        ensure!(url.served_by(self.gateway), "{url} is not on {}", self.gateway);
-        let service_type = self.service_type.clone();
-        Ok(Record {
-            transport: Transport::Udp,
-            internal_port: self.internal_port,
-            external_port: self.external_port,
-            control: Control { gateway: self.gateway, url, service_type, external_address: None },
-        })
+        let gateway = self.gateway;
+        let (protocol, control) = match &self.protocol {
+            SavedProtocol::Pcp { nonce } => {
+                (Protocol::Pcp, Control::ControlPort { gateway, nonce: Some(Nonce(*nonce)) })
+            }
+            SavedProtocol::NatPmp => (Protocol::NatPmp, Control::ControlPort { gateway, nonce: None }),
+            SavedProtocol::Upnp { control_url, service_type } => {
+                let url = Url::parse(control_url).with_context(|| control_url.clone())?;
+                ensure!(url.served_by(gateway), "{url} is not on {gateway}");
+                let service_type = service_type.clone();
+                let control = upnp::client::Control { gateway, url, service_type, external_address: None };
+                (Protocol::Upnp, Control::Upnp(control))
+            }
+        };
+        let (internal_port, external_port) = (self.internal_port, self.external_port);
+        Ok(Record { protocol, transport: Transport::Udp, internal_port, external_port, control })
+    }
+
+    /// What a PCP server knows the mapping by; any other will do for the other protocols.
+    pub(crate) fn nonce(&self) -> Nonce {
+        match self.protocol {
+            SavedProtocol::Pcp { nonce } => Nonce(nonce),
+            SavedProtocol::NatPmp | SavedProtocol::Upnp { .. } => Nonce([0; 12]),
+        }
     }
 }
 
@@ -151,15 +174,28 @@ mod tests {
     fn state(id: &str) -> State {
         let name = Name { id: id.into(), description: format!("moshpunch alice@server {id}") };
         let process = serde_json::from_str(r#"{"pid":1,"started":2}"#).unwrap();
-        let control = Control {
+        State::new(name, process, saved(upnp_control("http://192.168.1.1:5000/control?x")))
+    }
+
+    fn upnp_control(url: &str) -> Control {
+        Control::Upnp(upnp::client::Control {
             gateway: "192.168.1.1".parse().unwrap(),
-            url: Url::parse("http://192.168.1.1:5000/control?x").unwrap(),
+            url: Url::parse(url).unwrap(),
             service_type: "urn:schemas-upnp-org:service:WANIPConnection:1".into(),
             external_address: None,
+        })
+    }
+
+    fn saved(control: Control) -> SavedMapping {
+        let protocol = match &control {
+            Control::Upnp(_) => Protocol::Upnp,
+            Control::ControlPort { nonce: Some(_), .. } => Protocol::Pcp,
+            Control::ControlPort { nonce: None, .. } => Protocol::NatPmp,
         };
         let port = NonZeroU16::new(60001).unwrap();
-        let record = Record { transport: Transport::Udp, internal_port: port, external_port: port, control };
-        State::new(name, process, SavedMapping::new("192.168.1.10".parse().unwrap(), &record))
+        let (internal_port, external_port, transport) = (port, port, Transport::Udp);
+        let record = Record { protocol, transport, internal_port, external_port, control };
+        SavedMapping::new("192.168.1.10".parse().unwrap(), &record)
     }
 
     fn orphans(directory: &Path) -> Vec<State> {
@@ -203,9 +239,17 @@ mod tests {
 
     #[test]
     fn what_is_saved_is_enough_to_delete_the_mapping() {
-        let saved = state("aaaaaaaa").mapping;
-        let record = saved.record().unwrap();
-        assert_eq!(SavedMapping::new(saved.internal, &record), saved);
+        let gateway = "192.168.1.1".parse().unwrap();
+        for control in [
+            upnp_control("http://192.168.1.1/control"),
+            Control::ControlPort { gateway, nonce: Some(Nonce([5; 12])) },
+            Control::ControlPort { gateway, nonce: None },
+        ] {
+            let saved = saved(control.clone());
+            let text = serde_json::to_string(&saved).unwrap();
+            let read: SavedMapping = serde_json::from_str(&text).unwrap();
+            assert_eq!(read.record().unwrap().control, control);
+        }
     }
 
     #[test]

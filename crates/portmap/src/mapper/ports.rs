@@ -53,9 +53,14 @@ impl PortChoice {
         self.preferred
     }
 
-    /// The current port is ours: should it be lost later, the choice starts here.
-    pub(super) fn settle(&mut self) {
-        *self = Self::new(self.current, self.range.clone());
+    /// This port is ours now: should it be lost later, the choice starts here.
+    pub(super) fn settle(&mut self, port: NonZeroU16) {
+        *self = Self::new(port, self.range.clone());
+    }
+
+    /// Forgets what was tried: another protocol may give it.
+    pub(super) fn restart(&mut self) {
+        self.settle(self.preferred);
     }
 
     pub(super) fn range(&self) -> &RangeInclusive<NonZeroU16> {

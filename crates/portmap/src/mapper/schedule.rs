@@ -7,9 +7,14 @@ use super::random::Random;
 /// A mapping without an end is looked at as often as one of an hour: routers forget them all the same.
 const LEASE_TO_WATCH_A_PERMANENT_ONE: Duration = Duration::from_secs(3_600);
 
+/// How often a mapping is looked at, whatever its lease: a router that restarts without telling, or whose firewall is
+/// reloaded under it, has the mapping back within this time. One datagram for PCP and NAT-PMP, one table entry read
+/// for UPnP.
+pub const CHECK_INTERVAL: Duration = Duration::from_secs(120);
+
 /// A gateway that restarts is back in seconds; one that is switched off should not be asked all day long.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LAST_RETRY: Duration = Duration::from_secs(60);
+const LAST_RETRY: Duration = Duration::from_secs(30);
 
 /// At a random time between 1/2 and 5/8 of the lease (RFC 6887 §11.2.1), so that hosts which lost their mappings
 /// together do not renew them together.
@@ -19,7 +24,13 @@ pub(super) fn renewal(lease: Option<Duration>, random: &mut Random, now: Instant
     now + lease / 2 + jitter
 }
 
-/// Waits that double from [`FIRST_RETRY`] to [`LAST_RETRY`].
+/// The next check, a little earlier than [`CHECK_INTERVAL`] so that many do not come together, or the renewal.
+pub(super) fn next_check(renews: Instant, random: &mut Random, now: Instant) -> Instant {
+    let jitter = (CHECK_INTERVAL / 8).mul_f64(random.fraction());
+    renews.min(now + CHECK_INTERVAL - jitter)
+}
+
+/// Waits that double from a second to half a minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Backoff(Duration);
 
@@ -57,9 +68,18 @@ mod tests {
     }
 
     #[test]
-    fn retries_double_up_to_a_minute() {
+    fn checks_come_before_the_renewal_and_within_the_interval() {
+        let (now, mut random) = (start(), Random::new(7));
+        let soon = now + Duration::from_secs(5);
+        assert_eq!(next_check(soon, &mut random, now), soon);
+        let checks = (0..1000).map(|_| next_check(now + 10 * CHECK_INTERVAL, &mut random, now) - now);
+        assert!(checks.into_iter().all(|check| check <= CHECK_INTERVAL && check >= CHECK_INTERVAL * 7 / 8));
+    }
+
+    #[test]
+    fn retries_double_up_to_half_a_minute() {
         let mut backoff = Backoff::default();
         let waits: Vec<_> = (0..8).map(|_| backoff.next().as_secs()).collect();
-        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30, 30]);
     }
 }

@@ -1,9 +1,12 @@
 mod router;
 
+use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use self::router::{Fault, Host, ROUTER, Router};
 use super::*;
+use crate::mapping::Transport;
+use crate::{pcp, upnp};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const DESCRIPTION: &str = "moshpunch alice@server 1a2b3c4d";
@@ -17,9 +20,12 @@ fn settings(internal: &str) -> Settings {
     Settings {
         internal: internal.parse().unwrap(),
         gateway: Some(ROUTER.parse().unwrap()),
+        protocols: vec![Protocol::Upnp],
+        remembered: None,
         description: DESCRIPTION.into(),
         lease: HOUR,
         search_window: upnp::SEARCH_WINDOW,
+        nonce: pcp::Nonce([7; 12]),
         seed: 1,
     }
 }
@@ -33,7 +39,7 @@ fn wanted(internal: u16, external: External) -> Wanted {
 }
 
 fn mosh_range() -> External {
-    External::Within(port(60001)..=port(60999))
+    External::Near(port(60001)..=port(60999))
 }
 
 fn host() -> Host {
@@ -52,7 +58,7 @@ fn mapped_host(router: &mut Router) -> Host {
 
 /// What the host was told, in a form that reads well in an assertion.
 fn told(host: &mut Host) -> Vec<String> {
-    let mapping = |mapping: &Mapping| format!("{:?}:{}", mapping.external_address, mapping.external_port);
+    let mapping = |mapping: &Mapping| format!("{:?}:{}", mapping.external_address, mapping.external_port());
     let events = host.events.drain(..);
     events
         .map(|event| match event {
@@ -106,6 +112,8 @@ fn the_mapping_is_renewed_at_half_of_the_lease_for_as_long_as_the_session_lasts(
     let renewals = told(&mut host);
     assert!(renewals.iter().all(|event| event == "renewed Some(20.0.0.1):60001"), "{renewals:?}");
     assert!((38..=48).contains(&renewals.len()), "{} renewals in 24 leases", renewals.len());
+    let looks = router.calls.iter().filter(|call| *call == "GetSpecificPortMappingEntry").count();
+    assert!(looks >= 24 * 30, "{looks} looks in a day");
 }
 
 #[test]
@@ -193,11 +201,11 @@ fn a_mapping_that_became_anothers_is_not_deleted_at_the_end() {
 }
 
 #[test]
-fn a_table_that_lost_the_mapping_gets_it_again_at_the_next_renewal() {
+fn a_table_that_lost_the_mapping_gets_it_again_at_the_next_check() {
     let mut router = Router::new();
     let mut host = mapped_host(&mut router);
     router.table.clear();
-    host.advance(&mut router, HOUR);
+    host.advance(&mut router, CHECK_INTERVAL);
     assert_eq!(told(&mut host), ["renewed Some(20.0.0.1):60001"]);
     assert!(router.table.contains_key(&60001));
 }
@@ -211,7 +219,7 @@ fn a_router_that_was_away_is_found_again_and_the_loss_is_told_once() {
     assert_eq!(told(&mut host), ["lost: the router 192.168.1.1 gave no usable answer in time"]);
     router.up = true;
     router.table.clear();
-    host.advance(&mut router, Duration::from_secs(70));
+    host.advance(&mut router, Duration::from_secs(31));
     assert_eq!(told(&mut host), ["changed Some(20.0.0.1):60001"]);
 }
 
@@ -221,7 +229,7 @@ fn no_gateway_is_known_within_a_second() {
     router.up = false;
     let mut host = host();
     host.advance(&mut router, Duration::from_millis(999));
-    assert_eq!(told(&mut host), ["failed: no router here answers UPnP"]);
+    assert_eq!(told(&mut host), ["failed: no router here answers PCP, NAT-PMP or UPnP"]);
     assert_eq!(router.searches, 10);
 }
 

@@ -57,6 +57,7 @@ pub(super) enum Failure {
 pub(super) enum Next {
     Ask(Step),
     Granted { port: NonZeroU16, lease: Option<Duration> },
+    Confirmed,
     Refused(Refusal),
     Released { confirmed: bool },
 }
@@ -68,6 +69,8 @@ pub(super) struct Attempt {
     description: String,
     lease_seconds: u32,
     lease_fallbacks: std::slice::Iter<'static, u32>,
+    /// Whether it is enough that the entry is there.
+    checking: bool,
     held_before: bool,
     looked_again: bool,
     cleared: bool,
@@ -91,6 +94,12 @@ enum Holder {
 impl Attempt {
     pub(super) fn to_obtain(request: Request, internal: IpAddr, description: String) -> (Self, Step) {
         (Self::new(request, internal, description, false), Step::Look)
+    }
+
+    /// Looks for the entry, and obtains it where it is not there.
+    pub(super) fn to_check(request: Request, internal: IpAddr, description: String) -> (Self, Step) {
+        let (attempt, first) = Self::to_obtain(request, internal, description);
+        (Self { checking: true, ..attempt }, first)
     }
 
     pub(super) fn to_release(
@@ -117,6 +126,7 @@ impl Attempt {
             description,
             lease_seconds,
             lease_fallbacks: LEASES_TO_FALL_BACK_ON.iter(),
+            checking: false,
             held_before: false,
             looked_again: false,
             cleared: false,
@@ -170,6 +180,7 @@ impl Attempt {
         }
         match self.holder(reply) {
             Holder::Another => Next::Refused(Refusal::Conflict),
+            Holder::Ours { .. } if self.checking => Next::Confirmed,
             Holder::Ours { .. } => {
                 self.held_before = true;
                 Next::Ask(Step::Add)

@@ -47,6 +47,7 @@ pub struct Client {
     default_gateway: Option<IpAddr>,
     description: String,
     search_window: Duration,
+    remembered: Option<Control>,
     search: Option<Search>,
     gateways: Vec<Gateway>,
     settles: Option<Instant>,
@@ -67,6 +68,7 @@ impl Client {
             default_gateway,
             description,
             search_window: SEARCH_WINDOW,
+            remembered: None,
             search: None,
             gateways: Vec::new(),
             settles: None,
@@ -85,11 +87,17 @@ impl Client {
         self
     }
 
-    /// Takes up where another client left off, without a search.
+    /// Where a gateway was found on this network before: asked beside the search, and trusted no further than its
+    /// answer.
     #[must_use]
-    pub fn with_control(mut self, control: Control) -> Self {
-        self.control = Some(control);
+    pub fn with_remembered(mut self, control: Option<Control>) -> Self {
+        self.remembered = control;
         self
+    }
+
+    /// Takes up where another client left off, without a search.
+    pub fn take_control(&mut self, control: Control) {
+        self.control = Some(control);
     }
 
     /// The service in use, once [`Event::Available`] was told.
@@ -103,32 +111,42 @@ impl Client {
     /// [`EXCHANGE_TIMEOUT`](super::exchanges::EXCHANGE_TIMEOUT).
     pub fn probe(&mut self, now: Instant) {
         self.now = now;
-        self.exchanges.abandon();
-        self.attempt = None;
+        self.abandon();
         self.control = None;
+        self.search = Some(Search::new(self.default_gateway, self.search_window, now));
+        if let Some(control) = self.remembered.clone() {
+            self.gateways.push(Gateway::remembered(control.url, control.service_type));
+            self.assess_connection(0, 0);
+        }
+    }
+
+    /// Stops whatever is under way, without a word.
+    pub fn abandon(&mut self) {
+        self.exchanges.abandon();
+        self.search = None;
+        self.attempt = None;
         self.settles = None;
         self.gateways.clear();
-        self.search = Some(Search::new(self.default_gateway, self.search_window, now));
     }
 
     /// Asks for the mapping, or for more time for the one that is held: looks who has the port, adds, and reads
     /// the entry back. Answered by [`Event::Granted`] or [`Event::Refused`].
     pub fn request(&mut self, request: &Request, now: Instant) {
-        self.now = now;
-        let (attempt, first) = Attempt::to_obtain(request.clone(), self.internal, self.description.clone());
-        self.attempt = Some(attempt);
-        self.ask(first);
+        self.begin(Attempt::to_obtain(request.clone(), self.internal, self.description.clone()), now);
+    }
+
+    /// Looks whether the mapping is still there, and obtains it where it is not. Answered by [`Event::Confirmed`], or
+    /// as a [`request`](Self::request) is.
+    pub fn check(&mut self, request: &Request, now: Instant) {
+        self.begin(Attempt::to_check(request.clone(), self.internal, self.description.clone()), now);
     }
 
     /// Deletes the mapping if the router's table still says that it is ours; answered by [`Event::Released`].
     pub fn release(&mut self, grant: &Grant, transport: Transport, now: Instant) {
-        self.now = now;
         if let Some(attempt) = &mut self.attempt {
             return attempt.turn_to_release();
         }
-        let (attempt, first) = Attempt::to_release(grant, transport, self.internal, self.description.clone());
-        self.attempt = Some(attempt);
-        self.ask(first);
+        self.begin(Attempt::to_release(grant, transport, self.internal, self.description.clone()), now);
     }
 
     pub fn handle_datagram(&mut self, from: SocketAddr, payload: &[u8], now: Instant) {
@@ -282,7 +300,8 @@ impl Client {
         };
         let settles = *self.settles.get_or_insert(self.now + SETTLE);
         let settled = self.now >= settles || (!searching && !assessing);
-        if !(rank.is_best() && connection.is_assessed()) && !settled {
+        let unsurpassable = rank.is_best() && connection.is_assessed();
+        if !unsurpassable && !settled {
             return;
         }
         let control = Control {
@@ -308,6 +327,12 @@ impl Client {
         self.settles = None;
         self.exchanges.abandon();
         self.events.push_back(event);
+    }
+
+    fn begin(&mut self, (attempt, first): (Attempt, Step), now: Instant) {
+        self.now = now;
+        self.attempt = Some(attempt);
+        self.ask(first);
     }
 
     fn ask(&mut self, step: Step) {
@@ -336,6 +361,7 @@ impl Client {
                 };
                 self.conclude_attempt(Event::Granted(grant));
             }
+            Next::Confirmed => self.conclude_attempt(Event::Confirmed),
             Next::Refused(refusal) => self.conclude_attempt(Event::Refused(refusal)),
             Next::Released { confirmed } => self.conclude_attempt(Event::Released { confirmed }),
         }

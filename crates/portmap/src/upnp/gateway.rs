@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::description::Service;
+use super::description::{Service, ServiceKind};
 use super::url::Url;
 use crate::address::{Reach, reach};
 
@@ -51,6 +51,15 @@ enum Place {
 impl Gateway {
     pub(super) fn new(location: Url) -> Self {
         Self { location, connections: Vec::new(), described: false }
+    }
+
+    /// As if it had just been described.
+    pub(super) fn remembered(control_url: Url, service_type: String) -> Self {
+        let kind = ServiceKind::WanIpConnection { version: 1 };
+        let service = Service { kind, service_type, control_url: control_url.clone(), event_url: None };
+        let mut gateway = Self::new(control_url);
+        gateway.describe(vec![service]);
+        gateway
     }
 
     pub(super) fn address(&self) -> IpAddr {

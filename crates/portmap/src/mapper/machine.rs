@@ -1,0 +1,689 @@
+//! The state machine.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
+use std::time::{Duration, Instant};
+
+use super::ports::PortChoice;
+use super::random::Random;
+use super::schedule::{Backoff, next_check, renewal};
+use super::speaker::{Speaker, Standing};
+use super::values::{Control, Event, External, Mapping, Protocol, Record, Reservation, Settings, Wanted};
+use crate::address::{Reach, reach};
+use crate::cause::Cause;
+use crate::client::{self, Grant, Refusal, Request};
+use crate::effects::{Exchange, ExchangeId, ExchangeInput, Socket, Transmit};
+
+/// Some routers say "action failed" (501) where they mean a conflict; a few other ports tell (libtorrent).
+const TRIES_AFTER_ACTION_FAILED: usize = 4;
+const ACTION_FAILED: u16 = 501;
+
+/// A gateway that has just answered over PCP or NAT-PMP answers within milliseconds; after two retransmissions another
+/// protocol is worth more than the third.
+const FIRST_REQUEST_PATIENCE: Duration = Duration::from_secs(1);
+
+/// A renewal can wait: half of the lease is left. But a gateway that has moved or restarted must be looked for.
+const RENEWAL_PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Seeking,
+    /// A gateway is chosen, nothing is wanted yet.
+    Ready,
+    Reserving,
+    Requesting {
+        gives_up: Option<Instant>,
+    },
+    Holding {
+        checks: Instant,
+    },
+    Recovering {
+        retries: Instant,
+    },
+    /// What was granted will not do.
+    Discarding,
+    Releasing,
+    Ended,
+}
+
+#[derive(Debug)]
+struct Job {
+    wanted: Wanted,
+    ports: PortChoice,
+    action_failures: usize,
+}
+
+#[derive(Debug)]
+struct Held {
+    grant: Grant,
+    record: Record,
+    renews: Instant,
+    expires: Option<Instant>,
+    lost: bool,
+}
+
+/// See the [module](super).
+#[derive(Debug)]
+pub struct Mapper {
+    settings: Settings,
+    /// In the order of [`Protocol`].
+    speakers: Vec<Speaker>,
+    chosen: Option<usize>,
+    job: Option<Job>,
+    state: State,
+    held: Option<Held>,
+    reserved: Option<NonZeroU16>,
+    backoff: Backoff,
+    random: Random,
+    reservations: VecDeque<Reservation>,
+    events: VecDeque<Event>,
+}
+
+impl Mapper {
+    /// Begins to look for a gateway.
+    #[must_use]
+    pub fn new(settings: Settings, now: Instant) -> Self {
+        let mut mapper = Self::idle(settings, now);
+        mapper.seek(now);
+        mapper
+    }
+
+    /// Takes over a mapping that another mapper made, to [`release`](Self::release) it.
+    #[must_use]
+    pub fn resume(settings: Settings, record: Record, now: Instant) -> Self {
+        let mut mapper = Self::idle(Settings { protocols: vec![record.protocol], ..settings }, now);
+        let (transport, internal_port) = (record.transport, record.internal_port);
+        let external = External::Only(record.external_port);
+        mapper.job = Some(Job::new(Wanted { transport, internal_port, external }));
+        let external_address = match &record.control {
+            Control::Upnp(control) => control.external_address,
+            Control::ControlPort { .. } => None,
+        };
+        let external_port = record.external_port;
+        let grant = Grant { external_address, external_port, internal_port, lease: None };
+        mapper.held = Some(Held { grant, record, renews: now, expires: None, lost: false });
+        mapper
+    }
+
+    fn idle(mut settings: Settings, now: Instant) -> Self {
+        settings.protocols.sort_unstable();
+        settings.protocols.dedup();
+        Self {
+            speakers: speakers(&settings, now),
+            random: Random::new(settings.seed),
+            settings,
+            chosen: None,
+            job: None,
+            state: State::Seeking,
+            held: None,
+            reserved: None,
+            backoff: Backoff::default(),
+            reservations: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Says what is wanted; answered by [`Event::Mapped`] or [`Event::Failed`].
+    pub fn map(&mut self, wanted: Wanted, now: Instant) {
+        self.job = Some(Job::new(wanted));
+        if self.state == State::Ready {
+            self.request(now);
+        }
+    }
+
+    /// From now on only this external port will do, for somebody has been told it.
+    pub fn insist(&mut self, port: NonZeroU16, now: Instant) {
+        let Some(job) = &mut self.job else { return };
+        job.ports = PortChoice::only(port);
+        job.wanted.external = External::Only(port);
+        if self.held.as_ref().is_some_and(|held| held.grant.external_port != port) {
+            self.release(now);
+        }
+    }
+
+    /// The host has another address or another gateway now. The mapping is made again there.
+    pub fn move_to(&mut self, internal: IpAddr, gateway: Option<IpAddr>, now: Instant) {
+        let same = (internal, gateway) == (self.settings.internal, self.settings.gateway);
+        if same || matches!(self.state, State::Releasing | State::Ended) {
+            return;
+        }
+        self.settings.internal = internal;
+        self.settings.gateway = gateway;
+        self.settings.remembered = None;
+        self.speakers = speakers(&self.settings, now);
+        self.seek(now);
+    }
+
+    /// Deletes the mapping, or what the open question may still make; answered by [`Event::Released`].
+    pub fn release(&mut self, now: Instant) {
+        if matches!(self.state, State::Releasing | State::Ended) {
+            return;
+        }
+        let held = self.held.take();
+        let asking = matches!(self.state, State::Requesting { .. } | State::Discarding);
+        let Some(job) = self.job.as_ref().filter(|_| held.is_some() || asking) else {
+            return self.end(Event::Released { confirmed: true });
+        };
+        let request = job.request(self.settings.lease);
+        let grant = held.as_ref().map_or_else(|| job.requested_grant(), |held| held.grant.clone());
+        let index = self.chosen.or_else(|| self.speaker_of(held.as_ref()?.record.protocol));
+        let Some(speaker) = index.map(|index| &mut self.speakers[index]) else {
+            return self.end(Event::Released { confirmed: false });
+        };
+        if let (None, Some(held)) = (self.chosen, &held) {
+            speaker.resume(&held.record.control, &request, &grant, now);
+        }
+        speaker.release(&request, &grant, now);
+        self.chosen = index;
+        self.state = State::Releasing;
+        self.handle_client_events(now);
+    }
+
+    /// The answer to [`Reservation::Take`].
+    pub fn handle_reservation(&mut self, port: NonZeroU16, taken: bool, now: Instant) {
+        self.reserved = taken.then_some(port);
+        match self.state {
+            State::Reserving if !taken => self.take_another_port(now),
+            State::Reserving => self.request(now),
+            _ => self.drop_reservation(),
+        }
+    }
+
+    pub fn handle_datagram(&mut self, socket: Socket, from: SocketAddr, payload: &[u8], now: Instant) {
+        for speaker in &mut self.speakers {
+            speaker.handle_datagram(socket, from, payload, now);
+        }
+        self.handle_client_events(now);
+    }
+
+    /// What was sent on `socket` came back as "port unreachable".
+    pub fn handle_unreachable(&mut self, socket: Socket, now: Instant) {
+        if socket == Socket::Control {
+            for speaker in &mut self.speakers {
+                speaker.handle_unreachable(now);
+            }
+        }
+        self.handle_client_events(now);
+    }
+
+    pub fn handle_exchange(&mut self, id: ExchangeId, input: ExchangeInput<'_>, now: Instant) {
+        for speaker in &mut self.speakers {
+            speaker.handle_exchange(id, input, now);
+        }
+        self.handle_client_events(now);
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant) {
+        for speaker in &mut self.speakers {
+            speaker.handle_timeout(now);
+        }
+        self.handle_client_events(now);
+        match self.state {
+            State::Holding { checks } if now >= checks => self.check_or_renew(now),
+            State::Recovering { retries } if now >= retries => self.seek(now),
+            State::Requesting { gives_up: Some(at) } if now >= at => self.request_unanswered(now),
+            _ => {}
+        }
+        self.notice_expiry(now);
+    }
+
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.speakers.iter_mut().find_map(Speaker::poll_transmit)
+    }
+
+    pub fn poll_exchange(&mut self) -> Option<Exchange> {
+        self.speakers.iter_mut().find_map(Speaker::poll_exchange)
+    }
+
+    pub fn poll_close(&mut self) -> Option<ExchangeId> {
+        self.speakers.iter_mut().find_map(Speaker::poll_close)
+    }
+
+    pub fn poll_reservation(&mut self) -> Option<Reservation> {
+        self.reservations.pop_front()
+    }
+
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When to call [`Self::handle_timeout`], once everything else has been polled.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.state == State::Ended {
+            return None;
+        }
+        let own = match self.state {
+            State::Holding { checks: at } | State::Recovering { retries: at } => Some(at),
+            State::Requesting { gives_up } => gives_up,
+            State::Seeking
+            | State::Ready
+            | State::Reserving
+            | State::Discarding
+            | State::Releasing
+            | State::Ended => None,
+        };
+        let expiry = self.held.as_ref().filter(|held| !held.lost).and_then(|held| held.expires);
+        let speakers = self.speakers.iter().filter_map(Speaker::poll_timeout);
+        speakers.chain(own).chain(expiry).min()
+    }
+
+    fn handle_client_events(&mut self, now: Instant) {
+        for index in 0..self.speakers.len() {
+            while let Some(event) = self.speakers.get_mut(index).and_then(Speaker::poll_event) {
+                self.handle_client_event(index, event, now);
+            }
+        }
+    }
+
+    fn handle_client_event(&mut self, index: usize, event: client::Event, now: Instant) {
+        if self.state == State::Ended {
+            return;
+        }
+        let chosen = self.chosen == Some(index);
+        match event {
+            client::Event::Available { external_address } => self.available(index, external_address, now),
+            client::Event::Absent(absence) => self.unusable(index, Cause::of_absence(&absence), now),
+            client::Event::Granted(grant) if chosen => self.granted(grant, now),
+            // The answer to a request that was given up.
+            client::Event::Granted(grant) => {
+                if let Some(job) = &self.job {
+                    self.speakers[index].release(&job.request(self.settings.lease), &grant, now);
+                }
+            }
+            client::Event::Confirmed if chosen => self.confirmed(now),
+            client::Event::Refused(refusal) if chosen => self.refused(&refusal, now),
+            client::Event::Refused(refusal) => {
+                let cause = Cause::of_refusal(&refusal, self.gateway(), None);
+                self.unusable(index, cause, now);
+            }
+            client::Event::Released { confirmed } if chosen => self.released(confirmed, now),
+            client::Event::GatewayRestarted if chosen => self.restarted(now),
+            client::Event::ExternalAddressChanged(address) if chosen => self.readdressed(address),
+            client::Event::Confirmed
+            | client::Event::Released { .. }
+            | client::Event::GatewayRestarted
+            | client::Event::ExternalAddressChanged(_) => {}
+        }
+    }
+
+    fn seek(&mut self, now: Instant) {
+        self.chosen = None;
+        self.state = State::Seeking;
+        for speaker in &mut self.speakers {
+            speaker.probe(now);
+        }
+        self.choose(now);
+    }
+
+    fn available(&mut self, index: usize, external_address: Option<IpAddr>, now: Instant) {
+        self.speakers[index].standing = Standing::Available { external_address };
+        if self.state == State::Seeking {
+            self.choose(now);
+        }
+    }
+
+    /// Another protocol may still serve.
+    fn unusable(&mut self, index: usize, cause: Cause, now: Instant) {
+        self.speakers[index].standing = Standing::Unusable(cause);
+        if self.chosen == Some(index) {
+            if self.state == State::Releasing {
+                return self.end(Event::Released { confirmed: false });
+            }
+            self.chosen = None;
+            self.state = State::Seeking;
+        }
+        if self.state == State::Seeking {
+            self.choose(now);
+        }
+    }
+
+    fn choose(&mut self, now: Instant) {
+        let holder = self.held.as_ref().and_then(|held| self.speaker_of(held.record.protocol));
+        if holder.is_some_and(|holder| self.speakers[holder].standing == Standing::Asked) {
+            return;
+        }
+        let is_available =
+            |&index: &usize| matches!(self.speakers[index].standing, Standing::Available { .. });
+        if let Some(index) = holder.into_iter().chain(0..self.speakers.len()).find(is_available) {
+            return self.settle_on(index, now);
+        }
+        if self.speakers.iter().any(|speaker| speaker.standing == Standing::Asked) {
+            return;
+        }
+        let resting: Vec<_> =
+            self.speakers.iter_mut().filter(|speaker| speaker.standing == Standing::Resting).collect();
+        if resting.is_empty() {
+            return self.fail(self.most_telling_cause(), now);
+        }
+        for speaker in resting {
+            speaker.probe(now);
+        }
+    }
+
+    fn settle_on(&mut self, index: usize, now: Instant) {
+        self.chosen = Some(index);
+        self.state = State::Ready;
+        for (other, speaker) in self.speakers.iter_mut().enumerate() {
+            if other != index {
+                speaker.rest();
+            }
+        }
+        if let Some(job) = &mut self.job {
+            job.ports.restart();
+            self.request(now);
+        }
+    }
+
+    /// Asks for the current port, once nobody else on this host can.
+    fn request(&mut self, now: Instant) {
+        let Some(job) = &self.job else { return };
+        let port = job.ports.current();
+        if port == job.wanted.internal_port || self.reserved == Some(port) {
+            return self.ask(Speaker::request, now);
+        }
+        self.drop_reservation();
+        self.state = State::Reserving;
+        self.reservations.push_back(Reservation::Take(port));
+    }
+
+    fn ask(&mut self, question: fn(&mut Speaker, &Request, Instant), now: Instant) {
+        let (Some(job), Some(index)) = (&self.job, self.chosen) else { return };
+        let request = job.request(self.settings.lease);
+        let speaker = &mut self.speakers[index];
+        let patience = if self.held.is_some() { RENEWAL_PATIENCE } else { FIRST_REQUEST_PATIENCE };
+        // UPnP's questions have time-outs of their own, and there are several.
+        let gives_up = (speaker.protocol != Protocol::Upnp).then(|| now + patience);
+        self.state = State::Requesting { gives_up };
+        question(speaker, &request, now);
+    }
+
+    fn check_or_renew(&mut self, now: Instant) {
+        let due = self.held.as_ref().is_some_and(|held| now >= held.renews);
+        self.ask(if due { Speaker::renew } else { Speaker::check }, now);
+    }
+
+    fn restarted(&mut self, now: Instant) {
+        match self.state {
+            State::Holding { .. } | State::Requesting { .. } => self.ask(Speaker::renew, now),
+            State::Recovering { .. } => self.seek(now),
+            State::Seeking
+            | State::Ready
+            | State::Reserving
+            | State::Discarding
+            | State::Releasing
+            | State::Ended => {}
+        }
+    }
+
+    fn readdressed(&mut self, address: Option<IpAddr>) {
+        if let Some(held) = &mut self.held
+            && held.grant.external_address != address
+        {
+            held.grant.external_address = address;
+            let mapping = self.settings.mapping(held);
+            self.events.push_back(Event::Changed(mapping));
+        }
+    }
+
+    fn request_unanswered(&mut self, now: Instant) {
+        if let Some(index) = self.chosen {
+            self.unusable(index, Cause::NoAnswer { gateway: self.gateway() }, now);
+        }
+    }
+
+    fn confirmed(&mut self, now: Instant) {
+        if let Some(held) = &self.held {
+            self.state = State::Holding { checks: next_check(held.renews, &mut self.random, now) };
+        }
+    }
+
+    fn granted(&mut self, grant: Grant, now: Instant) {
+        let control = self.chosen.and_then(|index| self.speakers[index].control());
+        let protocol = self.chosen.map(|index| self.speakers[index].protocol);
+        let (Some(job), Some(control), Some(protocol)) = (&mut self.job, control, protocol) else { return };
+        if self.state == State::Releasing {
+            return;
+        }
+        if !job.accepts(grant.external_port) {
+            return self.discard(&grant, now);
+        }
+        job.ports.settle(grant.external_port);
+        self.backoff = Backoff::default();
+        let renews = renewal(grant.lease, &mut self.random, now);
+        let record = Record {
+            protocol,
+            transport: job.wanted.transport,
+            internal_port: grant.internal_port,
+            external_port: grant.external_port,
+            control,
+        };
+        let expires = grant.lease.map(|lease| now + lease);
+        let held = Held { grant, record, renews, expires, lost: false };
+        let mapping = self.settings.mapping(&held);
+        self.state = State::Holding { checks: next_check(renews, &mut self.random, now) };
+        self.events.push_back(match &self.held {
+            None => Event::Mapped(mapping),
+            Some(before) if before.is_same_place(&held) && !before.lost => Event::Renewed(mapping),
+            Some(_) => Event::Changed(mapping),
+        });
+        self.held = Some(held);
+    }
+
+    fn discard(&mut self, grant: &Grant, now: Instant) {
+        let (Some(job), Some(index)) = (&self.job, self.chosen) else { return };
+        self.state = State::Discarding;
+        self.speakers[index].release(&job.request(self.settings.lease), grant, now);
+    }
+
+    fn released(&mut self, confirmed: bool, now: Instant) {
+        match self.state {
+            State::Releasing => self.end(Event::Released { confirmed }),
+            State::Discarding => self.request(now),
+            _ => {}
+        }
+    }
+
+    fn refused(&mut self, refusal: &Refusal, now: Instant) {
+        let exact = self.job.as_ref().is_some_and(Job::is_exact);
+        let upnp = self.chosen.is_some_and(|index| self.speakers[index].protocol == Protocol::Upnp);
+        match refusal {
+            Refusal::Conflict => self.take_another_port(now),
+            // With PCP the port may be taken or forbidden; either way another one may not be.
+            Refusal::CannotProvideExternal if exact && !upnp => self.take_another_port(now),
+            Refusal::NotAuthorized if exact || upnp => self.take_an_allowed_port(now),
+            Refusal::Unsupported { code: ACTION_FAILED } if self.may_be_a_hidden_conflict() => {
+                self.take_another_port(now);
+            }
+            Refusal::NotAuthorized
+            | Refusal::CannotProvideExternal
+            | Refusal::NoResources { .. }
+            | Refusal::NetworkFailure { .. }
+            | Refusal::AddressMismatch
+            | Refusal::SamePortRequired
+            | Refusal::Unsupported { .. }
+            | Refusal::Unconfirmed
+            | Refusal::NoAnswer
+            | Refusal::Other { .. } => {
+                self.give_up_protocol(
+                    Cause::of_refusal(refusal, self.gateway(), self.external_address()),
+                    now,
+                );
+            }
+        }
+    }
+
+    fn give_up_protocol(&mut self, cause: Cause, now: Instant) {
+        match self.chosen {
+            Some(index) => self.unusable(index, cause, now),
+            None => self.fail(cause, now),
+        }
+    }
+
+    fn take_another_port(&mut self, now: Instant) {
+        let Some(job) = &mut self.job else { return };
+        if job.ports.after_conflict(&mut self.random).is_some() {
+            return self.request(now);
+        }
+        self.give_up_protocol(self.exhausted(), now);
+    }
+
+    /// The rules may allow lower ports than those already tried and taken.
+    fn take_an_allowed_port(&mut self, now: Instant) {
+        let Some(job) = &mut self.job else { return };
+        let denied = job.ports.current();
+        let first_try = denied == job.ports.preferred();
+        if job.ports.after_denial(&mut self.random).is_some() {
+            return self.request(now);
+        }
+        let cause = if first_try {
+            Cause::DeniedByRules { gateway: self.gateway(), internal: self.settings.internal, port: denied }
+        } else {
+            self.exhausted()
+        };
+        self.give_up_protocol(cause, now);
+    }
+
+    fn may_be_a_hidden_conflict(&mut self) -> bool {
+        let public = self.external_address().map(reach);
+        let Some(job) = &mut self.job else { return false };
+        job.action_failures += 1;
+        public == Some(Reach::Public) && job.action_failures <= TRIES_AFTER_ACTION_FAILED
+    }
+
+    /// Without a mapping to keep, the end; with one, another try later.
+    fn fail(&mut self, cause: Cause, now: Instant) {
+        if self.held.is_none() {
+            return self.end(Event::Failed(cause));
+        }
+        tracing::debug!(%cause, "not kept yet");
+        self.chosen = None;
+        self.drop_reservation();
+        self.state = State::Recovering { retries: now + self.backoff.next() };
+    }
+
+    fn notice_expiry(&mut self, now: Instant) {
+        let gateway = self.gateway();
+        if let Some(held) = &mut self.held
+            && held.expires.is_some_and(|expires| now >= expires)
+            && !held.lost
+        {
+            held.lost = true;
+            self.events.push_back(Event::Lost(Cause::NoAnswer { gateway }));
+        }
+    }
+
+    fn end(&mut self, event: Event) {
+        self.drop_reservation();
+        self.held = None;
+        self.state = State::Ended;
+        self.events.push_back(event);
+    }
+
+    fn drop_reservation(&mut self) {
+        if let Some(port) = self.reserved.take() {
+            self.reservations.push_back(Reservation::Drop(port));
+        }
+    }
+
+    fn exhausted(&self) -> Cause {
+        let gateway = self.gateway();
+        match &self.job {
+            Some(job) => {
+                let (first, last) = (*job.ports.range().start(), *job.ports.range().end());
+                Cause::PortsExhausted { gateway, first, last }
+            }
+            None => Cause::NoAnswer { gateway },
+        }
+    }
+
+    /// Of several protocols' causes, one that is more than "nobody answered".
+    fn most_telling_cause(&self) -> Cause {
+        let causes = self.speakers.iter().rev().filter_map(|speaker| match &speaker.standing {
+            Standing::Unusable(cause) => Some(cause),
+            Standing::Asked | Standing::Available { .. } | Standing::Resting => None,
+        });
+        causes.min_by_key(|cause| **cause == Cause::NoGateway).cloned().unwrap_or(Cause::NoGateway)
+    }
+
+    fn speaker_of(&self, protocol: Protocol) -> Option<usize> {
+        self.speakers.iter().position(|speaker| speaker.protocol == protocol)
+    }
+
+    fn external_address(&self) -> Option<IpAddr> {
+        self.speakers[self.chosen?].external_address()
+    }
+
+    fn gateway(&self) -> IpAddr {
+        let chosen = self.chosen.and_then(|index| self.speakers[index].control());
+        let default = self.settings.gateway.unwrap_or(self.settings.internal);
+        chosen.map_or(default, |control| control.gateway())
+    }
+}
+
+impl Job {
+    fn new(wanted: Wanted) -> Self {
+        let ports = match &wanted.external {
+            External::Near(range) | External::Within(range) => {
+                PortChoice::new(wanted.internal_port, range.clone())
+            }
+            External::Only(port) => PortChoice::only(*port),
+        };
+        Self { wanted, ports, action_failures: 0 }
+    }
+
+    fn is_exact(&self) -> bool {
+        !matches!(self.wanted.external, External::Near(_))
+    }
+
+    fn accepts(&self, port: NonZeroU16) -> bool {
+        match &self.wanted.external {
+            External::Near(_) => true,
+            External::Within(range) => range.contains(&port),
+            External::Only(only) => *only == port,
+        }
+    }
+
+    fn request(&self, lease: Duration) -> Request {
+        Request {
+            transport: self.wanted.transport,
+            internal_port: self.wanted.internal_port,
+            external_port: self.ports.current(),
+            exact: self.is_exact(),
+            lease,
+        }
+    }
+
+    /// What the open question may make.
+    fn requested_grant(&self) -> Grant {
+        Grant {
+            external_address: None,
+            external_port: self.ports.current(),
+            internal_port: self.wanted.internal_port,
+            lease: None,
+        }
+    }
+}
+
+impl Held {
+    fn is_same_place(&self, other: &Self) -> bool {
+        (self.grant.external_port, self.grant.external_address)
+            == (other.grant.external_port, other.grant.external_address)
+    }
+}
+
+impl Settings {
+    fn mapping(&self, held: &Held) -> Mapping {
+        Mapping {
+            internal: SocketAddr::new(self.internal, held.grant.internal_port.get()),
+            external_address: held.grant.external_address,
+            lease: held.grant.lease,
+            record: held.record.clone(),
+        }
+    }
+}
+
+fn speakers(settings: &Settings, now: Instant) -> Vec<Speaker> {
+    settings.protocols.iter().filter_map(|&protocol| Speaker::new(protocol, settings, now)).collect()
+}

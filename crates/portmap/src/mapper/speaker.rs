@@ -1,0 +1,224 @@
+//! One protocol's client, as the mapper drives it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use super::{Control, Protocol, Settings};
+use crate::cause::Cause;
+use crate::client::{Event, Grant, Request};
+use crate::control_port::SERVER_PORT;
+use crate::effects::{Exchange, ExchangeId, ExchangeInput, Socket, Transmit};
+use crate::{nat_pmp, pcp, upnp};
+
+#[derive(Debug)]
+pub(super) struct Speaker {
+    pub(super) protocol: Protocol,
+    pub(super) standing: Standing,
+    client: Client,
+}
+
+/// What is known of a protocol at this gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Standing {
+    Asked,
+    Available {
+        external_address: Option<IpAddr>,
+    },
+    Unusable(Cause),
+    /// Not asked while another protocol serves.
+    Resting,
+}
+
+#[derive(Debug)]
+enum Client {
+    Pcp(pcp::Client, SocketAddr),
+    NatPmp(nat_pmp::Client, SocketAddr),
+    Upnp(Box<upnp::client::Client>),
+}
+
+impl Speaker {
+    /// `None` where the protocol cannot be spoken: PCP and NAT-PMP ask the default gateway and nobody else.
+    pub(super) fn new(protocol: Protocol, settings: &Settings, now: Instant) -> Option<Self> {
+        let server = settings.gateway.map(|gateway| SocketAddr::new(gateway, SERVER_PORT));
+        let client = match (protocol, server) {
+            (Protocol::Upnp, _) => Client::Upnp(Box::new(
+                upnp::client::Client::new(
+                    settings.internal,
+                    settings.gateway,
+                    settings.description.clone(),
+                    now,
+                )
+                .with_search_window(settings.search_window)
+                .with_remembered(settings.remembered.clone()),
+            )),
+            (Protocol::Pcp, Some(server)) => {
+                let (internal, nonce, seed) = (settings.internal, settings.nonce, settings.seed);
+                Client::Pcp(pcp::Client::new(server.ip(), internal, nonce, seed, now), server)
+            }
+            (Protocol::NatPmp, Some(server)) => match server.ip() {
+                IpAddr::V4(gateway) => {
+                    Client::NatPmp(nat_pmp::Client::new(gateway, settings.seed, now), server)
+                }
+                IpAddr::V6(_) => return None,
+            },
+            (Protocol::Pcp | Protocol::NatPmp, None) => return None,
+        };
+        Some(Self { protocol, standing: Standing::Resting, client })
+    }
+
+    /// Takes over what another mapper was granted.
+    pub(super) fn resume(&mut self, control: &Control, request: &Request, grant: &Grant, now: Instant) {
+        match (&mut self.client, control) {
+            (Client::Upnp(client), Control::Upnp(control)) => client.take_control(control.clone()),
+            (Client::Pcp(client, _), _) => client.resume(request, grant, now),
+            (Client::NatPmp(client, _), _) => client.resume(request, grant, now),
+            (Client::Upnp(_), Control::ControlPort { .. }) => {}
+        }
+        self.standing = Standing::Available { external_address: grant.external_address };
+    }
+
+    pub(super) fn probe(&mut self, now: Instant) {
+        self.standing = Standing::Asked;
+        match &mut self.client {
+            Client::Pcp(client, _) => client.probe(now),
+            Client::NatPmp(client, _) => client.probe(now),
+            Client::Upnp(client) => client.probe(now),
+        }
+    }
+
+    /// Leaves the field to another protocol.
+    pub(super) fn rest(&mut self) {
+        if self.standing == Standing::Asked {
+            self.standing = Standing::Resting;
+            if let Client::Upnp(client) = &mut self.client {
+                client.abandon();
+            }
+        }
+    }
+
+    pub(super) fn request(&mut self, request: &Request, now: Instant) {
+        match &mut self.client {
+            Client::Pcp(client, _) => client.request(request, now),
+            Client::NatPmp(client, _) => client.request(request, now),
+            Client::Upnp(client) => client.request(request, now),
+        }
+    }
+
+    /// Asks for more time where the protocol has a question for that, which repeats nonce, port and address.
+    pub(super) fn renew(&mut self, request: &Request, now: Instant) {
+        match &mut self.client {
+            Client::Pcp(client, _) => client.renew(now),
+            Client::NatPmp(client, _) => client.renew(now),
+            Client::Upnp(client) => client.request(request, now),
+        }
+    }
+
+    /// Whether it is still there; made again where it is not. PCP and NAT-PMP have no such question but the request.
+    pub(super) fn check(&mut self, request: &Request, now: Instant) {
+        match &mut self.client {
+            Client::Pcp(client, _) => client.renew(now),
+            Client::NatPmp(client, _) => client.renew(now),
+            Client::Upnp(client) => client.check(request, now),
+        }
+    }
+
+    pub(super) fn release(&mut self, request: &Request, grant: &Grant, now: Instant) {
+        match &mut self.client {
+            Client::Pcp(client, _) => client.release(now),
+            Client::NatPmp(client, _) => client.release(now),
+            Client::Upnp(client) => client.release(grant, request.transport, now),
+        }
+    }
+
+    pub(super) fn handle_datagram(&mut self, socket: Socket, from: SocketAddr, payload: &[u8], now: Instant) {
+        match (&mut self.client, socket) {
+            (Client::Upnp(client), Socket::Discovery) => client.handle_datagram(from, payload, now),
+            (Client::Pcp(client, _), Socket::Control) => client.handle_datagram(from, payload, now),
+            (Client::NatPmp(client, _), Socket::Control) => client.handle_datagram(from, payload, now),
+            (Client::Pcp(client, _), Socket::Announcements) => client.handle_announcement(from, payload, now),
+            (Client::NatPmp(client, _), Socket::Announcements) => {
+                client.handle_announcement(from, payload, now);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn handle_unreachable(&mut self, now: Instant) {
+        match &mut self.client {
+            Client::Pcp(client, _) => client.handle_unreachable(now),
+            Client::NatPmp(client, _) => client.handle_unreachable(now),
+            Client::Upnp(_) => {}
+        }
+    }
+
+    pub(super) fn handle_exchange(&mut self, id: ExchangeId, input: ExchangeInput<'_>, now: Instant) {
+        if let Client::Upnp(client) = &mut self.client {
+            client.handle_exchange(id, input, now);
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        match &mut self.client {
+            Client::Pcp(client, _) => client.handle_timeout(now),
+            Client::NatPmp(client, _) => client.handle_timeout(now),
+            Client::Upnp(client) => client.handle_timeout(now),
+        }
+    }
+
+    pub(super) fn poll_transmit(&mut self) -> Option<Transmit> {
+        let (payload, server) = match &mut self.client {
+            Client::Upnp(client) => return client.poll_transmit(),
+            Client::Pcp(client, server) => (client.poll_transmit()?, *server),
+            Client::NatPmp(client, server) => (client.poll_transmit()?, *server),
+        };
+        Some(Transmit { socket: Socket::Control, destination: server, payload })
+    }
+
+    pub(super) fn poll_exchange(&mut self) -> Option<Exchange> {
+        match &mut self.client {
+            Client::Upnp(client) => client.poll_exchange(),
+            Client::Pcp(..) | Client::NatPmp(..) => None,
+        }
+    }
+
+    pub(super) fn poll_close(&mut self) -> Option<ExchangeId> {
+        match &mut self.client {
+            Client::Upnp(client) => client.poll_close(),
+            Client::Pcp(..) | Client::NatPmp(..) => None,
+        }
+    }
+
+    pub(super) fn poll_event(&mut self) -> Option<Event> {
+        match &mut self.client {
+            Client::Pcp(client, _) => client.poll_event(),
+            Client::NatPmp(client, _) => client.poll_event(),
+            Client::Upnp(client) => client.poll_event(),
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        match &self.client {
+            Client::Pcp(client, _) => client.poll_timeout(),
+            Client::NatPmp(client, _) => client.poll_timeout(),
+            Client::Upnp(client) => client.poll_timeout(),
+        }
+    }
+
+    /// Who answers, and what is needed to ask again without looking for it.
+    pub(super) fn control(&self) -> Option<Control> {
+        match &self.client {
+            Client::Upnp(client) => client.control().cloned().map(Control::Upnp),
+            Client::Pcp(client, server) => {
+                Some(Control::ControlPort { gateway: server.ip(), nonce: Some(client.nonce()) })
+            }
+            Client::NatPmp(_, server) => Some(Control::ControlPort { gateway: server.ip(), nonce: None }),
+        }
+    }
+
+    pub(super) fn external_address(&self) -> Option<IpAddr> {
+        match self.standing {
+            Standing::Available { external_address } => external_address,
+            Standing::Asked | Standing::Unusable(_) | Standing::Resting => None,
+        }
+    }
+}

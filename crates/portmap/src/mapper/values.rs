@@ -1,0 +1,139 @@
+//! What goes into a mapper, and what it tells.
+
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::cause::Cause;
+use crate::mapping::Transport;
+use crate::{pcp, upnp};
+
+/// In the order in which they are preferred where several answer.
+///
+/// PCP tells of lost state by its epoch and by announcements, and names its mappings by a nonce; NAT-PMP lacks the
+/// nonce; UPnP has neither, and takes five round trips where the others take two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    Pcp,
+    NatPmp,
+    Upnp,
+}
+
+impl Protocol {
+    pub const ALL: [Self; 3] = [Self::Pcp, Self::NatPmp, Self::Upnp];
+}
+
+/// What a mapper needs to know of its host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// This host's address on the gateway's link.
+    pub internal: IpAddr,
+    /// The router of the default route.
+    pub gateway: Option<IpAddr>,
+    /// To be asked side by side.
+    pub protocols: Vec<Protocol>,
+    /// Where UPnP was found on this network before. It is asked beside the search, and not trusted.
+    pub remembered: Option<upnp::client::Control>,
+    /// What the mapping is called in the router's table: ASCII, at most 60 characters, unlike any other session's.
+    pub description: String,
+    /// Asked for; the gateway may grant another. 1 s to a week.
+    pub lease: Duration,
+    /// How long a gateway may keep silent before there is none; [`upnp::SEARCH_WINDOW`] finds those in good order.
+    pub search_window: Duration,
+    /// Names the mapping to a PCP server, which gives it to nobody else. Not to be guessed.
+    pub nonce: pcp::Nonce,
+    /// Spreads the renewals of many hosts.
+    pub seed: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    pub transport: Transport,
+    pub internal_port: NonZeroU16,
+    pub external: External,
+}
+
+/// Which external port will do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum External {
+    /// Any, preferably the internal port's number or another of the range.
+    Near(RangeInclusive<NonZeroU16>),
+    /// The internal port's number, else another of the range.
+    Within(RangeInclusive<NonZeroU16>),
+    /// This one has been chosen by, or told to, somebody.
+    Only(NonZeroU16),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mapping {
+    pub internal: SocketAddr,
+    /// As far as the gateway tells.
+    pub external_address: Option<IpAddr>,
+    /// `None`: until it is deleted.
+    pub lease: Option<Duration>,
+    pub record: Record,
+}
+
+impl Mapping {
+    #[must_use]
+    pub fn external_port(&self) -> NonZeroU16 {
+        self.record.external_port
+    }
+}
+
+/// What is needed to delete the mapping later, without the mapper that made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    pub protocol: Protocol,
+    pub transport: Transport,
+    pub internal_port: NonZeroU16,
+    pub external_port: NonZeroU16,
+    pub control: Control,
+}
+
+/// How the gateway is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Control {
+    Upnp(upnp::client::Control),
+    /// NAT-PMP, or PCP with the nonce that the mapping was made with.
+    ControlPort {
+        gateway: IpAddr,
+        nonce: Option<pcp::Nonce>,
+    },
+}
+
+impl Control {
+    #[must_use]
+    pub fn gateway(&self) -> IpAddr {
+        match self {
+            Self::Upnp(control) => control.gateway,
+            Self::ControlPort { gateway, .. } => *gateway,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// For the first time.
+    Mapped(Mapping),
+    Renewed(Mapping),
+    /// Made again, or with another external address or port.
+    Changed(Mapping),
+    /// It was there and is not any more; the mapper goes on trying.
+    Lost(Cause),
+    /// It cannot be had; the mapper has stopped.
+    Failed(Cause),
+    /// The end; unconfirmed where the gateway gave no answer.
+    Released {
+        confirmed: bool,
+    },
+}
+
+/// A port number that only this session of this host may ask the gateway for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reservation {
+    /// To be answered by [`Mapper::handle_reservation`](super::Mapper::handle_reservation).
+    Take(NonZeroU16),
+    Drop(NonZeroU16),
+}
