@@ -8,7 +8,7 @@ pub(crate) fn error(error: &anyhow::Error) {
 
 /// One line: what happened, and what to do.
 pub(crate) fn no_mapping(cause: &dyn Display, cure: &str) {
-    line(format_args!("{cause}, so only clients on this network will connect; {cure}"));
+    line(format_args!("{cause}; {cure}"));
 }
 
 fn line(text: impl Display) {

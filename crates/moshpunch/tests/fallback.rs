@@ -32,8 +32,7 @@ fn without_miniupnpd_the_missing_gateway_is_named(lab: &Lab) -> Result<()> {
     let line = explanation_with(lab, None)?;
     assert_eq!(
         line,
-        "no router here answers PCP, NAT-PMP or UPnP, so only clients on this network will connect; \
-         switch one of them on in the router, or forward a UDP port there and use -p"
+        "no router here answers PCP, NAT-PMP or UPnP; switch one of them on in the router, or forward a UDP port there and use -p"
     );
     Ok(())
 }
@@ -41,7 +40,7 @@ fn without_miniupnpd_the_missing_gateway_is_named(lab: &Lab) -> Result<()> {
 fn with_every_protocol_switched_off_the_missing_gateway_is_named(lab: &Lab) -> Result<()> {
     let off = Miniupnpd { upnp: false, nat_pmp_and_pcp: false, ..WriteUp::miniupnpd() };
     let line = explanation_with(lab, Some(off))?;
-    assert!(line.starts_with("no router here answers PCP, NAT-PMP or UPnP, "), "{line}");
+    assert!(line.starts_with("no router here answers PCP, NAT-PMP or UPnP; "), "{line}");
     Ok(())
 }
 
@@ -59,7 +58,7 @@ fn with_upnp_switched_off_the_session_gets_its_mapping_all_the_same(lab: &Lab) -
 fn rules_that_deny_every_port_are_named_with_the_line_to_add(lab: &Lab) -> Result<()> {
     let permissions = vec!["deny 0-65535 0.0.0.0/0 0-65535".to_owned()];
     let line = explanation_with(lab, Some(Miniupnpd { permissions, ..WriteUp::miniupnpd() }))?;
-    assert!(line.starts_with("the router 192.168.1.1 forbids mapping port 60001, "), "{line}");
+    assert!(line.starts_with("the router 192.168.1.1 forbids mapping port 60001; "), "{line}");
     assert!(line.contains("'allow 60000-61000 192.168.1.10/32 60000-61000'"), "{line}");
     Ok(())
 }

@@ -1,0 +1,37 @@
+# Each target does its own set-up on Debian 12: git, make and a Rust toolchain are enough to begin with.
+
+CARGO ?= cargo
+
+.PHONY: help demo test check set-up clean-lab
+
+help:
+	@echo 'make demo       as root: two mosh sessions through a NAT router, in a network of namespaces'
+	@echo 'make test       all tests; those that need root or a missing program are shown as ignored'
+	@echo 'make check      format, lints, documentation, licences'
+	@echo 'make set-up     install the Debian packages that these need, if any is missing'
+	@echo 'make clean-lab  remove what a killed test or demo left behind'
+
+demo:
+	@test "$$(id -u)" -eq 0 || { echo 'make demo: run it as root: it makes network namespaces' >&2; exit 1; }
+	@scripts/install-test-programs
+	@$(CARGO) build --locked --bins
+	@$(CARGO) run --quiet --locked --bin lab -- demo
+
+test: set-up
+	$(CARGO) test --workspace --locked --no-fail-fast
+
+check:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --locked --no-deps --document-private-items
+	@if $(CARGO) deny --version >/dev/null 2>&1; then \
+	    $(CARGO) deny check --hide-inclusion-graph bans licenses sources; \
+	else \
+	    echo 'cargo deny: skipped: cargo-deny is not installed'; \
+	fi
+
+set-up:
+	@scripts/install-test-programs
+
+clean-lab:
+	@$(CARGO) run --quiet --locked --bin lab -- clean
