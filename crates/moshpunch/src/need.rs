@@ -12,7 +12,12 @@ use crate::mosh_server::Bind;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Need {
-    Mapping { internal: IpAddr, gateway: IpAddr },
+    Mapping {
+        internal: IpAddr,
+        gateway: IpAddr,
+        /// mosh-server listens on that address only, so no other will ever do.
+        fixed: bool,
+    },
     None(Reason),
 }
 
@@ -75,7 +80,7 @@ impl Need {
         if reach(internal) == Reach::Public {
             return Self::None(Reason::OwnAddressIsPublic);
         }
-        Self::Mapping { internal, gateway: gateway.address }
+        Self::Mapping { internal, gateway: gateway.address, fixed: listens_on.is_some() }
     }
 }
 
@@ -107,14 +112,18 @@ mod tests {
     }
 
     fn mapping(internal: &str) -> Need {
-        Need::Mapping { internal: address(internal), gateway: address("192.168.1.1") }
+        Need::Mapping { internal: address(internal), gateway: address("192.168.1.1"), fixed: true }
+    }
+
+    fn mapping_for_now(internal: &str) -> Need {
+        Need::Mapping { internal: address(internal), gateway: address("192.168.1.1"), fixed: false }
     }
 
     #[test]
     fn a_client_from_outside_needs_a_mapping_to_the_address_that_ssh_came_in_on() {
         assert_eq!(need(Bind::Ssh, "20.0.0.9 40000 192.168.1.10 22"), mapping("192.168.1.10"));
         assert_eq!(need(Bind::Ssh, "20.0.0.9 40000 192.168.1.11 22"), mapping("192.168.1.11"));
-        assert_eq!(need(Bind::Any, "20.0.0.9 40000 192.168.1.11 22"), mapping("192.168.1.10"));
+        assert_eq!(need(Bind::Any, "20.0.0.9 40000 192.168.1.11 22"), mapping_for_now("192.168.1.10"));
         assert_eq!(need(Bind::Ssh, "::ffff:20.0.0.9 1 ::ffff:192.168.1.10 22"), mapping("192.168.1.10"));
     }
 
@@ -125,8 +134,8 @@ mod tests {
 
     #[test]
     fn without_ssh_a_mapping_is_assumed_to_be_needed() {
-        assert_eq!(need(Bind::Any, ""), mapping("192.168.1.10"));
-        assert_eq!(need(Bind::Ssh, ""), mapping("192.168.1.10"));
+        assert_eq!(need(Bind::Any, ""), mapping_for_now("192.168.1.10"));
+        assert_eq!(need(Bind::Ssh, ""), mapping_for_now("192.168.1.10"));
     }
 
     #[test]
@@ -143,7 +152,7 @@ mod tests {
         let elsewhere = Bind::Address("10.8.0.2".into());
         assert_eq!(need(elsewhere, "20.0.0.9 4 192.168.1.10 22"), Need::None(Reason::ListensElsewhere));
         let any = Bind::Address("::".into());
-        assert_eq!(need(any, "20.0.0.9 4 192.168.1.10 22"), mapping("192.168.1.10"));
+        assert_eq!(need(any, "20.0.0.9 4 192.168.1.10 22"), mapping_for_now("192.168.1.10"));
     }
 
     #[test]

@@ -2,8 +2,10 @@
 //!
 //! Nothing in this crate decides anything about a protocol. [`MapperSockets`] performs the effects of a
 //! [`Mapper`](portmap::mapper::Mapper) and hands it what came in; [`wait`] is the one place that blocks;
-//! [`interfaces`] tells how this host is attached; [`clock`] is the only reader of the time.
+//! [`interfaces`] tells how this host is attached, [`changes`] when
+//! that changes; [`clock`] is the only reader of the time.
 
+pub mod changes;
 pub mod clock;
 pub mod interfaces;
 mod mapper_sockets;

@@ -74,7 +74,7 @@ struct Mapped {
 fn start_keeper(bind: &Bind, configuration: &ServerConfiguration) -> Result<Option<Link>> {
     sweep::start_if_needed();
     let ssh = env::var("SSH_CONNECTION").ok().and_then(|text| SshConnection::parse(&text));
-    let Need::Mapping { internal, gateway } = Need::of(bind, ssh, &Attachment::read()?) else {
+    let Need::Mapping { internal, gateway, fixed } = Need::of(bind, ssh, &Attachment::read()?) else {
         return Ok(None);
     };
     let mut link = keeper::spawn()?;
@@ -82,6 +82,7 @@ fn start_keeper(bind: &Bind, configuration: &ServerConfiguration) -> Result<Opti
         name: Name::new()?,
         internal,
         gateway,
+        internal_is_fixed: fixed,
         lease: configuration.lease,
         budget: configuration.budget,
         log: configuration.log.clone(),

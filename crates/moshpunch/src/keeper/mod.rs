@@ -1,7 +1,8 @@
 //! One session's keeper: a loop around a mapper, the session's process and the link to the server command.
 
+mod place;
+
 use std::io::Read;
-use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
@@ -18,13 +19,14 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::process::{PidfdFlags, pidfd_open};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use self::place::Place;
 use crate::mosh_server::ProcessIdentity;
 use crate::runtime_directory;
 use crate::session::{Failure, FromKeeper, Link, Name, SavedMapping, State, StateFile, ToKeeper};
 
 pub(crate) struct Keeper {
     name: Name,
-    internal: IpAddr,
+    place: Place,
     mapper: Mapper,
     sockets: MapperSockets,
     signals: UnixStream,
@@ -42,7 +44,7 @@ struct Session {
 
 impl Keeper {
     pub(crate) fn new(link: Link, begin: ToKeeper) -> Result<Self> {
-        let ToKeeper::Begin { name, internal, gateway, lease, budget, .. } = begin else {
+        let ToKeeper::Begin { name, internal, gateway, internal_is_fixed, lease, budget, .. } = begin else {
             bail!("the first message is not the one that begins");
         };
         let settings = Settings {
@@ -63,7 +65,7 @@ impl Keeper {
         }
         Ok(Self {
             name,
-            internal,
+            place: Place::new(internal, gateway, internal_is_fixed),
             mapper: Mapper::new(settings, clock::now()),
             sockets: MapperSockets::open(internal, Some(gateway))?,
             signals,
@@ -91,15 +93,17 @@ impl Keeper {
             self.sockets.receive(&mut self.mapper, clock::now());
             self.handle_link();
             self.handle_end_of_session();
+            self.handle_move();
             // 5. Fire the timers.
             self.mapper.handle_timeout(clock::now());
         }
     }
 
     fn wait(&self) -> Result<()> {
-        let deadline = self.mapper.poll_timeout();
+        let deadline = self.mapper.poll_timeout().into_iter().chain(self.place.poll_timeout()).min();
         let mut descriptors = self.sockets.descriptors();
         descriptors.push(PollFd::new(&self.signals, PollFlags::IN));
+        descriptors.extend(self.place.descriptor());
         descriptors.extend(self.link.as_ref().map(|link| PollFd::new(link, PollFlags::IN)));
         if let Some(session) = self.session.as_ref().filter(|_| !self.leaving) {
             descriptors.push(PollFd::from_borrowed_fd(session.process.as_fd(), PollFlags::IN));
@@ -166,6 +170,15 @@ impl Keeper {
         }
     }
 
+    fn handle_move(&mut self) {
+        let Some((internal, gateway)) = self.place.moved(clock::now()) else { return };
+        tracing::info!(%internal, ?gateway, "moved");
+        match self.sockets.reopen(internal, gateway) {
+            Ok(()) => self.mapper.move_to(internal, gateway, clock::now()),
+            Err(error) => tracing::debug!(%error, "the new address is gone again"),
+        }
+    }
+
     fn leave(&mut self) {
         if !self.leaving {
             self.leaving = true;
@@ -184,7 +197,7 @@ impl Keeper {
     /// Without the file the mapping is kept all the same; only a crash would leave it to its lease.
     fn save(&mut self, mapping: &Mapping) {
         let Some(session) = &self.session else { return };
-        let saved = SavedMapping::new(self.internal, &mapping.record);
+        let saved = SavedMapping::new(mapping.internal.ip(), &mapping.record);
         let state = State::new(self.name.clone(), session.identity, saved);
         let result = match &mut self.state_file {
             Some(file) => file.replace(&state),

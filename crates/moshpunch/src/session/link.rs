@@ -25,6 +25,8 @@ pub(crate) enum ToKeeper {
         name: Name,
         internal: IpAddr,
         gateway: IpAddr,
+        /// No other address of this host will do.
+        internal_is_fixed: bool,
         lease: Duration,
         budget: Duration,
         log: Option<PathBuf>,

@@ -1,0 +1,114 @@
+//! Where the host is: its address toward the gateway, and the gateway, as they change.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use net::changes::{Changes, SETTLE};
+use net::interfaces::Attachment;
+use rustix::event::{PollFd, PollFlags};
+
+#[derive(Debug)]
+pub(super) struct Place {
+    internal: IpAddr,
+    gateway: Option<IpAddr>,
+    internal_is_fixed: bool,
+    /// Without it a move goes unnoticed, and the mapping is lost at its next renewal.
+    changes: Option<Changes>,
+    settles: Option<Instant>,
+}
+
+impl Place {
+    pub(super) fn new(internal: IpAddr, gateway: IpAddr, internal_is_fixed: bool) -> Self {
+        let changes = Changes::open().inspect_err(|error| tracing::debug!(%error, "moves go unnoticed")).ok();
+        Self { internal, gateway: Some(gateway), internal_is_fixed, changes, settles: None }
+    }
+
+    pub(super) fn descriptor(&self) -> Option<PollFd<'_>> {
+        self.changes.as_ref().map(|changes| PollFd::new(changes, PollFlags::IN))
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.settles
+    }
+
+    /// The new address and gateway, once a change has settled and was one for us.
+    pub(super) fn moved(&mut self, now: Instant) -> Option<(IpAddr, Option<IpAddr>)> {
+        if self.changes.as_ref().is_some_and(Changes::any) {
+            self.settles = Some(now + SETTLE);
+        }
+        if self.settles.is_none_or(|settles| now < settles) {
+            return None;
+        }
+        self.settles = None;
+        let host = Attachment::read().inspect_err(|error| tracing::debug!(%error)).ok()?;
+        self.take(&host)
+    }
+
+    /// While there is no way out, there is nothing to do but to wait for the next change.
+    fn take(&mut self, host: &Attachment) -> Option<(IpAddr, Option<IpAddr>)> {
+        let gateway = host.gateway_v4()?;
+        let internal = match self.internal_is_fixed {
+            true if !host.faces(self.internal, gateway.address) => return None,
+            true => self.internal,
+            false => gateway.source?,
+        };
+        let now = (internal, Some(gateway.address));
+        let moved = now != (self.internal, self.gateway);
+        (self.internal, self.gateway) = now;
+        moved.then_some(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use net::interfaces::{Gateway, LocalAddress};
+
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn host(own: &[&str], gateway: Option<&str>) -> Attachment {
+        let local = |text: &&str| LocalAddress { interface: 2, address: address(text), prefix_length: 24 };
+        let gateway = gateway.map(|text| Gateway {
+            interface: 2,
+            address: address(text),
+            source: own.first().map(|own| address(own)),
+        });
+        Attachment { addresses: own.iter().map(local).collect(), gateways: gateway.into_iter().collect() }
+    }
+
+    fn place(internal_is_fixed: bool) -> Place {
+        Place::new(address("192.168.1.10"), address("192.168.1.1"), internal_is_fixed)
+    }
+
+    #[test]
+    fn a_change_elsewhere_is_no_move() {
+        assert_eq!(place(false).take(&host(&["192.168.1.10", "10.8.0.2"], Some("192.168.1.1"))), None);
+    }
+
+    #[test]
+    fn another_gateway_is_a_move_and_told_once() {
+        let mut place = place(true);
+        let host = host(&["192.168.1.10"], Some("192.168.1.254"));
+        let moved = Some((address("192.168.1.10"), Some(address("192.168.1.254"))));
+        assert_eq!(place.take(&host), moved);
+        assert_eq!(place.take(&host), None);
+    }
+
+    #[test]
+    fn another_address_is_a_move_unless_mosh_server_listens_on_the_old_one_only() {
+        let host = host(&["192.168.2.10"], Some("192.168.2.1"));
+        let moved = Some((address("192.168.2.10"), Some(address("192.168.2.1"))));
+        assert_eq!(place(false).take(&host), moved);
+        assert_eq!(place(true).take(&host), None);
+    }
+
+    #[test]
+    fn without_a_way_out_nothing_happens_until_there_is_one_again() {
+        let mut place = place(false);
+        assert_eq!(place.take(&host(&[], None)), None);
+        assert_eq!(place.take(&host(&["192.168.1.10"], Some("192.168.1.1"))), None);
+    }
+}
