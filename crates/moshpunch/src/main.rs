@@ -8,6 +8,7 @@ mod configuration;
 mod keeper;
 mod mosh_server;
 mod need;
+mod remembered;
 mod report;
 mod runtime_directory;
 mod session;

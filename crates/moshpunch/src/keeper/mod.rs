@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use net::wait::wait;
 use net::{MapperSockets, clock};
 use portmap::cause::Cause;
-use portmap::mapper::{Event, External, Mapper, Mapping, Protocol, Settings, Wanted};
+use portmap::mapper::{Control, Event, External, Mapper, Mapping, Protocol, Settings, Wanted};
 use portmap::mapping::Transport;
 use portmap::pcp::Nonce;
 use portmap::upnp::SEARCH_WINDOW;
@@ -21,8 +21,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use self::place::Place;
 use crate::mosh_server::ProcessIdentity;
-use crate::runtime_directory;
 use crate::session::{Failure, FromKeeper, Link, Name, SavedMapping, State, StateFile, ToKeeper};
+use crate::{remembered, runtime_directory};
 
 pub(crate) struct Keeper {
     name: Name,
@@ -51,7 +51,7 @@ impl Keeper {
             internal,
             gateway: Some(gateway),
             protocols: Protocol::ALL.to_vec(),
-            remembered: None,
+            remembered: remembered::recall(gateway),
             description: name.description.clone(),
             lease,
             search_window: search_window(budget),
@@ -116,6 +116,9 @@ impl Keeper {
         match event {
             Event::Mapped(mapping) => {
                 self.save(&mapping);
+                if let Control::Upnp(control) = &mapping.record.control {
+                    remembered::remember(control);
+                }
                 let external_port = mapping.external_port();
                 self.tell(&FromKeeper::Mapped { external_port, caution: caution(&mapping) });
             }

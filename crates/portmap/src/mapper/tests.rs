@@ -402,3 +402,55 @@ fn a_status_that_is_never_told_costs_no_more_than_the_time_to_settle() {
     host.advance(&mut router, Duration::from_millis(100));
     assert_eq!(told(&mut host), ["mapped Some(20.0.0.1):60001"]);
 }
+
+fn host_that_remembers(url: &str) -> Host {
+    let now = start();
+    let control = upnp::client::Control {
+        gateway: ROUTER.parse().unwrap(),
+        url: upnp::url::Url::parse(url).unwrap(),
+        service_type: "urn:schemas-upnp-org:service:WANIPConnection:1".into(),
+        external_address: None,
+    };
+    let settings = Settings { remembered: Some(control), ..settings("192.168.1.10") };
+    let mut host = Host::new(Mapper::new(settings, now), now);
+    host.mapper.map(wanted(60001, mosh_range()), now);
+    host
+}
+
+#[test]
+fn a_remembered_gateway_serves_before_the_search_has_found_anything() {
+    let mut router = Router::new();
+    router.deaf = true;
+    let mut host = host_that_remembers("http://192.168.1.1:5000/control");
+    host.settle(&mut router);
+    assert_eq!(told(&mut host), ["mapped Some(20.0.0.1):60001"]);
+}
+
+#[test]
+fn a_remembered_gateway_that_is_no_longer_there_costs_nothing() {
+    let mut router = Router::new();
+    let mut host = host_that_remembers("http://192.168.1.1:4999/control");
+    host.settle(&mut router);
+    assert_eq!(told(&mut host), ["mapped Some(20.0.0.1):60001"]);
+}
+
+#[test]
+fn a_remembered_gateway_alone_that_does_not_answer_is_none() {
+    let mut router = Router::new();
+    router.deaf = true;
+    let mut host = host_that_remembers("http://192.168.1.1:4999/control");
+    host.advance(&mut router, Duration::from_secs(1));
+    assert_eq!(told(&mut host), ["failed: no router here answers PCP, NAT-PMP or UPnP"]);
+}
+
+#[test]
+fn a_host_that_moved_makes_its_mapping_again_at_the_new_gateway() {
+    let mut router = Router::new();
+    let mut host = mapped_host(&mut router);
+    router.table.clear();
+    let now = host.now;
+    host.mapper.move_to("192.168.1.11".parse().unwrap(), Some(ROUTER.parse().unwrap()), now);
+    host.settle(&mut router);
+    assert_eq!(told(&mut host), ["renewed Some(20.0.0.1):60001"]);
+    assert_eq!(router.table[&60001].client, "192.168.1.11");
+}

@@ -10,7 +10,8 @@
 //!   clients decides.
 //! - §3.3 makes port 0 mean "any external port". Some routers refuse that, so a port is always suggested.
 //! - §3.6 "MUST immediately renew" and §3.7 "MUST first delay by a random amount of time" contradict each other.
-//!   An announcement, which wakes every client at once, is followed by §3.7's delay; an answer to our own question
+//!   An announcement, which wakes every client at once, is followed by §3.7's delay, cut to
+//!   [`RESTART_DELAY_MAXIMUM`](crate::control_port::RESTART_DELAY_MAXIMUM); an answer to our own question
 //!   wakes only us, and is acted on at once.
 //!
 //! Some gateway pairs (CARP) answer from another address than the one asked. We discard that, as §3.2 and §3.3 demand:

@@ -12,8 +12,9 @@
 //! - §11.2.1: "renewal requests MUST NOT be sent less than four seconds apart". Renewals therefore start above the
 //!   3 s of §8.1.1, at 4.5 s, so that the jitter of ±10% stays above 4 s; up to the MRT of 1024 s.
 //! - §8.5 has the mapping renewed after an implausible epoch. After an announcement, which wakes every client at once,
-//!   a client "MUST wait a random amount of time between 0 and 5 seconds", and does. In an answer to our own question
-//!   the loss is told at once, and not at all where the same answer grants the mapping.
+//!   a client "MUST wait a random amount of time between 0 and 5 seconds". We wait up to two
+//!   ([`RESTART_DELAY_MAXIMUM`](crate::control_port::RESTART_DELAY_MAXIMUM)). In an answer to our own question the loss
+//!   is told at once, and not at all where the same answer grants the mapping.
 //! - §14.2: what the gateway says unasked about our mapping is not believed, but a reason to ask.
 //! - §13.2 means PREFER_FAILURE for gateways between protocols. We use it to keep two sessions off one port, and do
 //!   not believe in it: miniupnpd 2.3.1 (measured) grants the next port all the same when another mapping or a socket

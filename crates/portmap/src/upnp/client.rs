@@ -289,8 +289,7 @@ impl Client {
         let assessing = !self.gateways.iter().all(Gateway::is_assessed);
         let ranked = self.gateways.iter().flat_map(|gateway| {
             let is_default = Some(gateway.address()) == self.default_gateway;
-            let usable = gateway.connections.iter().filter(|connection| connection.is_usable());
-            usable.map(move |connection| (connection.rank(is_default), gateway, connection))
+            gateway.usable().map(move |connection| (connection.rank(is_default), gateway, connection))
         });
         let Some((rank, gateway, connection)) = ranked.min_by_key(|(rank, ..)| *rank) else {
             if !searching && !assessing {
@@ -315,7 +314,7 @@ impl Client {
     }
 
     fn conclude_search_without_gateway(&mut self) {
-        let absence = match self.gateways.first() {
+        let absence = match self.gateways.iter().find(|gateway| !gateway.remembered) {
             Some(gateway) => Absence::NoService(gateway.location.socket_address()),
             None => Absence::NoAnswer,
         };

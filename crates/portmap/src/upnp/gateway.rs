@@ -15,6 +15,7 @@ pub(super) struct Gateway {
     pub(super) connections: Vec<Connection>,
     /// The description has been read, or will never be.
     pub(super) described: bool,
+    pub(super) remembered: bool,
 }
 
 /// A WAN connection service and what it said of itself.
@@ -50,7 +51,7 @@ enum Place {
 
 impl Gateway {
     pub(super) fn new(location: Url) -> Self {
-        Self { location, connections: Vec::new(), described: false }
+        Self { location, connections: Vec::new(), described: false, remembered: false }
     }
 
     /// As if it had just been described.
@@ -59,7 +60,7 @@ impl Gateway {
         let service = Service { kind, service_type, control_url: control_url.clone(), event_url: None };
         let mut gateway = Self::new(control_url);
         gateway.describe(vec![service]);
-        gateway
+        Self { remembered: true, ..gateway }
     }
 
     pub(super) fn address(&self) -> IpAddr {
@@ -74,6 +75,15 @@ impl Gateway {
             .take(SERVICES_MAXIMUM)
             .map(Connection::new)
             .collect();
+    }
+
+    /// Those that can be taken, should nothing better come in time. One that was only remembered has to answer first.
+    pub(super) fn usable(&self) -> impl Iterator<Item = &Connection> {
+        let usable = |connection: &&Connection| match self.remembered {
+            true => connection.has_answered(),
+            false => connection.is_assessed() || connection.external_address.is_some(),
+        };
+        self.connections.iter().filter(usable)
     }
 
     pub(super) fn is_assessed(&self) -> bool {
@@ -91,9 +101,8 @@ impl Connection {
         self.unanswered == 0
     }
 
-    /// Known well enough to be taken, should nothing better come in time.
-    pub(super) fn is_usable(&self) -> bool {
-        self.is_assessed() || self.external_address.is_some()
+    fn has_answered(&self) -> bool {
+        self.connected.is_some() || self.external_address.is_some()
     }
 
     pub(super) fn rank(&self, is_default_gateway: bool) -> Rank {

@@ -9,6 +9,7 @@ use crate::mapper::{Event, Mapper, Reservation};
 use crate::upnp::xml;
 
 pub(super) const ROUTER: &str = "192.168.1.1";
+const HTTP_PORT: u16 = 5000;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
@@ -35,6 +36,8 @@ pub(super) struct Router {
     pub(super) external: String,
     pub(super) allowed: std::ops::RangeInclusive<u16>,
     pub(super) up: bool,
+    /// To searches.
+    pub(super) deaf: bool,
     /// What becomes of the next actions of that name.
     pub(super) faults: Vec<(&'static str, Fault)>,
     /// The actions in the order in which they came.
@@ -49,6 +52,7 @@ impl Router {
             external: "20.0.0.1".into(),
             allowed: 0..=65535,
             up: true,
+            deaf: false,
             faults: Vec::new(),
             calls: Vec::new(),
             searches: 0,
@@ -173,12 +177,12 @@ impl Host {
         if let Some(transmit) = self.mapper.poll_transmit() {
             router.searches += 1;
             let to_router = transmit.destination.ip() == ROUTER.parse::<IpAddr>().expect("a literal");
-            if router.up && to_router {
+            if router.up && !router.deaf && to_router {
                 let from = SocketAddr::new(transmit.destination.ip(), 1900);
                 self.mapper.handle_datagram(Socket::Discovery, from, ANSWER.as_bytes(), now);
             }
         } else if let Some(exchange) = self.mapper.poll_exchange() {
-            if !router.up {
+            if !router.up || exchange.destination.port() != HTTP_PORT {
                 self.mapper.handle_exchange(exchange.id, ExchangeInput::Broken, now);
             } else if let Some(answer) = router.answer(&exchange) {
                 self.mapper.handle_exchange(exchange.id, ExchangeInput::Received(&answer), now);
