@@ -146,7 +146,7 @@ fn receive_datagrams(kind: Socket, socket: &UdpSocket, mapper: &mut Mapper, now:
             Ok((length, from)) => mapper.handle_datagram(kind, from, &buffer[..length], now),
             Err(error) if error.kind() == ErrorKind::WouldBlock => return,
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-                mapper.handle_unreachable(kind, now)
+                mapper.handle_unreachable(kind, now);
             }
             Err(error) => return tracing::debug!(?kind, %error, "nothing received"),
         }

@@ -6,7 +6,8 @@
 use std::env;
 use std::io::{self, Write};
 use std::num::NonZeroU16;
-use std::process::ExitCode;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitCode, ExitStatus};
 use std::time::Instant;
 
 use anyhow::Result;
@@ -18,27 +19,21 @@ use rustix::event::{PollFd, PollFlags};
 use crate::arguments::ServerArguments;
 use crate::commands::{keeper, sweep};
 use crate::configuration::ServerConfiguration;
-use crate::mosh_server::{self, Bind, Listening, ProcessIdentity};
+use crate::mosh_server::{self, Bind, Listening, Started};
 use crate::need::{Need, SshConnection};
 use crate::report;
 use crate::session::{Failure, FromKeeper, Link, Name, ToKeeper};
 
 pub(crate) fn run(arguments: &ServerArguments) -> Result<ExitCode> {
-    let (configuration, mut failure) = match ServerConfiguration::load(arguments) {
+    let (configuration, misconfigured) = match ServerConfiguration::load(arguments) {
         Ok(configuration) => (configuration, None),
-        Err(error) => (
-            ServerConfiguration::fallback(),
-            Some(Failure::of(&error, "correct the setting, then connect again")),
-        ),
+        Err(error) => (ServerConfiguration::fallback(), Some(Failure::of(&error, CORRECT_IT))),
     };
     let deadline = clock::now() + configuration.budget;
     let listening = Listening::from_arguments(&arguments.mosh_server_arguments);
-    let keeper = match failure {
-        Some(_) => None,
-        None => start_keeper(&listening.bind, &configuration).unwrap_or_else(|error| {
-            failure = Some(Failure::of(&error, "connect again; if it stays so, report it"));
-            None
-        }),
+    let keeper = match misconfigured {
+        Some(failure) => Err(failure),
+        None => start_keeper(&listening.bind, &configuration).map_err(broken),
     };
     let outcome =
         mosh_server::start(&configuration.mosh_server, &arguments.mosh_server_arguments, listening.verbose)?;
@@ -46,31 +41,28 @@ pub(crate) fn run(arguments: &ServerArguments) -> Result<ExitCode> {
         relay(&outcome.output, &outcome.errors)?;
         return Ok(exit_code(outcome.status));
     };
-    let mut told = started.port;
-    if let Some(mut keeper) = keeper {
-        match map(&mut keeper, started.process, told, &listening, deadline) {
-            Ok(Mapped { external_port, caution }) => {
-                told = external_port;
-                failure = caution;
-            }
-            Err(reason) => failure = Some(reason),
-        }
-        // A keeper that is gone needs not be told.
-        let _ = keeper.send(&ToKeeper::Told { port: told });
-    }
+    let (port, failure) = match keeper {
+        Ok(None) => (started.port, None),
+        Ok(Some(keeper)) => reachable_port(keeper, started, &listening, deadline),
+        Err(failure) => (started.port, Some(failure)),
+    };
     // The mosh client shows what comes before the connect line, and nothing after it.
     if let Some(Failure { cause, cure }) = failure {
         report::no_mapping(&cause, &cure);
     }
-    relay(&mosh_server::with_port(&outcome.output, told), &outcome.errors)?;
+    relay(&mosh_server::with_port(&outcome.output, port), &outcome.errors)?;
     Ok(exit_code(outcome.status))
 }
+
+const CORRECT_IT: &str = "correct the setting, then connect again";
+const TRY_AGAIN: &str = "connect again; if it stays so, report it";
 
 struct Mapped {
     external_port: NonZeroU16,
     caution: Option<Failure>,
 }
 
+/// `None`: this client needs no mapping.
 fn start_keeper(bind: &Bind, configuration: &ServerConfiguration) -> Result<Option<Link>> {
     sweep::start_if_needed();
     let ssh = env::var("SSH_CONNECTION").ok().and_then(|text| SshConnection::parse(&text));
@@ -90,14 +82,29 @@ fn start_keeper(bind: &Bind, configuration: &ServerConfiguration) -> Result<Opti
     Ok(Some(link))
 }
 
+/// The port to tell the user, and what there is to say about it.
+fn reachable_port(
+    mut keeper: Link,
+    started: Started,
+    listening: &Listening,
+    deadline: Instant,
+) -> (NonZeroU16, Option<Failure>) {
+    let internal_port = started.port;
+    let (port, failure) = match map(&mut keeper, started, listening, deadline) {
+        Ok(Mapped { external_port, caution }) => (external_port, caution),
+        Err(failure) => (internal_port, Some(failure)),
+    };
+    // A keeper that is gone needs not be told.
+    let _ = keeper.send(&ToKeeper::Told { port });
+    (port, failure)
+}
+
 fn map(
     keeper: &mut Link,
-    process: Result<ProcessIdentity>,
-    port: NonZeroU16,
+    Started { port, process }: Started,
     listening: &Listening,
     deadline: Instant,
 ) -> Result<Mapped, Failure> {
-    let broken = |error: anyhow::Error| Failure::of(&error, "connect again; if it stays so, report it");
     let (first, last) = (*listening.ports.start(), *listening.ports.end());
     keeper.send(&ToKeeper::Map { process: process.map_err(broken)?, port, first, last }).map_err(broken)?;
     loop {
@@ -113,6 +120,10 @@ fn map(
             }
         }
     }
+}
+
+fn broken(error: anyhow::Error) -> Failure {
+    Failure::of(&error, TRY_AGAIN)
 }
 
 impl Failure {
@@ -137,8 +148,7 @@ fn relay(output: &str, errors: &[u8]) -> Result<()> {
 }
 
 /// A signal counts as in a shell.
-fn exit_code(status: std::process::ExitStatus) -> ExitCode {
-    use std::os::unix::process::ExitStatusExt;
+fn exit_code(status: ExitStatus) -> ExitCode {
     let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
     u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
 }

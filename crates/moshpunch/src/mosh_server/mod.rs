@@ -4,4 +4,4 @@ mod arguments;
 mod process;
 
 pub(crate) use arguments::{Bind, Listening};
-pub(crate) use process::{ProcessIdentity, start, with_port};
+pub(crate) use process::{ProcessIdentity, Started, start, with_port};
