@@ -7,9 +7,13 @@
 
 pub mod changes;
 pub mod clock;
+mod datagram;
+mod drive;
 pub mod interfaces;
+mod link;
 mod mapper_sockets;
 mod stream;
 pub mod wait;
 
+pub use drive::{Driven, drive};
 pub use mapper_sockets::MapperSockets;

@@ -8,6 +8,8 @@ use portmap::effects::{Exchange, ExchangeInput};
 use rustix::event::PollFlags;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::link::Link;
+
 /// A router's whole reply usually fits; larger ones come in pieces.
 const BUFFER_BYTES: usize = 8 * 1024;
 
@@ -21,13 +23,14 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    pub(crate) fn connect(exchange: Exchange) -> io::Result<Self> {
-        let domain = Domain::for_address(exchange.destination);
+    pub(crate) fn connect(exchange: Exchange, link: &Link) -> io::Result<Self> {
+        let destination = link.scoped(exchange.destination);
+        let domain = Domain::for_address(destination);
         let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
         socket.bind(&SocketAddr::new(exchange.source, 0).into())?;
-        match socket.connect(&exchange.destination.into()) {
+        match socket.connect(&destination.into()) {
             Ok(()) => {}
             Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {}
             Err(error) => return Err(error),

@@ -15,6 +15,26 @@ pub enum Reach {
     Unspecified,
 }
 
+/// A network, told by an address in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    pub address: IpAddr,
+    /// In bits; more than the address has are as many as it has.
+    pub prefix_length: u8,
+}
+
+impl Network {
+    #[must_use]
+    pub fn contains(&self, other: IpAddr) -> bool {
+        let alike = match (self.address, other) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => (own.to_bits() ^ other.to_bits()).leading_zeros(),
+            (IpAddr::V6(own), IpAddr::V6(other)) => (own.to_bits() ^ other.to_bits()).leading_zeros(),
+            _ => return false,
+        };
+        self.address == other || alike >= u32::from(self.prefix_length)
+    }
+}
+
 /// Sorts `address` by the IANA special-purpose registries (RFC 6890 and its successors).
 #[must_use]
 pub fn reach(address: IpAddr) -> Reach {
@@ -51,6 +71,19 @@ mod tests {
 
     fn reach_of(text: &str) -> Reach {
         reach(text.parse().expect("a literal address"))
+    }
+
+    #[test]
+    fn a_network_has_the_addresses_that_begin_as_its_own_does() {
+        let network = |text: &str, prefix_length| Network { address: text.parse().unwrap(), prefix_length };
+        let is_in = |text: &str, network: Network| network.contains(text.parse().unwrap());
+        assert!(is_in("fd07::1", network("fd07::2", 64)));
+        assert!(!is_in("fd07:0:0:1::1", network("fd07::2", 64)));
+        assert!(is_in("fd07::2", network("fd07::2", 128)));
+        assert!(!is_in("fd07::3", network("fd07::2", 128)));
+        assert!(is_in("192.168.1.1", network("192.168.1.10", 24)));
+        assert!(!is_in("192.168.2.1", network("192.168.1.10", 24)));
+        assert!(!is_in("192.168.1.1", network("::", 0)));
     }
 
     #[test]

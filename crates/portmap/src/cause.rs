@@ -3,9 +3,13 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
+use std::ops::RangeInclusive;
 
 use crate::address::{Reach, reach};
 use crate::client::{Absence, Refusal};
+
+/// mosh(1), `--port`, rounded.
+const MOSH_PORTS: RangeInclusive<u16> = 60000..=61000;
 
 /// [`Display`](fmt::Display) says what happened; [`Cause::cure`] what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +25,13 @@ pub enum Cause {
     },
     DeniedByRules {
         gateway: IpAddr,
-        internal: IpAddr,
+        /// What was to be reached.
+        internal: SocketAddr,
+        port: NonZeroU16,
+    },
+    /// The only port that would do is somebody else's.
+    PortTaken {
+        gateway: IpAddr,
         port: NonZeroU16,
     },
     PortsExhausted {
@@ -44,6 +54,28 @@ pub enum Cause {
         gateway: IpAddr,
         external: IpAddr,
     },
+    /// It may be disconnected, or ashamed of a private one (miniupnpd).
+    AddressUnknown {
+        gateway: IpAddr,
+    },
+    /// It speaks the protocol to say that it will not serve it.
+    SwitchedOff {
+        gateway: IpAddr,
+    },
+    SamePortOnly {
+        gateway: IpAddr,
+    },
+    /// The gateway that answers is not the next one: it sees a NAT in this host's place.
+    NatBetween {
+        gateway: IpAddr,
+    },
+    /// A firewall opens a port, it does not move it.
+    NotTranslated {
+        internal: SocketAddr,
+    },
+    PinholeForbidden {
+        gateway: IpAddr,
+    },
     Unconfirmed {
         gateway: IpAddr,
     },
@@ -65,6 +97,9 @@ impl fmt::Display for Cause {
             }
             Self::DeniedByRules { gateway, port, .. } => {
                 write!(formatter, "the router {gateway} forbids mapping port {port}")
+            }
+            Self::PortTaken { gateway, port } => {
+                write!(formatter, "port {port} of the router {gateway} is taken")
             }
             Self::PortsExhausted { gateway, first, last } => {
                 write!(
@@ -90,6 +125,27 @@ impl fmt::Display for Cause {
                     "the provider of the router {gateway} shares {external} among its customers"
                 )
             }
+            Self::AddressUnknown { gateway } => {
+                write!(formatter, "the router {gateway} tells no external address of its own")
+            }
+            Self::SwitchedOff { gateway } => {
+                write!(formatter, "the router {gateway} has port mapping switched off")
+            }
+            Self::SamePortOnly { gateway } => {
+                write!(
+                    formatter,
+                    "the router {gateway} maps a port to the same number only, and that one is taken"
+                )
+            }
+            Self::NatBetween { gateway } => {
+                write!(formatter, "another NAT stands between this host and the router {gateway}")
+            }
+            Self::NotTranslated { internal } => {
+                write!(formatter, "{internal} has the same port outside as inside, and no other")
+            }
+            Self::PinholeForbidden { gateway } => {
+                write!(formatter, "the router {gateway} does not let this host open its IPv6 firewall")
+            }
             Self::Unconfirmed { gateway } => {
                 write!(formatter, "the router {gateway} accepts the mapping, but does not make it")
             }
@@ -114,29 +170,49 @@ impl Cause {
             Refusal::NoAnswer => return Self::NoAnswer { gateway },
             Refusal::Unconfirmed => return Self::Unconfirmed { gateway },
             Refusal::NoResources { .. } => return Self::TableFull { gateway },
+            Refusal::AddressMismatch => return Self::NatBetween { gateway },
+            Refusal::NetworkFailure { .. } => return Self::NotConnected { gateway },
+            Refusal::SamePortRequired => return Self::SamePortOnly { gateway },
             _ => {}
         }
-        if let Some(cause) = Self::of_external_address(gateway, external) {
+        let told = match refusal {
+            Refusal::BehindNat { external } => Some(*external),
+            _ => external,
+        };
+        // An IPv6 gateway has none.
+        if gateway.is_ipv4()
+            && let Some(cause) = Self::of_external_address(gateway, told)
+        {
             return cause;
         }
         match refusal {
-            Refusal::NetworkFailure { .. } => Self::NotConnected { gateway },
             Refusal::Unsupported { code } | Refusal::Other { code } => Self::Refused { gateway, code: *code },
-            Refusal::SamePortRequired => Self::Refused { gateway, code: 724 },
             Refusal::CannotProvideExternal => Self::Refused { gateway, code: 716 },
+            Refusal::NotAuthorized if gateway.is_ipv6() => Self::PinholeForbidden { gateway },
             Refusal::NotAuthorized => Self::Refused { gateway, code: 606 },
             Refusal::Conflict => Self::Refused { gateway, code: 718 },
             Refusal::AddressMismatch
+            | Refusal::BehindNat { .. }
             | Refusal::NoResources { .. }
+            | Refusal::NetworkFailure { .. }
+            | Refusal::SamePortRequired
             | Refusal::Unconfirmed
             | Refusal::NoAnswer => Self::Unconfirmed { gateway },
+        }
+    }
+
+    /// Where a protocol is refused as a whole, before anything was asked for.
+    pub(crate) fn of_refused_protocol(refusal: &Refusal, gateway: IpAddr) -> Self {
+        match refusal {
+            Refusal::NotAuthorized => Self::SwitchedOff { gateway },
+            refusal => Self::of_refusal(refusal, gateway, None),
         }
     }
 
     /// What an external address that is not public says of the network above the gateway.
     #[must_use]
     pub fn of_external_address(gateway: IpAddr, external: Option<IpAddr>) -> Option<Self> {
-        let Some(external) = external else { return Some(Self::NotConnected { gateway }) };
+        let Some(external) = external else { return Some(Self::AddressUnknown { gateway }) };
         match reach(external) {
             Reach::Public => None,
             Reach::Private => Some(Self::DoubleNat { gateway, external }),
@@ -145,38 +221,115 @@ impl Cause {
         }
     }
 
+    /// Of several protocols' causes the user reads one. What stands in the way of all of them comes first; that one
+    /// of them was not heard says least.
+    pub(crate) fn tells_less(&self) -> u8 {
+        match self {
+            Self::DoubleNat { .. } | Self::CarrierNat { .. } | Self::NatBetween { .. } => 0,
+            Self::NoGateway => 2,
+            _ => 1,
+        }
+    }
+
+    /// What to do, for somebody who starts a session.
     #[must_use]
     pub fn cure(&self) -> String {
+        let remedy = self.remedy();
         match self {
-            Self::NoGateway => {
-                "switch one of them on in the router, or forward a UDP port there and use -p".into()
+            Self::NoGateway
+            | Self::NoMappingService { .. }
+            | Self::NoAnswer { .. }
+            | Self::SwitchedOff { .. }
+            | Self::Refused { .. } => {
+                format!("{remedy}, or forward a UDP port there and use -p")
             }
-            Self::NoMappingService { .. } => {
-                "switch UPnP port mapping (\"IGD\") on in the router, or forward a UDP port there and use -p"
-                    .into()
+            Self::Unconfirmed { .. } => {
+                format!("{remedy}; if it stays so, forward a UDP port there and use -p")
             }
-            Self::NoAnswer { .. } => {
-                "restart the router's UPnP service, or forward a UDP port there and use -p".into()
+            Self::NatBetween { .. } | Self::SamePortOnly { .. } => format!("{remedy} and use -p"),
+            Self::DeniedByRules { port, .. } => {
+                format!("{remedy}, or use -p with an allowed port instead of {port}")
             }
-            Self::DeniedByRules { internal, port, .. } => format!(
-                "allow it there (miniupnpd.conf, before the deny line: \
-                 'allow 60000-61000 {internal}/32 60000-61000'), or use -p with an allowed port instead of {port}"
-            ),
+            Self::PortTaken { .. }
+            | Self::PortsExhausted { .. }
+            | Self::TableFull { .. }
+            | Self::NotConnected { .. }
+            | Self::AddressUnknown { .. }
+            | Self::DoubleNat { .. }
+            | Self::CarrierNat { .. }
+            | Self::NotTranslated { .. }
+            | Self::PinholeForbidden { .. } => remedy,
+        }
+    }
+
+    /// What to do about the router.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        match self {
+            Self::NoGateway => "switch one of them on in the router".into(),
+            Self::NoMappingService { .. } => "switch UPnP port mapping (\"IGD\") on in the router".into(),
+            Self::NoAnswer { .. } => "restart the router's UPnP service".into(),
+            Self::DeniedByRules { internal, port, .. } => {
+                let (outside, inside) = rule_ports(*port, internal.port());
+                format!(
+                    "allow it there (miniupnpd.conf, before the deny line: \
+                     'allow {outside} {}/32 {inside}')",
+                    internal.ip()
+                )
+            }
+            Self::PortTaken { .. } => "ask for another one, or end what uses it".into(),
             Self::PortsExhausted { .. } => {
                 "end sessions that are no longer used, or allow more ports there".into()
             }
             Self::TableFull { .. } => "delete mappings that are no longer used, or restart the router".into(),
             Self::NotConnected { .. } => "check the router's connection".into(),
+            Self::AddressUnknown { .. } => {
+                "check its connection; if another NAT stands above it, forward UDP there, too".into()
+            }
+            Self::SwitchedOff { .. } => "switch it on there".into(),
+            Self::SamePortOnly { .. } => "choose another port".into(),
             Self::DoubleNat { external, .. } => {
                 format!("forward UDP to {external} on the NAT above it, or put this router into bridge mode")
             }
+            Self::NatBetween { .. } => "forward a UDP port on every NAT on the way".into(),
             Self::CarrierNat { .. } => "ask the provider for an address of your own, or use IPv6".into(),
-            Self::Unconfirmed { .. } => {
-                "restart the router; if it stays so, forward a UDP port there and use -p".into()
+            Self::NotTranslated { internal } => format!("ask for port {}", internal.port()),
+            Self::PinholeForbidden { .. } => {
+                "allow it there, or allow the UDP port by hand; ports below 1024 are often refused".into()
             }
-            Self::Refused { .. } => {
-                "look into the router's log, or forward a UDP port there and use -p".into()
-            }
+            Self::Unconfirmed { .. } => "restart the router".into(),
+            Self::Refused { .. } => "look into the router's log".into(),
         }
+    }
+}
+
+/// The ports of the line to add: those of all sessions, or just this mapping's.
+fn rule_ports(external: NonZeroU16, internal: u16) -> (String, String) {
+    let is_moshs = |port: u16| MOSH_PORTS.contains(&port);
+    match is_moshs(external.get()) && is_moshs(internal) {
+        true => {
+            let range = format!("{}-{}", MOSH_PORTS.start(), MOSH_PORTS.end());
+            (range.clone(), range)
+        }
+        false => (external.to_string(), internal.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn denied(external: u16, internal: &str) -> String {
+        let (gateway, internal) = ("192.168.1.1".parse().unwrap(), internal.parse().unwrap());
+        let port = NonZeroU16::new(external).unwrap();
+        Cause::DeniedByRules { gateway, internal, port }.cure()
+    }
+
+    #[test]
+    fn the_rule_to_add_is_for_all_sessions_or_for_this_port() {
+        let cure = denied(60001, "192.168.1.10:60001");
+        assert!(cure.contains("'allow 60000-61000 192.168.1.10/32 60000-61000'"), "{cure}");
+        let cure = denied(8022, "192.168.1.10:22");
+        assert!(cure.contains("'allow 8022 192.168.1.10/32 22'"), "{cure}");
     }
 }

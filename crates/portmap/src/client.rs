@@ -82,6 +82,8 @@ pub enum Refusal {
     NetworkFailure { retry_after: Option<Duration> },
     /// The gateway sees another address than ours: a NAT stands between.
     AddressMismatch,
+    /// The gateway maps nothing, and tells an address of its own that is not public.
+    BehindNat { external: IpAddr },
     /// The gateway cannot give the wanted external port or address.
     CannotProvideExternal,
     /// Only the same number inside and outside is allowed.

@@ -54,6 +54,9 @@ pub trait Protocol: fmt::Debug {
     /// Whether a gateway may tell, unasked, that a mapping has changed.
     const TELLS_OF_CHANGES: bool;
 
+    /// Whether every announcement is a reason to look after the mapping, also one whose clock went on.
+    const ANNOUNCES_ONLY_LOSS: bool;
+
     #[doc(hidden)]
     fn settings() -> Settings;
 
@@ -63,6 +66,11 @@ pub trait Protocol: fmt::Debug {
     fn probe(&self) -> Vec<u8>;
     fn map(&self, mapping: &Mapping) -> Vec<u8>;
     fn delete(&self, mapping: &Mapping) -> Vec<u8>;
+
+    /// After a refusal to delete: a request that leaves the mapping as little time as can be.
+    fn cut_short(&self, _mapping: &Mapping, _refusal: &Refusal) -> Option<Vec<u8>> {
+        None
+    }
 
     /// Reads an answer or an announcement; `None` is to be dropped.
     fn read(&self, payload: &[u8]) -> Option<Reply>;

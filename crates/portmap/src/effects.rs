@@ -3,18 +3,28 @@
 //! The shell performs them in order and hands back what came in. It never looks inside.
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
+use std::time::Instant;
+
+use crate::address::Network;
+use crate::mapper::Reservation;
 
 /// The UDP sockets that a shell keeps for one [`Mapper`](crate::mapper::Mapper).
 ///
 /// All of them are bound to the internal address on the gateway's link, so that a router which compares the
 /// request's source with the mapped address sees them agree.
+///
+/// Link-local addresses go in and out without a scope: all of them are on that link, and the shell says so to the
+/// kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Socket {
-    /// SSDP: unconnected, ephemeral port; sends to the gateway and to 239.255.255.250:1900 (UDA 1.1 §1.3.2).
+    /// SSDP: unconnected, ephemeral port; sends to the gateway and to port 1900 of 239.255.255.250 (UDA 1.1 §1.3.2),
+    /// or of ff02::c and ff05::c.
     Discovery,
     /// PCP and NAT-PMP: connected to the gateway's port 5351, so that an ICMP refusal becomes an answer.
     Control,
-    /// Restart announcements: bound to port 5350, joined to 224.0.0.1 (RFC 6887 §14.1.3). Only received from.
+    /// Restart announcements: bound to port 5350, joined to 224.0.0.1 or ff02::1 (RFC 6887 §14.1.3). Only received
+    /// from.
     Announcements,
 }
 
@@ -50,4 +60,32 @@ pub enum ExchangeInput<'a> {
     Ended,
     /// Not connected, reset, or unreachable.
     Broken,
+}
+
+/// What a shell performs the effects of: it calls `handle_*` with what came in, takes everything from `poll_*`, and
+/// calls [`handle_timeout`](Self::handle_timeout) at [`poll_timeout`](Self::poll_timeout).
+pub trait StateMachine {
+    type Event;
+
+    fn handle_datagram(&mut self, socket: Socket, from: SocketAddr, payload: &[u8], now: Instant);
+    /// What was sent on `socket` came back as "port unreachable".
+    fn handle_unreachable(&mut self, socket: Socket, now: Instant);
+    fn handle_exchange(&mut self, id: ExchangeId, input: ExchangeInput<'_>, now: Instant);
+    fn handle_timeout(&mut self, now: Instant);
+
+    fn poll_transmit(&mut self) -> Option<Transmit>;
+    fn poll_exchange(&mut self) -> Option<Exchange>;
+    fn poll_close(&mut self) -> Option<ExchangeId>;
+    fn poll_event(&mut self) -> Option<Self::Event>;
+    fn poll_timeout(&self) -> Option<Instant>;
+
+    /// The networks of the internal address's link, each by this host's address in it.
+    fn handle_networks(&mut self, _networks: Vec<Network>) {}
+
+    /// Only what maps ports needs any.
+    fn poll_reservation(&mut self) -> Option<Reservation> {
+        None
+    }
+
+    fn handle_reservation(&mut self, _port: NonZeroU16, _taken: bool, _now: Instant) {}
 }

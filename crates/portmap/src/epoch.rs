@@ -29,6 +29,11 @@ impl Epoch {
         Self { rule, last: None }
     }
 
+    /// As last told, in seconds.
+    pub(crate) fn seconds(&self) -> Option<u32> {
+        self.last.map(|last| last.seconds)
+    }
+
     /// Takes a reading, and tells whether it shows that the gateway lost its state since the one before.
     ///
     /// The first reading is always plausible (RFC 6887 §8.5). An implausible one is the base of the next

@@ -54,6 +54,16 @@ fn what_the_first_protocol_refuses_the_others_are_asked_for() {
     assert_eq!(maker(&gateway), Spoken::Upnp);
 }
 
+/// NAT-PMP would map for the NAT, and for every other host behind it.
+#[test]
+fn a_gateway_that_sees_another_address_is_not_asked_by_nat_pmp() {
+    let gateway = gateway(&[Spoken::Pcp, Spoken::NatPmp]);
+    gateway.script(Fault::always(MessageKind::PcpMap, Effect::ResultCode(12)));
+    let cause = format!("failed: another NAT stands between this host and the router {}", gateway.address());
+    assert_eq!(host(&gateway).map(60001), [cause]);
+    assert_eq!(gateway.counters().nat_pmp_map, 0);
+}
+
 #[test]
 fn a_request_that_is_never_answered_does_not_keep_the_others_waiting() {
     let gateway = gateway(&[Spoken::NatPmp, Spoken::Upnp]);

@@ -53,6 +53,8 @@ enum Question {
     Probe,
     Map,
     Release,
+    /// Leaves little time to a mapping that the gateway does not delete.
+    CutShort,
     /// Deletes a mapping on another port than the only one that would do.
     Undo,
 }
@@ -82,6 +84,12 @@ impl<P: Protocol> Client<P> {
     pub fn probe(&mut self, now: Instant) {
         let packet = self.protocol.probe();
         self.ask(Question::Probe, packet, P::settings().probe, now);
+    }
+
+    /// For how long the gateway knows its mappings, in seconds; as it last told.
+    #[must_use]
+    pub fn epoch_seconds(&self) -> Option<u32> {
+        self.epoch.seconds()
     }
 
     /// Asks for a mapping; answered by [`Event::Granted`], [`Event::Refused`] or [`Event::Absent`].
@@ -180,7 +188,8 @@ impl<P: Protocol> Client<P> {
             return;
         };
         self.seen = true;
-        if self.observe_epoch(epoch_seconds, now) && self.restart_at.is_none() {
+        let lost = self.observe_epoch(epoch_seconds, now) || P::ANNOUNCES_ONLY_LOSS;
+        if lost && self.restart_at.is_none() {
             self.restart_at = Some(now + self.random.up_to(RESTART_DELAY_MAXIMUM));
         }
         match answer {

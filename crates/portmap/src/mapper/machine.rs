@@ -10,7 +10,7 @@ use super::random::Random;
 use super::schedule::{Backoff, next_check, renewal};
 use super::speaker::{Speaker, Standing};
 use super::values::{Control, Event, External, Mapping, Protocol, Record, Reservation, Settings, Wanted};
-use crate::address::{Reach, reach};
+use crate::address::{Network, Reach, reach};
 use crate::cause::Cause;
 use crate::client::{self, Grant, Refusal, Request};
 use crate::effects::{Exchange, ExchangeId, ExchangeInput, Socket, Transmit};
@@ -44,6 +44,8 @@ enum State {
     /// What was granted will not do.
     Discarding,
     Releasing,
+    /// The gateway does not answer where it was; it may have restarted, and be elsewhere.
+    SeekingToRelease,
     Ended,
 }
 
@@ -67,12 +69,15 @@ struct Held {
 #[derive(Debug)]
 pub struct Mapper {
     settings: Settings,
+    networks: Vec<Network>,
     /// In the order of [`Protocol`].
     speakers: Vec<Speaker>,
     chosen: Option<usize>,
     job: Option<Job>,
     state: State,
     held: Option<Held>,
+    /// What to delete once the gateway is found again.
+    left_behind: Option<(Request, Grant)>,
     reserved: Option<NonZeroU16>,
     backoff: Backoff,
     random: Random,
@@ -95,9 +100,10 @@ impl Mapper {
         let mut mapper = Self::idle(Settings { protocols: vec![record.protocol], ..settings }, now);
         let (transport, internal_port) = (record.transport, record.internal_port);
         let external = External::Only(record.external_port);
-        mapper.job = Some(Job::new(Wanted { transport, internal_port, external }));
+        let wanted = Wanted { transport, internal_port, external };
+        mapper.job = Some(Job::new(wanted, mapper.settings.internal));
         let external_address = match &record.control {
-            Control::Upnp(control) => control.external_address,
+            Control::Upnp(control) | Control::Pinhole { control, .. } => control.external_address,
             Control::ControlPort { .. } => None,
         };
         let external_port = record.external_port;
@@ -113,10 +119,12 @@ impl Mapper {
             speakers: speakers(&settings, now),
             random: Random::new(settings.seed),
             settings,
+            networks: Vec::new(),
             chosen: None,
             job: None,
             state: State::Seeking,
             held: None,
+            left_behind: None,
             reserved: None,
             backoff: Backoff::default(),
             reservations: VecDeque::new(),
@@ -126,7 +134,12 @@ impl Mapper {
 
     /// Says what is wanted; answered by [`Event::Mapped`] or [`Event::Failed`].
     pub fn map(&mut self, wanted: Wanted, now: Instant) {
-        self.job = Some(Job::new(wanted));
+        let internal = SocketAddr::new(self.settings.internal, wanted.internal_port.get());
+        let job = Job::new(wanted, internal.ip());
+        if internal.is_ipv6() && !job.accepts(job.wanted.internal_port) {
+            return self.end(Event::Failed(Cause::NotTranslated { internal }));
+        }
+        self.job = Some(job);
         if self.state == State::Ready {
             self.request(now);
         }
@@ -142,22 +155,32 @@ impl Mapper {
         }
     }
 
+    /// The networks of the internal address's link, each by this host's address in it. An IPv6 gateway is known by them
+    /// under its other addresses. May be told, and told anew, at any time.
+    pub fn handle_networks(&mut self, networks: Vec<Network>) {
+        for speaker in &mut self.speakers {
+            speaker.handle_networks(&networks);
+        }
+        self.networks = networks;
+    }
+
     /// The host has another address or another gateway now. The mapping is made again there.
     pub fn move_to(&mut self, internal: IpAddr, gateway: Option<IpAddr>, now: Instant) {
         let same = (internal, gateway) == (self.settings.internal, self.settings.gateway);
-        if same || matches!(self.state, State::Releasing | State::Ended) {
+        if same || self.is_leaving() {
             return;
         }
         self.settings.internal = internal;
         self.settings.gateway = gateway;
         self.settings.remembered = None;
         self.speakers = speakers(&self.settings, now);
+        self.handle_networks(self.networks.clone());
         self.seek(now);
     }
 
     /// Deletes the mapping, or what the open question may still make; answered by [`Event::Released`].
     pub fn release(&mut self, now: Instant) {
-        if matches!(self.state, State::Releasing | State::Ended) {
+        if self.is_leaving() {
             return;
         }
         let held = self.held.take();
@@ -175,6 +198,8 @@ impl Mapper {
             speaker.resume(&held.record.control, &request, &grant, now);
         }
         speaker.release(&request, &grant, now);
+        // PCP and NAT-PMP have one address to ask.
+        self.left_behind = (speaker.protocol == Protocol::Upnp).then_some((request, grant));
         self.chosen = index;
         self.state = State::Releasing;
         self.handle_client_events(now);
@@ -262,6 +287,7 @@ impl Mapper {
             | State::Reserving
             | State::Discarding
             | State::Releasing
+            | State::SeekingToRelease
             | State::Ended => None,
         };
         let expiry = self.held.as_ref().filter(|held| !held.lost).and_then(|held| held.expires);
@@ -282,6 +308,9 @@ impl Mapper {
             return;
         }
         let chosen = self.chosen == Some(index);
+        if event == client::Event::Refused(Refusal::AddressMismatch) {
+            self.rule_out_nat_pmp();
+        }
         match event {
             client::Event::Available { external_address } => self.available(index, external_address, now),
             client::Event::Absent(absence) => self.unusable(index, Cause::of_absence(&absence), now),
@@ -295,7 +324,7 @@ impl Mapper {
             client::Event::Confirmed if chosen => self.confirmed(now),
             client::Event::Refused(refusal) if chosen => self.refused(&refusal, now),
             client::Event::Refused(refusal) => {
-                let cause = Cause::of_refusal(&refusal, self.gateway(), None);
+                let cause = Cause::of_refused_protocol(&refusal, self.gateway());
                 self.unusable(index, cause, now);
             }
             client::Event::Released { confirmed } if chosen => self.released(confirmed, now),
@@ -305,6 +334,15 @@ impl Mapper {
             | client::Event::Released { .. }
             | client::Event::GatewayRestarted
             | client::Event::ExternalAddressChanged(_) => {}
+        }
+    }
+
+    /// It maps for whoever seems to ask. Behind another NAT that is every host there, and they would take each other's
+    /// mappings; PCP has seen it.
+    fn rule_out_nat_pmp(&mut self) {
+        let cause = Cause::NatBetween { gateway: self.gateway() };
+        if let Some(index) = self.speaker_of(Protocol::NatPmp).filter(|&index| self.chosen != Some(index)) {
+            self.speakers[index].standing = Standing::Unusable(cause);
         }
     }
 
@@ -319,8 +357,10 @@ impl Mapper {
 
     fn available(&mut self, index: usize, external_address: Option<IpAddr>, now: Instant) {
         self.speakers[index].standing = Standing::Available { external_address };
-        if self.state == State::Seeking {
-            self.choose(now);
+        match self.state {
+            State::Seeking => self.choose(now),
+            State::SeekingToRelease => self.release_left_behind(index, now),
+            _ => {}
         }
     }
 
@@ -328,7 +368,7 @@ impl Mapper {
     fn unusable(&mut self, index: usize, cause: Cause, now: Instant) {
         self.speakers[index].standing = Standing::Unusable(cause);
         if self.chosen == Some(index) {
-            if self.state == State::Releasing {
+            if self.is_leaving() {
                 return self.end(Event::Released { confirmed: false });
             }
             self.chosen = None;
@@ -413,6 +453,7 @@ impl Mapper {
             | State::Reserving
             | State::Discarding
             | State::Releasing
+            | State::SeekingToRelease
             | State::Ended => {}
         }
     }
@@ -443,7 +484,7 @@ impl Mapper {
         let control = self.chosen.and_then(|index| self.speakers[index].control());
         let protocol = self.chosen.map(|index| self.speakers[index].protocol);
         let (Some(job), Some(control), Some(protocol)) = (&mut self.job, control, protocol) else { return };
-        if self.state == State::Releasing {
+        if matches!(self.state, State::Releasing | State::SeekingToRelease) {
             return;
         }
         if !job.accepts(grant.external_port) {
@@ -478,11 +519,26 @@ impl Mapper {
     }
 
     fn released(&mut self, confirmed: bool, now: Instant) {
-        match self.state {
-            State::Releasing => self.end(Event::Released { confirmed }),
-            State::Discarding => self.request(now),
+        match (self.state, self.chosen) {
+            (State::Releasing, Some(index)) if !confirmed && self.left_behind.is_some() => {
+                self.state = State::SeekingToRelease;
+                self.speakers[index].probe(now);
+            }
+            (State::Releasing, _) => self.end(Event::Released { confirmed }),
+            (State::Discarding, _) => self.request(now),
             _ => {}
         }
+    }
+
+    fn release_left_behind(&mut self, index: usize, now: Instant) {
+        if let Some((request, grant)) = self.left_behind.take() {
+            self.state = State::Releasing;
+            self.speakers[index].release(&request, &grant, now);
+        }
+    }
+
+    fn is_leaving(&self) -> bool {
+        matches!(self.state, State::Releasing | State::SeekingToRelease | State::Ended)
     }
 
     fn refused(&mut self, refusal: &Refusal, now: Instant) {
@@ -492,7 +548,10 @@ impl Mapper {
             Refusal::Conflict => self.take_another_port(now),
             // With PCP the port may be taken or forbidden; either way another one may not be.
             Refusal::CannotProvideExternal if exact && !upnp => self.take_another_port(now),
-            Refusal::NotAuthorized if exact || upnp => self.take_an_allowed_port(now),
+            // The rules of a firewall are not about external ports.
+            Refusal::NotAuthorized if (exact || upnp) && self.settings.internal.is_ipv4() => {
+                self.take_an_allowed_port(now);
+            }
             Refusal::Unsupported { code: ACTION_FAILED } if self.may_be_a_hidden_conflict() => {
                 self.take_another_port(now);
             }
@@ -501,6 +560,7 @@ impl Mapper {
             | Refusal::NoResources { .. }
             | Refusal::NetworkFailure { .. }
             | Refusal::AddressMismatch
+            | Refusal::BehindNat { .. }
             | Refusal::SamePortRequired
             | Refusal::Unsupported { .. }
             | Refusal::Unconfirmed
@@ -538,7 +598,8 @@ impl Mapper {
             return self.request(now);
         }
         let cause = if first_try {
-            Cause::DeniedByRules { gateway: self.gateway(), internal: self.settings.internal, port: denied }
+            let internal = SocketAddr::new(self.settings.internal, job.wanted.internal_port.get());
+            Cause::DeniedByRules { gateway: self.gateway(), internal, port: denied }
         } else {
             self.exhausted()
         };
@@ -592,19 +653,21 @@ impl Mapper {
         match &self.job {
             Some(job) => {
                 let (first, last) = (*job.ports.range().start(), *job.ports.range().end());
-                Cause::PortsExhausted { gateway, first, last }
+                match first == last {
+                    true => Cause::PortTaken { gateway, port: first },
+                    false => Cause::PortsExhausted { gateway, first, last },
+                }
             }
             None => Cause::NoAnswer { gateway },
         }
     }
 
-    /// Of several protocols' causes, one that is more than "nobody answered".
     fn most_telling_cause(&self) -> Cause {
         let causes = self.speakers.iter().rev().filter_map(|speaker| match &speaker.standing {
             Standing::Unusable(cause) => Some(cause),
             Standing::Asked | Standing::Available { .. } | Standing::Resting => None,
         });
-        causes.min_by_key(|cause| **cause == Cause::NoGateway).cloned().unwrap_or(Cause::NoGateway)
+        causes.min_by_key(|cause| cause.tells_less()).cloned().unwrap_or(Cause::NoGateway)
     }
 
     fn speaker_of(&self, protocol: Protocol) -> Option<usize> {
@@ -623,8 +686,10 @@ impl Mapper {
 }
 
 impl Job {
-    fn new(wanted: Wanted) -> Self {
+    fn new(wanted: Wanted, internal: IpAddr) -> Self {
         let ports = match &wanted.external {
+            // A pinhole has one port.
+            _ if internal.is_ipv6() => PortChoice::only(wanted.internal_port),
             External::Near(range) | External::Within(range) => {
                 PortChoice::new(wanted.internal_port, range.clone())
             }

@@ -23,11 +23,13 @@
 //! table: an external port of our own choice that differs from the internal one is asked for only while the owner
 //! holds a socket on that number ([`Reservation`]).
 
+mod effects;
 mod machine;
 mod ports;
 mod random;
 mod schedule;
 mod speaker;
+pub mod survey;
 #[cfg(test)]
 mod tests;
 mod values;

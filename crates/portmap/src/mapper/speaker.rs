@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use super::{Control, Protocol, Settings};
+use crate::address::Network;
 use crate::cause::Cause;
 use crate::client::{Event, Grant, Request};
 use crate::control_port::SERVER_PORT;
@@ -37,9 +38,11 @@ enum Client {
 }
 
 impl Speaker {
-    /// `None` where the protocol cannot be spoken: PCP and NAT-PMP ask the default gateway and nobody else.
+    /// `None` where the protocol cannot be spoken: PCP and NAT-PMP ask the default gateway and nobody else, NAT-PMP in
+    /// IPv4 alone.
     pub(super) fn new(protocol: Protocol, settings: &Settings, now: Instant) -> Option<Self> {
-        let server = settings.gateway.map(|gateway| SocketAddr::new(gateway, SERVER_PORT));
+        let gateway = settings.gateway.filter(|gateway| gateway.is_ipv4() == settings.internal.is_ipv4());
+        let server = gateway.map(|gateway| SocketAddr::new(gateway, SERVER_PORT));
         let client = match (protocol, server) {
             (Protocol::Upnp, _) => Client::Upnp(Box::new(
                 upnp::client::Client::new(
@@ -69,7 +72,10 @@ impl Speaker {
     /// Takes over what another mapper was granted.
     pub(super) fn resume(&mut self, control: &Control, request: &Request, grant: &Grant, now: Instant) {
         match (&mut self.client, control) {
-            (Client::Upnp(client), Control::Upnp(control)) => client.take_control(control.clone()),
+            (Client::Upnp(client), Control::Upnp(control)) => client.take_control(control.clone(), None),
+            (Client::Upnp(client), Control::Pinhole { control, id }) => {
+                client.take_control(control.clone(), Some(*id));
+            }
             (Client::Pcp(client, _), _) => client.resume(request, grant, now),
             (Client::NatPmp(client, _), _) => client.resume(request, grant, now),
             (Client::Upnp(_), Control::ControlPort { .. }) => {}
@@ -83,6 +89,21 @@ impl Speaker {
             Client::Pcp(client, _) => client.probe(now),
             Client::NatPmp(client, _) => client.probe(now),
             Client::Upnp(client) => client.probe(now),
+        }
+    }
+
+    /// Probes, and hears out all that answer.
+    pub(super) fn survey(&mut self, now: Instant) {
+        match &mut self.client {
+            Client::Upnp(client) => client.survey(now),
+            Client::Pcp(..) | Client::NatPmp(..) => self.probe(now),
+        }
+    }
+
+    /// The networks of the link, each by this host's address in it.
+    pub(super) fn handle_networks(&mut self, networks: &[Network]) {
+        if let Client::Upnp(client) = &mut self.client {
+            client.handle_networks(networks.to_vec());
         }
     }
 
@@ -204,10 +225,33 @@ impl Speaker {
         }
     }
 
+    /// For how long the gateway knows its mappings, as far as the protocol tells.
+    pub(super) fn epoch_seconds(&self) -> Option<u32> {
+        match &self.client {
+            Client::Pcp(client, _) => client.epoch_seconds(),
+            Client::NatPmp(client, _) => client.epoch_seconds(),
+            Client::Upnp(_) => None,
+        }
+    }
+
+    /// Every gateway that showed itself, where the protocol looks for them.
+    pub(super) fn found(&self) -> Vec<upnp::Found> {
+        match &self.client {
+            Client::Upnp(client) => client.found(),
+            Client::Pcp(..) | Client::NatPmp(..) => Vec::new(),
+        }
+    }
+
     /// Who answers, and what is needed to ask again without looking for it.
     pub(super) fn control(&self) -> Option<Control> {
         match &self.client {
-            Client::Upnp(client) => client.control().cloned().map(Control::Upnp),
+            Client::Upnp(client) => {
+                let control = client.control().cloned()?;
+                Some(match client.pinhole() {
+                    Some(id) => Control::Pinhole { control, id },
+                    None => Control::Upnp(control),
+                })
+            }
             Client::Pcp(client, server) => {
                 Some(Control::ControlPort { gateway: server.ip(), nonce: Some(client.nonce()) })
             }

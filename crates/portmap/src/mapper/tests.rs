@@ -1,3 +1,5 @@
+mod firewall;
+mod pinholes;
 mod router;
 
 use std::num::NonZeroU16;
@@ -58,8 +60,11 @@ fn mapped_host(router: &mut Router) -> Host {
 
 /// What the host was told, in a form that reads well in an assertion.
 fn told(host: &mut Host) -> Vec<String> {
+    in_words(host.events.drain(..))
+}
+
+fn in_words(events: impl Iterator<Item = Event>) -> Vec<String> {
     let mapping = |mapping: &Mapping| format!("{:?}:{}", mapping.external_address, mapping.external_port());
-    let events = host.events.drain(..);
     events
         .map(|event| match event {
             Event::Mapped(it) => format!("mapped {}", mapping(&it)),
@@ -126,6 +131,44 @@ fn release_deletes_the_mapping() {
     assert_eq!(told(&mut host), ["released, confirmed true"]);
     assert!(router.table.is_empty());
     assert_eq!(host.mapper.poll_timeout(), None);
+}
+
+/// A router that restarts keeps its table (miniupnpd's lease file), but not its HTTP port.
+#[test]
+fn release_finds_a_router_that_restarted_on_another_port() {
+    let mut router = Router::new();
+    let mut host = mapped_host(&mut router);
+    router.http_port = 5001;
+    let now = host.now;
+    host.mapper.release(now);
+    host.advance(&mut router, Duration::from_secs(2));
+    assert_eq!(told(&mut host), ["released, confirmed true"]);
+    assert!(router.table.is_empty());
+    assert_eq!(host.mapper.poll_timeout(), None);
+}
+
+#[test]
+fn release_looks_once_for_a_router_that_is_gone() {
+    let mut router = Router::new();
+    let mut host = mapped_host(&mut router);
+    router.up = false;
+    let now = host.now;
+    host.mapper.release(now);
+    host.advance(&mut router, Duration::from_secs(2));
+    assert_eq!(told(&mut host), ["released, confirmed false"]);
+    assert_eq!(host.mapper.poll_timeout(), None);
+}
+
+/// Nothing but silence at the end, from a router that goes on answering searches.
+#[test]
+fn release_is_given_up_after_the_second_silence() {
+    let mut router = Router::new();
+    let mut host = mapped_host(&mut router);
+    router.faults = vec![("GetSpecificPortMappingEntry", Fault::Silence); 2];
+    let now = host.now;
+    host.mapper.release(now);
+    host.advance(&mut router, HOUR);
+    assert_eq!(told(&mut host), ["released, confirmed false"]);
 }
 
 #[test]
@@ -453,4 +496,23 @@ fn a_host_that_moved_makes_its_mapping_again_at_the_new_gateway() {
     host.settle(&mut router);
     assert_eq!(told(&mut host), ["renewed Some(20.0.0.1):60001"]);
     assert_eq!(router.table[&60001].client, "192.168.1.11");
+}
+
+#[test]
+fn a_release_while_the_gateway_is_looked_for_again_ends() {
+    let mut router = Router::new();
+    let mut host = mapped_host(&mut router);
+    router.up = false;
+    host.advance(&mut router, CHECK_INTERVAL + Duration::from_secs(12));
+    told(&mut host);
+    router.up = true;
+    router.faults.push(("GetStatusInfo", Fault::Silence));
+    while router.faults.len() == 1 {
+        host.advance(&mut router, Duration::from_millis(10));
+    }
+    let now = host.now;
+    host.mapper.release(now);
+    host.advance(&mut router, HOUR);
+    assert_eq!(told(&mut host), ["released, confirmed true"]);
+    assert!(router.table.is_empty());
 }

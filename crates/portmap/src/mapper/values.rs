@@ -27,9 +27,10 @@ impl Protocol {
 /// What a mapper needs to know of its host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// This host's address on the gateway's link.
+    /// This host's address on the gateway's link: one that is translated, or a global IPv6 address, for which a pinhole
+    /// is opened.
     pub internal: IpAddr,
-    /// The router of the default route.
+    /// The router of the default route, in the same family; an IPv6 one is usually link-local.
     pub gateway: Option<IpAddr>,
     /// To be asked side by side.
     pub protocols: Vec<Protocol>,
@@ -96,6 +97,11 @@ pub struct Record {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Control {
     Upnp(upnp::client::Control),
+    /// UPnP with the number that the gateway gave to the pinhole.
+    Pinhole {
+        control: upnp::client::Control,
+        id: u16,
+    },
     /// NAT-PMP, or PCP with the nonce that the mapping was made with.
     ControlPort {
         gateway: IpAddr,
@@ -107,7 +113,7 @@ impl Control {
     #[must_use]
     pub fn gateway(&self) -> IpAddr {
         match self {
-            Self::Upnp(control) => control.gateway,
+            Self::Upnp(control) | Self::Pinhole { control, .. } => control.gateway,
             Self::ControlPort { gateway, .. } => *gateway,
         }
     }

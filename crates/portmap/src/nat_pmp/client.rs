@@ -35,6 +35,7 @@ impl Client {
 impl Protocol for NatPmp {
     const ADDRESS_COMES_WITH_PROBE: bool = true;
     const TELLS_OF_CHANGES: bool = false;
+    const ANNOUNCES_ONLY_LOSS: bool = false;
 
     fn settings() -> Settings {
         Settings {

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::packet::{Map, Nonce, Request, RequestOperation, Response, ResponseOperation, ResultCode};
+use crate::address::{Reach, reach};
 use crate::client::Refusal;
 use crate::control_port::{
     self, Assignment, FIRST_WAIT, Mapping, PROBE_ATTEMPTS, Protocol, RELEASE_ATTEMPTS, REQUEST_ATTEMPTS,
@@ -29,6 +30,9 @@ const LADDER: Schedule = Schedule {
 const FIRST_RENEWAL_WAIT: Duration = Duration::from_millis(4500);
 /// 140 s, about as long as [`REQUEST_ATTEMPTS`] take from 250 ms on.
 const RENEWAL_ATTEMPTS: u32 = 5;
+
+/// A server grants no less than its own minimum, usually 120 s (RFC 6887 §15).
+const SHORTEST_LEASE: Duration = Duration::from_secs(1);
 
 /// RFC 6887 §7.4: what a long-lived error is given. A gateway that says more (or a forger) is not believed.
 const RETRY_AFTER_MAXIMUM: Duration = Duration::from_secs(30 * 60);
@@ -82,7 +86,8 @@ impl Pcp {
             ResponseOperation::Map { transport, internal_port, external_port, external_address, .. } => {
                 let external_address = Some(external_address).filter(|address| !address.is_unspecified());
                 let assignment = Assignment { external_port, external_address, lifetime_seconds };
-                let answer = answer.map(|()| assignment);
+                let answer =
+                    answer.map(|()| assignment).map_err(|refusal| explained(refusal, external_address));
                 Some(Reply::Mapping { epoch_seconds, transport, internal_port: Some(internal_port), answer })
             }
         }
@@ -92,6 +97,7 @@ impl Pcp {
 impl Protocol for Pcp {
     const ADDRESS_COMES_WITH_PROBE: bool = false;
     const TELLS_OF_CHANGES: bool = true;
+    const ANNOUNCES_ONLY_LOSS: bool = true;
 
     fn settings() -> Settings {
         Settings {
@@ -139,6 +145,16 @@ impl Protocol for Pcp {
         }))
     }
 
+    /// A firewall of miniupnpd 2.3.1 (measured) forgets the nonce when it extends a pinhole, and deletes for it no more.
+    fn cut_short(&self, mapping: &Mapping, refusal: &Refusal) -> Option<Vec<u8>> {
+        let mistaken = self.internal.is_ipv6() && *refusal == Refusal::NotAuthorized;
+        mistaken.then(|| {
+            let mut brief = mapping.clone();
+            brief.request.lease = SHORTEST_LEASE;
+            self.map(&brief)
+        })
+    }
+
     fn read(&self, payload: &[u8]) -> Option<Reply> {
         match Response::parse(payload) {
             Ok(response) => self.reads_as_ours(response),
@@ -183,6 +199,18 @@ fn success(result: ResultCode, lifetime_seconds: u32) -> Result<(), Refusal> {
         ResultCode::ExcessiveRemotePeers => Refusal::Other { code: 13 },
         ResultCode::Unknown(code) => Refusal::Other { code: code.into() },
     })
+}
+
+/// miniupnpd 2.3.1 (measured) refuses with NO_RESOURCES what it cannot map because its own address is private, and
+/// puts that address into the answer.
+fn explained(refusal: Refusal, external_address: Option<IpAddr>) -> Refusal {
+    let unable = matches!(refusal, Refusal::NoResources { .. } | Refusal::NetworkFailure { .. });
+    match external_address {
+        Some(external) if unable && matches!(reach(external), Reach::Private | Reach::CarrierShared) => {
+            Refusal::BehindNat { external }
+        }
+        _ => refusal,
+    }
 }
 
 /// A server that does not know ANNOUNCE may know MAP all the same, and has said that it speaks PCP.

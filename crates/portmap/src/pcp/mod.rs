@@ -15,6 +15,9 @@
 //!   a client "MUST wait a random amount of time between 0 and 5 seconds". We wait up to two
 //!   ([`RESTART_DELAY_MAXIMUM`](crate::control_port::RESTART_DELAY_MAXIMUM)). In an answer to our own question the loss
 //!   is told at once, and not at all where the same answer grants the mapping.
+//! - §14.1.3 has an announcement with a plausible epoch ignored. We look after the mapping all the same: nothing but a
+//!   loss or a new address is announced, and miniupnpd 2.3.1 (measured) announces its start with the uptime of the
+//!   system for an epoch, as Debian and OpenWrt configure it.
 //! - §14.2: what the gateway says unasked about our mapping is not believed, but a reason to ask.
 //! - §13.2 means PREFER_FAILURE for gateways between protocols. We use it to keep two sessions off one port, and do
 //!   not believe in it: miniupnpd 2.3.1 (measured) grants the next port all the same when another mapping or a socket
@@ -22,6 +25,8 @@
 //!   the option is not known the request is repeated without it.
 //! - §15 has a deletion of nothing succeed. miniupnpd 2.3.1 (measured) answers NO_RESOURCES, which also means that it
 //!   could not delete: such a release is told as unconfirmed.
+//! - §15 again: the same miniupnpd forgets the nonce of an IPv6 pinhole when it is renewed, and refuses to delete it
+//!   then. It is asked for the shortest lease instead, and the release told as unconfirmed.
 //! - §9: only version 2 is spoken; a gateway with another version is absent. Version 0 is NAT-PMP's.
 //! - §7.3: options in answers are not read; none that we ask for has content there.
 

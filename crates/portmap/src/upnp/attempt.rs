@@ -11,12 +11,11 @@
 //! taken or deleted.
 
 use std::net::IpAddr;
-use std::num::NonZeroU16;
 use std::time::Duration;
 
+use super::dialogue::{self, Failure};
 use super::soap::{self, Call, Fault, InternalClient, PortMapping, Reply};
-use crate::client::{Grant, Refusal, Request};
-use crate::mapping::Transport;
+use crate::client::{Refusal, Request};
 
 /// WANIPConnection:2 §2.4.16 caps a lease at a week and refuses 0; some routers accept round numbers only.
 const LEASES_TO_FALL_BACK_ON: [u32; 3] = [0, 604_800, 3_600];
@@ -25,11 +24,15 @@ mod code {
     pub(super) const INVALID_ARGUMENTS: u16 = 402;
     pub(super) const ACTION_FAILED: u16 = 501;
     pub(super) const ACTION_NOT_AUTHORIZED: u16 = 606;
+    pub(super) const INDEX_INVALID: u16 = 713;
     pub(super) const NO_SUCH_ENTRY: u16 = 714;
+    pub(super) const WILDCARD_NOT_PERMITTED_IN_SOURCE: u16 = 715;
     pub(super) const WILDCARD_NOT_PERMITTED: u16 = 716;
     pub(super) const CONFLICT: u16 = 718;
     pub(super) const SAME_PORT_VALUES_REQUIRED: u16 = 724;
     pub(super) const ONLY_PERMANENT_LEASES: u16 = 725;
+    pub(super) const REMOTE_HOST_ONLY_WILDCARD: u16 = 726;
+    pub(super) const EXTERNAL_PORT_ONLY_WILDCARD: u16 = 727;
     pub(super) const NO_PORT_MAPS_AVAILABLE: u16 = 728;
     pub(super) const CONFLICT_WITH_OTHER_MECHANISM: u16 = 729;
 }
@@ -47,20 +50,7 @@ pub(super) enum Step {
     Delete,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Failure {
-    Fault(Fault),
-    NoReply,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Next {
-    Ask(Step),
-    Granted { port: NonZeroU16, lease: Option<Duration> },
-    Confirmed,
-    Refused(Refusal),
-    Released { confirmed: bool },
-}
+type Next = dialogue::Next<Step>;
 
 #[derive(Debug)]
 pub(super) struct Attempt {
@@ -102,19 +92,8 @@ impl Attempt {
         (Self { checking: true, ..attempt }, first)
     }
 
-    pub(super) fn to_release(
-        grant: &Grant,
-        transport: Transport,
-        internal: IpAddr,
-        description: String,
-    ) -> (Self, Step) {
-        let request = Request {
-            transport,
-            internal_port: grant.internal_port,
-            external_port: grant.external_port,
-            exact: true,
-            lease: Duration::ZERO,
-        };
+    /// Of `request` only the ports and the transport count.
+    pub(super) fn to_release(request: Request, internal: IpAddr, description: String) -> (Self, Step) {
         (Self::new(request, internal, description, true), Step::LookBeforeDelete)
     }
 
@@ -271,25 +250,20 @@ impl Attempt {
     fn holder(&self, reply: Result<Reply, Failure>) -> Holder {
         let entry = match reply {
             Ok(reply) => soap::port_mapping_entry(&reply),
-            Err(Failure::Fault(Fault::Upnp { code: code::NO_SUCH_ENTRY, .. })) => return Holder::Nobody,
+            Err(Failure::Fault(Fault::Upnp { code: code::NO_SUCH_ENTRY | code::INDEX_INVALID, .. })) => {
+                return Holder::Nobody;
+            }
             Err(Failure::Fault(Fault::Upnp { .. })) => return Holder::Unknown,
             Err(_) => return Holder::Unclear,
         };
         let Ok(entry) = entry else { return Holder::Unclear };
         let same_target = entry.internal_client == InternalClient::Address(self.internal)
             && entry.internal_port == self.request.internal_port.get();
-        if same_target && self.names_us(&entry.description) {
+        if same_target && is_named(&entry.description, &self.description) {
             Holder::Ours { lease_seconds: entry.lease_seconds }
         } else {
             Holder::Another
         }
-    }
-
-    /// Routers cut descriptions, leave them out, or put a word before them. Another session's is another's, even
-    /// with our address: a second NAT makes two hosts look like one (DESIGN, rule 2).
-    fn names_us(&self, description: &str) -> bool {
-        let description = description.trim();
-        self.description.starts_with(description) || description.contains(&self.description)
     }
 
     fn port_mapping(&self) -> PortMapping {
@@ -304,6 +278,16 @@ impl Attempt {
     }
 }
 
+/// Whether an entry with this description in the router's table may be the one that was added as `ours`.
+///
+/// Routers cut descriptions, leave them out, or put a word before them. Another session's is another's, even
+/// with our address: a second NAT makes two hosts look like one (DESIGN, rule 2).
+#[must_use]
+pub fn is_named(description: &str, ours: &str) -> bool {
+    let description = description.trim();
+    ours.starts_with(description) || description.contains(ours)
+}
+
 /// WANIPConnection:1 §2.4.16 and :2 §2.5.16.
 fn refusal(code: u16) -> Refusal {
     match code {
@@ -312,7 +296,11 @@ fn refusal(code: u16) -> Refusal {
         code::NO_PORT_MAPS_AVAILABLE => Refusal::NoResources { retry_after: None },
         code::SAME_PORT_VALUES_REQUIRED => Refusal::SamePortRequired,
         code::WILDCARD_NOT_PERMITTED => Refusal::CannotProvideExternal,
-        code::ACTION_FAILED => Refusal::Unsupported { code },
+        // A wildcard for the remote host is all that we ask for, and one for the port what we never ask for.
+        code::ACTION_FAILED
+        | code::WILDCARD_NOT_PERMITTED_IN_SOURCE
+        | code::REMOTE_HOST_ONLY_WILDCARD
+        | code::EXTERNAL_PORT_ONLY_WILDCARD => Refusal::Unsupported { code },
         code => Refusal::Other { code },
     }
 }

@@ -1,17 +1,21 @@
-//! Speaks UPnP IGD about one mapping: finds the gateways, takes the best service, adds, verifies, deletes.
+//! Speaks UPnP IGD about one mapping, or one pinhole: finds the gateways, takes the best service, adds, verifies,
+//! deletes.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use super::attempt::{Attempt, Failure, Next, Step};
+use super::description::ServiceKind;
+use super::dialogue::{Dialogue, Failure, Next, Step};
 use super::exchanges::{Exchanges, NoReply};
-use super::gateway::{Connection, Gateway};
+use super::gateway::{Connection, Found, Gateway};
 use super::http::{self, Reply};
+use super::location::Surroundings;
 use super::search::{SEARCH_WINDOW, Search};
 use super::soap::{self, Call};
 use super::url::Url;
 use super::{description, ssdp};
+use crate::address::Network;
 use crate::client::{Absence, Event, Grant, Refusal, Request};
 use crate::effects::{Exchange, ExchangeId, ExchangeInput, Transmit};
 use crate::mapping::Transport;
@@ -38,21 +42,26 @@ enum Question {
     Description { gateway: usize },
     Status { gateway: usize, connection: usize },
     ExternalAddress { gateway: usize, connection: usize },
+    Firewall { gateway: usize, connection: usize },
     Step(Step),
 }
 
 #[derive(Debug)]
 pub struct Client {
     internal: IpAddr,
-    default_gateway: Option<IpAddr>,
+    surroundings: Surroundings,
     description: String,
     search_window: Duration,
     remembered: Option<Control>,
+    /// Whether every gateway is wanted, and not just a good one.
+    thorough: bool,
     search: Option<Search>,
     gateways: Vec<Gateway>,
     settles: Option<Instant>,
     control: Option<Control>,
-    attempt: Option<Attempt>,
+    /// The number of the one that is held.
+    pinhole: Option<u16>,
+    dialogue: Option<Dialogue>,
     exchanges: Exchanges<Question>,
     events: VecDeque<Event>,
     now: Instant,
@@ -60,20 +69,22 @@ pub struct Client {
 
 impl Client {
     /// `internal` is this host's address on the gateway's link, `description` what the mapping is called in the
-    /// router's table (ASCII, at most 60 characters).
+    /// router's table (ASCII, at most 60 characters). For an IPv6 address a pinhole is opened, which has no name.
     #[must_use]
     pub fn new(internal: IpAddr, default_gateway: Option<IpAddr>, description: String, now: Instant) -> Self {
         Self {
             internal,
-            default_gateway,
+            surroundings: Surroundings { default_gateway, networks: Vec::new() },
             description,
             search_window: SEARCH_WINDOW,
             remembered: None,
+            thorough: false,
             search: None,
             gateways: Vec::new(),
             settles: None,
             control: None,
-            attempt: None,
+            pinhole: None,
+            dialogue: None,
             exchanges: Exchanges::new(internal),
             events: VecDeque::new(),
             now,
@@ -95,15 +106,35 @@ impl Client {
         self
     }
 
+    /// The networks of the link, each by this host's address in it: an IPv6 gateway answers from another address than
+    /// it writes into its URLs.
+    pub fn handle_networks(&mut self, networks: Vec<Network>) {
+        self.surroundings.networks = networks;
+    }
+
     /// Takes up where another client left off, without a search.
-    pub fn take_control(&mut self, control: Control) {
+    pub fn take_control(&mut self, control: Control, pinhole: Option<u16>) {
+        self.abandon();
         self.control = Some(control);
+        self.pinhole = pinhole;
+    }
+
+    /// What the router calls the pinhole that was granted last.
+    #[must_use]
+    pub fn pinhole(&self) -> Option<u16> {
+        self.pinhole
     }
 
     /// The service in use, once [`Event::Available`] was told.
     #[must_use]
     pub fn control(&self) -> Option<&Control> {
         self.control.as_ref()
+    }
+
+    /// What the last search has found so far, in the order of the answers.
+    #[must_use]
+    pub fn found(&self) -> Vec<Found> {
+        self.gateways.iter().filter_map(Gateway::found).collect()
     }
 
     /// Searches for gateways; answered by [`Event::Available`] or [`Event::Absent`] within about
@@ -113,18 +144,26 @@ impl Client {
         self.now = now;
         self.abandon();
         self.control = None;
-        self.search = Some(Search::new(self.default_gateway, self.search_window, now));
+        let default_gateway = self.surroundings.default_gateway;
+        self.search = Some(Search::new(self.internal, default_gateway, self.search_window, now));
         if let Some(control) = self.remembered.clone() {
-            self.gateways.push(Gateway::remembered(control.url, control.service_type));
+            let is_default = self.surroundings.is_default(control.url.host());
+            self.gateways.push(Gateway::remembered(control.url, control.service_type, is_default));
             self.assess_connection(0, 0);
         }
+    }
+
+    /// As [`probe`](Self::probe), but every gateway is heard out before the best one is taken.
+    pub fn survey(&mut self, now: Instant) {
+        self.thorough = true;
+        self.probe(now);
     }
 
     /// Stops whatever is under way, without a word.
     pub fn abandon(&mut self) {
         self.exchanges.abandon();
         self.search = None;
-        self.attempt = None;
+        self.dialogue = None;
         self.settles = None;
         self.gateways.clear();
     }
@@ -132,21 +171,27 @@ impl Client {
     /// Asks for the mapping, or for more time for the one that is held: looks who has the port, adds, and reads
     /// the entry back. Answered by [`Event::Granted`] or [`Event::Refused`].
     pub fn request(&mut self, request: &Request, now: Instant) {
-        self.begin(Attempt::to_obtain(request.clone(), self.internal, self.description.clone()), now);
+        let (request, description) = (request.clone(), self.description.clone());
+        self.begin(Dialogue::to_obtain(request, self.internal, description, self.pinhole), now);
     }
 
     /// Looks whether the mapping is still there, and obtains it where it is not. Answered by [`Event::Confirmed`], or
     /// as a [`request`](Self::request) is.
     pub fn check(&mut self, request: &Request, now: Instant) {
-        self.begin(Attempt::to_check(request.clone(), self.internal, self.description.clone()), now);
+        let (request, description) = (request.clone(), self.description.clone());
+        self.begin(Dialogue::to_check(request, self.internal, description, self.pinhole), now);
     }
 
     /// Deletes the mapping if the router's table still says that it is ours; answered by [`Event::Released`].
     pub fn release(&mut self, grant: &Grant, transport: Transport, now: Instant) {
-        if let Some(attempt) = &mut self.attempt {
-            return attempt.turn_to_release();
+        if let Some(dialogue) = &mut self.dialogue {
+            return dialogue.turn_to_release();
         }
-        self.begin(Attempt::to_release(grant, transport, self.internal, self.description.clone()), now);
+        let description = self.description.clone();
+        match Dialogue::to_release(grant, transport, self.internal, description, self.pinhole) {
+            Some(dialogue) => self.begin(dialogue, now),
+            None => self.events.push_back(Event::Released { confirmed: true }),
+        }
     }
 
     pub fn handle_datagram(&mut self, from: SocketAddr, payload: &[u8], now: Instant) {
@@ -204,57 +249,61 @@ impl Client {
     }
 
     fn discover(&mut self, from: IpAddr, location: Url) {
-        let Some(location) = self.located(from, location) else { return };
+        let Some(location) = self.surroundings.located(from, location) else { return };
+        let is_default = [from, location.host()].iter().any(|&address| self.surroundings.is_default(address));
         let known = self.gateways.iter().any(|gateway| gateway.location == location);
         if known || self.gateways.len() == GATEWAYS_MAXIMUM {
             return;
         }
-        if let Some(search) = &mut self.search {
+        let Some(search) = &mut self.search else { return };
+        if !self.thorough {
             search.answered();
         }
+        let answered_after = search.age(self.now);
         let question = Question::Description { gateway: self.gateways.len() };
         self.exchanges.start(&location, http::get(&location), question, self.now);
-        self.gateways.push(Gateway::new(location));
-    }
-
-    /// Security: a description on another host would make us request anything from anywhere. So it must be on the
-    /// one that answered, or on the default gateway, for which a twin of it may answer (CARP, VRRP); and where the
-    /// default gateway names another host, it means itself (tailscale#5502).
-    fn located(&self, from: IpAddr, location: Url) -> Option<Url> {
-        let is_default = |address: IpAddr| Some(address) == self.default_gateway;
-        if location.served_by(from) || is_default(location.host()) {
-            return Some(location);
-        }
-        tracing::debug!(%from, %location, "a location on another host than the one that answered");
-        is_default(from).then(|| location.at(from))
+        self.gateways.push(Gateway { answered_after, ..Gateway::new(location, is_default) });
     }
 
     fn answer(&mut self, question: Question, reply: Result<Reply, NoReply>) {
         match question {
             Question::Description { gateway } => self.describe(gateway, reply),
             Question::Status { gateway, connection } => {
-                let status = arguments(reply).ok().and_then(|reply| soap::connection_status(&reply).ok());
-                let connected = status.map(|status| status == soap::ConnectionStatus::Connected);
-                self.assess(gateway, connection, |connection| connection.connected = connected);
+                let reply = arguments(reply).ok();
+                let status = reply.as_ref().and_then(|reply| soap::connection_status(reply).ok());
+                self.assess(gateway, connection, |connection| {
+                    connection.connected = status.map(|status| status == soap::ConnectionStatus::Connected);
+                    connection.uptime_seconds = reply.as_ref().and_then(soap::uptime_seconds);
+                });
             }
             Question::ExternalAddress { gateway, connection } => {
                 let address = arguments(reply).ok().and_then(|reply| soap::external_ip_address(&reply).ok());
                 let address = address.flatten();
                 self.assess(gateway, connection, |connection| connection.external_address = address);
             }
+            Question::Firewall { gateway, connection } => {
+                let status = arguments(reply).ok().and_then(|reply| soap::firewall_status(&reply).ok());
+                let opens = status.map(|status| !status.enabled || status.inbound_pinhole_allowed);
+                let address = opens.filter(|&opens| opens).map(|_| self.internal);
+                self.assess(gateway, connection, |connection| {
+                    (connection.connected, connection.external_address) = (opens, address);
+                });
+            }
             Question::Step(step) => self.advance(step, arguments(reply)),
         }
     }
 
     fn describe(&mut self, index: usize, reply: Result<Reply, NoReply>) {
+        let internal = self.internal;
         let gateway = &mut self.gateways[index];
-        let services = match reply {
-            Ok(reply) if reply.status == 200 => {
-                description::parse(&reply.body, &gateway.location).map(|parsed| parsed.services)
-            }
-            _ => Ok(Vec::new()),
-        };
-        gateway.describe(services.unwrap_or_default());
+        let page = reply.ok().filter(|reply| reply.status == 200);
+        gateway.description = page.and_then(|page| description::parse(&page.body, &gateway.location).ok());
+        let mut services = gateway.description.as_ref().map(|it| it.services.clone()).unwrap_or_default();
+        services.retain(|service| match internal {
+            IpAddr::V4(_) => service.kind.is_wan_connection(),
+            IpAddr::V6(_) => matches!(service.kind, ServiceKind::WanIpv6FirewallControl { .. }),
+        });
+        gateway.describe(services);
         // Security: as for the location, so for what it leads to.
         let address = gateway.location.host();
         gateway.connections.retain(|connection| connection.service.control_url.served_by(address));
@@ -269,6 +318,10 @@ impl Client {
     fn assess_connection(&mut self, gateway: usize, connection: usize) {
         let Connection { service, .. } = &self.gateways[gateway].connections[connection];
         let url = service.control_url.clone();
+        if let ServiceKind::WanIpv6FirewallControl { .. } = service.kind {
+            let status = soap::get_firewall_status(&service.service_type);
+            return self.call(&url, &status, Question::Firewall { gateway, connection });
+        }
         let status = soap::get_status_info(&service.service_type);
         let address = soap::get_external_ip_address(&service.service_type);
         self.call(&url, &status, Question::Status { gateway, connection });
@@ -278,6 +331,7 @@ impl Client {
     fn assess(&mut self, gateway: usize, connection: usize, learn: impl FnOnce(&mut Connection)) {
         let connection = &mut self.gateways[gateway].connections[connection];
         connection.unanswered -= 1;
+        connection.assessed_after = self.search.as_ref().map(|search| search.age(self.now));
         learn(connection);
         self.choose();
     }
@@ -287,9 +341,11 @@ impl Client {
         let Some(search) = &self.search else { return };
         let searching = !search.is_over();
         let assessing = !self.gateways.iter().all(Gateway::is_assessed);
+        if self.thorough && (searching || assessing) {
+            return;
+        }
         let ranked = self.gateways.iter().flat_map(|gateway| {
-            let is_default = Some(gateway.address()) == self.default_gateway;
-            gateway.usable().map(move |connection| (connection.rank(is_default), gateway, connection))
+            gateway.usable().map(move |connection| (connection.rank(gateway.is_default), gateway, connection))
         });
         let Some((rank, gateway, connection)) = ranked.min_by_key(|(rank, ..)| *rank) else {
             if !searching && !assessing {
@@ -307,7 +363,10 @@ impl Client {
             gateway: gateway.address(),
             url: connection.service.control_url.clone(),
             service_type: connection.service.service_type.clone(),
-            external_address: connection.external_address,
+            external_address: match self.internal {
+                IpAddr::V4(_) => connection.external_address,
+                IpAddr::V6(_) => Some(self.internal),
+            },
         };
         self.conclude_search(Event::Available { external_address: control.external_address });
         self.control = Some(control);
@@ -328,17 +387,17 @@ impl Client {
         self.events.push_back(event);
     }
 
-    fn begin(&mut self, (attempt, first): (Attempt, Step), now: Instant) {
+    fn begin(&mut self, (dialogue, first): (Dialogue, Step), now: Instant) {
         self.now = now;
-        self.attempt = Some(attempt);
+        self.dialogue = Some(dialogue);
         self.ask(first);
     }
 
     fn ask(&mut self, step: Step) {
-        let (Some(attempt), Some(control)) = (&self.attempt, self.control.clone()) else {
-            return self.conclude_attempt(Event::Refused(Refusal::NoAnswer));
+        let (Some(dialogue), Some(control)) = (&self.dialogue, self.control.clone()) else {
+            return self.conclude_dialogue(Event::Refused(Refusal::NoAnswer));
         };
-        let call = attempt.call(step, &control.service_type);
+        let Some(call) = dialogue.call(step, &control.service_type) else { return };
         self.call(&control.url, &call, Question::Step(step));
     }
 
@@ -348,26 +407,28 @@ impl Client {
     }
 
     fn advance(&mut self, step: Step, reply: Result<soap::Reply, Failure>) {
-        let Some(attempt) = &mut self.attempt else { return };
-        match attempt.advance(step, reply) {
+        let Some(dialogue) = &mut self.dialogue else { return };
+        let Some(next) = dialogue.advance(step, reply) else { return };
+        self.pinhole = dialogue.pinhole();
+        match next {
             Next::Ask(step) => self.ask(step),
             Next::Granted { port, lease } => {
                 let grant = Grant {
                     external_address: self.control.as_ref().and_then(|control| control.external_address),
                     external_port: port,
-                    internal_port: attempt.request().internal_port,
+                    internal_port: dialogue.internal_port(),
                     lease,
                 };
-                self.conclude_attempt(Event::Granted(grant));
+                self.conclude_dialogue(Event::Granted(grant));
             }
-            Next::Confirmed => self.conclude_attempt(Event::Confirmed),
-            Next::Refused(refusal) => self.conclude_attempt(Event::Refused(refusal)),
-            Next::Released { confirmed } => self.conclude_attempt(Event::Released { confirmed }),
+            Next::Confirmed => self.conclude_dialogue(Event::Confirmed),
+            Next::Refused(refusal) => self.conclude_dialogue(Event::Refused(refusal)),
+            Next::Released { confirmed } => self.conclude_dialogue(Event::Released { confirmed }),
         }
     }
 
-    fn conclude_attempt(&mut self, event: Event) {
-        self.attempt = None;
+    fn conclude_dialogue(&mut self, event: Event) {
+        self.dialogue = None;
         self.events.push_back(event);
     }
 }

@@ -1,8 +1,9 @@
 //! One answered location: what it describes, and which of its services is worth asking.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
-use super::description::{Service, ServiceKind};
+use super::description::{Description, Service, ServiceKind};
 use super::url::Url;
 use crate::address::{Reach, reach};
 
@@ -12,20 +13,51 @@ const SERVICES_MAXIMUM: usize = 8;
 #[derive(Debug)]
 pub(super) struct Gateway {
     pub(super) location: Url,
+    /// The default gateway answered, or this is its address.
+    pub(super) is_default: bool,
     pub(super) connections: Vec<Connection>,
     /// The description has been read, or will never be.
     pub(super) described: bool,
     pub(super) remembered: bool,
+    /// How long after the search began.
+    pub(super) answered_after: Duration,
+    pub(super) description: Option<Description>,
 }
 
-/// A WAN connection service and what it said of itself.
+/// A WAN connection service, or an IPv6 firewall, and what it said of itself.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) service: Service,
+    /// Of a firewall: whether what is asked for comes through.
     pub(super) connected: Option<bool>,
     pub(super) external_address: Option<IpAddr>,
+    pub(super) uptime_seconds: Option<u32>,
+    pub(super) assessed_after: Option<Duration>,
     /// Questions that are still open.
     pub(super) unanswered: u8,
+}
+
+/// A gateway as it showed itself. All texts are as received, but bounded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub location: Url,
+    /// How long after the search began.
+    pub answered_after: Duration,
+    /// `None`: it could not be read.
+    pub description: Option<Description>,
+    pub connections: Vec<FoundConnection>,
+}
+
+/// A service that maps ports, and what it said of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundConnection {
+    pub service_type: String,
+    pub control_url: Url,
+    pub connected: Option<bool>,
+    pub external_address: Option<IpAddr>,
+    pub uptime_seconds: Option<u32>,
+    /// How long after the search began it had answered; `None`: not at all.
+    pub answered_after: Option<Duration>,
 }
 
 /// The order in which services are taken, best first.
@@ -50,15 +82,23 @@ enum Place {
 }
 
 impl Gateway {
-    pub(super) fn new(location: Url) -> Self {
-        Self { location, connections: Vec::new(), described: false, remembered: false }
+    pub(super) fn new(location: Url, is_default: bool) -> Self {
+        Self {
+            location,
+            is_default,
+            connections: Vec::new(),
+            described: false,
+            remembered: false,
+            answered_after: Duration::ZERO,
+            description: None,
+        }
     }
 
     /// As if it had just been described.
-    pub(super) fn remembered(control_url: Url, service_type: String) -> Self {
-        let kind = ServiceKind::WanIpConnection { version: 1 };
+    pub(super) fn remembered(control_url: Url, service_type: String, is_default: bool) -> Self {
+        let kind = ServiceKind::parse(&service_type).unwrap_or(ServiceKind::WanIpConnection { version: 1 });
         let service = Service { kind, service_type, control_url: control_url.clone(), event_url: None };
-        let mut gateway = Self::new(control_url);
+        let mut gateway = Self::new(control_url, is_default);
         gateway.describe(vec![service]);
         Self { remembered: true, ..gateway }
     }
@@ -67,14 +107,10 @@ impl Gateway {
         self.location.host()
     }
 
+    /// With those of its services that serve.
     pub(super) fn describe(&mut self, services: Vec<Service>) {
         self.described = true;
-        self.connections = services
-            .into_iter()
-            .filter(|service| service.kind.is_wan_connection())
-            .take(SERVICES_MAXIMUM)
-            .map(Connection::new)
-            .collect();
+        self.connections = services.into_iter().take(SERVICES_MAXIMUM).map(Connection::new).collect();
     }
 
     /// Those that can be taken, should nothing better come in time. One that was only remembered has to answer first.
@@ -86,19 +122,48 @@ impl Gateway {
         self.connections.iter().filter(usable)
     }
 
+    /// One that was only remembered did not show itself.
+    pub(super) fn found(&self) -> Option<Found> {
+        (!self.remembered).then(|| Found {
+            location: self.location.clone(),
+            answered_after: self.answered_after,
+            description: self.description.clone(),
+            connections: self.connections.iter().map(Connection::found).collect(),
+        })
+    }
+
     pub(super) fn is_assessed(&self) -> bool {
         self.described && self.connections.iter().all(Connection::is_assessed)
     }
 }
 
 impl Connection {
-    /// With the two questions open that every service is asked: its status and its external address.
+    /// With all questions open: a firewall is asked for its status, a connection for its external address as well.
     fn new(service: Service) -> Self {
-        Self { service, connected: None, external_address: None, unanswered: 2 }
+        let unanswered = if service.kind.is_wan_connection() { 2 } else { 1 };
+        Self {
+            service,
+            connected: None,
+            external_address: None,
+            uptime_seconds: None,
+            assessed_after: None,
+            unanswered,
+        }
     }
 
     pub(super) fn is_assessed(&self) -> bool {
         self.unanswered == 0
+    }
+
+    fn found(&self) -> FoundConnection {
+        FoundConnection {
+            service_type: self.service.service_type.clone(),
+            control_url: self.service.control_url.clone(),
+            connected: self.connected,
+            external_address: self.external_address,
+            uptime_seconds: self.uptime_seconds,
+            answered_after: self.assessed_after.filter(|_| self.has_answered()),
+        }
     }
 
     fn has_answered(&self) -> bool {

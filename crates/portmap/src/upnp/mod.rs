@@ -13,11 +13,17 @@ pub mod xml;
 
 mod attempt;
 pub mod client;
+mod dialogue;
 mod exchanges;
 mod gateway;
+mod location;
+mod pinhole;
 mod search;
+pub mod table;
 
+pub use attempt::is_named;
 pub use exchanges::EXCHANGE_TIMEOUT;
+pub use gateway::{Found, FoundConnection};
 pub use search::SEARCH_WINDOW;
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ const MAXIMUM_WAIT_SECONDS: u8 = 1;
 #[derive(Debug)]
 pub(super) struct Search {
     gateway: Option<IpAddr>,
+    is_ipv6: bool,
     started: Instant,
     ends: Instant,
     rounds: usize,
@@ -40,9 +41,11 @@ pub(super) struct Search {
 }
 
 impl Search {
-    pub(super) fn new(gateway: Option<IpAddr>, window: Duration, now: Instant) -> Self {
+    /// In the address family of `internal`.
+    pub(super) fn new(internal: IpAddr, gateway: Option<IpAddr>, window: Duration, now: Instant) -> Self {
         let (started, ends, transmits) = (now, now + window, VecDeque::new());
-        let mut search = Self { gateway, started, ends, rounds: 0, over: false, transmits };
+        let is_ipv6 = internal.is_ipv6();
+        let mut search = Self { gateway, is_ipv6, started, ends, rounds: 0, over: false, transmits };
         search.handle_timeout(now);
         search
     }
@@ -50,6 +53,10 @@ impl Search {
     /// Stops repeating the search; further answers may still be on their way.
     pub(super) fn answered(&mut self) {
         self.rounds = ROUNDS.len();
+    }
+
+    pub(super) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.started)
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -82,16 +89,30 @@ impl Search {
     /// To the gateway itself first: some answer only that, and it opens the way through this host's own firewall
     /// for the answers to the multicast (tailscale#3197).
     fn send(&mut self, targets: &[SearchTarget]) {
-        let multicast = SocketAddr::V4(ssdp::MULTICAST);
-        let unicast = self.gateway.map(|gateway| SocketAddr::new(gateway, multicast.port()));
-        for destination in unicast.into_iter().chain([multicast]) {
+        let unicast = self.gateway.map(|gateway| SocketAddr::new(gateway, ssdp::MULTICAST.port()));
+        for destination in unicast.into_iter().chain(self.groups()) {
             for &target in targets {
+                let target = self.in_family(target);
                 self.transmits.push_back(Transmit {
                     socket: Socket::Discovery,
                     destination,
                     payload: ssdp::search(target, destination, MAXIMUM_WAIT_SECONDS),
                 });
             }
+        }
+    }
+
+    fn groups(&self) -> Vec<SocketAddr> {
+        match self.is_ipv6 {
+            false => vec![ssdp::MULTICAST.into()],
+            true => ssdp::MULTICAST_V6.map(SocketAddr::from).to_vec(),
+        }
+    }
+
+    fn in_family(&self, target: SearchTarget) -> SearchTarget {
+        match target {
+            SearchTarget::WanIpConnection1 if self.is_ipv6 => SearchTarget::WanIpv6FirewallControl1,
+            target => target,
         }
     }
 }

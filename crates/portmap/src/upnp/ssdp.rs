@@ -3,12 +3,14 @@
 //! A search is one datagram, sent to [`MULTICAST`] or straight to the gateway's port 1900. Answers arrive as
 //! unicast replies or, from some routers, only as multicast notifications; [`parse`] reads both.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use thiserror::Error;
 
 /// Where searches go and notifications come from (UDA 1.1 §1.1).
 pub const MULTICAST: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(239, 255, 255, 250), 1900);
+/// The same for IPv6 (UDA 1.1 Annex A): all devices of the link, and of the site, which some devices join alone.
+pub const MULTICAST_V6: [SocketAddrV6; 2] = [group_v6(0xff02), group_v6(0xff05)];
 /// The largest datagram that is looked at, in bytes; real ones stay below 700.
 pub const MAXIMUM_DATAGRAM: usize = 8 * 1024;
 /// The longest header value that is kept, in characters. Longer ones are cut, a longer location is dropped.
@@ -16,6 +18,10 @@ pub const MAXIMUM_VALUE_CHARACTERS: usize = 2048;
 const MAXIMUM_HEADERS: usize = 64;
 /// What a multicast search may ask for, in seconds (UDA 1.1 §1.3.2).
 const MAXIMUM_WAIT_SECONDS: std::ops::RangeInclusive<u8> = 1..=5;
+
+const fn group_v6(scope: u16) -> SocketAddrV6 {
+    SocketAddrV6::new(Ipv6Addr::new(scope, 0, 0, 0, 0, 0, 0, 0xc), MULTICAST.port(), 0, 0)
+}
 
 /// What a search asks for. Routers that know only one of these exist for every one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +31,7 @@ pub enum SearchTarget {
     WanIpConnection1,
     WanIpConnection2,
     WanPppConnection1,
+    WanIpv6FirewallControl1,
     /// Replies do not name the device: only its description tells whether it is a gateway.
     RootDevice,
     All,
@@ -39,6 +46,7 @@ impl SearchTarget {
             Self::WanIpConnection1 => "urn:schemas-upnp-org:service:WANIPConnection:1",
             Self::WanIpConnection2 => "urn:schemas-upnp-org:service:WANIPConnection:2",
             Self::WanPppConnection1 => "urn:schemas-upnp-org:service:WANPPPConnection:1",
+            Self::WanIpv6FirewallControl1 => "urn:schemas-upnp-org:service:WANIPv6FirewallControl:1",
             Self::RootDevice => "upnp:rootdevice",
             Self::All => "ssdp:all",
         }
@@ -89,7 +97,8 @@ pub struct Message {
 impl Message {
     /// Whether the target or the unique service name speaks of an Internet gateway, of any version or vendor.
     pub fn names_gateway(&self) -> bool {
-        const WORDS: [&str; 3] = ["internetgatewaydevice", "wanipconnection", "wanpppconnection"];
+        const WORDS: [&str; 4] =
+            ["internetgatewaydevice", "wanipconnection", "wanpppconnection", "wanipv6firewallcontrol"];
         [Some(&self.target), self.unique_service_name.as_ref()].into_iter().flatten().any(|text| {
             let text = text.to_ascii_lowercase();
             WORDS.iter().any(|word| text.contains(word))

@@ -77,15 +77,27 @@ impl<P: Protocol> Client<P> {
                 self.observe_epoch(epoch, now);
                 self.end_deletion(true);
             }
+            (false, Ok(_)) if self.open(Question::CutShort) => {
+                self.observe_epoch(epoch, now);
+                self.end_deletion(false);
+            }
             (false, Ok(assignment)) => {
                 tracing::debug!(?assignment, "late answer to an earlier request dropped");
             }
             (false, Err(refusal)) => {
                 tracing::debug!(?refusal, "the gateway does not delete the mapping");
                 self.observe_epoch(epoch, now);
-                self.end_deletion(false);
+                match self.cut_short(&refusal) {
+                    Some(packet) => self.ask(Question::CutShort, packet, P::settings().release, now),
+                    None => self.end_deletion(false),
+                }
             }
         }
+    }
+
+    fn cut_short(&self, refusal: &Refusal) -> Option<Vec<u8>> {
+        let mapping = self.mapping.as_ref().filter(|_| self.open(Question::Release))?;
+        self.protocol.cut_short(mapping, refusal)
     }
 
     pub(super) fn granted(&mut self, epoch: Option<u32>, assignment: Assignment, now: Instant) {
@@ -148,7 +160,7 @@ impl<P: Protocol> Client<P> {
         match question {
             Question::Map if self.seen => self.tell(Event::Refused(Refusal::NoAnswer)),
             Question::Probe | Question::Map => self.tell(Event::Absent(Absence::NoAnswer)),
-            Question::Release | Question::Undo => self.end_deletion(false),
+            Question::Release | Question::CutShort | Question::Undo => self.end_deletion(false),
         }
     }
 
@@ -156,7 +168,7 @@ impl<P: Protocol> Client<P> {
     pub(super) fn abandon(&mut self, absence: Absence) {
         let open = self.exchange.as_ref().filter(|exchange| exchange.retransmission.is_some());
         match open.map(|exchange| exchange.question) {
-            Some(Question::Release | Question::Undo) => self.end_deletion(false),
+            Some(Question::Release | Question::CutShort | Question::Undo) => self.end_deletion(false),
             Some(Question::Probe | Question::Map) => {
                 self.exchange = None;
                 self.transmit = None;

@@ -9,7 +9,6 @@ use crate::mapper::{Event, Mapper, Reservation};
 use crate::upnp::xml;
 
 pub(super) const ROUTER: &str = "192.168.1.1";
-const HTTP_PORT: u16 = 5000;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
@@ -35,6 +34,7 @@ pub(super) struct Router {
     pub(super) table: BTreeMap<u16, Entry>,
     pub(super) external: String,
     pub(super) allowed: std::ops::RangeInclusive<u16>,
+    pub(super) http_port: u16,
     pub(super) up: bool,
     /// To searches.
     pub(super) deaf: bool,
@@ -51,6 +51,7 @@ impl Router {
             table: BTreeMap::new(),
             external: "20.0.0.1".into(),
             allowed: 0..=65535,
+            http_port: 5000,
             up: true,
             deaf: false,
             faults: Vec::new(),
@@ -179,10 +180,10 @@ impl Host {
             let to_router = transmit.destination.ip() == ROUTER.parse::<IpAddr>().expect("a literal");
             if router.up && !router.deaf && to_router {
                 let from = SocketAddr::new(transmit.destination.ip(), 1900);
-                self.mapper.handle_datagram(Socket::Discovery, from, ANSWER.as_bytes(), now);
+                self.mapper.handle_datagram(Socket::Discovery, from, &answer(router.http_port), now);
             }
         } else if let Some(exchange) = self.mapper.poll_exchange() {
-            if !router.up || exchange.destination.port() != HTTP_PORT {
+            if !router.up || exchange.destination.port() != router.http_port {
                 self.mapper.handle_exchange(exchange.id, ExchangeInput::Broken, now);
             } else if let Some(answer) = router.answer(&exchange) {
                 self.mapper.handle_exchange(exchange.id, ExchangeInput::Received(&answer), now);
@@ -207,9 +208,11 @@ impl Host {
     }
 }
 
-const ANSWER: &str = "HTTP/1.1 200 OK\r\nST: urn:schemas-upnp-org:device:InternetGatewayDevice:1\r\n\
-                      USN: uuid:1::urn:schemas-upnp-org:device:InternetGatewayDevice:1\r\n\
-                      LOCATION: http://192.168.1.1:5000/description.xml\r\n\r\n";
+fn answer(http_port: u16) -> Vec<u8> {
+    let device = "urn:schemas-upnp-org:device:InternetGatewayDevice:1";
+    let head = format!("HTTP/1.1 200 OK\r\nST: {device}\r\nUSN: uuid:1::{device}\r\n");
+    format!("{head}LOCATION: http://{ROUTER}:{http_port}/description.xml\r\n\r\n").into_bytes()
+}
 
 const DESCRIPTION: &str = "<?xml version=\"1.0\"?><root><device><serviceList><service>\
     <serviceType>urn:schemas-upnp-org:service:WANIPConnection:1</serviceType>\

@@ -1,6 +1,7 @@
 //! What PCP adds to the common client, whose life is tested through NAT-PMP.
 
 mod answers;
+mod pinholes;
 mod questions;
 
 use std::net::{IpAddr, SocketAddr};

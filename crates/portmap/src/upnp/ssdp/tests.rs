@@ -50,7 +50,7 @@ fn quirk_1_a_unicast_search_names_the_gateway_as_its_host() {
 
 #[test]
 fn an_ipv6_host_is_written_without_its_scope() {
-    let scoped = SocketAddr::V6(std::net::SocketAddrV6::new("fe80::1".parse().unwrap(), 1900, 0, 3));
+    let scoped = SocketAddr::V6(SocketAddrV6::new("fe80::1".parse().unwrap(), 1900, 0, 3));
     let request = String::from_utf8(search(SearchTarget::All, scoped, 1)).unwrap();
     assert!(request.contains("\r\nHOST: [fe80::1]:1900\r\n"), "{request}");
 }
@@ -63,6 +63,7 @@ fn quirks_2_and_3_each_device_and_service_can_be_searched_for_by_version() {
         (SearchTarget::WanIpConnection1, "urn:schemas-upnp-org:service:WANIPConnection:1"),
         (SearchTarget::WanIpConnection2, "urn:schemas-upnp-org:service:WANIPConnection:2"),
         (SearchTarget::WanPppConnection1, "urn:schemas-upnp-org:service:WANPPPConnection:1"),
+        (SearchTarget::WanIpv6FirewallControl1, "urn:schemas-upnp-org:service:WANIPv6FirewallControl:1"),
         (SearchTarget::RootDevice, "upnp:rootdevice"),
         (SearchTarget::All, "ssdp:all"),
     ];

@@ -157,6 +157,26 @@ fn quirk_69_every_result_code_tells_what_to_do() {
     }
 }
 
+/// miniupnpd 2.3.1 behind another NAT.
+#[test]
+fn quirk_57_a_refusal_that_tells_a_private_address_is_explained_by_it() {
+    for (code, external, explained) in [
+        (8, "10.0.0.2", true),
+        (7, "100.64.0.7", true),
+        (8, "20.0.0.1", false),
+        (8, "0.0.0.0", false),
+        // The address stands in the way of nothing here.
+        (11, "10.0.0.2", false),
+    ] {
+        let now = start();
+        let mut client = seen(now);
+        client.request(&wanted(), now);
+        let answer = map_answer(&header(1, code, 30, 1000), NONCE, 60001, 60001, external);
+        let behind_nat = Event::Refused(Refusal::BehindNat { external: external.parse().unwrap() });
+        assert_eq!(told(&mut client, &answer, now) == [behind_nat], explained, "{code} {external}");
+    }
+}
+
 #[test]
 fn a_refusal_is_not_believed_for_longer_than_half_an_hour() {
     for (lifetime, retry_after) in [(0, None), (1801, Some(secs(1800))), (u32::MAX, Some(secs(1800)))] {
@@ -217,7 +237,17 @@ fn quirk_71_an_announcement_does_not_unsay_the_address() {
     let now = start();
     let mut client = holding(now);
     client.handle_announcement(from_gateway(), &announce_answer(0, 0, 1060), now + secs(60));
-    assert_eq!((client.events(), client.poll_timeout()), (vec![], None));
+    assert_eq!(client.events(), []);
+}
+
+/// miniupnpd counts from the start of the system, not from its own (system_uptime=yes, Debian's and OpenWrt's default).
+#[test]
+fn quirk_71_an_announced_start_is_believed_whatever_its_clock_says() {
+    let now = start();
+    let mut client = holding(now);
+    client.handle_announcement(from_gateway(), &announce_answer(0, 0, 1060), now + secs(60));
+    let (_, told) = client.run_out(now + secs(60));
+    let [(_, Event::GatewayRestarted)] = told[..] else { panic!("{told:?}") };
 }
 
 #[test]

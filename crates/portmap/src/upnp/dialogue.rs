@@ -1,0 +1,153 @@
+//! What a client asks its gateway about: a port mapping for IPv4, a pinhole in the firewall for IPv6.
+
+use std::net::IpAddr;
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use super::attempt::{self, Attempt};
+use super::pinhole::{self, Opening};
+use super::soap::{Call, Fault, Reply};
+use crate::client::{Grant, Refusal, Request};
+use crate::mapping::Transport;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Failure {
+    Fault(Fault),
+    NoReply,
+}
+
+/// What an answer leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Next<S> {
+    Ask(S),
+    Granted { port: NonZeroU16, lease: Option<Duration> },
+    Confirmed,
+    Refused(Refusal),
+    Released { confirmed: bool },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    Mapping(attempt::Step),
+    Pinhole(pinhole::Step),
+}
+
+#[derive(Debug)]
+pub(super) enum Dialogue {
+    Mapping(Attempt),
+    Pinhole(Opening),
+}
+
+impl Dialogue {
+    /// `pinhole` is the number of the one that is held.
+    pub(super) fn to_obtain(
+        request: Request,
+        internal: IpAddr,
+        description: String,
+        pinhole: Option<u16>,
+    ) -> (Self, Step) {
+        match internal {
+            IpAddr::V4(_) => Self::about_mapping(Attempt::to_obtain(request, internal, description)),
+            IpAddr::V6(internal) => Self::about_pinhole(Opening::to_obtain(request, internal, pinhole)),
+        }
+    }
+
+    /// A pinhole cannot be looked for, only held for longer.
+    pub(super) fn to_check(
+        request: Request,
+        internal: IpAddr,
+        description: String,
+        pinhole: Option<u16>,
+    ) -> (Self, Step) {
+        match internal {
+            IpAddr::V4(_) => Self::about_mapping(Attempt::to_check(request, internal, description)),
+            IpAddr::V6(internal) => Self::about_pinhole(Opening::to_obtain(request, internal, pinhole)),
+        }
+    }
+
+    /// `None`: there is nothing to delete.
+    pub(super) fn to_release(
+        grant: &Grant,
+        transport: Transport,
+        internal: IpAddr,
+        description: String,
+        pinhole: Option<u16>,
+    ) -> Option<(Self, Step)> {
+        let request = Request {
+            transport,
+            internal_port: grant.internal_port,
+            external_port: grant.external_port,
+            exact: true,
+            lease: Duration::ZERO,
+        };
+        match internal {
+            IpAddr::V4(_) => Some(Self::about_mapping(Attempt::to_release(request, internal, description))),
+            IpAddr::V6(internal) => {
+                pinhole.map(|id| Self::about_pinhole(Opening::to_release(request, internal, id)))
+            }
+        }
+    }
+
+    pub(super) fn turn_to_release(&mut self) {
+        match self {
+            Self::Mapping(attempt) => attempt.turn_to_release(),
+            Self::Pinhole(opening) => opening.turn_to_release(),
+        }
+    }
+
+    pub(super) fn call(&self, step: Step, service_type: &str) -> Option<Call> {
+        match (self, step) {
+            (Self::Mapping(attempt), Step::Mapping(step)) => Some(attempt.call(step, service_type)),
+            (Self::Pinhole(opening), Step::Pinhole(step)) => Some(opening.call(step, service_type)),
+            (Self::Mapping(_), Step::Pinhole(_)) | (Self::Pinhole(_), Step::Mapping(_)) => None,
+        }
+    }
+
+    /// `None` for the answer to a question of the other kind.
+    pub(super) fn advance(&mut self, step: Step, reply: Result<Reply, Failure>) -> Option<Next<Step>> {
+        match (self, step) {
+            (Self::Mapping(attempt), Step::Mapping(step)) => {
+                Some(attempt.advance(step, reply).map(Step::Mapping))
+            }
+            (Self::Pinhole(opening), Step::Pinhole(step)) => {
+                Some(opening.advance(step, reply).map(Step::Pinhole))
+            }
+            (Self::Mapping(_), Step::Pinhole(_)) | (Self::Pinhole(_), Step::Mapping(_)) => None,
+        }
+    }
+
+    pub(super) fn internal_port(&self) -> NonZeroU16 {
+        match self {
+            Self::Mapping(attempt) => attempt.request().internal_port,
+            Self::Pinhole(opening) => opening.request().internal_port,
+        }
+    }
+
+    /// The number of the pinhole, as far as there is one now.
+    pub(super) fn pinhole(&self) -> Option<u16> {
+        match self {
+            Self::Mapping(_) => None,
+            Self::Pinhole(opening) => opening.id(),
+        }
+    }
+
+    fn about_mapping((attempt, first): (Attempt, attempt::Step)) -> (Self, Step) {
+        (Self::Mapping(attempt), Step::Mapping(first))
+    }
+
+    fn about_pinhole((opening, first): (Opening, pinhole::Step)) -> (Self, Step) {
+        (Self::Pinhole(opening), Step::Pinhole(first))
+    }
+}
+
+impl<S> Next<S> {
+    fn map<T>(self, name: impl FnOnce(S) -> T) -> Next<T> {
+        match self {
+            Self::Ask(step) => Next::Ask(name(step)),
+            Self::Granted { port, lease } => Next::Granted { port, lease },
+            Self::Confirmed => Next::Confirmed,
+            Self::Refused(refusal) => Next::Refused(refusal),
+            Self::Released { confirmed } => Next::Released { confirmed },
+        }
+    }
+}

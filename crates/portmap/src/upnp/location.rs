@@ -1,0 +1,112 @@
+//! Which description URL is followed, of those that an answer to the search may name.
+
+use std::net::IpAddr;
+
+use super::url::Url;
+use crate::address::Network;
+
+/// What this host knows of its link.
+#[derive(Debug)]
+pub(super) struct Surroundings {
+    pub(super) default_gateway: Option<IpAddr>,
+    /// Each by this host's address in it.
+    pub(super) networks: Vec<Network>,
+}
+
+impl Surroundings {
+    /// Security: a description on another host would make us request anything from anywhere. So it must be on the
+    /// one that answered, or on the default gateway, for which a twin of it may answer (CARP, VRRP); and where the
+    /// default gateway names another host, it means itself (tailscale#5502).
+    ///
+    /// An IPv6 router answers from its link-local address and names its global one, and nothing tells that the two are
+    /// one host. So one neighbour may name another. That gives it nothing: whoever answers from this link can make
+    /// that request itself, and even in our name, as neighbour discovery is not authenticated either. What it cannot
+    /// do is to make us ask beyond the link, or ask ourselves.
+    pub(super) fn located(&self, from: IpAddr, location: Url) -> Option<Url> {
+        let host = location.host();
+        let neighbours = (self.is_default(from) || self.is_neighbour(from)) && self.is_neighbour(host);
+        if location.served_by(from) || self.is_default(host) || neighbours {
+            return Some(location);
+        }
+        tracing::debug!(%from, %location, "a location on another host than the one that answered");
+        self.is_default(from).then(|| location.at(from))
+    }
+
+    pub(super) fn is_default(&self, address: IpAddr) -> bool {
+        Some(address) == self.default_gateway
+    }
+
+    /// Of IPv6 only: there one host has several addresses.
+    fn is_neighbour(&self, address: IpAddr) -> bool {
+        let IpAddr::V6(v6) = address else { return false };
+        let own = self.networks.iter().any(|network| network.address == address);
+        let within = self.networks.iter().any(|network| network.contains(address));
+        !own && (within || v6.is_unicast_link_local())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn surroundings(default_gateway: &str, networks: &[(&str, u8)]) -> Surroundings {
+        let network = |&(text, prefix_length)| Network { address: address(text), prefix_length };
+        Surroundings {
+            default_gateway: Some(address(default_gateway)),
+            networks: networks.iter().map(network).collect(),
+        }
+    }
+
+    /// A host with a global, a local and a link-local address.
+    fn home() -> Surroundings {
+        surroundings("fe80::1", &[("2a00:7::10", 64), ("fd07::10", 64), ("fe80::10", 64)])
+    }
+
+    fn followed(surroundings: &Surroundings, from: &str, host: &str) -> Option<String> {
+        let location = Url::parse(&format!("http://{host}:5000/d.xml")).unwrap();
+        surroundings.located(address(from), location).map(|url| url.authority())
+    }
+
+    #[test]
+    fn a_neighbour_may_name_an_address_of_the_link_and_no_other() {
+        for from in ["fe80::1", "fe80::2", "fd07::2"] {
+            for host in ["[fd07::1]", "[2a00:7::1]", "[fe80::9]"] {
+                assert_eq!(followed(&home(), from, host), Some(format!("{host}:5000")), "{from} {host}");
+            }
+        }
+        assert_eq!(followed(&home(), "fe80::2", "[2a00:8::1]"), None);
+        assert_eq!(followed(&home(), "fe80::2", "[::1]"), None);
+        assert_eq!(followed(&home(), "fe80::2", "192.168.1.1"), None);
+    }
+
+    #[test]
+    fn nobody_makes_us_ask_ourselves() {
+        for own in ["[2a00:7::10]", "[fd07::10]", "[fe80::10]"] {
+            assert_eq!(followed(&home(), "fe80::2", own), None, "{own}");
+        }
+    }
+
+    #[test]
+    fn a_stranger_may_name_itself_alone() {
+        assert_eq!(followed(&home(), "2a00:8::1", "[fd07::1]"), None);
+        assert_eq!(followed(&home(), "2a00:8::1", "[2a00:8::1]").as_deref(), Some("[2a00:8::1]:5000"));
+    }
+
+    #[test]
+    fn the_default_gateway_that_names_a_strange_host_means_itself() {
+        assert_eq!(followed(&home(), "fe80::1", "[2a00:8::1]").as_deref(), Some("[fe80::1]:5000"));
+        let unknown = surroundings("fe80::1", &[]);
+        assert_eq!(followed(&unknown, "fe80::1", "[fd07::1]").as_deref(), Some("[fe80::1]:5000"));
+    }
+
+    #[test]
+    fn in_ipv4_one_host_may_not_name_another_of_the_link() {
+        let home = surroundings("192.168.1.1", &[("192.168.1.10", 24)]);
+        assert_eq!(followed(&home, "192.168.1.2", "192.168.1.3"), None);
+        assert_eq!(followed(&home, "192.168.1.1", "192.168.1.3").as_deref(), Some("192.168.1.1:5000"));
+    }
+}
