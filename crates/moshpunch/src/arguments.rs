@@ -1,9 +1,16 @@
 //! What the user said. Only validated here; [`configuration`](crate::configuration) resolves it.
 
+mod map;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub(crate) use self::map::{
+    AddArguments, AnswerArguments, GatewayArguments, ListArguments, MapCommand, PlaceArguments,
+    ProtocolChoice, RemoveArguments, RenewArguments, TransportChoice,
+};
 
 /// mosh over the best path there is: if `ssh host` works, so does this.
 #[derive(Debug, Parser)]
@@ -17,6 +24,9 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Start mosh-server, and make it reachable through the router (run by ssh: `mosh --server="moshpunch server"`)
     Server(ServerArguments),
+    /// Map ports of the router by hand, and see what it has mapped (see docs/map.md)
+    #[command(subcommand)]
+    Map(MapCommand),
     /// Keep one session's mapping (started by `server`)
     #[command(hide = true)]
     Keeper,

@@ -2,6 +2,8 @@
 //!
 //! `${XDG_CONFIG_HOME:-~/.config}/moshpunch/config.toml`; an unknown key is an error, so that a misspelt one is seen.
 
+mod map;
+
 use std::env;
 use std::fs;
 use std::io::ErrorKind;
@@ -11,6 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
+pub(crate) use self::map::{AddConfiguration, Budget, transport};
 use crate::arguments::ServerArguments;
 
 /// A home router answers in a tenth of a second, a slow one in one. Longer than this a user takes for broken.

@@ -11,13 +11,32 @@ pub(crate) fn no_mapping(cause: &dyn Display, cure: &str) {
     line(format_args!("{cause}; {cure}"));
 }
 
+/// What happened, and on the next line what to do.
+pub(crate) fn trouble(cause: &dyn Display, cure: Option<&str>) {
+    line(cause);
+    if let Some(cure) = cure {
+        eprintln!("cure: {}", sanitized(cure));
+    }
+}
+
 fn line(text: impl Display) {
     eprintln!("moshpunch: {}", sanitized(&text.to_string()));
 }
 
 /// Text of a router or a file must not drive the user's terminal.
-fn sanitized(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
+pub(crate) fn sanitized(text: &str) -> String {
+    text.chars()
+        .map(|character| if drives_the_terminal(character) { '\u{fffd}' } else { character })
+        .collect()
+}
+
+/// Control characters, and those that turn the direction of what follows (UAX #9).
+fn drives_the_terminal(character: char) -> bool {
+    let turns = ['\u{200e}', '\u{200f}', '\u{2028}', '\u{2029}'];
+    character.is_control()
+        || turns.contains(&character)
+        || ('\u{202a}'..='\u{202e}').contains(&character)
+        || ('\u{2066}'..='\u{2069}').contains(&character)
 }
 
 #[cfg(test)]
@@ -27,5 +46,6 @@ mod tests {
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
         assert_eq!(sanitized("a\x1b[2Jb\nc\u{9b}d"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d");
+        assert_eq!(sanitized("a\u{202e}b\u{2066}"), "a\u{fffd}b\u{fffd}");
     }
 }

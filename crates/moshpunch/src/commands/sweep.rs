@@ -1,15 +1,11 @@
 //! `moshpunch sweep`: removes the mappings and state files of sessions whose keeper and mosh-server are gone.
 
 use std::process::{ExitCode, Stdio};
-use std::time::Duration;
 
 use anyhow::Result;
-use net::wait::wait;
-use net::{MapperSockets, clock};
-use portmap::mapper::{Event, Mapper, Settings};
-use portmap::upnp::SEARCH_WINDOW;
 
 use crate::commands::keeper::{leave_session, spawn_detached};
+use crate::release::release;
 use crate::runtime_directory;
 use crate::session::{State, StateFile};
 
@@ -30,7 +26,7 @@ pub(crate) fn run() -> Result<ExitCode> {
             continue;
         }
         if let Ok(state) = state
-            && let Err(error) = remove_mapping(&state)
+            && let Err(error) = release(&state.mapping, &state.name.description, None)
         {
             tracing::debug!(%error, "left to its lease");
         }
@@ -42,31 +38,4 @@ pub(crate) fn run() -> Result<ExitCode> {
 /// A file that nobody can read stands for nothing that could be saved.
 fn is_dead(state: &Result<State>) -> bool {
     !state.as_ref().is_ok_and(|state| state.process.is_alive())
-}
-
-fn remove_mapping(state: &State) -> Result<()> {
-    let State { name, mapping, .. } = state;
-    let settings = Settings {
-        internal: mapping.internal,
-        gateway: Some(mapping.gateway),
-        protocols: Vec::new(),
-        remembered: None,
-        description: name.description.clone(),
-        lease: Duration::ZERO,
-        search_window: SEARCH_WINDOW,
-        nonce: mapping.nonce(),
-        seed: 0,
-    };
-    let mut sockets = MapperSockets::open(mapping.internal, Some(mapping.gateway))?;
-    let mut mapper = Mapper::resume(settings, mapping.record()?, clock::now());
-    mapper.release(clock::now());
-    loop {
-        sockets.perform(&mut mapper, clock::now());
-        if let Some(Event::Released { .. }) = mapper.poll_event() {
-            return Ok(());
-        }
-        wait(&mut sockets.descriptors(), mapper.poll_timeout())?;
-        sockets.receive(&mut mapper, clock::now());
-        mapper.handle_timeout(clock::now());
-    }
 }

@@ -17,11 +17,12 @@ use portmap::pcp::Nonce;
 use portmap::upnp::SEARCH_WINDOW;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{PidfdFlags, pidfd_open};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use self::place::Place;
 use crate::mosh_server::ProcessIdentity;
-use crate::session::{Failure, FromKeeper, Link, Name, SavedMapping, State, StateFile, ToKeeper};
+use crate::saved_mapping::SavedMapping;
+use crate::session::{Failure, FromKeeper, Link, Name, State, StateFile, ToKeeper};
+use crate::signals;
 use crate::{remembered, runtime_directory};
 
 pub(crate) struct Keeper {
@@ -58,17 +59,12 @@ impl Keeper {
             nonce: nonce()?,
             seed: getrandom::u64()?,
         };
-        let (signals, signalled) = UnixStream::pair()?;
-        signals.set_nonblocking(true)?;
-        for signal in [SIGTERM, SIGINT, SIGHUP] {
-            signal_hook::low_level::pipe::register(signal, signalled.try_clone()?)?;
-        }
         Ok(Self {
             name,
             place: Place::new(internal, gateway, internal_is_fixed),
             mapper: Mapper::new(settings, clock::now()),
             sockets: MapperSockets::open(internal, Some(gateway))?,
-            signals,
+            signals: signals::of_the_end()?,
             link: Some(link),
             session: None,
             state_file: None,

@@ -4,7 +4,7 @@ mod link;
 mod state_file;
 
 pub(crate) use link::{Failure, FromKeeper, Link, ToKeeper};
-pub(crate) use state_file::{SavedMapping, State, StateFile};
+pub(crate) use state_file::{State, StateFile};
 
 use std::env;
 
@@ -23,13 +23,24 @@ pub(crate) struct Name {
 /// WANIPConnection:1 sets no limit, some routers cut at 64 (miniupnpd, AVM).
 const NAME_CHARACTERS_MAXIMUM: usize = 15;
 
+/// With the id behind it, [`MAXIMUM_DESCRIPTION`](portmap::upnp::soap::MAXIMUM_DESCRIPTION).
+const TITLE_CHARACTERS_MAXIMUM: usize = 51;
+
 impl Name {
     pub(crate) fn new() -> Result<Self> {
-        let id = format!("{:08x}", getrandom::u32()?);
         let user = env::var("USER").or_else(|_| env::var("LOGNAME")).unwrap_or_else(|_| "user".into());
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let description = format!("moshpunch {}@{} {id}", short(&user), short(&host));
-        Ok(Self { id, description })
+        Self::titled(&format!("moshpunch {}@{}", short(&user), short(&host)))
+    }
+
+    /// Cut to what every router keeps, without the characters that some stumble over.
+    pub(crate) fn titled(title: &str) -> Result<Self> {
+        let id = format!("{:08x}", getrandom::u32()?);
+        let plain = |character: &char| {
+            (character.is_ascii_graphic() || *character == ' ') && !":;".contains(*character)
+        };
+        let title: String = title.chars().filter(plain).take(TITLE_CHARACTERS_MAXIMUM).collect();
+        Ok(Self { description: format!("{} {id}", title.trim()), id })
     }
 }
 
@@ -49,6 +60,13 @@ mod tests {
         let name = Name::new().unwrap();
         assert!(name.description.len() <= 60 && name.description.is_ascii(), "{name:?}");
         assert!(name.description.starts_with("moshpunch ") && name.description.ends_with(&name.id));
+    }
+
+    #[test]
+    fn a_title_of_ones_own_is_told_from_others_by_the_id_behind_it() {
+        let name = Name::titled("a game: \x1b[2Jünï").unwrap();
+        assert_eq!(name.description, format!("a game [2Jn {}", name.id));
+        assert_eq!(Name::titled(&"x".repeat(99)).unwrap().description.len(), 60);
     }
 
     #[test]

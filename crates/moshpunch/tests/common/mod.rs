@@ -1,6 +1,8 @@
 //! What the scenarios share: the network with moshpunch on it, and the two commands of the write-up.
 #![allow(dead_code, reason = "each scenario file uses a part")]
 
+pub(crate) mod home;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -56,10 +58,14 @@ pub(crate) fn server_over_ssh(laptop: &Host, server_command: &str) -> Result<Out
     ssh.run(PATIENCE)
 }
 
-/// Types a command whose result cannot be mistaken for its echo.
 pub(crate) fn computes(terminal: &mut Terminal, number: u32) -> Result<()> {
+    computes_within(terminal, number, PATIENCE)
+}
+
+/// Types a command whose result cannot be mistaken for its echo.
+pub(crate) fn computes_within(terminal: &mut Terminal, number: u32, within: Duration) -> Result<()> {
     terminal.type_text(&format!("echo =$(({number}*{number}))=\r"))?;
-    terminal.wait_for(&format!("={}=", number * number), PATIENCE)
+    terminal.wait_for(&format!("={}=", number * number), within)
 }
 
 pub(crate) fn leave(mut terminal: Terminal) -> Result<()> {

@@ -1,0 +1,78 @@
+//! `moshpunch map renew`.
+
+use std::time::{Duration, Instant};
+
+use net::clock;
+use portmap::mapper::{External, Wanted};
+
+use super::obtain::{Identity, Request};
+use super::output::Output;
+use super::place::Place;
+use super::record::{self, FoundRecord, MapRecord};
+use super::trouble::Trouble;
+use super::view::{Lines, MappingView};
+use crate::arguments::RenewArguments;
+use crate::configuration::{Budget, transport};
+use crate::exit_code::ExitCode;
+use crate::signals;
+
+pub(super) fn run(
+    arguments: &RenewArguments,
+    budget: Budget,
+    output: &mut Output,
+) -> Result<ExitCode, Trouble> {
+    let signals = signals::of_the_end()?;
+    let deadline = clock::now() + budget.total;
+    let lease = arguments.lease.map(|seconds| Duration::from_secs(seconds.into()));
+    let one = |found: FoundRecord| {
+        let (mut file, before) = found.adopt()?;
+        let obtained = request(&before, lease, budget, deadline).obtain(&signals);
+        let obtained = obtained.map_err(|trouble| about(&before, trouble))?;
+        file.replace(&obtained.record)?;
+        Ok(MappingView::new(&obtained.mapping, &obtained.record.name.description))
+    };
+    let found = record::of_port(arguments.port, transport(arguments.transport), arguments.external)?;
+    let views = found.into_iter().map(one).collect::<Result<Vec<_>, Trouble>>()?;
+    output.answer(&Lines(&views), &views)?;
+    Ok(ExitCode::Success)
+}
+
+/// The same mapping again: same gateway, protocol, ports, name and nonce.
+pub(super) fn request(
+    record: &MapRecord,
+    lease: Option<Duration>,
+    budget: Budget,
+    deadline: Instant,
+) -> Request {
+    let mapping = &record.mapping;
+    Request {
+        place: Place { internal: mapping.internal, gateway: mapping.gateway },
+        identity: Identity::of(record),
+        wanted: Wanted {
+            transport: mapping.transport(),
+            internal_port: mapping.internal_port,
+            external: External::Only(mapping.external_port),
+        },
+        protocols: vec![mapping.protocol()],
+        lease: lease.unwrap_or(record.lease),
+        budget,
+        deadline,
+    }
+}
+
+/// That nothing answers says more where something did before.
+pub(super) fn about(record: &MapRecord, trouble: Trouble) -> Trouble {
+    match trouble.code {
+        ExitCode::NoGateway => gone(record),
+        _ => trouble,
+    }
+}
+
+pub(super) fn gone(record: &MapRecord) -> Trouble {
+    let (gateway, protocol) = (record.mapping.gateway, super::view::protocol_name(record.mapping.protocol()));
+    Trouble::new(
+        ExitCode::NoGateway,
+        format!("the gateway {gateway}, which made this mapping by {protocol}, is not there any more"),
+        "connect to its network again, or let the lease run out",
+    )
+}

@@ -1,0 +1,44 @@
+//! Deletes a mapping that another process made.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use net::{Driven, MapperSockets, clock, drive};
+use portmap::mapper::{Event, Mapper, Settings};
+use portmap::upnp::SEARCH_WINDOW;
+
+use crate::saved_mapping::SavedMapping;
+
+/// Whether the gateway confirmed it. What has become somebody else's is left alone.
+pub(crate) fn release(mapping: &SavedMapping, description: &str, deadline: Option<Instant>) -> Result<bool> {
+    let settings = Settings {
+        internal: mapping.internal,
+        gateway: Some(mapping.gateway),
+        protocols: Vec::new(),
+        remembered: None,
+        description: description.into(),
+        lease: Duration::ZERO,
+        search_window: SEARCH_WINDOW,
+        nonce: mapping.nonce(),
+        seed: 0,
+    };
+    let mut sockets = MapperSockets::open(mapping.internal, Some(mapping.gateway))?;
+    let mut mapper = Mapper::resume(settings, mapping.record()?, clock::now());
+    mapper.release(clock::now());
+    released(&mut mapper, &mut sockets, deadline)
+}
+
+/// Waits for the end of a release that has begun.
+pub(crate) fn released(
+    mapper: &mut Mapper,
+    sockets: &mut MapperSockets,
+    deadline: Option<Instant>,
+) -> Result<bool> {
+    loop {
+        match drive(mapper, sockets, deadline, None)? {
+            Driven::Told(Event::Released { confirmed }) => return Ok(confirmed),
+            Driven::Told(_) => {}
+            Driven::TimeIsOver | Driven::Woken => return Ok(false),
+        }
+    }
+}
