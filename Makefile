@@ -2,12 +2,13 @@
 
 CARGO ?= cargo
 
-.PHONY: help demo test check set-up clean-lab
+.PHONY: help demo test check fuzz set-up clean-lab
 
 help:
 	@echo 'make demo       as root: two mosh sessions through a NAT router, in a network of namespaces'
 	@echo 'make test       all tests; those that need root or a missing program are shown as ignored'
 	@echo 'make check      format, lints, documentation, licences'
+	@echo 'make fuzz       every parser, for a short while'
 	@echo 'make set-up     install the Debian packages that these need, if any is missing'
 	@echo 'make clean-lab  remove what a killed test or demo left behind'
 
@@ -23,12 +24,16 @@ test: set-up
 check:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy --manifest-path fuzz/Cargo.toml --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --locked --no-deps --document-private-items
 	@if $(CARGO) deny --version >/dev/null 2>&1; then \
 	    $(CARGO) deny check --hide-inclusion-graph bans licenses sources; \
 	else \
 	    echo 'cargo deny: skipped: cargo-deny is not installed'; \
 	fi
+
+fuzz: set-up
+	scripts/run-fuzz-targets
 
 set-up:
 	@scripts/install-test-programs

@@ -1,5 +1,7 @@
 //! What a machine must offer for a lab to run on it.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -36,6 +38,7 @@ impl Requirements {
 
 fn check_machine() -> Result<()> {
     ensure!(geteuid().is_root(), "not root");
+    ensure!(!is_chroot(), "in a chroot, which entering a host would leave");
     find_programs(PROGRAMS.into_iter()).map_err(anyhow::Error::msg)?;
     in_new_namespaces(|| {
         crate::filesystem::check_overlay().context("no overlay file system")?;
@@ -47,6 +50,17 @@ fn check_machine() -> Result<()> {
         let loss = ("port0", Direction::FromHost, Impairment::NONE.loss(1));
         nft(&impairment::rules([loss].into_iter())).context("no nftables for bridges")
     })
+}
+
+/// Where the root is no mount, or is another than process 1's, as far as that may be seen.
+fn is_chroot() -> bool {
+    let root_of = |process: &str| fs::metadata(format!("/proc/{process}/root/.")).ok();
+    let another = match (root_of("1"), root_of("self")) {
+        (Some(first), Some(own)) => (first.dev(), first.ino()) != (own.dev(), own.ino()),
+        _ => false,
+    };
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    another || !mounts.lines().any(|mount| mount.split(' ').nth(4) == Some("/"))
 }
 
 /// Why links cannot have delays here, once a lab is known to run.
@@ -69,6 +83,11 @@ fn find_programs<'a>(programs: impl Iterator<Item = &'a str>) -> Result<(), Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_tests_themselves_run_in_no_chroot() {
+        assert!(!is_chroot());
+    }
 
     #[test]
     fn missing_programs_are_all_named() {
