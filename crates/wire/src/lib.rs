@@ -1,0 +1,11 @@
+//! What moshpunch reads and writes on its two channels, without I/O: bytes come in as arguments, values come out.
+//!
+//! [`datagram`] is mosh's own datagram as it travels by UDP. moshpunch never changes one; it opens it to know that it
+//! is authentic, which way it goes, and whether it is newer than another. [`offer`] is the line by which
+//! `moshpunch server` tells our own client, over ssh, where its mosh-server can be reached.
+//!
+//! *Outside this crate*: sockets, the choice among the candidates of an offer, the memory of which sequence numbers
+//! have been seen, and mosh's transport protocol inside of a datagram's payload.
+
+pub mod datagram;
+pub mod offer;
