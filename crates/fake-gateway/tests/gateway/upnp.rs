@@ -150,12 +150,11 @@ fn a_router_that_adds_nothing_is_seen_through() {
 }
 
 #[test]
-fn a_router_without_connection_is_named() {
+fn a_router_without_an_external_address_is_named() {
     let gateway = FakeGateway::builder().external_address("").bind_loopback().unwrap();
     let mut host = Host::behind(&gateway, 10);
     gateway.script(Fault::always(MessageKind::Action("AddPortMapping"), Effect::ErrorCode(501)));
-    let expected =
-        format!("failed: the router {} says that it has no connection to the internet", gateway.address());
+    let expected = format!("failed: the router {} tells no external address of its own", gateway.address());
     assert_eq!(host.map(60001), [expected]);
 }
 

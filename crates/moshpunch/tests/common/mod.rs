@@ -41,12 +41,17 @@ pub(crate) fn mosh_to_router(laptop: &Host) -> Result<Terminal> {
 
 /// The write-up's second command.
 pub(crate) fn mosh_to_server(laptop: &Host, server_command: &str) -> Result<Terminal> {
-    mosh_through(laptop, 8022, server_command)
+    mosh_through(laptop, "router", 8022, server_command)
 }
 
-pub(crate) fn mosh_through(laptop: &Host, forwarded_port: u16, server_command: &str) -> Result<Terminal> {
+pub(crate) fn mosh_through(
+    laptop: &Host,
+    router: &str,
+    forwarded_port: u16,
+    server_command: &str,
+) -> Result<Terminal> {
     let (ssh, server) = (format!("--ssh=ssh -p {forwarded_port}"), format!("--server={server_command}"));
-    let mosh = laptop.command("mosh").args([&ssh, &server, "router"]).as_user(lab::USER);
+    let mosh = laptop.command("mosh").args([&ssh, &server, router]).as_user(lab::USER);
     let terminal = laptop.terminal(&mosh, 24, 80)?;
     terminal.wait_for("alice@server", PATIENCE)?;
     Ok(terminal)

@@ -690,6 +690,9 @@ impl Job {
         let ports = match &wanted.external {
             // A pinhole has one port.
             _ if internal.is_ipv6() => PortChoice::only(wanted.internal_port),
+            External::Within(range) if !range.contains(&wanted.internal_port) => {
+                PortChoice::new(*range.start(), range.clone())
+            }
             External::Near(range) | External::Within(range) => {
                 PortChoice::new(wanted.internal_port, range.clone())
             }

@@ -16,6 +16,11 @@
 //! it kept silent that long. What the first then refuses, the others are asked for before the mapper gives up. A
 //! mapping stays with the protocol that made it, as long as that one answers.
 //!
+//! # IPv6
+//!
+//! For an IPv6 address nothing is translated: what is kept is a pinhole in the gateway's firewall, by PCP or by UPnP's
+//! WANIPv6FirewallControl. Its external address and port are the internal ones; another port cannot be had.
+//!
 //! # Ports that are not the same inside and outside
 //!
 //! A UPnP gateway overwrites a mapping when the same host asks for the same external port again. Two sessions on one

@@ -516,3 +516,13 @@ fn a_release_while_the_gateway_is_looked_for_again_ends() {
     assert_eq!(told(&mut host), ["released, confirmed true"]);
     assert!(router.table.is_empty());
 }
+
+#[test]
+fn a_range_without_the_internal_port_is_searched_from_its_start() {
+    let mut router = Router::new().with_entry(60100, "192.168.1.20", 60100, "a game");
+    let mut host = host();
+    let now = host.now;
+    host.mapper.map(wanted(60001, External::Within(port(60100)..=port(60101))), now);
+    host.settle(&mut router);
+    assert_eq!(told(&mut host), ["mapped Some(20.0.0.1):60101"]);
+}

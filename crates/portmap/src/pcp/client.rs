@@ -206,6 +206,8 @@ fn success(result: ResultCode, lifetime_seconds: u32) -> Result<(), Refusal> {
 fn explained(refusal: Refusal, external_address: Option<IpAddr>) -> Refusal {
     let unable = matches!(refusal, Refusal::NoResources { .. } | Refusal::NetworkFailure { .. });
     match external_address {
+        // What a firewall tells is the pinholed address.
+        Some(IpAddr::V6(_)) => refusal,
         Some(external) if unable && matches!(reach(external), Reach::Private | Reach::CarrierShared) => {
             Refusal::BehindNat { external }
         }

@@ -1,31 +1,25 @@
 //! Speaks UPnP IGD about one mapping, or one pinhole: finds the gateways, takes the best service, adds, verifies,
 //! deletes.
 
+mod assessment;
+
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use super::description::ServiceKind;
 use super::dialogue::{Dialogue, Failure, Next, Step};
 use super::exchanges::{Exchanges, NoReply};
-use super::gateway::{Connection, Found, Gateway};
+use super::gateway::{Found, Gateway};
 use super::http::{self, Reply};
 use super::location::Surroundings;
 use super::search::{SEARCH_WINDOW, Search};
 use super::soap::{self, Call};
+use super::ssdp;
 use super::url::Url;
-use super::{description, ssdp};
 use crate::address::Network;
-use crate::client::{Absence, Event, Grant, Refusal, Request};
+use crate::client::{Event, Grant, Refusal, Request};
 use crate::effects::{Exchange, ExchangeId, ExchangeInput, Transmit};
 use crate::mapping::Transport;
-
-/// Answers from more locations than this are noise, or an attack.
-const GATEWAYS_MAXIMUM: usize = 8;
-
-/// How long better gateways may still answer once a usable one has been assessed. A LAN's round trip is a few
-/// milliseconds; a mesh node often answers before the router does.
-const SETTLE: Duration = Duration::from_millis(100);
 
 /// Where a service is controlled: enough to ask it again without a search.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -248,23 +242,6 @@ impl Client {
         [search, self.settles, self.exchanges.poll_timeout()].into_iter().flatten().min()
     }
 
-    fn discover(&mut self, from: IpAddr, location: Url) {
-        let Some(location) = self.surroundings.located(from, location) else { return };
-        let is_default = [from, location.host()].iter().any(|&address| self.surroundings.is_default(address));
-        let known = self.gateways.iter().any(|gateway| gateway.location == location);
-        if known || self.gateways.len() == GATEWAYS_MAXIMUM {
-            return;
-        }
-        let Some(search) = &mut self.search else { return };
-        if !self.thorough {
-            search.answered();
-        }
-        let answered_after = search.age(self.now);
-        let question = Question::Description { gateway: self.gateways.len() };
-        self.exchanges.start(&location, http::get(&location), question, self.now);
-        self.gateways.push(Gateway { answered_after, ..Gateway::new(location, is_default) });
-    }
-
     fn answer(&mut self, question: Question, reply: Result<Reply, NoReply>) {
         match question {
             Question::Description { gateway } => self.describe(gateway, reply),
@@ -291,100 +268,6 @@ impl Client {
             }
             Question::Step(step) => self.advance(step, arguments(reply)),
         }
-    }
-
-    fn describe(&mut self, index: usize, reply: Result<Reply, NoReply>) {
-        let internal = self.internal;
-        let gateway = &mut self.gateways[index];
-        let page = reply.ok().filter(|reply| reply.status == 200);
-        gateway.description = page.and_then(|page| description::parse(&page.body, &gateway.location).ok());
-        let mut services = gateway.description.as_ref().map(|it| it.services.clone()).unwrap_or_default();
-        services.retain(|service| match internal {
-            IpAddr::V4(_) => service.kind.is_wan_connection(),
-            IpAddr::V6(_) => matches!(service.kind, ServiceKind::WanIpv6FirewallControl { .. }),
-        });
-        gateway.describe(services);
-        // Security: as for the location, so for what it leads to.
-        let address = gateway.location.host();
-        gateway.connections.retain(|connection| connection.service.control_url.served_by(address));
-        for connection in 0..self.gateways[index].connections.len() {
-            self.assess_connection(index, connection);
-        }
-        self.choose();
-    }
-
-    /// Both questions at once; the address is read before anything is added, so that a router which cannot tell
-    /// it is not left with a mapping (tailscale#20781).
-    fn assess_connection(&mut self, gateway: usize, connection: usize) {
-        let Connection { service, .. } = &self.gateways[gateway].connections[connection];
-        let url = service.control_url.clone();
-        if let ServiceKind::WanIpv6FirewallControl { .. } = service.kind {
-            let status = soap::get_firewall_status(&service.service_type);
-            return self.call(&url, &status, Question::Firewall { gateway, connection });
-        }
-        let status = soap::get_status_info(&service.service_type);
-        let address = soap::get_external_ip_address(&service.service_type);
-        self.call(&url, &status, Question::Status { gateway, connection });
-        self.call(&url, &address, Question::ExternalAddress { gateway, connection });
-    }
-
-    fn assess(&mut self, gateway: usize, connection: usize, learn: impl FnOnce(&mut Connection)) {
-        let connection = &mut self.gateways[gateway].connections[connection];
-        connection.unanswered -= 1;
-        connection.assessed_after = self.search.as_ref().map(|search| search.age(self.now));
-        learn(connection);
-        self.choose();
-    }
-
-    /// Takes the best service as soon as nothing better can come, or nothing better came in time.
-    fn choose(&mut self) {
-        let Some(search) = &self.search else { return };
-        let searching = !search.is_over();
-        let assessing = !self.gateways.iter().all(Gateway::is_assessed);
-        if self.thorough && (searching || assessing) {
-            return;
-        }
-        let ranked = self.gateways.iter().flat_map(|gateway| {
-            gateway.usable().map(move |connection| (connection.rank(gateway.is_default), gateway, connection))
-        });
-        let Some((rank, gateway, connection)) = ranked.min_by_key(|(rank, ..)| *rank) else {
-            if !searching && !assessing {
-                self.conclude_search_without_gateway();
-            }
-            return;
-        };
-        let settles = *self.settles.get_or_insert(self.now + SETTLE);
-        let settled = self.now >= settles || (!searching && !assessing);
-        let unsurpassable = rank.is_best() && connection.is_assessed();
-        if !unsurpassable && !settled {
-            return;
-        }
-        let control = Control {
-            gateway: gateway.address(),
-            url: connection.service.control_url.clone(),
-            service_type: connection.service.service_type.clone(),
-            external_address: match self.internal {
-                IpAddr::V4(_) => connection.external_address,
-                IpAddr::V6(_) => Some(self.internal),
-            },
-        };
-        self.conclude_search(Event::Available { external_address: control.external_address });
-        self.control = Some(control);
-    }
-
-    fn conclude_search_without_gateway(&mut self) {
-        let absence = match self.gateways.iter().find(|gateway| !gateway.remembered) {
-            Some(gateway) => Absence::NoService(gateway.location.socket_address()),
-            None => Absence::NoAnswer,
-        };
-        self.conclude_search(Event::Absent(absence));
-    }
-
-    fn conclude_search(&mut self, event: Event) {
-        self.search = None;
-        self.settles = None;
-        self.exchanges.abandon();
-        self.events.push_back(event);
     }
 
     fn begin(&mut self, (dialogue, first): (Dialogue, Step), now: Instant) {

@@ -38,10 +38,9 @@ impl Surroundings {
 
     /// Of IPv6 only: there one host has several addresses.
     fn is_neighbour(&self, address: IpAddr) -> bool {
-        let IpAddr::V6(v6) = address else { return false };
         let own = self.networks.iter().any(|network| network.address == address);
         let within = self.networks.iter().any(|network| network.contains(address));
-        !own && (within || v6.is_unicast_link_local())
+        address.is_ipv6() && within && !own
     }
 }
 

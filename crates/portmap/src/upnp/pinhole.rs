@@ -104,8 +104,8 @@ impl Opening {
         }
     }
 
-    /// Not every gateway says "no such entry": miniupnpd 2.3.1 judges what its memory happens to hold (402, 606). So
-    /// whatever it is, the pinhole is made anew.
+    /// Not every gateway says "no such entry": miniupnpd 2.3.1 judges what its memory happens to hold (402, measured). So
+    /// whatever it is, the pinhole is made anew, and the number is forgotten: it may become another's.
     fn extended(&mut self, id: u16, reply: &Result<Reply, Failure>) -> Next {
         if self.releasing {
             return Next::Ask(Step::Close(id));
@@ -114,8 +114,10 @@ impl Opening {
             Ok(_) => self.opened(Some(id)),
             Err(failure) => {
                 tracing::debug!(id, ?failure, "pinhole not extended");
-                self.id = None;
-                self.added_again = *failure == Failure::NoReply;
+                match failure {
+                    Failure::Fault(_) => self.id = None,
+                    Failure::NoReply => self.added_again = true,
+                }
                 Next::Ask(Step::Add)
             }
         }

@@ -3,6 +3,7 @@
 use super::firewall::{Fault, Firewall, GATEWAY, Inside, NAMED, Pinhole};
 use super::*;
 use crate::address::Network;
+use crate::effects::Socket;
 
 const INTERNAL: &str = "2a00:7::10";
 const MAPPED: &str = "mapped Some(2a00:7::10):60001";
@@ -92,6 +93,35 @@ fn quirk_77_pcp_asks_a_link_local_gateway_for_the_internal_address() {
 }
 
 #[test]
+fn a_gateway_of_the_other_family_is_not_asked() {
+    let gateway = Some(ROUTER.parse().unwrap());
+    let protocols = Protocol::ALL.to_vec();
+    let mut inside = inside(Settings { gateway, protocols, ..settings_v6(Protocol::Pcp) });
+    inside.settle(&mut Firewall::default());
+    assert_eq!(inside.asked, []);
+}
+
+#[test]
+fn by_pcp_no_port_but_the_internal_one_is_asked_for() {
+    let mut inside = inside(settings_v6(Protocol::Pcp));
+    let (mut firewall, now) = (Firewall::default(), inside.now);
+    inside.mapper.map(wanted(60001, External::Within(port(60001)..=port(60010))), now);
+    let mut answer = |result: u8, inside: &mut Inside| {
+        inside.settle(&mut firewall);
+        let mut answer = inside.asked.pop().expect("a question").payload;
+        (answer[1], answer[3]) = (answer[1] | 0x80, result);
+        answer[8..24].fill(0);
+        let from = std::net::SocketAddr::new(GATEWAY.parse().unwrap(), 5351);
+        inside.mapper.handle_datagram(Socket::Control, from, &answer, now);
+    };
+    answer(0, &mut inside);
+    answer(11, &mut inside);
+    inside.settle(&mut Firewall::default());
+    assert_eq!(inside.asked, []);
+    assert_eq!(told(&mut inside), ["failed: port 60001 of the router fe80::1 is taken"]);
+}
+
+#[test]
 fn a_pinhole_is_extended_under_its_number_for_as_long_as_the_session_lasts() {
     let mut firewall = Firewall::default();
     let mut inside = mapped(&mut firewall);
@@ -113,7 +143,32 @@ fn a_pinhole_that_cannot_be_extended_is_made_anew() {
         inside.advance(&mut firewall, CHECK_INTERVAL + Duration::from_secs(10));
         assert_eq!(firewall.pinholes.len(), 1, "{fault:?}");
         assert_eq!(told(&mut inside)[0], "renewed Some(2a00:7::10):60001", "{fault:?}");
+        let calls = ["GetFirewallStatus", "AddPinhole", "UpdatePinhole", "AddPinhole"];
+        assert_eq!(firewall.calls, calls, "{fault:?}");
     }
+}
+
+#[test]
+fn a_number_that_the_gateway_disowned_is_not_used_again() {
+    let mut firewall = Firewall::default();
+    let mut inside = mapped(&mut firewall);
+    firewall.forget();
+    firewall.faults.extend([("UpdatePinhole", Fault::Code(704)), ("AddPinhole", Fault::Code(701))]);
+    let theirs = Pinhole { client: INTERNAL.into(), port: "60002".into(), lease: 3_600 };
+    assert_eq!(firewall.add(theirs), 1);
+    inside.advance(&mut firewall, CHECK_INTERVAL + Duration::from_secs(5));
+    assert_eq!(number(&inside), 2);
+    assert_eq!(firewall.calls.iter().filter(|call| *call == "UpdatePinhole").count(), 1);
+}
+
+#[test]
+fn after_silence_the_pinhole_is_still_known_by_its_number() {
+    let mut firewall = Firewall::default();
+    let mut inside = mapped(&mut firewall);
+    firewall.faults.extend([("UpdatePinhole", Fault::Silence), ("AddPinhole", Fault::Silence)]);
+    inside.advance(&mut firewall, CHECK_INTERVAL + Duration::from_secs(20));
+    assert_eq!(firewall.calls.last().unwrap(), "UpdatePinhole");
+    assert_eq!(told(&mut inside), ["renewed Some(2a00:7::10):60001"]);
 }
 
 #[test]
@@ -163,6 +218,7 @@ fn a_later_process_deletes_the_pinhole_by_its_number() {
     let mut inside = asking(&mut firewall);
     inside.settle(&mut firewall);
     let Some(Event::Mapped(mapping)) = inside.events.pop_front() else { panic!("not mapped") };
+    assert_eq!(mapping.record.control.gateway().to_string(), NAMED);
     let (now, settings) = (inside.now, settings_v6(Protocol::Upnp));
     let mut later = Inside::new(Mapper::resume(settings, mapping.record, now), now);
     later.mapper.release(now);
@@ -245,13 +301,4 @@ fn another_port_outside_than_inside_cannot_be_had() {
     let words = "failed: [2a00:7::10]:60001 has the same port outside as inside, and no other";
     assert_eq!(told(&mut inside), [words]);
     assert!(!firewall.calls.contains(&"AddPinhole".to_owned()));
-}
-
-#[test]
-fn the_gateways_own_name_for_itself_is_kept_in_the_record() {
-    let mut firewall = Firewall::default();
-    let mut inside = asking(&mut firewall);
-    inside.settle(&mut firewall);
-    let Some(Event::Mapped(mapping)) = inside.events.pop_front() else { panic!("not mapped") };
-    assert_eq!(mapping.record.control.gateway(), NAMED.parse::<std::net::IpAddr>().unwrap());
 }

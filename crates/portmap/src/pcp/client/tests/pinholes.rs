@@ -1,6 +1,7 @@
 //! IPv6 pinholes, whose gateway is link-local.
 
 use super::*;
+use crate::client::Refusal;
 use crate::control_port::test_client::start;
 
 const INSIDE: &str = "2a00:7::10";
@@ -54,6 +55,17 @@ fn a_pinhole_that_can_be_neither_deleted_nor_cut_short_is_left_to_its_lease() {
         };
         assert_eq!(told, [Event::Released { confirmed: false }]);
     }
+}
+
+#[test]
+fn a_refusal_with_a_unique_local_address_speaks_of_no_nat() {
+    let now = start();
+    let mut client = Client::new("fe80::1".parse().unwrap(), "fd07::10".parse().unwrap(), NONCE, SEED, now);
+    client.request(&wanted(), now);
+    let full = map_answer(&header(1, 8, 30, 1000), NONCE, 60001, 60001, "fd07::10");
+    client.handle_datagram(from_firewall(), &full, now);
+    let told = client.events();
+    assert!(matches!(told[..], [Event::Refused(Refusal::NoResources { .. })]), "{told:?}");
 }
 
 #[test]

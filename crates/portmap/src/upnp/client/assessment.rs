@@ -1,0 +1,133 @@
+//! What the search finds: which gateways there are, what each of their services says of itself, and which is taken.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::{Client, Control, Question};
+use crate::client::{Absence, Event};
+use crate::upnp::description::{self, ServiceKind};
+use crate::upnp::exchanges::NoReply;
+use crate::upnp::gateway::{Connection, Gateway};
+use crate::upnp::http::{self, Reply};
+use crate::upnp::soap;
+use crate::upnp::url::Url;
+
+/// Answers from more locations than this are noise, or an attack.
+const GATEWAYS_MAXIMUM: usize = 8;
+
+/// How long better gateways may still answer once a usable one has been assessed. A LAN's round trip is a few
+/// milliseconds; a mesh node often answers before the router does.
+const SETTLE: Duration = Duration::from_millis(100);
+
+impl Client {
+    pub(super) fn discover(&mut self, from: IpAddr, location: Url) {
+        let Some(location) = self.surroundings.located(from, location) else { return };
+        let is_default = [from, location.host()].iter().any(|&address| self.surroundings.is_default(address));
+        let known = self.gateways.iter().any(|gateway| gateway.location == location);
+        if known || self.gateways.len() == GATEWAYS_MAXIMUM {
+            return;
+        }
+        let Some(search) = &mut self.search else { return };
+        if !self.thorough {
+            search.answered();
+        }
+        let answered_after = search.age(self.now);
+        let question = Question::Description { gateway: self.gateways.len() };
+        self.exchanges.start(&location, http::get(&location), question, self.now);
+        self.gateways.push(Gateway { answered_after, ..Gateway::new(location, is_default) });
+    }
+
+    pub(super) fn describe(&mut self, index: usize, reply: Result<Reply, NoReply>) {
+        let internal = self.internal;
+        let gateway = &mut self.gateways[index];
+        let page = reply.ok().filter(|reply| reply.status == 200);
+        gateway.description = page.and_then(|page| description::parse(&page.body, &gateway.location).ok());
+        let mut services = gateway.description.as_ref().map(|it| it.services.clone()).unwrap_or_default();
+        services.retain(|service| match internal {
+            IpAddr::V4(_) => service.kind.is_wan_connection(),
+            IpAddr::V6(_) => matches!(service.kind, ServiceKind::WanIpv6FirewallControl { .. }),
+        });
+        gateway.describe(services);
+        // Security: as for the location, so for what it leads to.
+        let address = gateway.location.host();
+        gateway.connections.retain(|connection| connection.service.control_url.served_by(address));
+        for connection in 0..self.gateways[index].connections.len() {
+            self.assess_connection(index, connection);
+        }
+        self.choose();
+    }
+
+    /// Both questions at once; the address is read before anything is added, so that a router which cannot tell
+    /// it is not left with a mapping (tailscale#20781).
+    pub(super) fn assess_connection(&mut self, gateway: usize, connection: usize) {
+        let Connection { service, .. } = &self.gateways[gateway].connections[connection];
+        let url = service.control_url.clone();
+        if let ServiceKind::WanIpv6FirewallControl { .. } = service.kind {
+            let status = soap::get_firewall_status(&service.service_type);
+            return self.call(&url, &status, Question::Firewall { gateway, connection });
+        }
+        let status = soap::get_status_info(&service.service_type);
+        let address = soap::get_external_ip_address(&service.service_type);
+        self.call(&url, &status, Question::Status { gateway, connection });
+        self.call(&url, &address, Question::ExternalAddress { gateway, connection });
+    }
+
+    pub(super) fn assess(&mut self, gateway: usize, connection: usize, learn: impl FnOnce(&mut Connection)) {
+        let connection = &mut self.gateways[gateway].connections[connection];
+        connection.unanswered -= 1;
+        connection.assessed_after = self.search.as_ref().map(|search| search.age(self.now));
+        learn(connection);
+        self.choose();
+    }
+
+    /// Takes the best service as soon as nothing better can come, or nothing better came in time.
+    pub(super) fn choose(&mut self) {
+        let Some(search) = &self.search else { return };
+        let searching = !search.is_over();
+        let assessing = !self.gateways.iter().all(Gateway::is_assessed);
+        if self.thorough && (searching || assessing) {
+            return;
+        }
+        let ranked = self.gateways.iter().flat_map(|gateway| {
+            gateway.usable().map(move |connection| (connection.rank(gateway.is_default), gateway, connection))
+        });
+        let Some((rank, gateway, connection)) = ranked.min_by_key(|(rank, ..)| *rank) else {
+            if !searching && !assessing {
+                self.conclude_search_without_gateway();
+            }
+            return;
+        };
+        let settles = *self.settles.get_or_insert(self.now + SETTLE);
+        let settled = self.now >= settles || (!searching && !assessing);
+        let unsurpassable = rank.is_best() && connection.is_assessed();
+        if !unsurpassable && !settled {
+            return;
+        }
+        let control = Control {
+            gateway: gateway.address(),
+            url: connection.service.control_url.clone(),
+            service_type: connection.service.service_type.clone(),
+            external_address: match self.internal {
+                IpAddr::V4(_) => connection.external_address,
+                IpAddr::V6(_) => Some(self.internal),
+            },
+        };
+        self.conclude_search(Event::Available { external_address: control.external_address });
+        self.control = Some(control);
+    }
+
+    fn conclude_search_without_gateway(&mut self) {
+        let absence = match self.gateways.iter().find(|gateway| !gateway.remembered) {
+            Some(gateway) => Absence::NoService(gateway.location.socket_address()),
+            None => Absence::NoAnswer,
+        };
+        self.conclude_search(Event::Absent(absence));
+    }
+
+    fn conclude_search(&mut self, event: Event) {
+        self.search = None;
+        self.settles = None;
+        self.exchanges.abandon();
+        self.events.push_back(event);
+    }
+}
