@@ -17,7 +17,7 @@ pub(crate) use self::map::{AddConfiguration, Budget, transport};
 use crate::arguments::ServerArguments;
 
 /// A home router answers in a tenth of a second, a slow one in one. Longer than this a user takes for broken.
-const DEFAULT_BUDGET: Duration = Duration::from_secs(2);
+pub(crate) const DEFAULT_BUDGET: Duration = Duration::from_secs(2);
 
 /// Seldom enough to be no load, often enough that a crashed session's port is free again soon.
 const DEFAULT_LEASE: Duration = Duration::from_secs(3_600);

@@ -19,6 +19,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::process::{PidfdFlags, pidfd_open};
 
 use self::place::Place;
+use crate::configuration::DEFAULT_BUDGET;
 use crate::mosh_server::ProcessIdentity;
 use crate::saved_mapping::SavedMapping;
 use crate::session::{Failure, FromKeeper, Link, Name, State, StateFile, ToKeeper};
@@ -230,9 +231,10 @@ fn nonce() -> Result<Nonce> {
     Ok(nonce)
 }
 
-/// Who grants more time than usual has a router, or a network, that needs it.
+/// Who grants more time than usual has a router, or a network, that needs it. Half is left for the mapping.
 fn search_window(budget: Duration) -> Duration {
-    SEARCH_WINDOW.max(budget / 2).min(budget)
+    let usual = SEARCH_WINDOW.min(budget);
+    if budget > DEFAULT_BUDGET { usual.max(budget / 2) } else { usual }
 }
 
 /// A mapping on a router that is itself behind a NAT may still work, where that one forwards everything.

@@ -526,3 +526,16 @@ fn a_range_without_the_internal_port_is_searched_from_its_start() {
     host.settle(&mut router);
     assert_eq!(told(&mut host), ["mapped Some(20.0.0.1):60101"]);
 }
+
+#[test]
+fn a_router_that_may_list_what_it_does_not_forward_gets_the_entry_anew_at_each_check() {
+    for (server, deletions) in [("Debian/12 UPnP/1.1 MiniUPnPd/2.3.1", 1), ("Router/1.0", 0)] {
+        let mut router = Router::new();
+        router.server = server;
+        let mut host = mapped_host(&mut router);
+        host.advance(&mut router, CHECK_INTERVAL);
+        assert_eq!(router.calls.iter().filter(|call| *call == "DeletePortMapping").count(), deletions);
+        assert_eq!(router.table[&60001].description, DESCRIPTION);
+        assert!(told(&mut host).iter().all(|event| event == "renewed Some(20.0.0.1):60001"));
+    }
+}

@@ -59,14 +59,22 @@ pub(super) struct Attempt {
     description: String,
     lease_seconds: u32,
     lease_fallbacks: std::slice::Iter<'static, u32>,
-    /// Whether it is enough that the entry is there.
-    checking: bool,
+    check: Option<Check>,
     held_before: bool,
     looked_again: bool,
     cleared: bool,
     /// Why the answer to [`Step::Add`] was no plain yes.
     doubt: Option<Refusal>,
     releasing: bool,
+}
+
+/// When an entry that is there is as good as a new one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Check {
+    /// The router's table is believed.
+    ByTable,
+    /// The table may list what the firewall has lost. Then only an entry that is new is sure to be forwarded.
+    ByRemaking,
 }
 
 enum Holder {
@@ -87,9 +95,14 @@ impl Attempt {
     }
 
     /// Looks for the entry, and obtains it where it is not there.
-    pub(super) fn to_check(request: Request, internal: IpAddr, description: String) -> (Self, Step) {
+    pub(super) fn to_check(
+        check: Check,
+        request: Request,
+        internal: IpAddr,
+        description: String,
+    ) -> (Self, Step) {
         let (attempt, first) = Self::to_obtain(request, internal, description);
-        (Self { checking: true, ..attempt }, first)
+        (Self { check: Some(check), ..attempt }, first)
     }
 
     /// Of `request` only the ports and the transport count.
@@ -105,7 +118,7 @@ impl Attempt {
             description,
             lease_seconds,
             lease_fallbacks: LEASES_TO_FALL_BACK_ON.iter(),
-            checking: false,
+            check: None,
             held_before: false,
             looked_again: false,
             cleared: false,
@@ -159,10 +172,13 @@ impl Attempt {
         }
         match self.holder(reply) {
             Holder::Another => Next::Refused(Refusal::Conflict),
-            Holder::Ours { .. } if self.checking => Next::Confirmed,
+            Holder::Ours { .. } if self.check == Some(Check::ByTable) => Next::Confirmed,
             Holder::Ours { .. } => {
                 self.held_before = true;
-                Next::Ask(Step::Add)
+                match self.check {
+                    Some(Check::ByRemaking) => self.clear_once(),
+                    _ => Next::Ask(Step::Add),
+                }
             }
             Holder::Unclear if !self.looked_again => {
                 self.looked_again = true;

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use super::attempt::Check;
 use super::dialogue::{Dialogue, Failure, Next, Step};
 use super::exchanges::{Exchanges, NoReply};
 use super::gateway::{Found, Gateway};
@@ -55,6 +56,8 @@ pub struct Client {
     control: Option<Control>,
     /// The number of the one that is held.
     pinhole: Option<u16>,
+    /// A gateway that answered is known to list what it does not forward.
+    check: Check,
     dialogue: Option<Dialogue>,
     exchanges: Exchanges<Question>,
     events: VecDeque<Event>,
@@ -78,6 +81,7 @@ impl Client {
             settles: None,
             control: None,
             pinhole: None,
+            check: Check::ByTable,
             dialogue: None,
             exchanges: Exchanges::new(internal),
             events: VecDeque::new(),
@@ -173,7 +177,7 @@ impl Client {
     /// as a [`request`](Self::request) is.
     pub fn check(&mut self, request: &Request, now: Instant) {
         let (request, description) = (request.clone(), self.description.clone());
-        self.begin(Dialogue::to_check(request, self.internal, description, self.pinhole), now);
+        self.begin(Dialogue::to_check(self.check, request, self.internal, description, self.pinhole), now);
     }
 
     /// Deletes the mapping if the router's table still says that it is ours; answered by [`Event::Released`].
@@ -194,6 +198,9 @@ impl Client {
             Ok(message) => message,
             Err(error) => return tracing::debug!(%from, %error, "not an SSDP message"),
         };
+        if lists_what_it_does_not_forward(&message) {
+            self.check = Check::ByRemaking;
+        }
         if self.search.is_none() || !message.names_gateway() {
             return;
         }
@@ -314,6 +321,12 @@ impl Client {
         self.dialogue = None;
         self.events.push_back(event);
     }
+}
+
+/// miniupnpd with nftables (2.3.1, measured) reads its rules anew only after it has changed one itself: once the
+/// firewall was reloaded under it, it goes on to list and to renew what nobody forwards any more.
+fn lists_what_it_does_not_forward(message: &ssdp::Message) -> bool {
+    message.server.as_deref().is_some_and(|server| server.contains("MiniUPnPd"))
 }
 
 fn arguments(reply: Result<Reply, NoReply>) -> Result<soap::Reply, Failure> {

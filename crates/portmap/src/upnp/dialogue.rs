@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use super::attempt::{self, Attempt};
+use super::attempt::{self, Attempt, Check};
 use super::pinhole::{self, Opening};
 use super::soap::{Call, Fault, Reply};
 use crate::client::{Grant, Refusal, Request};
@@ -54,13 +54,14 @@ impl Dialogue {
 
     /// A pinhole cannot be looked for, only held for longer.
     pub(super) fn to_check(
+        check: Check,
         request: Request,
         internal: IpAddr,
         description: String,
         pinhole: Option<u16>,
     ) -> (Self, Step) {
         match internal {
-            IpAddr::V4(_) => Self::about_mapping(Attempt::to_check(request, internal, description)),
+            IpAddr::V4(_) => Self::about_mapping(Attempt::to_check(check, request, internal, description)),
             IpAddr::V6(internal) => Self::about_pinhole(Opening::to_obtain(request, internal, pinhole)),
         }
     }

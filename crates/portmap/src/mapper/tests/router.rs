@@ -38,6 +38,8 @@ pub(super) struct Router {
     pub(super) up: bool,
     /// To searches.
     pub(super) deaf: bool,
+    /// What it calls itself.
+    pub(super) server: &'static str,
     /// What becomes of the next actions of that name.
     pub(super) faults: Vec<(&'static str, Fault)>,
     /// The actions in the order in which they came.
@@ -54,6 +56,7 @@ impl Router {
             http_port: 5000,
             up: true,
             deaf: false,
+            server: "Router/1.0",
             faults: Vec::new(),
             calls: Vec::new(),
             searches: 0,
@@ -180,7 +183,12 @@ impl Host {
             let to_router = transmit.destination.ip() == ROUTER.parse::<IpAddr>().expect("a literal");
             if router.up && !router.deaf && to_router {
                 let from = SocketAddr::new(transmit.destination.ip(), 1900);
-                self.mapper.handle_datagram(Socket::Discovery, from, &answer(router.http_port), now);
+                self.mapper.handle_datagram(
+                    Socket::Discovery,
+                    from,
+                    &answer(router.http_port, router.server),
+                    now,
+                );
             }
         } else if let Some(exchange) = self.mapper.poll_exchange() {
             if !router.up || exchange.destination.port() != router.http_port {
@@ -208,10 +216,11 @@ impl Host {
     }
 }
 
-fn answer(http_port: u16) -> Vec<u8> {
+fn answer(http_port: u16, server: &str) -> Vec<u8> {
     let device = "urn:schemas-upnp-org:device:InternetGatewayDevice:1";
     let head = format!("HTTP/1.1 200 OK\r\nST: {device}\r\nUSN: uuid:1::{device}\r\n");
-    format!("{head}LOCATION: http://{ROUTER}:{http_port}/description.xml\r\n\r\n").into_bytes()
+    format!("{head}SERVER: {server}\r\nLOCATION: http://{ROUTER}:{http_port}/description.xml\r\n\r\n")
+        .into_bytes()
 }
 
 const DESCRIPTION: &str = "<?xml version=\"1.0\"?><root><device><serviceList><service>\
