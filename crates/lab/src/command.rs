@@ -82,12 +82,14 @@ impl Command {
         let line = self.to_string();
         let stdout = self.host.lab().journal.log(&format!("{line} (stdout)"))?;
         let stderr = self.host.lab().journal.log(&format!("{line} (stderr)"))?;
+        let started = crate::wait::now();
         let process = self.start(File::create(&stdout)?, File::create(&stderr)?)?;
         let status = process.wait_exit(within)?;
+        let took = started.elapsed();
         process.kill();
         let (stdout, stderr) = (journal::read(&stdout), journal::read(&stderr));
         match status {
-            Some(status) => Ok(Output { status, stdout, stderr }),
+            Some(status) => Ok(Output { status, stdout, stderr, took }),
             None => bail!("{line}: still running after {within:?}\n{stdout}{stderr}"),
         }
     }
@@ -166,6 +168,8 @@ pub struct Output {
     pub status: ExitStatus,
     pub stdout: String,
     pub stderr: String,
+    /// From its start to its end.
+    pub took: Duration,
 }
 
 impl std::fmt::Display for Output {

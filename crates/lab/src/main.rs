@@ -22,8 +22,17 @@ enum Command {
     Clean,
     /// Show every lab on this machine
     List,
+    /// Measure, in an otherwise idle network
+    #[command(subcommand)]
+    Measure(Measure),
     /// Raise the write-up's network and show how to enter its hosts
     Raise,
+}
+
+#[derive(Subcommand)]
+enum Measure {
+    /// How long moshpunch takes to a usable mapping, beside natpmpc and upnpc
+    Mapping(commands::measure_mapping::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -31,6 +40,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => commands::demo::run(arguments),
         Command::Clean => commands::clean::run(),
         Command::List => commands::list::run(),
+        Command::Measure(Measure::Mapping(arguments)) => commands::measure_mapping::run(arguments),
         Command::Raise => commands::raise::run(),
     };
     match result {

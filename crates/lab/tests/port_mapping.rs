@@ -81,6 +81,24 @@ fn a_reload_of_the_firewall_takes_the_rules_and_leaves_the_lease(lab: &Lab) -> R
     Ok(())
 }
 
+/// Its table of rules is a copy, read anew after its own changes only. So neither a look at the entry nor a renewal
+/// brings the rule back; a deletion does, before the entry is added again.
+fn miniupnpd_lists_and_renews_by_upnp_what_it_does_not_forward(lab: &Lab) -> Result<()> {
+    let network = WriteUp::raise(lab)?;
+    let _miniupnpd = network.router.miniupnpd(&WriteUp::miniupnpd())?;
+    map_60001(&network)?;
+    let list = || Ok::<_, anyhow::Error>(network.server.command("upnpc").arg("-l").run(LIMIT)?.stdout);
+    ensure!(list()?.contains("60001->"));
+    network.router.flush_upnp_rules()?;
+    map_60001(&network)?;
+    ensure!(list()?.contains("60001->"), "the entry is listed");
+    ensure!(!network.router.has_upnp_rule(Protocol::Udp, 60001)?, "and nothing is forwarded");
+    network.server.command("upnpc").args(["-d", "60001", "UDP"]).output(LIMIT)?;
+    map_60001(&network)?;
+    ensure!(network.router.has_upnp_rule(Protocol::Udp, 60001)?);
+    Ok(())
+}
+
 /// As when the router boots: miniupnpd ends, its rules are gone, and it starts again.
 fn restart(network: &WriteUp, miniupnpd: Daemon, configuration: &Miniupnpd) -> Result<Daemon> {
     miniupnpd.stop()?;
@@ -118,6 +136,7 @@ fn main() -> ExitCode {
         scenario!(the_write_ups_router_maps_no_port_that_it_denies),
         scenario!(natpmpc_maps_a_port_that_then_leads_to_the_server).needs(&["natpmpc"]),
         scenario!(a_reload_of_the_firewall_takes_the_rules_and_leaves_the_lease),
+        scenario!(miniupnpd_lists_and_renews_by_upnp_what_it_does_not_forward),
         scenario!(a_restart_with_the_lease_file_brings_the_mapping_back),
         scenario!(a_restart_without_a_lease_file_loses_the_mapping),
     ];
