@@ -1,0 +1,297 @@
+//! The state machine.
+
+#[cfg(test)]
+mod tests;
+mod upkeep;
+mod verdict;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::candidate::{Added, Binding, Candidate, Candidates};
+use crate::event::{Event, Events, PathId, Reply, SocketId, Transmit};
+use crate::log::{Entry, Log, Reason};
+use crate::paths::{Path, Paths};
+use crate::probe::Probe;
+use crate::race::Race;
+use crate::rhythm::{Expected, Rhythm};
+use crate::silence::{MAX_PATIENCE, Silence};
+use crate::sockets::Sockets;
+use crate::timer::{Timer, Timers};
+
+/// A burst of this many datagrams, 20 kB at most, does not fill a home router's queue. Every kind is among the best 16
+/// as long as there is one binding of each family.
+pub const MAX_COPIES: usize = 16;
+
+/// One change of the network is told in several messages, within milliseconds.
+pub const NUDGE_GAP: Duration = Duration::from_millis(100);
+
+/// mosh-client sends every 3 s at least. After a gap of three times that, the machine or mosh-client was stopped.
+pub const CLOCK_JUMP: Duration = Duration::from_secs(10);
+
+/// What was done so far; copies beyond one a datagram are the price of moving fast.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Taken from mosh-client.
+    pub datagrams: u64,
+    /// Sent over all paths together.
+    pub copies: u64,
+    pub moves: u64,
+    pub silences: u64,
+    pub nudges: u64,
+    pub hops: u64,
+    /// Replies that were not newer than all before.
+    pub stale_replies: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Awaited {
+    since: Instant,
+    expected: Expected,
+}
+
+/// See the [crate].
+#[derive(Debug)]
+pub struct Agent {
+    sockets: Sockets,
+    candidates: Candidates,
+    paths: Paths,
+    followed: Option<PathId>,
+    newest_reply: Option<u64>,
+    awaited: Option<Awaited>,
+    rhythm: Rhythm,
+    race: Option<Race>,
+    silence: Option<Silence>,
+    probe: Probe,
+    last_nudge: Option<Instant>,
+    timers: Timers,
+    transmits: VecDeque<Transmit>,
+    events: Events,
+    log: Log,
+    counters: Counters,
+    last_now: Option<Instant>,
+}
+
+impl Agent {
+    /// `seed` spreads the probes of many sessions, and nothing else.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            sockets: Sockets::default(),
+            candidates: Candidates::default(),
+            paths: Paths::default(),
+            followed: None,
+            newest_reply: None,
+            awaited: None,
+            rhythm: Rhythm::default(),
+            race: Some(Race::new(Reason::First)),
+            silence: None,
+            probe: Probe::new(seed),
+            last_nudge: None,
+            timers: Timers::default(),
+            transmits: VecDeque::new(),
+            events: Events::default(),
+            log: Log::default(),
+            counters: Counters::default(),
+            last_now: None,
+        }
+    }
+
+    /// mosh-client has sent a datagram that is authentic.
+    pub fn handle_outgoing(&mut self, now: Instant) {
+        self.observe(now);
+        self.transmits.clear();
+        self.counters.datagrams += 1;
+        self.race.take_if(|race| !race.goes_on(now));
+        let racing = self.race.is_some();
+        self.await_answer(racing, now);
+        match self.followed.and_then(|id| self.paths.find(id)).copied() {
+            Some(followed) if !racing => {
+                let probing = self.probe.take(now);
+                self.transmit(|path| path.id == followed.id || probing && path.rank() < followed.rank());
+            }
+            _ => self.transmit(|_| true),
+        }
+    }
+
+    /// An authentic datagram of mosh-server has come in over this path.
+    pub fn handle_reply(&mut self, path: PathId, reply: Reply, now: Instant) {
+        self.observe(now);
+        if self.newest_reply.is_some_and(|newest| reply.sequence <= newest) {
+            self.counters.stale_replies += 1;
+            return;
+        }
+        if self.paths.find(path).is_none() {
+            return;
+        }
+        self.newest_reply = Some(reply.sequence);
+        self.rhythm.reply(now);
+        if self.followed != Some(path) {
+            self.move_to(path, now);
+        }
+        if reply.answers || self.awaited.is_some_and(|awaited| awaited.expected == Expected::WithHeartbeat) {
+            self.hear(path, now);
+        }
+    }
+
+    /// The kernel refuses to send over this path, or a router said that it leads nowhere.
+    pub fn handle_unreachable(&mut self, path: PathId, now: Instant) {
+        self.observe(now);
+        if self.followed == Some(path) && self.silence.is_none() && self.awaited.is_some() {
+            self.fall_silent(now);
+        }
+    }
+
+    /// Another look at the network: `bindings` are all that are of use now, at most [`MAX_BINDINGS`](crate::MAX_BINDINGS).
+    pub fn handle_network(&mut self, bindings: &[Binding], now: Instant) {
+        self.observe(now);
+        for binding in self.sockets.bind(bindings) {
+            self.open(binding);
+        }
+        self.timers.set_no_later(Timer::Retire, now + crate::SOCKET_LINGER);
+        self.start_over(Reason::NetworkChanged, now);
+    }
+
+    /// More candidates, from the offer or from looking the name up.
+    pub fn handle_candidates(&mut self, candidates: &[Candidate], now: Instant) {
+        self.observe(now);
+        let mut improved = false;
+        for &candidate in candidates {
+            let kept = self.followed_path().map(|path| path.candidate.address);
+            let added = self.candidates.add(candidate, kept);
+            improved |= added != Added::Known;
+            match added {
+                Added::Known => {}
+                Added::Improved => self.paths.improve(candidate),
+                Added::New { replaced } => {
+                    if let Some(old) = replaced {
+                        self.remove_paths(|path| path.candidate.address == old.address, now);
+                    }
+                    self.add_paths(|_| true, candidate);
+                }
+            }
+        }
+        if improved {
+            self.probe.hurry();
+            self.nudge_if_silent(now);
+        }
+    }
+
+    /// The server can no longer be reached there.
+    pub fn handle_withdrawn(&mut self, address: SocketAddr, now: Instant) {
+        self.observe(now);
+        if self.candidates.remove(address) {
+            self.remove_paths(|path| path.candidate.address == address, now);
+        }
+    }
+
+    pub fn handle_opened(&mut self, socket: SocketId, now: Instant) {
+        self.observe(now);
+        let Some(binding) = self.sockets.opened(socket) else { return };
+        let reachable: Vec<_> =
+            self.candidates.iter().filter(|candidate| candidate.family() == binding.family).collect();
+        for candidate in reachable {
+            self.add_paths(|id| id == socket, candidate);
+        }
+        self.timers.set_no_later(Timer::Retire, now + crate::SOCKET_LINGER);
+        self.nudge_if_silent(now);
+    }
+
+    /// The next change of the network, or hop, tries again.
+    pub fn handle_open_failed(&mut self, socket: SocketId, now: Instant) {
+        self.observe(now);
+        self.sockets.remove(socket);
+        self.remove_paths(|path| path.socket == socket, now);
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.observe(now);
+        while let Some(timer) = self.timers.take_expired(now) {
+            self.expire(timer, now);
+        }
+    }
+
+    /// All that this returns after one [`handle_outgoing`](Self::handle_outgoing) are copies of that datagram, best path first.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        let transmit = self.transmits.pop_front()?;
+        self.counters.copies += 1;
+        Some(transmit)
+    }
+
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout); the last `now` as long as output is queued.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let queued = !self.transmits.is_empty() || !self.events.is_empty();
+        if queued { self.last_now } else { self.timers.next() }
+    }
+
+    /// Where a datagram came in.
+    #[must_use]
+    pub fn path_between(&self, socket: SocketId, remote: SocketAddr) -> Option<PathId> {
+        self.paths.between(socket, remote).map(|path| path.id)
+    }
+
+    #[must_use]
+    pub fn path(&self, id: PathId) -> Option<&Path> {
+        self.paths.find(id)
+    }
+
+    /// The path that the server uses, as far as its replies tell.
+    #[must_use]
+    pub fn followed_path(&self) -> Option<&Path> {
+        self.paths.find(self.followed?)
+    }
+
+    /// The moves so far, oldest first: the first and the latest, at most [`MAX_LOG`](crate::MAX_LOG).
+    pub fn log(&self) -> impl Iterator<Item = &Entry> {
+        self.log.iter()
+    }
+
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    fn observe(&mut self, now: Instant) {
+        let jumped = self.last_now.is_some_and(|last| now.saturating_duration_since(last) >= CLOCK_JUMP);
+        self.last_now = self.last_now.max(Some(now));
+        if jumped && self.rhythm.has_begun() {
+            self.start_over(Reason::Woke, now);
+        }
+    }
+
+    fn await_answer(&mut self, racing: bool, now: Instant) {
+        let expected = self.rhythm.datagram(racing, now);
+        if self.awaited.is_none_or(|awaited| expected < awaited.expected) {
+            self.awaited = Some(Awaited { since: now, expected });
+        }
+        if self.silence.is_none() {
+            self.timers.set_no_later(Timer::Answer, now + expected.delay() + self.patience());
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        self.followed_path().map_or(MAX_PATIENCE, |path| path.answer_time.patience())
+    }
+
+    /// The newest datagram goes over the wanted of those paths that are of use.
+    fn transmit(&mut self, wanted: impl Fn(&Path) -> bool) {
+        let of_use = |path: &Path| Some(path.id) == self.followed || self.sockets.is_current(path.socket);
+        let mut paths = self.paths.ranked(|path| wanted(path) && of_use(path));
+        let kept =
+            paths.iter().position(|path| Some(path.id) == self.followed).filter(|&at| at >= MAX_COPIES);
+        if let Some(at) = kept {
+            paths.swap(at, MAX_COPIES - 1);
+        }
+        let queued = |transmit: &Transmit| self.transmits.contains(transmit);
+        let room = MAX_COPIES.saturating_sub(self.transmits.len());
+        let copies: Vec<_> =
+            paths.iter().map(Path::transmit).filter(|copy| !queued(copy)).take(room).collect();
+        self.transmits.extend(copies);
+    }
+}

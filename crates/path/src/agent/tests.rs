@@ -1,0 +1,253 @@
+mod bounds;
+mod changes;
+
+use std::iter::from_fn;
+
+use super::*;
+use crate::candidate::{Family, Kind};
+use crate::{MAX_BINDINGS, MAX_CANDIDATES_PER_KIND, MAX_LOG, MAX_SOCKETS, SOCKET_LINGER};
+
+const LAN: &str = "192.168.1.10:60001";
+const MAPPED: &str = "198.51.100.1:60001";
+const LAN_PATH: PathId = PathId(0);
+const MAPPED_PATH: PathId = PathId(1);
+
+#[expect(clippy::disallowed_methods, reason = "a starting point; nothing here waits")]
+fn start() -> Instant {
+    Instant::now()
+}
+
+const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+fn candidate(address: &str) -> Candidate {
+    let kind = if address == LAN { Kind::Lan } else { Kind::Mapped };
+    Candidate { kind, address: address.parse().unwrap() }
+}
+
+fn events(agent: &mut Agent) -> Vec<Event> {
+    from_fn(|| agent.poll_event()).collect()
+}
+
+fn copies(agent: &mut Agent) -> Vec<PathId> {
+    from_fn(|| agent.poll_transmit()).map(|transmit| transmit.path).collect()
+}
+
+fn datagram(agent: &mut Agent, now: Instant) -> Vec<PathId> {
+    agent.handle_outgoing(now);
+    copies(agent)
+}
+
+fn answer(agent: &mut Agent, path: PathId, sequence: u64, now: Instant) {
+    agent.handle_reply(path, Reply { sequence, answers: true }, now);
+}
+
+/// Lets time pass to `end`; what was queued, by milliseconds after `begin`.
+fn pass(agent: &mut Agent, begin: Instant, end: Instant) -> Vec<(u128, Vec<Event>, Vec<PathId>)> {
+    let mut story = Vec::new();
+    while let Some(next) = agent.poll_timeout().filter(|&next| next <= end) {
+        agent.handle_timeout(next);
+        let (events, copies) = (events(agent), copies(agent));
+        for event in &events {
+            if let Event::Open { socket, .. } = event {
+                agent.handle_opened(*socket, next);
+            }
+        }
+        story.push(((next - begin).as_millis(), events, copies));
+    }
+    story
+}
+
+/// One socket, and a candidate on the LAN and a mapped one.
+fn agent(now: Instant) -> Agent {
+    let mut agent = Agent::new(7);
+    agent.handle_candidates(&[candidate(LAN), candidate(MAPPED)], now);
+    agent.handle_network(&[Binding::any(Family::V4)], now);
+    agent.handle_opened(SocketId(0), now);
+    assert_eq!(events(&mut agent), [Event::Open { socket: SocketId(0), binding: Binding::any(Family::V4) }]);
+    agent
+}
+
+/// The race is over, the mapped path is followed, nothing is awaited.
+fn settled(now: Instant) -> Agent {
+    let mut agent = agent(now);
+    datagram(&mut agent, now);
+    answer(&mut agent, MAPPED_PATH, 1, now + ms(50));
+    for second in 1..=2 {
+        datagram(&mut agent, now + ms(1_000 * second));
+        answer(&mut agent, MAPPED_PATH, 1 + second, now + ms(1_000 * second + 50));
+    }
+    events(&mut agent);
+    agent.probe.restart(now + ms(2_050));
+    agent
+}
+
+#[test]
+fn the_first_datagrams_go_over_all_paths_best_first() {
+    let now = start();
+    let mut agent = agent(now);
+    assert_eq!(datagram(&mut agent, now), [LAN_PATH, MAPPED_PATH]);
+    assert_eq!(datagram(&mut agent, now + ms(30)), [LAN_PATH, MAPPED_PATH]);
+}
+
+#[test]
+fn a_datagram_that_came_before_the_sockets_goes_out_with_them() {
+    let now = start();
+    let mut agent = Agent::new(7);
+    agent.handle_candidates(&[candidate(MAPPED)], now);
+    agent.handle_network(&[Binding::any(Family::V4)], now);
+    assert_eq!(datagram(&mut agent, now), []);
+    agent.handle_opened(SocketId(0), now + ms(1));
+    assert_eq!(copies(&mut agent), [PathId(0)]);
+}
+
+#[test]
+fn the_newest_reply_is_followed_once_the_race_is_over() {
+    let now = start();
+    let mut agent = agent(now);
+    datagram(&mut agent, now);
+    answer(&mut agent, MAPPED_PATH, 1, now + ms(50));
+    assert_eq!(events(&mut agent), [Event::Moved { to: MAPPED_PATH, candidate: candidate(MAPPED) }]);
+    assert_eq!(datagram(&mut agent, now + ms(999)), [LAN_PATH, MAPPED_PATH]);
+    assert_eq!(datagram(&mut agent, now + ms(1_000)), [MAPPED_PATH]);
+}
+
+#[test]
+fn an_unanswered_race_goes_on() {
+    let now = start();
+    let mut agent = agent(now);
+    for second in 0..9 {
+        assert_eq!(datagram(&mut agent, now + ms(1_000 * second)), [LAN_PATH, MAPPED_PATH]);
+    }
+}
+
+#[test]
+fn an_old_sequence_number_changes_nothing() {
+    let now = start();
+    let mut agent = settled(now);
+    datagram(&mut agent, now + ms(2_500));
+    let awaited = agent.poll_timeout();
+    answer(&mut agent, LAN_PATH, 3, now + ms(2_510));
+    answer(&mut agent, LAN_PATH, 1, now + ms(2_510));
+    assert_eq!((events(&mut agent), agent.poll_timeout()), (vec![], awaited));
+    assert_eq!((agent.followed, agent.counters().stale_replies), (Some(MAPPED_PATH), 2));
+}
+
+#[test]
+fn silence_copies_the_datagram_nudges_hops_and_raises_the_alarm() {
+    let now = start();
+    let mut agent = settled(now);
+    let typed = now + ms(2_500);
+    assert_eq!(datagram(&mut agent, typed), [MAPPED_PATH]);
+    let open = Event::Open { socket: SocketId(1), binding: Binding::any(Family::V4) };
+    assert_eq!(
+        pass(&mut agent, typed, typed + ms(3_200)),
+        [
+            (200, vec![], vec![LAN_PATH]),
+            (400, vec![Event::Nudge], vec![]),
+            (800, vec![Event::Nudge], vec![]),
+            (1_600, vec![Event::Nudge], vec![]),
+            (2_200, vec![open], vec![]),
+            (2_200, vec![Event::Nudge], vec![PathId(2), PathId(3)]),
+            (3_200, vec![Event::Nudge, Event::Silent], vec![]),
+        ]
+    );
+    assert_eq!(datagram(&mut agent, typed + ms(3_205)), [PathId(2), MAPPED_PATH, PathId(3)]);
+}
+
+#[test]
+fn an_answer_ends_a_silence_and_a_second_later_its_race() {
+    let now = start();
+    let mut agent = settled(now);
+    let typed = now + ms(2_500);
+    datagram(&mut agent, typed);
+    pass(&mut agent, typed, typed + ms(300));
+    answer(&mut agent, LAN_PATH, 9, typed + ms(310));
+    assert_eq!(agent.log().last().map(|entry| (entry.path, entry.reason)), Some((LAN_PATH, Reason::Silence)));
+    assert_eq!(pass(&mut agent, typed, typed + ms(2_000)).len(), 1, "the event, and no more nudges");
+    assert_eq!(datagram(&mut agent, typed + ms(2_000)), [LAN_PATH]);
+}
+
+#[test]
+fn a_silence_that_begins_in_an_answered_race_outlasts_it() {
+    let now = start();
+    let mut agent = agent(now);
+    datagram(&mut agent, now);
+    answer(&mut agent, MAPPED_PATH, 1, now + ms(50));
+    datagram(&mut agent, now + ms(500));
+    pass(&mut agent, now, now + ms(1_000));
+    assert_eq!(datagram(&mut agent, now + ms(2_000)), [LAN_PATH, MAPPED_PATH]);
+}
+
+#[test]
+fn a_reply_that_answers_nothing_does_not_end_the_wait() {
+    let now = start();
+    let mut agent = settled(now);
+    let typed = now + ms(2_500);
+    datagram(&mut agent, typed);
+    agent.handle_reply(MAPPED_PATH, Reply { sequence: 9, answers: false }, typed + ms(100));
+    assert_eq!(pass(&mut agent, typed, typed + ms(200)), [(200, vec![], vec![LAN_PATH])]);
+}
+
+#[test]
+fn a_heartbeat_is_answered_by_the_servers_own() {
+    let now = start();
+    let mut agent = settled(now);
+    let beat = now + ms(2_000 + 3_000);
+    datagram(&mut agent, beat);
+    assert_eq!(agent.poll_timeout(), Some(beat + ms(3_200)));
+    agent.handle_reply(MAPPED_PATH, Reply { sequence: 9, answers: false }, beat + ms(2_000));
+    assert_eq!(agent.poll_timeout(), Some(now + ms(50) + SOCKET_LINGER));
+}
+
+#[test]
+fn a_refusal_of_the_kernel_is_silence_at_once() {
+    let now = start();
+    let mut agent = settled(now);
+    datagram(&mut agent, now + ms(2_500));
+    agent.handle_unreachable(LAN_PATH, now + ms(2_500));
+    assert_eq!(copies(&mut agent), []);
+    agent.handle_unreachable(MAPPED_PATH, now + ms(2_500));
+    assert_eq!(copies(&mut agent), [LAN_PATH]);
+}
+
+#[test]
+fn output_that_waits_is_due_at_the_last_seen_now() {
+    let now = start();
+    let mut agent = agent(now);
+    agent.handle_outgoing(now + ms(5));
+    assert_eq!(agent.poll_timeout(), Some(now + ms(5)));
+    copies(&mut agent);
+    assert_eq!(agent.poll_timeout(), Some(now + ms(5) + MAX_PATIENCE));
+}
+
+#[test]
+fn the_earliest_possible_instant_will_do() {
+    let mut earliest = start();
+    let powers = (0..64).rev().map(|power| 1 << power);
+    let steps = powers.clone().map(Duration::from_secs).chain(powers.map(Duration::from_nanos));
+    for step in steps {
+        earliest = earliest.checked_sub(step).unwrap_or(earliest);
+    }
+    assert_eq!(earliest.checked_sub(Duration::from_nanos(1)), None);
+    let mut agent = settled(earliest);
+    datagram(&mut agent, earliest);
+    agent.handle_timeout(earliest);
+    assert_eq!(agent.followed, Some(MAPPED_PATH));
+}
+
+#[test]
+fn an_answer_in_a_silence_tells_nothing_of_the_time_it_took() {
+    let now = start();
+    let mut agent = settled(now);
+    let typed = now + ms(2_500);
+    datagram(&mut agent, typed);
+    pass(&mut agent, typed, typed + ms(1_000));
+    answer(&mut agent, MAPPED_PATH, 9, typed + ms(1_010));
+    assert_eq!(agent.patience(), crate::silence::MIN_PATIENCE);
+}
+
+fn opened(event: Event) -> Option<SocketId> {
+    if let Event::Open { socket, .. } = event { Some(socket) } else { None }
+}

@@ -1,0 +1,72 @@
+//! What stays small, whatever happens.
+
+use super::*;
+
+#[test]
+fn the_followed_path_is_among_the_copies_however_many_paths_there_are() {
+    let now = start();
+    let mut agent = settled(now);
+    let kinds = [Kind::Lan, Kind::Global, Kind::Mapped, Kind::Resolved];
+    let many = kinds.iter().enumerate().flat_map(|(network, &kind)| {
+        let address = move |host| format!("10.0.{network}.{host}:60001").parse().unwrap();
+        (0..9).map(move |host| Candidate { kind, address: address(host) })
+    });
+    agent.handle_candidates(&many.collect::<Vec<_>>(), now + ms(2_500));
+    let bindings: Vec<_> = (1..9)
+        .map(|host| Binding { family: Family::V4, address: Some(format!("10.9.9.{host}").parse().unwrap()) })
+        .collect();
+    agent.handle_network(&bindings, now + ms(2_500));
+    let opened: Vec<_> = events(&mut agent).into_iter().filter_map(opened).collect();
+    assert_eq!(opened.len(), MAX_BINDINGS);
+    opened.into_iter().for_each(|socket| agent.handle_opened(socket, now + ms(2_500)));
+    let copies = datagram(&mut agent, now + ms(2_600));
+    assert_eq!((copies.len(), copies.contains(&MAPPED_PATH)), (MAX_COPIES, true));
+    assert_eq!(agent.candidates.iter().count(), 4 * MAX_CANDIDATES_PER_KIND);
+    assert_eq!(agent.paths.ranked(|_| true).len(), 4 * MAX_CANDIDATES_PER_KIND * (MAX_BINDINGS + 1));
+}
+
+#[test]
+fn sockets_and_events_stay_few_when_nothing_answers_and_nobody_listens() {
+    let now = start();
+    let mut agent = settled(now);
+    datagram(&mut agent, now + ms(2_500));
+    for second in 3..3_000 {
+        agent.handle_timeout(now + ms(1_000 * second));
+    }
+    assert!(agent.counters().hops > 250, "{:?}", agent.counters());
+    let events = events(&mut agent);
+    assert_eq!(events.iter().copied().filter_map(opened).count(), MAX_SOCKETS - 1, "and the followed one");
+    assert!(events.len() <= 2 * MAX_SOCKETS, "{events:?}");
+}
+
+#[test]
+fn the_log_keeps_the_first_move_and_the_latest() {
+    let now = start();
+    let mut agent = agent(now);
+    for turn in 0..200 {
+        let path = if turn % 2 == 0 { MAPPED_PATH } else { LAN_PATH };
+        answer(&mut agent, path, turn, now + ms(turn));
+    }
+    let times: Vec<_> = agent.log().map(|entry| (entry.at - now).as_millis()).collect();
+    assert_eq!((times.len(), times[0], times[1], times[MAX_LOG - 1]), (MAX_LOG, 0, 137, 199));
+}
+
+#[test]
+fn moves_that_nobody_asked_about_are_told_as_one() {
+    let now = start();
+    let mut agent = agent(now);
+    answer(&mut agent, MAPPED_PATH, 1, now);
+    answer(&mut agent, LAN_PATH, 2, now);
+    assert_eq!(events(&mut agent), [Event::Moved { to: LAN_PATH, candidate: candidate(LAN) }]);
+}
+
+#[test]
+fn copies_of_an_older_datagram_that_were_not_taken_are_forgotten() {
+    let now = start();
+    let mut agent = settled(now);
+    agent.probe.hurry();
+    for _ in 0..3 {
+        agent.handle_outgoing(now + ms(2_500));
+    }
+    assert_eq!(datagram(&mut agent, now + ms(2_530)), [MAPPED_PATH]);
+}

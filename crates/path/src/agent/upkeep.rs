@@ -1,0 +1,150 @@
+//! What an agent does of itself: at its deadlines, and when paths come and go.
+
+use std::time::Instant;
+
+use super::{Agent, NUDGE_GAP};
+use crate::SOCKET_LINGER;
+use crate::candidate::{Binding, Candidate};
+use crate::event::{Event, SocketId};
+use crate::log::Reason;
+use crate::paths::Path;
+use crate::race::Race;
+use crate::silence::{FIRST_ALARM, FIRST_HOP, HOP_INTERVAL, Silence};
+use crate::timer::Timer;
+
+impl Agent {
+    pub(super) fn expire(&mut self, timer: Timer, now: Instant) {
+        match timer {
+            Timer::Answer => self.fall_silent(now),
+            Timer::Step => self.step(now),
+            Timer::Nudge => self.nudge(now),
+            Timer::Hop => self.hop(now),
+            Timer::Alarm => self.alarm(now),
+            Timer::Retire => self.retire(now),
+        }
+    }
+
+    pub(super) fn fall_silent(&mut self, now: Instant) {
+        self.counters.silences += 1;
+        self.timers.clear(Timer::Answer);
+        if self.race.as_ref().is_none_or(Race::is_answered) {
+            self.race = Some(Race::begun(Reason::Silence, now));
+        }
+        self.copy_to_others();
+        self.begin_silence(now);
+    }
+
+    /// Whatever is known of the paths may be wrong.
+    pub(super) fn start_over(&mut self, reason: Reason, now: Instant) {
+        self.race = Some(Race::new(reason));
+        if !self.rhythm.has_begun() {
+            return;
+        }
+        if self.awaited.is_some() {
+            self.transmit(|_| true);
+        }
+        if self.silence.is_some() {
+            self.begin_silence(now);
+        }
+        self.nudge(now);
+    }
+
+    /// The newest datagram, if it may not have arrived, also goes over paths that have just come.
+    pub(super) fn add_paths(&mut self, over: impl Fn(SocketId) -> bool, candidate: Candidate) {
+        let family = candidate.family();
+        let bound = |&(id, binding): &(SocketId, Binding)| binding.family == family && over(id);
+        let sockets: Vec<_> = self.sockets.open().filter(bound).collect();
+        let added: Vec<_> = sockets.iter().map(|&(id, _)| self.paths.add(id, candidate)).collect();
+        if self.race.is_some() && self.awaited.is_some() {
+            self.transmit(|path| added.contains(&path.id));
+        }
+    }
+
+    /// What the server has seen already does not move it to the new paths.
+    pub(super) fn nudge_if_silent(&mut self, now: Instant) {
+        if self.silence.is_some() {
+            self.nudge(now);
+        }
+    }
+
+    pub(super) fn remove_paths(&mut self, gone: impl Fn(&Path) -> bool, now: Instant) {
+        self.paths.remove_where(gone);
+        let paths = &self.paths;
+        self.transmits.retain(|transmit| paths.find(transmit.path).is_some());
+        if self.followed.is_some_and(|followed| self.paths.find(followed).is_none()) {
+            self.followed = None;
+            self.start_over(Reason::Withdrawn, now);
+        }
+    }
+
+    pub(super) fn open(&mut self, binding: Binding) {
+        let followed = self.followed_path().map(|path| path.socket);
+        if let Some(surplus) = self.sockets.surplus(followed) {
+            self.close(surplus);
+        }
+        let socket = self.sockets.add(binding);
+        self.events.push(Event::Open { socket, binding });
+    }
+
+    fn begin_silence(&mut self, now: Instant) {
+        let patience = self.patience();
+        self.silence = Some(Silence::new(patience));
+        self.timers.set(Timer::Step, now + patience);
+        self.timers.set_no_later(Timer::Hop, now + FIRST_HOP);
+        self.timers.set_no_later(Timer::Alarm, now + FIRST_ALARM);
+    }
+
+    fn copy_to_others(&mut self) {
+        let followed = self.followed;
+        self.transmit(|path| Some(path.id) != followed);
+    }
+
+    fn step(&mut self, now: Instant) {
+        let Some(wait) = self.silence.as_mut().and_then(Silence::step) else { return };
+        self.timers.set(Timer::Step, now + wait);
+        self.nudge(now);
+    }
+
+    fn nudge(&mut self, now: Instant) {
+        if let Some(next) = self.last_nudge.map(|last| last + NUDGE_GAP).filter(|&next| next > now) {
+            return self.timers.set_no_later(Timer::Nudge, next);
+        }
+        self.timers.clear(Timer::Nudge);
+        self.last_nudge = Some(now);
+        self.counters.nudges += 1;
+        self.events.push(Event::Nudge);
+    }
+
+    fn hop(&mut self, now: Instant) {
+        self.counters.hops += 1;
+        for binding in self.sockets.bindings().to_vec() {
+            self.open(binding);
+        }
+        self.timers.set(Timer::Hop, now + HOP_INTERVAL);
+    }
+
+    fn alarm(&mut self, now: Instant) {
+        let Some(silence) = &mut self.silence else { return };
+        self.timers.set(Timer::Alarm, now + silence.next_alarm());
+        self.events.push(Event::Silent);
+    }
+
+    /// Not in a silence: nobody knows then which of them the server will answer to.
+    fn retire(&mut self, now: Instant) {
+        if self.silence.is_some() {
+            return self.timers.set(Timer::Retire, now + SOCKET_LINGER);
+        }
+        let followed = self.followed_path().map(|path| path.socket);
+        for socket in self.sockets.idle(followed) {
+            self.close(socket);
+        }
+    }
+
+    fn close(&mut self, socket: SocketId) {
+        self.sockets.remove(socket);
+        self.paths.remove_where(|path| path.socket == socket);
+        let paths = &self.paths;
+        self.transmits.retain(|transmit| paths.find(transmit.path).is_some());
+        self.events.push(Event::Close { socket });
+    }
+}

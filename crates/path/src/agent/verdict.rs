@@ -1,0 +1,51 @@
+//! What a reply proves.
+
+use std::time::Instant;
+
+use super::{Agent, Awaited};
+use crate::SOCKET_LINGER;
+use crate::candidate::Candidate;
+use crate::event::{Event, PathId};
+use crate::log::{Entry, Reason};
+use crate::rhythm::Expected;
+use crate::timer::Timer;
+
+impl Agent {
+    pub(super) fn move_to(&mut self, path: PathId, now: Instant) {
+        let Some(candidate) = self.paths.find(path).map(|path| path.candidate) else { return };
+        let reason = self.why(candidate);
+        self.followed = Some(path);
+        self.counters.moves += 1;
+        self.log.push(Entry { at: now, path, candidate, reason });
+        self.events.push(Event::Moved { to: path, candidate });
+        self.probe.restart(now);
+        self.timers.set(Timer::Retire, now + SOCKET_LINGER);
+    }
+
+    fn why(&self, candidate: Candidate) -> Reason {
+        let better = self.followed_path().is_some_and(|followed| candidate.rank() < followed.rank());
+        match &self.race {
+            Some(_) if self.log.iter().next().is_none() => Reason::First,
+            Some(race) => race.reason(),
+            None if better => Reason::Probe,
+            None => Reason::Server,
+        }
+    }
+
+    pub(super) fn hear(&mut self, path: PathId, now: Instant) {
+        if let Some(Awaited { since, expected: Expected::Soon }) = self.awaited
+            && self.silence.is_none()
+            && let Some(path) = self.paths.find_mut(path)
+        {
+            path.answer_time.sample(now.saturating_duration_since(since));
+        }
+        self.awaited = None;
+        self.silence = None;
+        for timer in [Timer::Answer, Timer::Step, Timer::Hop, Timer::Alarm] {
+            self.timers.clear(timer);
+        }
+        if let Some(race) = &mut self.race {
+            race.answer();
+        }
+    }
+}

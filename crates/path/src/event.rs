@@ -1,0 +1,77 @@
+//! What comes out of an agent.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use crate::candidate::{Binding, Candidate};
+
+/// Never given twice by an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PathId(pub(crate) u32);
+
+/// Never given twice by an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SocketId(pub(crate) u32);
+
+/// Send the newest datagram of mosh-client over this path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transmit {
+    pub path: PathId,
+    pub socket: SocketId,
+    pub remote: SocketAddr,
+}
+
+/// What an authentic datagram of mosh-server tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reply {
+    pub sequence: u64,
+    /// Its `timestamp_reply` is not 0xffff: since its last datagram, and within a second, mosh-server has heard us. Without
+    /// that it says nothing about the way there.
+    pub answers: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// To be answered by [`Agent::handle_opened`](crate::Agent::handle_opened) or
+    /// [`Agent::handle_open_failed`](crate::Agent::handle_open_failed). The port is any that is free.
+    Open { socket: SocketId, binding: Binding },
+    /// Its paths are gone already.
+    Close { socket: SocketId },
+    /// The server answers over this path now.
+    Moved { to: PathId, candidate: Candidate },
+    /// Send SIGWINCH to mosh-client, for a fresh datagram.
+    Nudge,
+    /// Nothing has been heard over any path for long: look the host up again, fetch a new offer. Repeated, ever more
+    /// rarely, until there is a reply.
+    Silent,
+}
+
+/// The events not yet taken. An owner that takes none makes it no longer than its sockets are many.
+#[derive(Debug, Default)]
+pub(crate) struct Events(VecDeque<Event>);
+
+impl Events {
+    pub(crate) fn push(&mut self, event: Event) {
+        match event {
+            Event::Nudge | Event::Silent if self.0.contains(&event) => return,
+            Event::Moved { .. } => self.0.retain(|queued| !matches!(queued, Event::Moved { .. })),
+            Event::Close { socket } if self.forget_open(socket) => return,
+            Event::Nudge | Event::Silent | Event::Open { .. } | Event::Close { .. } => {}
+        }
+        self.0.push_back(event);
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Event> {
+        self.0.pop_front()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn forget_open(&mut self, closed: SocketId) -> bool {
+        let before = self.0.len();
+        self.0.retain(|queued| !matches!(queued, Event::Open { socket, .. } if *socket == closed));
+        self.0.len() < before
+    }
+}

@@ -1,0 +1,56 @@
+//! Which way a session's datagrams go, without I/O: time and replies come in, copies to send come out.
+//!
+//! A *path* is one of our UDP sockets and one candidate address of the server. The [`Agent`] never sees a datagram: a
+//! [`Transmit`] always means "the newest datagram of mosh-client, over this path". One is enough, for mosh sends
+//! what changed since the last state that the server acknowledged. Nothing of our own is ever sent.
+//!
+//! # The life of a session
+//!
+//! *Race.* The first datagrams go over every path, best rank first. mosh-server answers to the source of the newest
+//! datagram, so the first copy to arrive wins, and the later ones change nothing.
+//!
+//! *Follow.* The newest authentic reply, by its sequence number, names the path that the server uses; from then on
+//! only that one gets datagrams. An old sequence number, replayed or reordered, changes nothing. A race goes on for
+//! [`RACE_SPAN`] after its first datagram even if it is answered: right after a change the answer may be a late one
+//! of the path that has just gone.
+//!
+//! *Probe.* Three real datagrams in a row are copied to the paths that rank better than the followed one: soon after
+//! it was chosen, then ever more rarely ([`probe`]). A probe that overtakes the followed path moves the session.
+//!
+//! *Silence.* When no reply comes though one is due ([`rhythm`] says when that is), the newest datagram is copied to
+//! all other paths, and so is each one after it. If that is not answered either, mosh-client is [nudged](Event::Nudge)
+//! for a fresh one, for a server that has seen a datagram does not move to a copy of it. Then new sockets are opened,
+//! as mosh-client's port hop would do, and the owner is [told](Event::Silent) to look for other candidates.
+//!
+//! *Change.* A change of the network, or a gap between two `now`s that only a suspended machine explains, starts a new
+//! race with a nudge, so that an idle session moves in one round trip.
+//!
+//! # What drives it
+//!
+//! The owner calls `handle_*` with what happened, takes everything from `poll_transmit` and `poll_event` before it
+//! calls [`Agent::handle_outgoing`] again, and calls [`Agent::handle_timeout`] at [`Agent::poll_timeout`]. That is
+//! the last seen `now` while something is queued, so that an owner who looks only there loses nothing.
+//!
+//! *Outside this crate*: sockets, the clock (one that goes on while the machine sleeps, or no suspend is seen), the
+//! session key and with it what is authentic, finding candidates, watching the network, sending SIGWINCH.
+
+mod agent;
+mod candidate;
+mod event;
+mod log;
+mod paths;
+pub mod probe;
+mod race;
+mod random;
+pub mod rhythm;
+pub mod silence;
+mod sockets;
+mod timer;
+
+pub use self::agent::{Agent, CLOCK_JUMP, Counters, MAX_COPIES, NUDGE_GAP};
+pub use self::candidate::{Binding, Candidate, Family, Kind, MAX_CANDIDATES_PER_KIND, Rank};
+pub use self::event::{Event, PathId, Reply, SocketId, Transmit};
+pub use self::log::{Entry, MAX_LOG, Reason};
+pub use self::paths::Path;
+pub use self::race::RACE_SPAN;
+pub use self::sockets::{MAX_BINDINGS, MAX_SOCKETS, SOCKET_LINGER};

@@ -1,0 +1,51 @@
+//! Why the session went which way: for `-v`, and for the line at its end.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use crate::candidate::Candidate;
+use crate::event::PathId;
+
+/// A day of changes between two networks; the first move is kept besides.
+pub const MAX_LOG: usize = 64;
+
+/// What let the server move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The first answer of all.
+    First,
+    NetworkChanged,
+    /// The clock jumped: the machine slept.
+    Woke,
+    Silence,
+    /// The path's candidate was withdrawn, or its socket closed.
+    Withdrawn,
+    /// A copy for a better-ranked path overtook the followed one.
+    Probe,
+    /// None of ours: a late answer, or a copy that took its time.
+    Server,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    pub at: Instant,
+    pub path: PathId,
+    pub candidate: Candidate,
+    pub reason: Reason,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Log(VecDeque<Entry>);
+
+impl Log {
+    pub(crate) fn push(&mut self, entry: Entry) {
+        if self.0.len() == MAX_LOG {
+            self.0.remove(1);
+        }
+        self.0.push_back(entry);
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.0.iter()
+    }
+}

@@ -1,0 +1,90 @@
+//! Our sockets: which are wanted, which are in use, which are old.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::candidate::Binding;
+use crate::event::SocketId;
+
+/// One a family, and two networks at once.
+pub const MAX_BINDINGS: usize = 4;
+
+/// For each binding the newest and the one before, which the server may still answer to.
+pub const MAX_SOCKETS: usize = 2 * MAX_BINDINGS;
+
+/// mosh's `MAX_OLD_SOCKET_AGE`: a late answer to an old socket is one of the server that has not heard the new one.
+pub const SOCKET_LINGER: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Socket {
+    binding: Binding,
+    open: bool,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Sockets {
+    bindings: Vec<Binding>,
+    by_id: BTreeMap<SocketId, Socket>,
+    next: u32,
+}
+
+impl Sockets {
+    pub(crate) fn bindings(&self) -> &[Binding] {
+        &self.bindings
+    }
+
+    /// Returns those that have no socket yet.
+    pub(crate) fn bind(&mut self, bindings: &[Binding]) -> Vec<Binding> {
+        self.bindings = bindings.iter().copied().take(MAX_BINDINGS).collect();
+        self.bindings.sort_unstable();
+        self.bindings.dedup();
+        let has_socket = |binding: &Binding| self.by_id.values().any(|socket| socket.binding == *binding);
+        self.bindings.iter().copied().filter(|binding| !has_socket(binding)).collect()
+    }
+
+    pub(crate) fn add(&mut self, binding: Binding) -> SocketId {
+        let id = SocketId(self.next);
+        self.next += 1;
+        self.by_id.insert(id, Socket { binding, open: false });
+        id
+    }
+
+    /// Returns its binding, unless it was closed or opened before.
+    pub(crate) fn opened(&mut self, id: SocketId) -> Option<Binding> {
+        let socket = self.by_id.get_mut(&id).filter(|socket| !socket.open)?;
+        socket.open = true;
+        Some(socket.binding)
+    }
+
+    pub(crate) fn remove(&mut self, id: SocketId) {
+        self.by_id.remove(&id);
+    }
+
+    pub(crate) fn open(&self) -> impl Iterator<Item = (SocketId, Binding)> {
+        self.by_id.iter().filter(|(_, socket)| socket.open).map(|(&id, socket)| (id, socket.binding))
+    }
+
+    /// Whether it is the newest open one of a binding that is still there.
+    pub(crate) fn is_current(&self, id: SocketId) -> bool {
+        self.bindings.iter().any(|&binding| self.newest(binding) == Some(id))
+    }
+
+    /// Neither in use nor to come.
+    pub(crate) fn idle(&self, followed: Option<SocketId>) -> Vec<SocketId> {
+        let idle = |id: SocketId| Some(id) != followed && !self.is_current(id);
+        self.open().map(|(id, _)| id).filter(|&id| idle(id)).collect()
+    }
+
+    /// What must go before another is opened: an idle one, else the oldest.
+    pub(crate) fn surplus(&self, followed: Option<SocketId>) -> Option<SocketId> {
+        if self.by_id.len() < MAX_SOCKETS {
+            return None;
+        }
+        let idle = self.idle(followed).into_iter().next();
+        idle.or_else(|| self.by_id.keys().copied().find(|&id| Some(id) != followed))
+    }
+
+    fn newest(&self, binding: Binding) -> Option<SocketId> {
+        self.open().filter(|&(_, bound)| bound == binding).map(|(id, _)| id).last()
+    }
+}

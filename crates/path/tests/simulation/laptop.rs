@@ -1,0 +1,65 @@
+//! The shell around the agent: sockets by their port, and what it was told.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use path::{Agent, Event, Family, Reply, SocketId, Transmit};
+
+#[derive(Debug)]
+pub(crate) struct Laptop {
+    pub(crate) agent: Agent,
+    socket_by_port: BTreeMap<u16, SocketId>,
+    next_port: u16,
+    pub(crate) alarms: usize,
+}
+
+impl Laptop {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { agent: Agent::new(seed), socket_by_port: BTreeMap::new(), next_port: 40_000, alarms: 0 }
+    }
+
+    /// Does what the agent wants, and returns whether mosh-client is to be nudged.
+    pub(crate) fn obey(&mut self, now: Instant) -> bool {
+        let mut nudged = false;
+        while let Some(event) = self.agent.poll_event() {
+            match event {
+                Event::Open { socket, .. } => {
+                    self.next_port += 1;
+                    self.socket_by_port.insert(self.next_port, socket);
+                    self.agent.handle_opened(socket, now);
+                }
+                Event::Close { socket } => self.socket_by_port.retain(|_, open| *open != socket),
+                Event::Moved { .. } => {}
+                Event::Nudge => nudged = true,
+                Event::Silent => self.alarms += 1,
+            }
+        }
+        nudged
+    }
+
+    pub(crate) fn transmits(&mut self) -> Vec<Transmit> {
+        std::iter::from_fn(|| self.agent.poll_transmit()).collect()
+    }
+
+    pub(crate) fn port_of(&self, wanted: SocketId) -> Option<u16> {
+        self.socket_by_port.iter().find(|&(_, &socket)| socket == wanted).map(|(&port, _)| port)
+    }
+
+    pub(crate) fn receive(&mut self, port: u16, from: SocketAddr, reply: Reply, now: Instant) -> bool {
+        let socket = self.socket_by_port.get(&port).copied();
+        let path = socket.and_then(|socket| self.agent.path_between(socket, from));
+        if let Some(path) = path {
+            self.agent.handle_reply(path, reply, now);
+        }
+        path.is_some()
+    }
+
+    pub(crate) fn sockets(&self) -> usize {
+        self.socket_by_port.len()
+    }
+}
+
+pub(crate) fn family(address: SocketAddr) -> Family {
+    if address.is_ipv6() { Family::V6 } else { Family::V4 }
+}

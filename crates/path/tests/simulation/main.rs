@@ -1,0 +1,10 @@
+//! An agent between a model of mosh-client and a model of mosh-server, over links with NATs, loss and delay.
+#![expect(clippy::unwrap_used, reason = "clippy allows it in tests, but not in what they share")]
+
+mod laptop;
+mod link;
+mod mosh;
+mod nat;
+mod property;
+mod scenarios;
+mod world;

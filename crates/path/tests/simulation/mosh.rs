@@ -1,0 +1,131 @@
+//! What matters here of mosh-client and mosh-server 1.4.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+const HEARTBEAT: Duration = Duration::from_secs(3);
+const RETRANSMISSION: Duration = Duration::from_secs(1);
+const ACKNOWLEDGES: Duration = Duration::from_millis(100);
+const ECHO: Duration = Duration::from_millis(10);
+const TIMESTAMP_LASTS: Duration = Duration::from_secs(1);
+const FORGETS: Duration = Duration::from_secs(40);
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Datagram {
+    pub(crate) sequence: u64,
+    /// Of the newest state: keys typed and windows sized.
+    pub(crate) state: usize,
+    /// Of the server's: it carries a `timestamp_reply`.
+    pub(crate) answers: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Key {
+    pub(crate) state: usize,
+    pub(crate) typed: Instant,
+    pub(crate) echoed: Option<Instant>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Client {
+    sequence: u64,
+    state: usize,
+    acknowledged: usize,
+    sent: Instant,
+    /// Something new, or an acknowledgement of something new.
+    pending: Option<Instant>,
+    pub(crate) keys: Vec<Key>,
+}
+
+impl Client {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { sequence: 0, state: 1, acknowledged: 0, sent: now, pending: Some(now), keys: Vec::new() }
+    }
+
+    pub(crate) fn next(&self) -> Instant {
+        let again = self.sent + if self.acknowledged < self.state { RETRANSMISSION } else { HEARTBEAT };
+        self.pending.map_or(again, |pending| pending.min(again))
+    }
+
+    pub(crate) fn type_key(&mut self, now: Instant) {
+        self.state += 1;
+        self.keys.push(Key { state: self.state, typed: now, echoed: None });
+        self.pending = Some(now);
+    }
+
+    /// SIGWINCH: the window's size is new state, whatever it is.
+    pub(crate) fn nudge(&mut self, now: Instant) {
+        self.state += 1;
+        self.soon(now + Duration::from_millis(5));
+    }
+
+    pub(crate) fn send(&mut self, now: Instant) -> Datagram {
+        self.sequence += 1;
+        self.sent = now;
+        self.pending = None;
+        Datagram { sequence: self.sequence, state: self.state, answers: false }
+    }
+
+    pub(crate) fn receive(&mut self, reply: Datagram, now: Instant) {
+        if reply.state > self.acknowledged {
+            self.acknowledged = reply.state;
+            self.soon(now + ACKNOWLEDGES);
+        }
+        for key in self.keys.iter_mut().filter(|key| key.state <= reply.state) {
+            key.echoed.get_or_insert(now);
+        }
+    }
+
+    fn soon(&mut self, at: Instant) {
+        self.pending = Some(self.pending.map_or(at, |pending| pending.min(at)));
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    /// Which of the server's addresses it wrote to: answers come from there.
+    pub(crate) by_way_of: SocketAddr,
+}
+
+#[derive(Debug)]
+pub(crate) struct Server {
+    sequence: u64,
+    heard: Option<(u64, Instant)>,
+    unanswered: bool,
+    state: usize,
+    pub(crate) peer: Option<Peer>,
+    sends: Option<Instant>,
+}
+
+impl Server {
+    pub(crate) fn new() -> Self {
+        Self { sequence: 0, heard: None, unanswered: false, state: 0, peer: None, sends: None }
+    }
+
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.sends
+    }
+
+    pub(crate) fn receive(&mut self, datagram: Datagram, peer: Peer, now: Instant) {
+        if self.heard.is_some_and(|(newest, _)| datagram.sequence <= newest) {
+            return;
+        }
+        self.heard = Some((datagram.sequence, now));
+        self.unanswered = true;
+        self.peer = Some(peer);
+        let due = if datagram.state > self.state { now + ECHO } else { now + HEARTBEAT };
+        self.state = self.state.max(datagram.state);
+        self.sends = Some(self.sends.map_or(due, |sends| sends.min(due)));
+    }
+
+    pub(crate) fn send(&mut self, now: Instant) -> Option<(Datagram, Peer)> {
+        let (_, heard) = self.heard?;
+        let speaks = now < heard + FORGETS;
+        self.sends = speaks.then_some(now + HEARTBEAT);
+        self.sequence += 1;
+        let answers = std::mem::take(&mut self.unanswered) && now < heard + TIMESTAMP_LASTS;
+        let datagram = Datagram { sequence: self.sequence, state: self.state, answers };
+        speaks.then_some(datagram).zip(self.peer)
+    }
+}

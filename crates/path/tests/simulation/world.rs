@@ -1,0 +1,292 @@
+//! Time, links, and what is on its way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use path::{Binding, Candidate, Kind, Reply, Transmit};
+
+use crate::laptop::{Laptop, family};
+use crate::link::Link;
+use crate::mosh::{Client, Datagram, Peer, Server};
+
+pub(crate) const LAN: &str = "192.168.1.10:60001";
+pub(crate) const IPV6: &str = "[2001:db8::10]:60001";
+pub(crate) const MAPPED: &str = "198.51.100.1:60001";
+pub(crate) const MAPPED_AGAIN: &str = "198.51.100.77:60001";
+
+#[expect(clippy::disallowed_methods, reason = "a starting point; nothing here waits")]
+fn start() -> Instant {
+    Instant::now()
+}
+
+pub(crate) const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+pub(crate) fn address(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Flight {
+    Up { datagram: Datagram, peer: Peer },
+    Down { datagram: Datagram, to: SocketAddr, from: SocketAddr },
+}
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) now: Instant,
+    pub(crate) laptop: Laptop,
+    pub(crate) client: Client,
+    pub(crate) server: Server,
+    link: Option<Link>,
+    attachments: u8,
+    flights: BTreeMap<(Instant, u64), Flight>,
+    launched: u64,
+    newest: Option<Datagram>,
+    /// The server's addresses that lead to it.
+    pub(crate) serves: BTreeSet<SocketAddr>,
+    /// Sources that a NAT has got stuck with: nothing from there comes through.
+    pub(crate) stuck_ports: BTreeSet<u16>,
+    pub(crate) most_sockets: usize,
+    pub(crate) replies: Vec<Reply>,
+    random: u64,
+}
+
+impl World {
+    pub(crate) fn new(candidates: &[&str], seed: u64) -> Self {
+        let now = start();
+        let mut world = Self {
+            now,
+            laptop: Laptop::new(seed),
+            client: Client::new(now),
+            server: Server::new(),
+            link: None,
+            attachments: 0,
+            flights: BTreeMap::new(),
+            launched: 0,
+            newest: None,
+            serves: [LAN, IPV6, MAPPED].map(address).into(),
+            stuck_ports: BTreeSet::new(),
+            most_sockets: 0,
+            replies: Vec::new(),
+            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+        };
+        world.offer(candidates);
+        world
+    }
+
+    pub(crate) fn offer(&mut self, candidates: &[&str]) {
+        let kind = |text| match text {
+            LAN => Kind::Lan,
+            IPV6 => Kind::Global,
+            _ => Kind::Mapped,
+        };
+        let offered: Vec<_> =
+            candidates.iter().map(|text| Candidate { kind: kind(*text), address: address(text) }).collect();
+        self.laptop.agent.handle_candidates(&offered, self.now);
+        self.settle();
+    }
+
+    /// The kernel tells of the change.
+    pub(crate) fn attach(&mut self, link: Option<Link>) {
+        let families = link.as_ref().map_or(Vec::new(), |link| link.families.clone());
+        let bindings: Vec<_> = families.into_iter().map(Binding::any).collect();
+        self.slip(link);
+        self.laptop.agent.handle_network(&bindings, self.now);
+        self.settle();
+    }
+
+    /// Nobody tells of the change.
+    pub(crate) fn slip(&mut self, link: Option<Link>) {
+        self.link = link;
+        self.attachments += 1;
+    }
+
+    pub(crate) fn link(&mut self) -> &mut Link {
+        self.link.as_mut().unwrap()
+    }
+
+    pub(crate) fn attached(&self) -> bool {
+        self.link.is_some()
+    }
+
+    /// Of the socket that the server answers to.
+    pub(crate) fn port_in_use(&self) -> u16 {
+        let path = self.laptop.agent.followed_path().expect("a session that works");
+        self.laptop.port_of(path.socket).expect("its socket is open")
+    }
+
+    pub(crate) fn in_short(&self) -> String {
+        let agent = &self.laptop.agent;
+        format!("{:?} serves {:?} by {:?}, {:?}", self.followed(), self.serves, self.link, agent.counters())
+    }
+
+    pub(crate) fn type_key(&mut self) {
+        self.client.type_key(self.now);
+    }
+
+    /// How long the last key took.
+    pub(crate) fn echo(&self) -> Option<Duration> {
+        self.client.keys.last().and_then(|key| Some(key.echoed? - key.typed))
+    }
+
+    /// Types and waits; how long it took.
+    pub(crate) fn echo_within(&mut self, patience: Duration) -> Option<Duration> {
+        self.type_key();
+        self.run(patience);
+        self.echo()
+    }
+
+    pub(crate) fn followed(&self) -> Option<String> {
+        self.laptop.agent.followed_path().map(|path| path.candidate.address.to_string())
+    }
+
+    /// The oracle: some candidate that the agent knows leads to the server and back.
+    pub(crate) fn direct_path_possible(&self, candidates: &[&str]) -> bool {
+        candidates.iter().any(|text| self.leads_to_server(address(text)))
+    }
+
+    pub(crate) fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(next) = self.next().filter(|&next| next <= end) {
+            self.now = self.now.max(next);
+            self.step();
+            self.settle();
+        }
+        self.now = end;
+    }
+
+    /// The machine sleeps; what was on its way is lost.
+    pub(crate) fn sleep(&mut self, time: Duration) {
+        self.now += time;
+        self.flights.clear();
+    }
+
+    /// Somebody sends recorded replies again, as if from `from`.
+    pub(crate) fn replay_all(&mut self, from: &str) {
+        let ports: Vec<_> = (40_001..40_020).collect();
+        for reply in self.replies.clone() {
+            for &port in &ports {
+                self.laptop.receive(port, address(from), reply, self.now);
+            }
+        }
+        self.settle();
+    }
+
+    pub(crate) fn random(&mut self, below: u64) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        (self.random >> 20) % below
+    }
+
+    fn next(&self) -> Option<Instant> {
+        let flight = self.flights.keys().next().map(|(at, _)| *at);
+        let own = [Some(self.client.next()), self.server.next(), self.laptop.agent.poll_timeout()];
+        own.into_iter().flatten().chain(flight).min()
+    }
+
+    fn step(&mut self) {
+        let now = self.now;
+        self.laptop.agent.handle_timeout(now);
+        self.settle();
+        if self.client.next() <= now {
+            self.newest = Some(self.client.send(now));
+            self.laptop.agent.handle_outgoing(now);
+        }
+        if self.server.next().is_some_and(|next| next <= now)
+            && let Some((datagram, peer)) = self.server.send(now)
+        {
+            self.launch(Flight::Down { datagram, to: peer.address, from: peer.by_way_of });
+        }
+        let landing = self.flights.first_key_value().map(|(key, _)| *key).filter(|(at, _)| *at <= now);
+        if let Some(flight) = landing.and_then(|key| self.flights.remove(&key)) {
+            self.land(flight);
+        }
+    }
+
+    fn settle(&mut self) {
+        loop {
+            if self.laptop.obey(self.now) {
+                self.client.nudge(self.now);
+            }
+            self.most_sockets = self.most_sockets.max(self.laptop.sockets());
+            let transmits = self.laptop.transmits();
+            if transmits.is_empty() {
+                return;
+            }
+            transmits.into_iter().for_each(|transmit| self.send(transmit));
+        }
+    }
+
+    fn send(&mut self, transmit: Transmit) {
+        let (to, datagram) = (transmit.remote, self.newest.expect("a transmit is a copy of a datagram"));
+        let port = self.laptop.port_of(transmit.socket).expect("copies go through open sockets");
+        let Some(own) = self.own_address(to) else {
+            return self.laptop.agent.handle_unreachable(transmit.path, self.now);
+        };
+        let inside = SocketAddr::new(own, port);
+        let (home, now) = (to == address(LAN), self.now);
+        let Some(link) = &mut self.link else { return };
+        let translated = link.nat.as_mut().filter(|_| to.is_ipv4() && !home);
+        let source = translated.map_or(inside, |nat| nat.outbound(inside, to, now));
+        if !self.stuck_ports.contains(&port) {
+            self.launch(Flight::Up { datagram, peer: Peer { address: source, by_way_of: to } });
+        }
+    }
+
+    fn launch(&mut self, flight: Flight) {
+        let Some(link) = self.link.clone() else { return };
+        let copies = if link.duplicates { 2 } else { 1 };
+        for _ in 0..copies {
+            if self.random(100) < link.loss_percent {
+                continue;
+            }
+            let jitter = ms(self.random(u64::try_from(link.jitter.as_millis()).unwrap() + 1));
+            self.launched += 1;
+            self.flights.insert((self.now + link.delay + jitter, self.launched), flight);
+        }
+    }
+
+    fn land(&mut self, flight: Flight) {
+        match flight {
+            Flight::Up { datagram, peer } if self.leads_to_server(peer.by_way_of) => {
+                self.server.receive(datagram, peer, self.now);
+            }
+            Flight::Down { datagram, to, from } if self.leads_to_server(from) => {
+                self.arrive(datagram, to, from);
+            }
+            Flight::Up { .. } | Flight::Down { .. } => {}
+        }
+    }
+
+    fn arrive(&mut self, datagram: Datagram, to: SocketAddr, from: SocketAddr) {
+        let nat = self.link.as_ref().and_then(|link| link.nat.as_ref()).filter(|nat| nat.external == to.ip());
+        let inside = nat.map_or(Some(to), |nat| nat.inbound(to, from, self.now));
+        let Some(inside) = inside.filter(|inside| self.own_address(from) == Some(inside.ip())) else {
+            return;
+        };
+        let reply = Reply { sequence: datagram.sequence, answers: datagram.answers };
+        if self.laptop.receive(inside.port(), from, reply, self.now) {
+            self.replies.push(reply);
+            self.client.receive(datagram, self.now);
+        }
+    }
+
+    fn own_address(&self, to: SocketAddr) -> Option<IpAddr> {
+        let has = self.link.as_ref().is_some_and(|link| link.families.contains(&family(to)));
+        let number = self.attachments;
+        let own = if to.is_ipv6() { format!("2001:db8:{number:x}::2") } else { format!("10.0.{number}.2") };
+        has.then(|| own.parse().unwrap())
+    }
+
+    /// No hairpin at home, and no private address from elsewhere.
+    fn leads_to_server(&self, to: SocketAddr) -> bool {
+        let home = self.link.as_ref().is_some_and(|link| link.home);
+        let private = to == address(LAN);
+        let there = if home { private || to.is_ipv6() } else { !private };
+        there && self.serves.contains(&to) && self.own_address(to).is_some()
+    }
+}
