@@ -18,5 +18,6 @@ pub mod mapper;
 pub mod mapping;
 pub mod nat_pmp;
 pub mod pcp;
+mod random;
 mod retransmission;
 pub mod upnp;

@@ -9,7 +9,8 @@ use std::time::Instant;
 use super::{Mapping, Protocol, RESTART_DELAY_MAXIMUM, Reply, Standing};
 use crate::client::{Absence, Event, Grant, Request};
 use crate::epoch::Epoch;
-use crate::retransmission::{Random, Retransmission, Schedule};
+use crate::random::Random;
+use crate::retransmission::{Retransmission, Schedule};
 
 /// More events than this are never waiting unless the owner forgets to fetch them; then the oldest go.
 const EVENTS_MAXIMUM: usize = 32;

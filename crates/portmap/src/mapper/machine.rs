@@ -1,23 +1,25 @@
 //! The state machine.
 
+mod job;
+mod leaving;
+mod refusal;
+mod seeking;
+
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
+use self::job::Job;
 use super::ports::PortChoice;
-use super::random::Random;
 use super::schedule::{Backoff, next_check, renewal};
-use super::speaker::{Speaker, Standing};
+use super::speaker::Speaker;
 use super::values::{Control, Event, External, Mapping, Protocol, Record, Reservation, Settings, Wanted};
-use crate::address::{Network, Reach, reach};
+use crate::address::Network;
 use crate::cause::Cause;
 use crate::client::{self, Grant, Refusal, Request};
 use crate::effects::{Exchange, ExchangeId, ExchangeInput, Socket, Transmit};
-
-/// Some routers say "action failed" (501) where they mean a conflict; a few other ports tell (libtorrent).
-const TRIES_AFTER_ACTION_FAILED: usize = 4;
-const ACTION_FAILED: u16 = 501;
+use crate::random::Random;
 
 /// A gateway that has just answered over PCP or NAT-PMP answers within milliseconds; after two retransmissions another
 /// protocol is worth more than the third.
@@ -47,13 +49,6 @@ enum State {
     /// The gateway does not answer where it was; it may have restarted, and be elsewhere.
     SeekingToRelease,
     Ended,
-}
-
-#[derive(Debug)]
-struct Job {
-    wanted: Wanted,
-    ports: PortChoice,
-    action_failures: usize,
 }
 
 #[derive(Debug)]
@@ -176,33 +171,6 @@ impl Mapper {
         self.speakers = speakers(&self.settings, now);
         self.handle_networks(self.networks.clone());
         self.seek(now);
-    }
-
-    /// Deletes the mapping, or what the open question may still make; answered by [`Event::Released`].
-    pub fn release(&mut self, now: Instant) {
-        if self.is_leaving() {
-            return;
-        }
-        let held = self.held.take();
-        let asking = matches!(self.state, State::Requesting { .. } | State::Discarding);
-        let Some(job) = self.job.as_ref().filter(|_| held.is_some() || asking) else {
-            return self.end(Event::Released { confirmed: true });
-        };
-        let request = job.request(self.settings.lease);
-        let grant = held.as_ref().map_or_else(|| job.requested_grant(), |held| held.grant.clone());
-        let index = self.chosen.or_else(|| self.speaker_of(held.as_ref()?.record.protocol));
-        let Some(speaker) = index.map(|index| &mut self.speakers[index]) else {
-            return self.end(Event::Released { confirmed: false });
-        };
-        if let (None, Some(held)) = (self.chosen, &held) {
-            speaker.resume(&held.record.control, &request, &grant, now);
-        }
-        speaker.release(&request, &grant, now);
-        // PCP and NAT-PMP have one address to ask.
-        self.left_behind = (speaker.protocol == Protocol::Upnp).then_some((request, grant));
-        self.chosen = index;
-        self.state = State::Releasing;
-        self.handle_client_events(now);
     }
 
     /// The answer to [`Reservation::Take`].
@@ -337,85 +305,6 @@ impl Mapper {
         }
     }
 
-    /// It maps for whoever seems to ask. Behind another NAT that is every host there, and they would take each other's
-    /// mappings; PCP has seen it.
-    fn rule_out_nat_pmp(&mut self) {
-        let cause = Cause::NatBetween { gateway: self.gateway() };
-        if let Some(index) = self.speaker_of(Protocol::NatPmp).filter(|&index| self.chosen != Some(index)) {
-            self.speakers[index].standing = Standing::Unusable(cause);
-        }
-    }
-
-    fn seek(&mut self, now: Instant) {
-        self.chosen = None;
-        self.state = State::Seeking;
-        for speaker in &mut self.speakers {
-            speaker.probe(now);
-        }
-        self.choose(now);
-    }
-
-    fn available(&mut self, index: usize, external_address: Option<IpAddr>, now: Instant) {
-        self.speakers[index].standing = Standing::Available { external_address };
-        match self.state {
-            State::Seeking => self.choose(now),
-            State::SeekingToRelease => self.release_left_behind(index, now),
-            _ => {}
-        }
-    }
-
-    /// Another protocol may still serve.
-    fn unusable(&mut self, index: usize, cause: Cause, now: Instant) {
-        self.speakers[index].standing = Standing::Unusable(cause);
-        if self.chosen == Some(index) {
-            if self.is_leaving() {
-                return self.end(Event::Released { confirmed: false });
-            }
-            self.chosen = None;
-            self.state = State::Seeking;
-        }
-        if self.state == State::Seeking {
-            self.choose(now);
-        }
-    }
-
-    fn choose(&mut self, now: Instant) {
-        let holder = self.held.as_ref().and_then(|held| self.speaker_of(held.record.protocol));
-        if holder.is_some_and(|holder| self.speakers[holder].standing == Standing::Asked) {
-            return;
-        }
-        let is_available =
-            |&index: &usize| matches!(self.speakers[index].standing, Standing::Available { .. });
-        if let Some(index) = holder.into_iter().chain(0..self.speakers.len()).find(is_available) {
-            return self.settle_on(index, now);
-        }
-        if self.speakers.iter().any(|speaker| speaker.standing == Standing::Asked) {
-            return;
-        }
-        let resting: Vec<_> =
-            self.speakers.iter_mut().filter(|speaker| speaker.standing == Standing::Resting).collect();
-        if resting.is_empty() {
-            return self.fail(self.most_telling_cause(), now);
-        }
-        for speaker in resting {
-            speaker.probe(now);
-        }
-    }
-
-    fn settle_on(&mut self, index: usize, now: Instant) {
-        self.chosen = Some(index);
-        self.state = State::Ready;
-        for (other, speaker) in self.speakers.iter_mut().enumerate() {
-            if other != index {
-                speaker.rest();
-            }
-        }
-        if let Some(job) = &mut self.job {
-            job.ports.restart();
-            self.request(now);
-        }
-    }
-
     /// Asks for the current port, once nobody else on this host can.
     fn request(&mut self, now: Instant) {
         let Some(job) = &self.job else { return };
@@ -512,107 +401,6 @@ impl Mapper {
         self.held = Some(held);
     }
 
-    fn discard(&mut self, grant: &Grant, now: Instant) {
-        let (Some(job), Some(index)) = (&self.job, self.chosen) else { return };
-        self.state = State::Discarding;
-        self.speakers[index].release(&job.request(self.settings.lease), grant, now);
-    }
-
-    fn released(&mut self, confirmed: bool, now: Instant) {
-        match (self.state, self.chosen) {
-            (State::Releasing, Some(index)) if !confirmed && self.left_behind.is_some() => {
-                self.state = State::SeekingToRelease;
-                self.speakers[index].probe(now);
-            }
-            (State::Releasing, _) => self.end(Event::Released { confirmed }),
-            (State::Discarding, _) => self.request(now),
-            _ => {}
-        }
-    }
-
-    fn release_left_behind(&mut self, index: usize, now: Instant) {
-        if let Some((request, grant)) = self.left_behind.take() {
-            self.state = State::Releasing;
-            self.speakers[index].release(&request, &grant, now);
-        }
-    }
-
-    fn is_leaving(&self) -> bool {
-        matches!(self.state, State::Releasing | State::SeekingToRelease | State::Ended)
-    }
-
-    fn refused(&mut self, refusal: &Refusal, now: Instant) {
-        let exact = self.job.as_ref().is_some_and(Job::is_exact);
-        let upnp = self.chosen.is_some_and(|index| self.speakers[index].protocol == Protocol::Upnp);
-        match refusal {
-            Refusal::Conflict => self.take_another_port(now),
-            // With PCP the port may be taken or forbidden; either way another one may not be.
-            Refusal::CannotProvideExternal if exact && !upnp => self.take_another_port(now),
-            // The rules of a firewall are not about external ports.
-            Refusal::NotAuthorized if (exact || upnp) && self.settings.internal.is_ipv4() => {
-                self.take_an_allowed_port(now);
-            }
-            Refusal::Unsupported { code: ACTION_FAILED } if self.may_be_a_hidden_conflict() => {
-                self.take_another_port(now);
-            }
-            Refusal::NotAuthorized
-            | Refusal::CannotProvideExternal
-            | Refusal::NoResources { .. }
-            | Refusal::NetworkFailure { .. }
-            | Refusal::AddressMismatch
-            | Refusal::BehindNat { .. }
-            | Refusal::SamePortRequired
-            | Refusal::Unsupported { .. }
-            | Refusal::Unconfirmed
-            | Refusal::NoAnswer
-            | Refusal::Other { .. } => {
-                self.give_up_protocol(
-                    Cause::of_refusal(refusal, self.gateway(), self.external_address()),
-                    now,
-                );
-            }
-        }
-    }
-
-    fn give_up_protocol(&mut self, cause: Cause, now: Instant) {
-        match self.chosen {
-            Some(index) => self.unusable(index, cause, now),
-            None => self.fail(cause, now),
-        }
-    }
-
-    fn take_another_port(&mut self, now: Instant) {
-        let Some(job) = &mut self.job else { return };
-        if job.ports.after_conflict(&mut self.random).is_some() {
-            return self.request(now);
-        }
-        self.give_up_protocol(self.exhausted(), now);
-    }
-
-    /// The rules may allow lower ports than those already tried and taken.
-    fn take_an_allowed_port(&mut self, now: Instant) {
-        let Some(job) = &mut self.job else { return };
-        let denied = job.ports.current();
-        let first_try = denied == job.ports.preferred();
-        if job.ports.after_denial(&mut self.random).is_some() {
-            return self.request(now);
-        }
-        let cause = if first_try {
-            let internal = SocketAddr::new(self.settings.internal, job.wanted.internal_port.get());
-            Cause::DeniedByRules { gateway: self.gateway(), internal, port: denied }
-        } else {
-            self.exhausted()
-        };
-        self.give_up_protocol(cause, now);
-    }
-
-    fn may_be_a_hidden_conflict(&mut self) -> bool {
-        let public = self.external_address().map(reach);
-        let Some(job) = &mut self.job else { return false };
-        job.action_failures += 1;
-        public == Some(Reach::Public) && job.action_failures <= TRIES_AFTER_ACTION_FAILED
-    }
-
     /// Without a mapping to keep, the end; with one, another try later.
     fn fail(&mut self, cause: Cause, now: Instant) {
         if self.held.is_none() {
@@ -648,32 +436,6 @@ impl Mapper {
         }
     }
 
-    fn exhausted(&self) -> Cause {
-        let gateway = self.gateway();
-        match &self.job {
-            Some(job) => {
-                let (first, last) = (*job.ports.range().start(), *job.ports.range().end());
-                match first == last {
-                    true => Cause::PortTaken { gateway, port: first },
-                    false => Cause::PortsExhausted { gateway, first, last },
-                }
-            }
-            None => Cause::NoAnswer { gateway },
-        }
-    }
-
-    fn most_telling_cause(&self) -> Cause {
-        let causes = self.speakers.iter().rev().filter_map(|speaker| match &speaker.standing {
-            Standing::Unusable(cause) => Some(cause),
-            Standing::Asked | Standing::Available { .. } | Standing::Resting => None,
-        });
-        causes.min_by_key(|cause| cause.tells_less()).cloned().unwrap_or(Cause::NoGateway)
-    }
-
-    fn speaker_of(&self, protocol: Protocol) -> Option<usize> {
-        self.speakers.iter().position(|speaker| speaker.protocol == protocol)
-    }
-
     fn external_address(&self) -> Option<IpAddr> {
         self.speakers[self.chosen?].external_address()
     }
@@ -682,55 +444,6 @@ impl Mapper {
         let chosen = self.chosen.and_then(|index| self.speakers[index].control());
         let default = self.settings.gateway.unwrap_or(self.settings.internal);
         chosen.map_or(default, |control| control.gateway())
-    }
-}
-
-impl Job {
-    fn new(wanted: Wanted, internal: IpAddr) -> Self {
-        let ports = match &wanted.external {
-            // A pinhole has one port.
-            _ if internal.is_ipv6() => PortChoice::only(wanted.internal_port),
-            External::Within(range) if !range.contains(&wanted.internal_port) => {
-                PortChoice::new(*range.start(), range.clone())
-            }
-            External::Near(range) | External::Within(range) => {
-                PortChoice::new(wanted.internal_port, range.clone())
-            }
-            External::Only(port) => PortChoice::only(*port),
-        };
-        Self { wanted, ports, action_failures: 0 }
-    }
-
-    fn is_exact(&self) -> bool {
-        !matches!(self.wanted.external, External::Near(_))
-    }
-
-    fn accepts(&self, port: NonZeroU16) -> bool {
-        match &self.wanted.external {
-            External::Near(_) => true,
-            External::Within(range) => range.contains(&port),
-            External::Only(only) => *only == port,
-        }
-    }
-
-    fn request(&self, lease: Duration) -> Request {
-        Request {
-            transport: self.wanted.transport,
-            internal_port: self.wanted.internal_port,
-            external_port: self.ports.current(),
-            exact: self.is_exact(),
-            lease,
-        }
-    }
-
-    /// What the open question may make.
-    fn requested_grant(&self) -> Grant {
-        Grant {
-            external_address: None,
-            external_port: self.ports.current(),
-            internal_port: self.wanted.internal_port,
-            lease: None,
-        }
     }
 }
 

@@ -31,7 +31,6 @@
 mod effects;
 mod machine;
 mod ports;
-mod random;
 mod schedule;
 mod speaker;
 pub mod survey;

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
 
-use super::random::Random;
+use crate::random::Random;
 
 /// Each try costs one or two round trips to the router; past this the range counts as exhausted.
 const TRIES_MAXIMUM: usize = 200;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::random::Random;
+use crate::random::Random;
 
 /// A mapping without an end is looked at as often as one of an hour: routers forget them all the same.
 const LEASE_TO_WATCH_A_PERMANENT_ONE: Duration = Duration::from_secs(3_600);
@@ -20,13 +20,13 @@ const LAST_RETRY: Duration = Duration::from_secs(30);
 /// together do not renew them together.
 pub(super) fn renewal(lease: Option<Duration>, random: &mut Random, now: Instant) -> Instant {
     let lease = lease.unwrap_or(LEASE_TO_WATCH_A_PERMANENT_ONE);
-    let jitter = (lease / 8).mul_f64(random.fraction());
+    let jitter = random.up_to(lease / 8);
     now + lease / 2 + jitter
 }
 
 /// The next check, a little earlier than [`CHECK_INTERVAL`] so that many do not come together, or the renewal.
 pub(super) fn next_check(renews: Instant, random: &mut Random, now: Instant) -> Instant {
-    let jitter = (CHECK_INTERVAL / 8).mul_f64(random.fraction());
+    let jitter = random.up_to(CHECK_INTERVAL / 8);
     renews.min(now + CHECK_INTERVAL - jitter)
 }
 

@@ -1,0 +1,65 @@
+//! How a mapping ends: for good, or because another was wanted.
+
+use std::time::Instant;
+
+use super::super::values::{Event, Protocol};
+use super::{Mapper, State};
+use crate::client::Grant;
+
+impl Mapper {
+    /// Deletes the mapping, or what the open question may still make; answered by [`Event::Released`].
+    pub fn release(&mut self, now: Instant) {
+        if self.is_leaving() {
+            return;
+        }
+        let held = self.held.take();
+        let asking = matches!(self.state, State::Requesting { .. } | State::Discarding);
+        let Some(job) = self.job.as_ref().filter(|_| held.is_some() || asking) else {
+            return self.end(Event::Released { confirmed: true });
+        };
+        let request = job.request(self.settings.lease);
+        let grant = held.as_ref().map_or_else(|| job.requested_grant(), |held| held.grant.clone());
+        let index = self.chosen.or_else(|| self.speaker_of(held.as_ref()?.record.protocol));
+        let Some(speaker) = index.map(|index| &mut self.speakers[index]) else {
+            return self.end(Event::Released { confirmed: false });
+        };
+        if let (None, Some(held)) = (self.chosen, &held) {
+            speaker.resume(&held.record.control, &request, &grant, now);
+        }
+        speaker.release(&request, &grant, now);
+        // PCP and NAT-PMP have one address to ask.
+        self.left_behind = (speaker.protocol == Protocol::Upnp).then_some((request, grant));
+        self.chosen = index;
+        self.state = State::Releasing;
+        self.handle_client_events(now);
+    }
+
+    pub(super) fn discard(&mut self, grant: &Grant, now: Instant) {
+        let (Some(job), Some(index)) = (&self.job, self.chosen) else { return };
+        self.state = State::Discarding;
+        self.speakers[index].release(&job.request(self.settings.lease), grant, now);
+    }
+
+    pub(super) fn released(&mut self, confirmed: bool, now: Instant) {
+        match (self.state, self.chosen) {
+            (State::Releasing, Some(index)) if !confirmed && self.left_behind.is_some() => {
+                self.state = State::SeekingToRelease;
+                self.speakers[index].probe(now);
+            }
+            (State::Releasing, _) => self.end(Event::Released { confirmed }),
+            (State::Discarding, _) => self.request(now),
+            _ => {}
+        }
+    }
+
+    pub(super) fn release_left_behind(&mut self, index: usize, now: Instant) {
+        if let Some((request, grant)) = self.left_behind.take() {
+            self.state = State::Releasing;
+            self.speakers[index].release(&request, &grant, now);
+        }
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        matches!(self.state, State::Releasing | State::SeekingToRelease | State::Ended)
+    }
+}

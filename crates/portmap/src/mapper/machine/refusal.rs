@@ -1,0 +1,95 @@
+//! What to do after each refusal.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::super::values::Protocol;
+use super::{Job, Mapper};
+use crate::address::{Reach, reach};
+use crate::cause::Cause;
+use crate::client::Refusal;
+
+/// Some routers say "action failed" (501) where they mean a conflict; a few other ports tell (libtorrent).
+const TRIES_AFTER_ACTION_FAILED: usize = 4;
+const ACTION_FAILED: u16 = 501;
+
+impl Mapper {
+    pub(super) fn refused(&mut self, refusal: &Refusal, now: Instant) {
+        let exact = self.job.as_ref().is_some_and(Job::is_exact);
+        let upnp = self.chosen.is_some_and(|index| self.speakers[index].protocol == Protocol::Upnp);
+        match refusal {
+            Refusal::Conflict => self.take_another_port(now),
+            // With PCP the port may be taken or forbidden; either way another one may not be.
+            Refusal::CannotProvideExternal if exact && !upnp => self.take_another_port(now),
+            // The rules of a firewall are not about external ports.
+            Refusal::NotAuthorized if (exact || upnp) && self.settings.internal.is_ipv4() => {
+                self.take_an_allowed_port(now);
+            }
+            Refusal::Unsupported { code: ACTION_FAILED } if self.may_be_a_hidden_conflict() => {
+                self.take_another_port(now);
+            }
+            Refusal::NotAuthorized
+            | Refusal::CannotProvideExternal
+            | Refusal::NoResources { .. }
+            | Refusal::NetworkFailure { .. }
+            | Refusal::AddressMismatch
+            | Refusal::BehindNat { .. }
+            | Refusal::SamePortRequired
+            | Refusal::Unsupported { .. }
+            | Refusal::Unconfirmed
+            | Refusal::NoAnswer
+            | Refusal::Other { .. } => {
+                self.give_up_protocol(
+                    Cause::of_refusal(refusal, self.gateway(), self.external_address()),
+                    now,
+                );
+            }
+        }
+    }
+
+    pub(super) fn take_another_port(&mut self, now: Instant) {
+        let Some(job) = &mut self.job else { return };
+        if job.ports.after_conflict(&mut self.random).is_some() {
+            return self.request(now);
+        }
+        self.give_up_protocol(self.exhausted(), now);
+    }
+
+    /// The rules may allow lower ports than those already tried and taken.
+    pub(super) fn take_an_allowed_port(&mut self, now: Instant) {
+        let Some(job) = &mut self.job else { return };
+        let denied = job.ports.current();
+        let first_try = denied == job.ports.preferred();
+        if job.ports.after_denial(&mut self.random).is_some() {
+            return self.request(now);
+        }
+        let cause = if first_try {
+            let internal = SocketAddr::new(self.settings.internal, job.wanted.internal_port.get());
+            Cause::DeniedByRules { gateway: self.gateway(), internal, port: denied }
+        } else {
+            self.exhausted()
+        };
+        self.give_up_protocol(cause, now);
+    }
+
+    pub(super) fn may_be_a_hidden_conflict(&mut self) -> bool {
+        let public = self.external_address().map(reach);
+        let Some(job) = &mut self.job else { return false };
+        job.action_failures += 1;
+        public == Some(Reach::Public) && job.action_failures <= TRIES_AFTER_ACTION_FAILED
+    }
+
+    pub(super) fn exhausted(&self) -> Cause {
+        let gateway = self.gateway();
+        match &self.job {
+            Some(job) => {
+                let (first, last) = (*job.ports.range().start(), *job.ports.range().end());
+                match first == last {
+                    true => Cause::PortTaken { gateway, port: first },
+                    false => Cause::PortsExhausted { gateway, first, last },
+                }
+            }
+            None => Cause::NoAnswer { gateway },
+        }
+    }
+}
