@@ -17,7 +17,7 @@ pub enum Protocol {
     Pcp,
 }
 
-/// Lasting oddities of a router's UPnP service, by their numbers in reference/peers.md.
+/// Lasting oddities of a router's UPnP service, by their numbers in docs/routers.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quirk {
     /// 35: a lease other than 0 is error 725.

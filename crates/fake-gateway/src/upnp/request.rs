@@ -1,4 +1,4 @@
-//! HTTP requests, read as strictly as the strictest router does (peers.md, quirks 14 and 26 to 29).
+//! HTTP requests, read as strictly as the strictest router does (docs/routers.md, quirks 14 and 26 to 29).
 
 use super::action::Invocation;
 

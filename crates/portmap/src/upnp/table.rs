@@ -1,7 +1,7 @@
 //! Reads what a gateway has mapped, for whomever.
 //!
 //! The table is asked for entry by entry. How it ends differs: with error 713 by the standard, with 714, 402 or 501 in
-//! fact (peers.md quirk 47), and on some routers never, the last entry, or the first, being told again and again.
+//! fact (docs/routers.md, quirk 47), and on some routers never, the last entry, or the first, being told again and again.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};

@@ -90,7 +90,7 @@ impl Url {
     }
 
     /// The same port and path at another host: for a gateway that answers from one address and writes another
-    /// into its URLs (peers.md quirk 5).
+    /// into its URLs (docs/routers.md, quirk 5).
     #[must_use]
     pub fn at(&self, host: IpAddr) -> Self {
         Self { host, port: self.port, path: self.path.clone() }
