@@ -112,8 +112,9 @@ fn nothing_is_left_of_a_lab_whose_scenario_panicked(lab: &Lab) -> Result<()> {
 fn clean_removes_what_is_left_of_a_killed_owners_lab_and_leaves_one_in_use_alone(lab: &Lab) -> Result<()> {
     let host = lab.host("alone").start()?;
     let mut owner = Command::new(LAB).arg("raise").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-    let lines = BufReader::new(owner.stdout.take().context("stdout is piped")?).lines();
-    let lines: Vec<String> = lines.take(4).collect::<Result<_, _>>()?;
+    // Read from to the end of the scenario: an owner that cannot print ends by itself.
+    let mut output = BufReader::new(owner.stdout.take().context("stdout is piped")?).lines();
+    let lines: Vec<String> = output.by_ref().take(4).collect::<Result<_, _>>()?;
     let directory = PathBuf::from(lines.first().context("the owner ended early")?);
     let watch = Watch::over(&directory, lab)?;
     ensure!(processes_of(&directory)?.len() > 4, "too few processes seen");
