@@ -3,7 +3,8 @@
 //! Nothing in this crate decides anything about a protocol. [`MapperSockets`] performs the effects of a
 //! [`Mapper`](portmap::mapper::Mapper) and hands it what came in; [`wait`] is the one place that blocks;
 //! [`interfaces`] tells how this host is attached, [`changes`] when
-//! that changes; [`clock`] is the only reader of the time.
+//! that changes; [`clock`] is the only reader of the time. [`PathSockets`] are those of a path
+//! [`Agent`](path::Agent), each a [`MarkedSocket`].
 
 pub mod changes;
 pub mod clock;
@@ -12,8 +13,12 @@ mod drive;
 pub mod interfaces;
 mod link;
 mod mapper_sockets;
+mod marked_socket;
+mod path_sockets;
 mod stream;
 pub mod wait;
 
 pub use drive::{Driven, drive};
 pub use mapper_sockets::MapperSockets;
+pub use marked_socket::{MarkedSocket, Received};
+pub use path_sockets::{NotSent, PathSockets};

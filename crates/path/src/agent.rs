@@ -130,8 +130,24 @@ impl Agent {
         if self.followed != Some(path) {
             self.move_to(path, now);
         }
-        if reply.answers || self.awaited.is_some_and(|awaited| awaited.expected == Expected::WithHeartbeat) {
+        if self.is_answer(reply) {
             self.hear(path, now);
+        }
+    }
+
+    /// An authentic datagram of mosh-server has come from no candidate: a server with several addresses does not always
+    /// answer from the one that was asked. It does not tell over which path the server was reached, so if none is
+    /// followed yet, all of them go on to be used.
+    pub fn handle_stray_reply(&mut self, reply: Reply, now: Instant) {
+        self.observe(now);
+        if self.newest_reply.is_some_and(|newest| reply.sequence <= newest) {
+            self.counters.stale_replies += 1;
+            return;
+        }
+        self.newest_reply = Some(reply.sequence);
+        self.rhythm.reply(now);
+        if self.is_answer(reply) {
+            self.relax();
         }
     }
 
@@ -255,6 +271,10 @@ impl Agent {
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    fn is_answer(&self, reply: Reply) -> bool {
+        reply.answers || self.awaited.is_some_and(|awaited| awaited.expected == Expected::WithHeartbeat)
     }
 
     fn observe(&mut self, now: Instant) {

@@ -39,6 +39,11 @@ impl Agent {
         {
             path.answer_time.sample(now.saturating_duration_since(since));
         }
+        self.relax();
+    }
+
+    /// Nothing is due any more.
+    pub(super) fn relax(&mut self) {
         self.awaited = None;
         self.silence = None;
         for timer in [Timer::Answer, Timer::Step, Timer::Hop, Timer::Alarm] {

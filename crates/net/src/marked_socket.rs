@@ -1,0 +1,153 @@
+//! A datagram socket that tells and sets the TOS byte: differentiated services (RFC 2474) and congestion (RFC 3168).
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use nix::cmsg_space;
+use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg};
+use socket2::{Domain, Protocol, Socket, Type};
+
+#[derive(Debug)]
+pub struct MarkedSocket {
+    socket: UdpSocket,
+    is_ipv6: bool,
+    control: Vec<u8>,
+}
+
+/// What came in; the bytes are in the caller's buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Received {
+    pub length: usize,
+    pub from: SocketAddr,
+    /// In IPv6 the traffic class.
+    pub tos: u8,
+}
+
+impl MarkedSocket {
+    /// Where the kernel routes it, by any free port.
+    ///
+    /// # Errors
+    ///
+    /// The kernel does not offer this family or address.
+    pub fn bind(address: IpAddr) -> io::Result<Self> {
+        let address = SocketAddr::new(address, 0);
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        socket.set_nonblocking(true)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+            socket.set_recv_tclass_v6(true)?;
+        } else {
+            socket.set_recv_tos_v4(true)?;
+        }
+        socket.bind(&address.into())?;
+        let control = cmsg_space!(i32, i32);
+        Ok(Self { socket: socket.into(), is_ipv6: address.is_ipv6(), control })
+    }
+
+    /// # Errors
+    ///
+    /// See [`bind`](Self::bind).
+    pub fn bind_any(ipv6: bool) -> io::Result<Self> {
+        Self::bind(if ipv6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() })
+    }
+
+    /// # Errors
+    ///
+    /// The kernel does not tell.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// # Errors
+    ///
+    /// There is no way there, or no room at the moment.
+    pub fn send(&self, datagram: &[u8], to: SocketAddr, tos: u8) -> io::Result<()> {
+        let traffic_class = i32::from(tos);
+        let mark = if self.is_ipv6 {
+            ControlMessage::Ipv6TClass(&traffic_class)
+        } else {
+            ControlMessage::Ipv4Tos(&tos)
+        };
+        let parts = [IoSlice::new(datagram)];
+        sendmsg(self.socket.as_raw_fd(), &parts, &[mark], MsgFlags::empty(), Some(&SockaddrStorage::from(to)))?;
+        Ok(())
+    }
+
+    /// `None`: nothing is there, or an error of the past was.
+    pub fn receive(&mut self, buffer: &mut [u8]) -> Option<Received> {
+        let mut parts = [IoSliceMut::new(buffer)];
+        let message = recvmsg::<SockaddrStorage>(
+            self.socket.as_raw_fd(),
+            &mut parts,
+            Some(&mut self.control),
+            MsgFlags::empty(),
+        );
+        let message = message.ok().filter(|message| !message.flags.contains(MsgFlags::MSG_TRUNC))?;
+        let from = address_of(message.address.as_ref()?)?;
+        let tos = message.cmsgs().ok().into_iter().flatten().find_map(tos).unwrap_or(0);
+        Some(Received { length: message.bytes, from, tos })
+    }
+}
+
+impl AsFd for MarkedSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+fn address_of(address: &SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = address.as_sockaddr_in().map(|address| SocketAddr::from(*address));
+    v4.or_else(|| address.as_sockaddr_in6().map(|address| SocketAddr::from(*address)))
+}
+
+fn tos(message: ControlMessageOwned) -> Option<u8> {
+    match message {
+        ControlMessageOwned::Ipv4Tos(tos) => Some(tos),
+        ControlMessageOwned::Ipv6TClass(class) => u8::try_from(class).ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::event::{PollFd, PollFlags};
+
+    use super::*;
+    use crate::wait::wait;
+
+    fn exchanged(address: IpAddr, tos: u8) -> Option<(Received, Vec<u8>)> {
+        let Ok(mut there) = MarkedSocket::bind(address) else { return None };
+        let here = MarkedSocket::bind(address).unwrap();
+        here.send(b"datagram", there.address().unwrap(), tos).unwrap();
+        wait(&mut [PollFd::new(&there, PollFlags::IN)], None).unwrap();
+        let mut buffer = [0; 64];
+        let received = there.receive(&mut buffer).unwrap();
+        assert_eq!(received.from, here.address().unwrap());
+        Some((received, buffer[..received.length].to_vec()))
+    }
+
+    #[test]
+    fn every_tos_byte_arrives_in_ipv4() {
+        for tos in [0, 0x02, 0x03, 0x92, 0xff] {
+            let (received, datagram) = exchanged(Ipv4Addr::LOCALHOST.into(), tos).unwrap();
+            assert_eq!((received.tos, datagram.as_slice()), (tos, b"datagram".as_slice()));
+        }
+    }
+
+    #[test]
+    fn every_traffic_class_arrives_in_ipv6_where_there_is_ipv6() {
+        for tos in [0, 0x02, 0x03, 0x92, 0xff] {
+            let received = exchanged(Ipv6Addr::LOCALHOST.into(), tos);
+            assert!(received.is_none_or(|(received, _)| received.tos == tos));
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_dropped() {
+        let mut there = MarkedSocket::bind(Ipv4Addr::LOCALHOST.into()).unwrap();
+        there.send(&[7; 65], there.address().unwrap(), 0).unwrap();
+        wait(&mut [PollFd::new(&there, PollFlags::IN)], None).unwrap();
+        assert_eq!(there.receive(&mut [0; 64]), None);
+    }
+}
