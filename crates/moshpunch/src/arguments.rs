@@ -1,5 +1,6 @@
 //! What the user said. Only validated here; [`configuration`](crate::configuration) resolves it.
 
+mod connect;
 mod map;
 
 use std::ffi::OsString;
@@ -7,12 +8,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use self::connect::{ConnectArguments, Family, Predict, RemoteIp, is_own_command};
 pub(crate) use self::map::{
     AddArguments, AnswerArguments, GatewayArguments, ListArguments, MapCommand, PlaceArguments,
     ProtocolChoice, RemoveArguments, RenewArguments, TransportChoice,
 };
 
-/// mosh over the best path there is: if `ssh host` works, so does this.
+/// What begins with the name of a command; all else is [`ConnectArguments`].
 #[derive(Debug, Parser)]
 #[command(name = "moshpunch", version, max_term_width = 100)]
 pub(crate) struct Arguments {
@@ -28,11 +30,34 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Map(MapCommand),
     /// Keep one session's mapping (started by `server`)
-    #[command(hide = true)]
+    #[command(hide = true, long_flag = "keeper")]
     Keeper,
     /// Remove what dead sessions left behind (started by `server`)
-    #[command(hide = true)]
+    #[command(hide = true, long_flag = "sweep")]
     Sweep,
+    /// Print the addresses of a host, one a line (started by the client)
+    #[command(hide = true, long_flag = "look-up")]
+    LookUp(LookUpArguments),
+    /// Become a program that is told to end when the process that started this one does (started by the client)
+    #[command(hide = true, long_flag = "tied")]
+    Tied(TiedArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LookUpArguments {
+    /// As ssh takes it
+    pub(crate) host: String,
+    /// ssh and its options, to ask for the host's real name
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) ssh: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TiedArguments {
+    /// The process that started this one
+    pub(crate) parent: i32,
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+    pub(crate) command: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]

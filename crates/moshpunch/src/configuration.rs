@@ -2,6 +2,7 @@
 //!
 //! `${XDG_CONFIG_HOME:-~/.config}/moshpunch/config.toml`; an unknown key is an error, so that a misspelt one is seen.
 
+mod connect;
 mod map;
 
 use std::env;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
+pub(crate) use self::connect::{ConnectConfiguration, Families};
 pub(crate) use self::map::{AddConfiguration, Budget, transport};
 use crate::arguments::ServerArguments;
 

@@ -5,6 +5,7 @@
 mod arguments;
 mod commands;
 mod configuration;
+mod connect;
 mod exit_code;
 mod keeper;
 mod locked_file;
@@ -18,29 +19,39 @@ mod saved_mapping;
 mod session;
 mod signals;
 
+use std::env;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::Parser;
 
-use crate::arguments::{Arguments, Command};
+use crate::arguments::{Arguments, Command, ConnectArguments, is_own_command};
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => return usage(&error),
+    let words: Vec<OsString> = env::args_os().collect();
+    let result = if is_own_command(words.get(1..).unwrap_or_default()) {
+        Arguments::try_parse_from(words).map(|arguments| run(arguments.command))
+    } else {
+        ConnectArguments::parse_words(words).map(|arguments| commands::connect::run(&arguments))
     };
-    let result = match arguments.command {
-        Command::Server(arguments) => commands::server::run(&arguments),
-        Command::Map(command) => return commands::map::run(&command),
-        Command::Keeper => commands::keeper::run(),
-        Command::Sweep => commands::sweep::run(),
-    };
-    match result {
+    match result.unwrap_or_else(|error| Ok(usage(&error))) {
         Ok(code) => code,
         Err(error) => {
             report::error(&error);
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Server(arguments) => commands::server::run(&arguments),
+        Command::Map(command) => Ok(commands::map::run(&command)),
+        Command::Keeper => commands::keeper::run(),
+        Command::Sweep => commands::sweep::run(),
+        Command::LookUp(arguments) => commands::look_up::run(&arguments),
+        Command::Tied(arguments) => commands::tied::run(&arguments),
     }
 }
 

@@ -6,6 +6,11 @@ pub(crate) fn error(error: &anyhow::Error) {
     line(format_args!("{error:#}"));
 }
 
+/// A step of what is being done.
+pub(crate) fn say(text: &dyn Display) {
+    line(text);
+}
+
 /// One line: what happened, and what to do.
 pub(crate) fn no_mapping(cause: &dyn Display, cure: &str) {
     line(format_args!("{cause}; {cure}"));

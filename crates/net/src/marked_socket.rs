@@ -70,7 +70,13 @@ impl MarkedSocket {
             ControlMessage::Ipv4Tos(&tos)
         };
         let parts = [IoSlice::new(datagram)];
-        sendmsg(self.socket.as_raw_fd(), &parts, &[mark], MsgFlags::empty(), Some(&SockaddrStorage::from(to)))?;
+        sendmsg(
+            self.socket.as_raw_fd(),
+            &parts,
+            &[mark],
+            MsgFlags::empty(),
+            Some(&SockaddrStorage::from(to)),
+        )?;
         Ok(())
     }
 

@@ -263,6 +263,11 @@ impl Agent {
         self.paths.find(self.followed?)
     }
 
+    /// Where the server may be reached, as far as is known.
+    pub fn candidates(&self) -> impl Iterator<Item = Candidate> {
+        self.candidates.iter()
+    }
+
     /// The moves so far, oldest first: the first and the latest, at most [`MAX_LOG`](crate::MAX_LOG).
     pub fn log(&self) -> impl Iterator<Item = &Entry> {
         self.log.iter()

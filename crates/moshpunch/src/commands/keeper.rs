@@ -16,7 +16,7 @@ use crate::session::{Link, ToKeeper};
 /// Starts a keeper, and gives the link to it.
 pub(crate) fn spawn() -> Result<Link> {
     let (ours, theirs) = UnixStream::pair()?;
-    spawn_detached("keeper", Stdio::from(OwnedFd::from(theirs)))?;
+    spawn_detached("--keeper", Stdio::from(OwnedFd::from(theirs)))?;
     Link::new(ours)
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn spawn_detached(command: &str, stdin: Stdio) -> Result<()> {
         .stderr(Stdio::null())
         .spawn()
         .map(drop)
-        .with_context(|| format!("starting the {command}"))
+        .with_context(|| format!("starting moshpunch {command}"))
 }
 
 pub(crate) fn run() -> Result<ExitCode> {

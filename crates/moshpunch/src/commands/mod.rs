@@ -1,6 +1,9 @@
 //! One file a command.
 
+pub(crate) mod connect;
 pub(crate) mod keeper;
+pub(crate) mod look_up;
 pub(crate) mod map;
 pub(crate) mod server;
 pub(crate) mod sweep;
+pub(crate) mod tied;

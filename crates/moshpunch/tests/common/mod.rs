@@ -57,6 +57,14 @@ pub(crate) fn mosh_through(
     Ok(terminal)
 }
 
+/// Our own client, which is to show the prompt of `server`.
+pub(crate) fn moshpunch(laptop: &Host, words: &[&str], server: &str) -> Result<Terminal> {
+    let command = laptop.command("moshpunch").args(words).as_user(lab::USER);
+    let terminal = laptop.terminal(&command, 24, 80)?;
+    terminal.wait_for(&format!("alice@{server}"), PATIENCE)?;
+    Ok(terminal)
+}
+
 /// Starts a session that no client will join, and gives what ssh printed.
 pub(crate) fn server_over_ssh(laptop: &Host, server_command: &str) -> Result<Output> {
     let ssh = laptop.command("ssh").args(["-p", "8022", "router", server_command]).as_user(lab::USER);
@@ -91,7 +99,7 @@ pub(crate) fn process(host: &Host, name: &str) -> Result<HostProcess> {
 }
 
 pub(crate) fn keeper(host: &Host) -> Result<HostProcess> {
-    let is_keeper = |process: &HostProcess| process.arguments.get(1).is_some_and(|word| word == "keeper");
+    let is_keeper = |process: &HostProcess| process.arguments.get(1).is_some_and(|word| word == "--keeper");
     let mut keepers: Vec<_> =
         host.processes("exe")?.into_iter().chain(host.processes("moshpunch")?).collect();
     keepers.retain(is_keeper);

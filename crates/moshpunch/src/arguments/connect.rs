@@ -1,0 +1,318 @@
+//! mosh's own options, with mosh's meaning (mosh(1), 1.4.0), and few of ours.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, ValueEnum};
+
+/// mosh over the best path there is: if `ssh host` works, so does this.
+#[derive(Debug, Parser)]
+#[command(
+    name = "moshpunch",
+    version,
+    infer_long_args = true,
+    max_term_width = 100,
+    override_usage = "moshpunch [OPTIONS] [--] [USER@]HOST [COMMAND]...\n       moshpunch server|map|router ...",
+    after_help = "Commands, each with a --help of its own:\n  \
+        server new  start mosh-server, and make it reachable through the router\n  \
+        map         map ports of the router by hand, and see what it has mapped\n  \
+        router      set up and check a router, and hold its mapped ports\n\
+        A host of such a name is reached as `moshpunch server` or `moshpunch -- server COMMAND`."
+)]
+pub(crate) struct ConnectArguments {
+    /// The mosh-client to start on this machine
+    #[arg(long, value_name = "PATH", default_value = "mosh-client")]
+    pub(crate) client: PathBuf,
+
+    /// What starts the server on the host [default: moshpunch server, else mosh-server]
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) server: Option<String>,
+
+    /// When to show keys before the host has echoed them [default: adaptive]
+    #[arg(long, value_name = "WHEN", overrides_with_all = ["predict", "always", "never"])]
+    pub(crate) predict: Option<Predict>,
+
+    /// Same as --predict=always
+    #[arg(short = 'a', overrides_with_all = ["predict", "always", "never"])]
+    pub(crate) always: bool,
+
+    /// Same as --predict=never
+    #[arg(short = 'n', overrides_with_all = ["predict", "always", "never"])]
+    pub(crate) never: bool,
+
+    /// Predicted keys overwrite instead of inserting
+    #[arg(short = 'o', long, overrides_with = "no_predict_overwrite")]
+    pub(crate) predict_overwrite: bool,
+
+    #[arg(long, hide = true, alias = "nopredict-overwrite", overrides_with = "predict_overwrite")]
+    pub(crate) no_predict_overwrite: bool,
+
+    /// Which kinds of addresses to use [default: prefer-inet, which is all of them]
+    #[arg(long, value_name = "FAMILY", ignore_case = true, overrides_with_all = ["family", "inet", "inet6"])]
+    pub(crate) family: Option<Family>,
+
+    /// Same as --family=inet
+    #[arg(short = '4', overrides_with_all = ["family", "inet", "inet6"])]
+    pub(crate) inet: bool,
+
+    /// Same as --family=inet6
+    #[arg(short = '6', overrides_with_all = ["family", "inet", "inet6"])]
+    pub(crate) inet6: bool,
+
+    /// The UDP port or range that the server takes (not that of ssh)
+    #[arg(short = 'p', long, value_name = "PORT[:PORT2]", value_parser = ports, allow_hyphen_values = true)]
+    pub(crate) port: Option<String>,
+
+    /// Where the server listens: ssh, any, or an address of the host [default: wherever it can be reached]
+    #[arg(long, value_name = "WHERE")]
+    pub(crate) bind_server: Option<String>,
+
+    /// The ssh to log in with, and its options
+    #[arg(long, value_name = "COMMAND", default_value = "ssh")]
+    pub(crate) ssh: String,
+
+    /// Log in without a terminal on the host
+    #[arg(long, alias = "nossh-pty", overrides_with = "ssh_pty")]
+    pub(crate) no_ssh_pty: bool,
+
+    #[arg(long, hide = true, overrides_with = "no_ssh_pty")]
+    pub(crate) ssh_pty: bool,
+
+    /// Leave the terminal's other screen alone
+    #[arg(long, alias = "noinit", overrides_with = "init")]
+    pub(crate) no_init: bool,
+
+    #[arg(long, hide = true, overrides_with = "no_init")]
+    pub(crate) init: bool,
+
+    /// Start the server on this machine, without ssh; HOST is the address where it listens
+    #[arg(long)]
+    pub(crate) local: bool,
+
+    /// How to learn an address of the host, beside those that it offers itself
+    #[arg(long, value_name = "HOW", default_value = "proxy")]
+    pub(crate) experimental_remote_ip: RemoteIp,
+
+    /// Scroll with the wheel: attach to the tmux session of that name on the host, or make it
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(crate) tmux: Option<String>,
+
+    /// Tell each step on stderr
+    #[arg(short, long, action = ArgAction::SetTrue)]
+    pub(crate) verbose: bool,
+
+    /// The host, as ssh takes it
+    #[arg(value_name = "[USER@]HOST", required = true)]
+    pub(crate) host: String,
+
+    /// What to run there in place of the login shell
+    #[arg(value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Predict {
+    /// On slower links
+    Adaptive,
+    Always,
+    Never,
+    /// Aggressively, even when incorrect
+    Experimental,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Family {
+    Inet,
+    Inet6,
+    Auto,
+    All,
+    PreferInet,
+    PreferInet6,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RemoteIp {
+    /// From looking the name up here, and ssh is given the address
+    Local,
+    /// From SSH_CONNECTION on the host
+    Remote,
+    /// From the name that ssh connects to
+    Proxy,
+}
+
+impl ConnectArguments {
+    pub(crate) fn parse_words(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        Self::try_parse_from(with_two_dashes(words))
+    }
+}
+
+/// The forms that mosh's own script takes beside those of getopt_long(3): a long option after a single dash.
+fn with_two_dashes(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut options = true;
+    let doubled = words.into_iter().map(|word| {
+        options &= word != "--";
+        match word.to_str().filter(|text| options && is_long_after_one_dash(text)) {
+            Some(text) => format!("-{text}").into(),
+            None => word,
+        }
+    });
+    doubled.collect()
+}
+
+fn is_long_after_one_dash(word: &str) -> bool {
+    const LONG: [&str; 14] = [
+        "client",
+        "server",
+        "predict",
+        "predict-overwrite",
+        "family",
+        "port",
+        "bind-server",
+        "ssh",
+        "no-ssh-pty",
+        "no-init",
+        "local",
+        "experimental-remote-ip",
+        "help",
+        "version",
+    ];
+    let Some(rest) = word.strip_prefix('-').filter(|rest| !rest.starts_with('-')) else { return false };
+    LONG.contains(&rest.split('=').next().unwrap_or(rest))
+}
+
+/// As mosh's script checks them.
+fn ports(text: &str) -> Result<String, String> {
+    let number =
+        |text: &str| text.parse::<u32>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let (low, high) = match text.split_once(':') {
+        Some((low, high)) => (number(low), Some(number(high))),
+        None => (number(text), None),
+    };
+    match (low, high) {
+        (None, _) | (_, Some(None)) => Err("a port, or two with a colon between, was expected".into()),
+        (Some(low), _) if low > 65_535 => Err(format!("port {low} is not from 0 to 65535")),
+        (_, Some(Some(high))) if high == 0 || high > 65_535 => {
+            Err(format!("port {high} is not from 1 to 65535"))
+        }
+        (Some(0), Some(_)) => Err("a range of ports cannot begin with 0".into()),
+        (Some(low), Some(Some(high))) if low > high => Err(format!("port {low} is higher than port {high}")),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// Whether the words after the program's name name one of our own commands. A host may be called `router`, so the
+/// word that follows must be one that this command takes.
+pub(crate) fn is_own_command(words: &[OsString]) -> bool {
+    let mut words = words.iter().map(|word| word.to_str().unwrap_or_default());
+    let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let own_option = second.starts_with('-') && second != "--";
+    match first {
+        "server" => own_option || ["new", "offer"].contains(&second),
+        "map" => own_option || ["add", "renew", "remove", "list", "gateway", "help"].contains(&second),
+        "router" => own_option || ["setup", "check", "guard", "help"].contains(&second),
+        _ => ["--keeper", "--sweep", "--look-up", "--tied"].contains(&first),
+    }
+}
+
+impl Predict {
+    /// As mosh-client reads it from its environment.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Adaptive => "adaptive",
+            Self::Always => "always",
+            Self::Never => "never",
+            Self::Experimental => "experimental",
+        }
+    }
+
+    pub(crate) fn named(name: &OsStr) -> Option<Self> {
+        Self::value_variants().iter().copied().find(|predict| name == predict.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split_whitespace().map(OsString::from).collect()
+    }
+
+    fn parsed(line: &str) -> ConnectArguments {
+        ConnectArguments::parse_words(words(&format!("moshpunch {line}")))
+            .unwrap_or_else(|error| panic!("{line}: {error}"))
+    }
+
+    fn refused(line: &str) -> String {
+        ConnectArguments::parse_words(words(&format!("moshpunch {line}"))).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_last_of_two_that_contradict_each_other_holds() {
+        let arguments = parsed("-a --predict=never host");
+        assert_eq!((arguments.predict, arguments.always), (Some(Predict::Never), false));
+        let arguments = parsed("--predict never -a host");
+        assert_eq!((arguments.predict, arguments.always), (None, true));
+        let arguments = parsed("-4 --family=INET6 host");
+        assert_eq!((arguments.family, arguments.inet), (Some(Family::Inet6), false));
+        assert!(!parsed("--no-init --init host").no_init && parsed("--noinit host").no_init);
+        assert!(!parsed("-o --no-predict-overwrite host").predict_overwrite);
+    }
+
+    #[test]
+    fn options_may_stand_behind_the_host_and_are_the_commands_only_after_two_dashes() {
+        let arguments = parsed("host -p 60005 tail -n");
+        assert_eq!((arguments.port.as_deref(), arguments.never), (Some("60005"), true));
+        assert_eq!(arguments.command, words("tail"));
+        assert_eq!(parsed("host -- tail -n 3").command, words("tail -n 3"));
+        assert_eq!(parsed("-- host tail -n 3").command, words("tail -n 3"));
+        assert!(refused("host ls -l").contains("unexpected argument '-l'"));
+    }
+
+    #[test]
+    fn long_options_may_be_cut_short_and_have_a_single_dash() {
+        assert_eq!(parsed("--exp=local host").experimental_remote_ip, RemoteIp::Local);
+        assert_eq!(parsed("-ssh=ssh host").ssh, "ssh");
+        assert_eq!(parsed("-port=60005 host").port.as_deref(), Some("60005"));
+        assert_eq!(parsed("-- host -ssh=x").command, words("-ssh=x"));
+    }
+
+    #[test]
+    fn ports_are_checked_as_mosh_checks_them() {
+        for good in ["0", "60005", "60001:60010", "65535"] {
+            assert_eq!(ports(good).as_deref(), Ok(good));
+        }
+        for (bad, expected) in [
+            ("", "a port, or two with a colon between, was expected"),
+            ("-1", "a port, or two with a colon between, was expected"),
+            ("1:2:3", "a port, or two with a colon between, was expected"),
+            ("+5", "a port, or two with a colon between, was expected"),
+            ("65536", "port 65536 is not from 0 to 65535"),
+            ("1:0", "port 0 is not from 1 to 65535"),
+            ("0:5", "a range of ports cannot begin with 0"),
+            ("7:5", "port 7 is higher than port 5"),
+        ] {
+            assert_eq!(ports(bad), Err(expected.to_owned()), "{bad}");
+        }
+    }
+
+    #[test]
+    fn tmux_takes_a_name_only_behind_an_equals_sign() {
+        assert_eq!(parsed("--tmux host").tmux.as_deref(), Some(""));
+        assert_eq!(parsed("--tmux=work host").tmux.as_deref(), Some("work"));
+    }
+
+    #[test]
+    fn hosts_may_be_called_as_our_commands_are() {
+        for line in
+            ["router", "server", "map", "router uptime", "server -- new", "keeper", "alice@server new"]
+        {
+            assert!(!is_own_command(&words(line)), "{line}");
+        }
+        for line in
+            ["server new -s", "server --lease 7 new", "map list", "router check", "map --help", "--keeper"]
+        {
+            assert!(is_own_command(&words(line)), "{line}");
+        }
+    }
+}

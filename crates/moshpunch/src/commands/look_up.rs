@@ -1,0 +1,63 @@
+//! `moshpunch --look-up HOST SSH …`: where ssh would connect to, for a caller that cannot wait for a name server.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::net::ToSocketAddrs;
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context, Result};
+
+use crate::arguments::LookUpArguments;
+
+pub(crate) fn run(arguments: &LookUpArguments) -> Result<ExitCode> {
+    let name = configured_name(&arguments.ssh, &arguments.host).unwrap_or_else(|| bare(&arguments.host));
+    // The port only serves to ask; std asks for names with one.
+    let addresses = (name.as_str(), 22).to_socket_addrs().with_context(|| name.clone())?;
+    let mut stdout = io::stdout();
+    for address in addresses {
+        writeln!(stdout, "{}", address.ip())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What the user's ssh configuration makes of the name: `ssh -G`, ssh(1).
+fn configured_name(ssh: &[OsString], host: &str) -> Option<String> {
+    let (program, options) = ssh.split_first()?;
+    let output = Command::new(program)
+        .args(options)
+        .args(["-G", "--", host])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    hostname(&String::from_utf8_lossy(&output.stdout))
+}
+
+fn hostname(configuration: &str) -> Option<String> {
+    configuration.lines().find_map(|line| line.strip_prefix("hostname ")).map(str::to_owned)
+}
+
+/// Without the user, and the form of a URL that ssh takes, too.
+fn bare(host: &str) -> String {
+    let host = host.strip_prefix("ssh://").unwrap_or(host);
+    let name = host.rsplit_once('@').map_or(host, |(_, name)| name);
+    name.trim_matches(['[', ']']).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_is_taken_from_what_ssh_says() {
+        assert_eq!(hostname("user alice\nhostname 192.168.1.10\nport 22\n").as_deref(), Some("192.168.1.10"));
+        assert_eq!(hostname("hostnames x\n"), None);
+    }
+
+    #[test]
+    fn without_ssh_the_name_is_what_the_user_said() {
+        for (host, expected) in [("host", "host"), ("alice@a@host", "host"), ("alice@[fd00::1]", "fd00::1")] {
+            assert_eq!(bare(host), expected);
+        }
+    }
+}

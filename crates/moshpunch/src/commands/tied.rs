@@ -1,0 +1,20 @@
+//! `moshpunch --tied PARENT PROGRAM …`: becomes that program, which gets SIGTERM when the parent ends. A program that
+//! runs in the user's terminal must not outlive the process that carries its datagrams.
+
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+
+use crate::arguments::TiedArguments;
+
+pub(crate) fn run(arguments: &TiedArguments) -> Result<ExitCode> {
+    set_parent_process_death_signal(Some(Signal::TERM)).context("tying to the parent")?;
+    if getppid() != Pid::from_raw(arguments.parent) {
+        return Ok(ExitCode::FAILURE);
+    }
+    let (program, words) = arguments.command.split_first().context("a program is required")?;
+    let error = Command::new(program).args(words).exec();
+    Err(error).with_context(|| program.display().to_string())
+}

@@ -1,0 +1,142 @@
+//! What holds for one connection.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+use crate::arguments::{ConnectArguments, Family, Predict, RemoteIp};
+use crate::connect::remote_command::Bind;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ConnectConfiguration {
+    pub(crate) host: String,
+    pub(crate) command: Vec<OsString>,
+    pub(crate) client: PathBuf,
+    pub(crate) server: Option<String>,
+    pub(crate) bind: Bind,
+    pub(crate) port: Option<String>,
+    /// The program and its options.
+    pub(crate) ssh: Vec<OsString>,
+    pub(crate) ssh_terminal: bool,
+    pub(crate) local: bool,
+    pub(crate) remote_ip: RemoteIp,
+    pub(crate) families: Families,
+    pub(crate) predict: Predict,
+    pub(crate) predict_overwrite: bool,
+    pub(crate) terminal_init: bool,
+    pub(crate) verbose: bool,
+}
+
+/// Which kinds of addresses may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Families {
+    Only(path::Family),
+    All,
+}
+
+impl Families {
+    pub(crate) fn allow(self, family: path::Family) -> bool {
+        self == Self::All || self == Self::Only(family)
+    }
+}
+
+impl ConnectConfiguration {
+    /// `prediction` is `MOSH_PREDICTION_DISPLAY` of the environment.
+    pub(crate) fn resolve(arguments: &ConnectArguments, prediction: Option<&OsStr>) -> Result<Self> {
+        let ssh = shlex::split(&arguments.ssh).filter(|words| !words.is_empty());
+        let ssh =
+            ssh.with_context(|| format!("--ssh: {:?} is no command: look at its quotes", arguments.ssh))?;
+        Ok(Self {
+            host: arguments.host.clone(),
+            command: arguments.command.clone(),
+            client: arguments.client.clone(),
+            server: arguments.server.clone(),
+            bind: Bind::said(arguments),
+            port: arguments.port.clone(),
+            ssh: ssh.into_iter().map(OsString::from).collect(),
+            ssh_terminal: !arguments.no_ssh_pty,
+            local: arguments.local,
+            remote_ip: arguments.experimental_remote_ip,
+            families: families(arguments),
+            predict: predict(arguments, prediction)?,
+            predict_overwrite: arguments.predict_overwrite,
+            terminal_init: !arguments.no_init,
+            verbose: arguments.verbose,
+        })
+    }
+}
+
+fn predict(arguments: &ConnectArguments, environment: Option<&OsStr>) -> Result<Predict> {
+    let said = match arguments {
+        ConnectArguments { always: true, .. } => Some(Predict::Always),
+        ConnectArguments { never: true, .. } => Some(Predict::Never),
+        ConnectArguments { predict, .. } => *predict,
+    };
+    match (said, environment) {
+        (Some(predict), _) => Ok(predict),
+        (None, None) => Ok(Predict::Adaptive),
+        (None, Some(name)) => match Predict::named(name) {
+            Some(predict) => Ok(predict),
+            None => bail!("MOSH_PREDICTION_DISPLAY in the environment is unknown: {}", name.display()),
+        },
+    }
+}
+
+fn families(arguments: &ConnectArguments) -> Families {
+    match arguments {
+        ConnectArguments { inet: true, .. } | ConnectArguments { family: Some(Family::Inet), .. } => {
+            Families::Only(path::Family::V4)
+        }
+        ConnectArguments { inet6: true, .. } | ConnectArguments { family: Some(Family::Inet6), .. } => {
+            Families::Only(path::Family::V6)
+        }
+        _ => Families::All,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(line: &str, prediction: Option<&str>) -> Result<ConnectConfiguration> {
+        let words = shlex::split(line).unwrap().into_iter().map(OsString::from);
+        let arguments = ConnectArguments::parse_words(words).unwrap();
+        ConnectConfiguration::resolve(&arguments, prediction.map(OsStr::new))
+    }
+
+    #[test]
+    fn ssh_is_split_as_a_shell_would() {
+        let ssh = resolve("moshpunch --ssh='ssh -p 8022 -o \"User a\"' host", None).unwrap().ssh;
+        assert_eq!(ssh, ["ssh", "-p", "8022", "-o", "User a"]);
+        let error = resolve("moshpunch --ssh='ssh \"' host", None).unwrap_err();
+        assert_eq!(error.to_string(), "--ssh: \"ssh \\\"\" is no command: look at its quotes");
+    }
+
+    #[test]
+    fn what_is_said_wins_over_the_environment() {
+        let predict = |line, environment| resolve(line, environment).unwrap().predict;
+        assert_eq!(predict("moshpunch host", None), Predict::Adaptive);
+        assert_eq!(predict("moshpunch host", Some("never")), Predict::Never);
+        assert_eq!(predict("moshpunch -a host", Some("never")), Predict::Always);
+        let error = resolve("moshpunch host", Some("often")).unwrap_err();
+        assert_eq!(error.to_string(), "MOSH_PREDICTION_DISPLAY in the environment is unknown: often");
+    }
+
+    #[test]
+    fn a_single_family_excludes_the_other() {
+        let families = |line| resolve(line, None).unwrap().families;
+        assert_eq!(families("moshpunch -4 host"), Families::Only(path::Family::V4));
+        assert_eq!(families("moshpunch --family=inet6 host"), Families::Only(path::Family::V6));
+        assert_eq!(families("moshpunch --family=prefer-inet6 host"), Families::All);
+    }
+
+    #[test]
+    fn locally_the_host_is_where_the_server_listens() {
+        let bind = |line| resolve(line, None).unwrap().bind;
+        assert_eq!(bind("moshpunch --local ::1"), Bind::Address("::1".into()));
+        assert_eq!(bind("moshpunch --local --bind-server=ANY ::1"), Bind::Any);
+        assert_eq!(bind("moshpunch --bind-server=ssh host"), Bind::Ssh);
+        assert_eq!(bind("moshpunch host"), Bind::Unsaid);
+    }
+}

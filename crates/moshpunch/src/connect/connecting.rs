@@ -1,0 +1,242 @@
+//! From the start of ssh to the connect line.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
+use std::process::{Command, ExitStatus};
+
+use anyhow::{Context, Result};
+use net::wait::wait;
+use path::Candidate;
+use rustix::event::{PollFd, PollFlags};
+
+use super::diagnosis::Evidence;
+use super::login::Login;
+use super::look_up::LookUp;
+use super::progress::Progress;
+use super::remote_command::{self, ServerWords};
+use super::transcript::{Connect, Line};
+use super::{candidates, ssh};
+use crate::arguments::RemoteIp;
+use crate::configuration::ConnectConfiguration;
+use crate::session::Failure;
+
+/// As mosh's script collects them.
+const LOCALE: [&str; 15] = [
+    "LANG",
+    "LANGUAGE",
+    "LC_CTYPE",
+    "LC_NUMERIC",
+    "LC_TIME",
+    "LC_COLLATE",
+    "LC_MONETARY",
+    "LC_MESSAGES",
+    "LC_PAPER",
+    "LC_NAME",
+    "LC_ADDRESS",
+    "LC_TELEPHONE",
+    "LC_MEASUREMENT",
+    "LC_IDENTIFICATION",
+    "LC_ALL",
+];
+
+#[derive(Debug)]
+pub(crate) struct Connecting {
+    configuration: ConnectConfiguration,
+    login: Login,
+    look_up: Option<LookUp>,
+    progress: Progress,
+    evidence: Evidence,
+    told: Told,
+}
+
+/// What the host has told so far, before its port is known.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) offered: Vec<Candidate>,
+    pub(crate) offers: bool,
+    addresses: Vec<IpAddr>,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Connected(Box<Connected>),
+    /// With the exit code of ssh.
+    Failed(Failure, Option<i32>),
+    Interrupted,
+}
+
+/// A mosh-server waits.
+#[derive(Debug)]
+pub(crate) struct Connected {
+    pub(crate) configuration: ConnectConfiguration,
+    pub(crate) connect: Connect,
+    pub(crate) candidates: Vec<Candidate>,
+    pub(crate) offers: bool,
+    pub(crate) login: Login,
+    pub(crate) look_up: Option<LookUp>,
+    pub(crate) progress: Progress,
+}
+
+impl Connecting {
+    pub(crate) fn start(configuration: ConnectConfiguration, colours: String) -> Result<Self> {
+        let mut progress = Progress::new(configuration.verbose);
+        let mut told = Told::default();
+        let host = match configuration.remote_ip {
+            RemoteIp::Local if !configuration.local => {
+                let (host, address) = resolved_here(&configuration)?;
+                told.addresses.push(address);
+                host
+            }
+            _ => configuration.host.clone(),
+        };
+        let words = ServerWords {
+            bind: configuration.bind.clone(),
+            port: configuration.port.clone(),
+            colours,
+            locale: locale(),
+            command: configuration.command.clone(),
+        };
+        let command = remote_command::start(configuration.server.as_deref(), &words);
+        let words = ssh::login(&configuration, &host, command);
+        progress.detail(&format!("running {}", super::child::shown(&words)));
+        let login = Login::start(&words, |command| prepare(&configuration, command))?;
+        progress.step(&format!("logging in to {} …", configuration.host));
+        let look_up = (configuration.remote_ip == RemoteIp::Proxy || configuration.local)
+            .then(|| LookUp::start(&configuration.ssh, &configuration.host))
+            .transpose()?;
+        Ok(Self { configuration, login, look_up, progress, evidence: Evidence::default(), told })
+    }
+
+    pub(crate) fn run(mut self, signals: &mut UnixStream) -> Result<Outcome> {
+        loop {
+            let ended = self.login.ended();
+            self.pass_messages();
+            let mut lines = self.login.lines();
+            lines.extend(self.login.rest().filter(|_| ended.is_some()));
+            for line in lines {
+                if let Some(connect) = self.read(line)? {
+                    return self.connected(connect);
+                }
+            }
+            if let Some(status) = ended {
+                return Ok(self.failed(status));
+            }
+            if signals.read(&mut [0; 16]).is_ok() {
+                self.progress.clear();
+                return Ok(Outcome::Interrupted);
+            }
+            let mut descriptors: Vec<_> = self.login.descriptors().collect();
+            descriptors.push(PollFd::new(&*signals, PollFlags::IN));
+            wait(&mut descriptors, None)?;
+        }
+    }
+
+    fn read(&mut self, line: Line) -> Result<Option<Connect>> {
+        match line {
+            Line::Connect(connect) => return Ok(Some(connect)),
+            Line::Offer(offer) => {
+                self.told.offers = true;
+                self.told.offered.extend(candidates::offered(&offer, self.configuration.families));
+            }
+            Line::UnusableOffer(why) => {
+                self.progress.detail(&format!("the host's offer is of no use: {why}"));
+            }
+            Line::Absent => {
+                self.evidence.absent = true;
+                self.progress.clear();
+                let host = &self.configuration.host;
+                crate::report::say(&format_args!(
+                    "{host} has no moshpunch, so its router maps no port; as with mosh, its UDP port must be reachable"
+                ));
+            }
+            Line::Address(address) => self.told.addresses.push(address),
+            Line::Malformed(line) => self.evidence.malformed = Some(line),
+            Line::Text(text) => self.show(&text)?,
+        }
+        Ok(None)
+    }
+
+    /// As mosh's script does with what it does not understand.
+    fn show(&mut self, text: &[u8]) -> Result<()> {
+        self.evidence.add(text);
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.progress.clear();
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text)?;
+        stdout.write_all(b"\n")?;
+        Ok(stdout.flush()?)
+    }
+
+    fn pass_messages(&mut self) {
+        let messages = self.login.messages();
+        if !messages.is_empty() {
+            self.evidence.add(&messages);
+            self.progress.clear();
+            let _nobody_looks = io::stderr().write_all(&messages);
+        }
+    }
+
+    fn connected(mut self, connect: Connect) -> Result<Outcome> {
+        let port = connect.port;
+        self.progress.step(&format!("mosh-server waits on UDP port {port}; looking for a path …"));
+        let families = self.configuration.families;
+        let mut found = self.told.offered;
+        let own =
+            self.told.addresses.iter().filter_map(|&address| candidates::of_host(address, port, families));
+        found.extend(own);
+        Ok(Outcome::Connected(Box::new(Connected {
+            configuration: self.configuration,
+            connect,
+            candidates: found,
+            offers: self.told.offers,
+            login: self.login,
+            look_up: self.look_up,
+            progress: self.progress,
+        })))
+    }
+
+    fn failed(mut self, status: ExitStatus) -> Outcome {
+        self.progress.clear();
+        Outcome::Failed(self.evidence.diagnose(&self.configuration.host, status.code()), status.code())
+    }
+}
+
+fn prepare(configuration: &ConnectConfiguration, command: &mut Command) {
+    if configuration.local {
+        command.env_remove("SSH_CONNECTION");
+        command.current_dir(env::var_os("HOME").unwrap_or_else(|| "/".into()));
+    }
+}
+
+fn locale() -> Vec<OsString> {
+    let set = LOCALE.iter().filter_map(|&name| Some((name, env::var_os(name)?)));
+    let words = set.map(|(name, value)| {
+        let mut word = OsString::from(name);
+        word.push("=");
+        word.push(value);
+        word
+    });
+    words.collect()
+}
+
+/// The user wants ssh to get the address. mosh's script takes the first, too.
+fn resolved_here(configuration: &ConnectConfiguration) -> Result<(String, IpAddr)> {
+    let (user, name) = match configuration.host.rsplit_once('@') {
+        Some((user, name)) => (format!("{user}@"), name),
+        None => (String::new(), configuration.host.as_str()),
+    };
+    let addresses = (name, 22).to_socket_addrs().with_context(|| format!("looking up {name}"))?;
+    let families = configuration.families;
+    let allowed = |address: &IpAddr| {
+        families.allow(if address.is_ipv6() { path::Family::V6 } else { path::Family::V4 })
+    };
+    let address = addresses.map(|address| address.ip()).find(allowed);
+    let address = address.with_context(|| format!("{name} has no address of the wanted family"))?;
+    Ok((format!("{user}{address}"), address))
+}

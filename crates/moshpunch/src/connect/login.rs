@@ -1,0 +1,89 @@
+//! One ssh to the host, read as it speaks.
+
+use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::os::fd::OwnedFd;
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+
+use anyhow::{Context, Result, bail};
+use rustix::event::{PollFd, PollFlags};
+use rustix::process::Signal;
+
+use super::child::{self, Pipe, tied};
+use super::transcript::{Line, Transcript};
+
+#[derive(Debug)]
+pub(crate) struct Login {
+    child: Child,
+    end: OwnedFd,
+    output: Pipe<ChildStdout>,
+    messages: Pipe<ChildStderr>,
+    transcript: Transcript,
+}
+
+impl Login {
+    /// Its messages come to us: what it says after the session has begun must not disturb mosh's screen. What it asks,
+    /// it asks on the terminal itself.
+    pub(crate) fn start(words: &[OsString], prepare: impl FnOnce(&mut Command)) -> Result<Self> {
+        let (program, options) = words.split_first().context("a login needs a program")?;
+        let mut command = tied(program);
+        command.args(options).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        prepare(&mut command);
+        let mut child = command.spawn().with_context(|| format!("starting {}", program.display()))?;
+        let end = child::end_of(&child)?;
+        let output = Pipe::new(child.stdout.take())?;
+        let messages = Pipe::new(child.stderr.take())?;
+        Ok(Self { child, end, output, messages, transcript: Transcript::default() })
+    }
+
+    pub(crate) fn lines(&mut self) -> Vec<Line> {
+        self.transcript.read(&self.output.read())
+    }
+
+    pub(crate) fn messages(&mut self) -> Vec<u8> {
+        self.messages.read()
+    }
+
+    /// How it ended, once it has. What it left behind is to be read first.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// What it left behind without the end of a line.
+    pub(crate) fn rest(&mut self) -> Option<Line> {
+        self.transcript.rest()
+    }
+
+    pub(crate) fn terminate(&self) {
+        child::signal(&self.child, Signal::TERM);
+    }
+
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
+        let pipes = self.output.descriptor().into_iter().chain(self.messages.descriptor());
+        pipes.chain([PollFd::new(&self.end, PollFlags::IN)])
+    }
+}
+
+impl Drop for Login {
+    fn drop(&mut self) {
+        if self.ended().is_none() {
+            self.terminate();
+        }
+    }
+}
+
+/// How many colours the terminal has, as mosh-client counts them. The first use of mosh-client, and so where it is missed.
+pub(crate) fn colours(client: &std::path::Path) -> Result<String> {
+    let output = Command::new(client).arg("-c").stdin(Stdio::null()).stderr(Stdio::null()).output();
+    let output = match output {
+        Err(error) if error.kind() == ErrorKind::NotFound => bail!(
+            "{} is not installed on this machine; install mosh (Debian: apt install mosh), or name it with --client",
+            client.display()
+        ),
+        output => output.with_context(|| client.display().to_string())?,
+    };
+    let text = String::from_utf8_lossy(&output.stdout);
+    let number = text.trim();
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    Ok(if is_number { number.to_owned() } else { "0".to_owned() })
+}
