@@ -2,9 +2,10 @@
 //!
 //! Nothing in this crate decides anything about a protocol. [`MapperSockets`] performs the effects of a
 //! [`Mapper`](portmap::mapper::Mapper) and hands it what came in; [`wait`] is the one place that blocks;
-//! [`interfaces`] tells how this host is attached, [`changes`] when
-//! that changes; [`clock`] is the only reader of the time.
+//! [`interfaces`] tells how this host is attached, [`own_addresses`] what its addresses are worth, [`changes`] when
+//! that changes, [`bound`] what its sockets are bound to; [`clock`] is the only reader of the time.
 
+pub mod bound;
 pub mod changes;
 pub mod clock;
 mod datagram;
@@ -12,6 +13,7 @@ mod drive;
 pub mod interfaces;
 mod link;
 mod mapper_sockets;
+pub mod own_addresses;
 mod stream;
 pub mod wait;
 
