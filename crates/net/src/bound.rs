@@ -52,7 +52,7 @@ mod tests {
         let port = NonZeroU16::new(socket.local_addr().unwrap().port()).unwrap();
         let user = rustix::process::getuid().as_raw();
         assert_eq!(addresses(port, user), [IpAddr::from([127, 0, 0, 1])]);
-        assert_eq!(addresses(port, user + 1), [IpAddr::from([0; 4]); 0]);
+        assert!(addresses(port, user + 1).is_empty());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::num::NonZeroU16;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use wire::offer::{Candidate, Offer};
 
 use super::offer::{opened, own_candidates, print};
@@ -24,9 +24,10 @@ pub(super) fn run(arguments: &[OsString]) -> Result<ExitCode> {
         _ => None,
     };
     let port = port.context("one port expected: moshpunch server offer PORT")?;
-    let mut candidates = own_candidates(port);
+    let own = own_candidates(port);
+    let mut candidates =
+        own.with_context(|| format!("no session of yours has the port {port} on this host"))?;
     candidates.extend(opened_candidates(port)?);
-    ensure!(!candidates.is_empty(), "no session of yours has the port {port} here; it has ended");
     print(&Offer { candidates, more: false })?;
     Ok(ExitCode::SUCCESS)
 }

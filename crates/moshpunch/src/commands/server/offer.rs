@@ -49,7 +49,7 @@ pub(super) fn give(
 }
 
 fn tell_at_once(port: NonZeroU16, more: bool, outcome: &Outcome) -> io::Result<()> {
-    let offer = Offer { candidates: own_candidates(port), more };
+    let offer = Offer { candidates: own_candidates(port).unwrap_or_default(), more };
     let mut stdout = io::stdout().lock();
     // As mosh-server does: whatever a login shell has printed, this is a line of its own.
     write!(stdout, "\r\n{}\n{}", offer.encode(), outcome.output)?;
@@ -63,19 +63,16 @@ pub(super) fn print(offer: &Offer) -> io::Result<()> {
     stdout.flush()
 }
 
-/// This host's addresses that this user's socket on `port` serves.
-pub(super) fn own_candidates(port: NonZeroU16) -> Vec<Candidate> {
-    let user = rustix::process::getuid().as_raw();
+/// This host's addresses that this user's sockets on `port` serve; `None` without any such socket.
+pub(super) fn own_candidates(port: NonZeroU16) -> Option<Vec<Candidate>> {
+    let bound = bound::addresses(port, rustix::process::getuid().as_raw());
     let own = OwnAddress::all().unwrap_or_default();
     let gateways = Attachment::read().unwrap_or_default().gateways;
     let dual_stack = own_addresses::is_dual_stack();
-    let mut addresses: Vec<IpAddr> = Vec::new();
-    for bound in bound::addresses(port, user) {
-        let chosen = candidates::choose(Served::by(bound, dual_stack), &own, &gateways);
-        addresses
-            .extend(chosen.into_iter().filter(|address| !addresses.contains(address)).collect::<Vec<_>>());
-    }
-    addresses.into_iter().map(|address| Candidate { kind: Kind::Host, address, port }).collect()
+    let served = bound.iter().map(|&address| Served::by(address, dual_stack));
+    let chosen = served.flat_map(|served| candidates::choose(served, &own, &gateways));
+    let chosen = chosen.map(|address| Candidate { kind: Kind::Host, address, port });
+    (!bound.is_empty()).then(|| chosen.collect())
 }
 
 /// Where a gateway says that it listens for us.
