@@ -100,7 +100,8 @@ fn is_down(state: &str) -> bool {
 /// A card has a device; what stands on others names each by a link `lower_…`.
 fn is_on_hardware(directory: &Path, name: &str, layers: usize) -> bool {
     let own = directory.join(name);
-    let lower = || entries(&own).into_iter().filter_map(|entry| Some(entry.strip_prefix("lower_")?.to_owned()));
+    let lower =
+        || entries(&own).into_iter().filter_map(|entry| Some(entry.strip_prefix("lower_")?.to_owned()));
     own.join("device").exists()
         || (layers > 0 && lower().any(|lower| is_on_hardware(directory, &lower, layers - 1)))
 }

@@ -13,6 +13,7 @@ use crate::common::{
 use crate::told::{join, on_lan, told};
 
 const SERVER: &str = "2a00:7::10";
+const SERVER_AS_NFT_WRITES_IT: &str = "0x2a000007000000000000000000000010";
 
 pub(crate) fn scenarios() -> [Scenario; 3] {
     [
@@ -56,9 +57,8 @@ impl Home {
     }
 
     fn pinholes(&self) -> Result<usize> {
-        let rules = self.router.nft_ruleset()?;
-        let opened = |rule: &&str| rule.contains("ip6") && rule.contains(" dport 60001 ");
-        Ok(rules.lines().filter(opened).count())
+        let opened = |rule: &&str| rule.contains(SERVER_AS_NFT_WRITES_IT);
+        Ok(self.router.nft_ruleset()?.lines().filter(opened).count())
     }
 
     fn nothing_is_left(&self) -> Result<()> {

@@ -22,10 +22,6 @@ fn current(home: &Home) -> Result<Vec<String>> {
     Ok(told(&server_over_ssh(&home.network.laptop, "moshpunch server offer 60001")?.stdout))
 }
 
-fn wait_for_current(home: &Home, expected: &str) -> Result<()> {
-    wait_until(expected, PATIENCE, || Ok((current(home)? == [expected]).then_some(())))
-}
-
 fn a_new_outside_address_is_in_the_current_offer(lab: &Lab) -> Result<()> {
     let home = Home::open(lab, None)?;
     assert_eq!(current(&home)?, [format!("{AT_HOME} mapped=20.0.0.1:60001")]);

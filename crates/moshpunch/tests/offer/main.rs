@@ -60,7 +60,7 @@ fn networks_of_containers_are_not_offered_and_a_vpn_is(lab: &Lab) -> Result<()> 
     let network = raise(lab)?;
     let links = "link add docker0 type bridge\naddress add 172.17.0.1/16 dev docker0\nlink set docker0 up\n\
                  link add veth0 type veth peer name guest0\nlink set veth0 master docker0\nlink set veth0 up\n\
-                 link set guest0 up\nlink add vpn0 type dummy\naddress add 10.8.0.2/32 dev vpn0\nlink set vpn0 up\n";
+                 link set guest0 up\nlink add vpn0 type veth peer name vpn1\naddress add 10.8.0.2/32 dev vpn0\nlink set vpn0 up\nlink set vpn1 up\n";
     network.server.command("ip").args(["-batch", "-"]).input(links).run(PATIENCE)?;
     let output = server_over_ssh(&network.laptop, "moshpunch server --offer new")?;
     let expected = format!("{AT_HOME} host=10.8.0.2:60001 more");
