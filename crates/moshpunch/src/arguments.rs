@@ -6,6 +6,7 @@ mod map;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::connect::{ConnectArguments, Family, Predict, RemoteIp, is_own_command};
@@ -60,6 +61,9 @@ pub(crate) struct TiedArguments {
     pub(crate) command: Vec<OsString>,
 }
 
+/// Of `server --offer`. Nothing that a session starts may take it for its own.
+pub(crate) const OFFER_VARIABLE: &str = "MOSHPUNCH_OFFER";
+
 #[derive(Debug, Args)]
 #[command(override_usage = "moshpunch server [OPTIONS] new [MOSH-SERVER ARGUMENTS]...")]
 pub(crate) struct ServerArguments {
@@ -78,6 +82,10 @@ pub(crate) struct ServerArguments {
     /// Append what the keeper does to this file
     #[arg(long, value_name = "FILE", env = "MOSHPUNCH_LOG")]
     pub(crate) log: Option<PathBuf>,
+
+    /// Tell moshpunch's own client where else this host can be reached, and wait for nothing
+    #[arg(long, env = OFFER_VARIABLE, value_parser = FalseyValueParser::new(), hide_env_values = true)]
+    pub(crate) offer: bool,
 
     /// Passed to mosh-server as they are: see mosh-server(1)
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "MOSH-SERVER ARGUMENTS")]

@@ -118,6 +118,7 @@ mod tests {
             lease: None,
             mosh_server: None,
             log: None,
+            offer: false,
             mosh_server_arguments: vec![],
         }
     }

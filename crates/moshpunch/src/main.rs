@@ -3,6 +3,7 @@
 #![cfg_attr(not(test), warn(unused_crate_dependencies))]
 
 mod arguments;
+mod candidates;
 mod commands;
 mod configuration;
 mod connect;

@@ -1,6 +1,7 @@
 //! What the user reads on stderr.
 
 use std::fmt::Display;
+use std::io::{self, Write};
 
 pub(crate) fn error(error: &anyhow::Error) {
     line(format_args!("{error:#}"));
@@ -20,12 +21,17 @@ pub(crate) fn no_mapping(cause: &dyn Display, cure: &str) {
 pub(crate) fn trouble(cause: &dyn Display, cure: Option<&str>) {
     line(cause);
     if let Some(cure) = cure {
-        eprintln!("cure: {}", sanitized(cure));
+        print(format_args!("cure: {}", sanitized(cure)));
     }
 }
 
 fn line(text: impl Display) {
-    eprintln!("moshpunch: {}", sanitized(&text.to_string()));
+    print(format_args!("moshpunch: {}", sanitized(&text.to_string())));
+}
+
+/// Where ssh's channel is closed, nobody reads it any more.
+fn print(text: impl Display) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Text of a router or a file must not drive the user's terminal.

@@ -129,7 +129,7 @@ pub(crate) mod tests {
         })
     }
 
-    fn pinhole_control() -> Control {
+    pub(crate) fn pinhole_control() -> Control {
         let Control::Upnp(control) = upnp_control("http://192.168.1.1/control") else { unreachable!() };
         Control::Pinhole { control, id: 7 }
     }

@@ -2,10 +2,11 @@
 //!
 //! Nothing in this crate decides anything about a protocol. [`MapperSockets`] performs the effects of a
 //! [`Mapper`](portmap::mapper::Mapper) and hands it what came in; [`wait`] is the one place that blocks;
-//! [`interfaces`] tells how this host is attached, [`changes`] when
-//! that changes; [`clock`] is the only reader of the time. [`PathSockets`] are those of a path
-//! [`Agent`](path::Agent), each a [`MarkedSocket`].
+//! [`interfaces`] tells how this host is attached, [`own_addresses`] what its addresses are worth, [`changes`] when
+//! that changes, [`bound`] what its sockets are bound to; [`clock`] is the only reader of the time. [`PathSockets`] are
+//! those of a path [`Agent`](path::Agent), each a [`MarkedSocket`].
 
+pub mod bound;
 pub mod changes;
 pub mod clock;
 mod datagram;
@@ -14,6 +15,7 @@ pub mod interfaces;
 mod link;
 mod mapper_sockets;
 mod marked_socket;
+pub mod own_addresses;
 mod path_sockets;
 mod stream;
 pub mod wait;

@@ -3,6 +3,10 @@
 //! The keeper looks for the gateway while mosh-server starts. Whatever fails on our side, the user gets what
 //! mosh-server printed, and one line.
 
+mod current;
+mod offer;
+
+use std::borrow::Cow;
 use std::env;
 use std::io::{self, Write};
 use std::num::NonZeroU16;
@@ -19,67 +23,93 @@ use rustix::event::{PollFd, PollFlags};
 use crate::arguments::ServerArguments;
 use crate::commands::{keeper, sweep};
 use crate::configuration::ServerConfiguration;
-use crate::mosh_server::{self, Bind, Listening, Started};
-use crate::need::{Need, SshConnection};
+use crate::mosh_server::{self, Bind, Listening, Outcome, Started};
+use crate::need::{self, Client, SshConnection};
 use crate::report;
-use crate::session::{Failure, FromKeeper, Link, Name, ToKeeper};
+use crate::session::{Failure, FromKeeper, Link, Mapped, Name, Opening, ToKeeper, Toward};
 
 pub(crate) fn run(arguments: &ServerArguments) -> Result<ExitCode> {
+    if let Some(rest) = current::is_asked_for(&arguments.mosh_server_arguments) {
+        return current::run(rest);
+    }
     let (configuration, misconfigured) = match ServerConfiguration::load(arguments) {
         Ok(configuration) => (configuration, None),
         Err(error) => (ServerConfiguration::fallback(), Some(Failure::of(&error, CORRECT_IT))),
     };
+    let client = if arguments.offer { Client::Roaming } else { Client::Stock };
+    let (budget, mosh_server_arguments) = match client {
+        Client::Stock => (configuration.budget, Cow::from(&arguments.mosh_server_arguments)),
+        Client::Roaming => (
+            configuration.budget.max(offer::PATIENCE),
+            mosh_server::on_every_address(&arguments.mosh_server_arguments).into(),
+        ),
+    };
+    let configuration = ServerConfiguration { budget, ..configuration };
     let deadline = clock::now() + configuration.budget;
-    let listening = Listening::from_arguments(&arguments.mosh_server_arguments);
+    let listening = Listening::from_arguments(&mosh_server_arguments);
     let keeper = match misconfigured {
         Some(failure) => Err(failure),
-        None => start_keeper(&listening.bind, &configuration).map_err(broken),
+        None => start_keeper(client, &listening.bind, &configuration).map_err(broken),
     };
-    let outcome =
-        mosh_server::start(&configuration.mosh_server, &arguments.mosh_server_arguments, listening.verbose)?;
-    let Some(started) = outcome.started else {
-        relay(&outcome.output, &outcome.errors)?;
-        return Ok(exit_code(outcome.status));
-    };
-    let (port, failure) = match keeper {
-        Ok(None) => (started.port, None),
-        Ok(Some(keeper)) => reachable_port(keeper, started, &listening, deadline),
-        Err(failure) => (started.port, Some(failure)),
-    };
-    // The mosh client shows what comes before the connect line, and nothing after it.
-    if let Some(Failure { cause, cure }) = failure {
-        report::no_mapping(&cause, &cure);
+    let mut outcome =
+        mosh_server::start(&configuration.mosh_server, &mosh_server_arguments, listening.verbose)?;
+    let status = exit_code(outcome.status);
+    match (outcome.started.take(), client) {
+        (None, _) => relay(&outcome.output, &outcome.errors)?,
+        (Some(started), Client::Stock) => tell(keeper, started, &outcome, &listening, deadline)?,
+        (Some(started), Client::Roaming) => {
+            let map = |keeper: &mut Link, started| ask_for_mapping(keeper, started, &listening);
+            offer::give(keeper, started, &outcome, map, deadline)?;
+        }
     }
-    relay(&mosh_server::with_port(&outcome.output, port), &outcome.errors)?;
-    Ok(exit_code(outcome.status))
+    Ok(status)
 }
 
 const CORRECT_IT: &str = "correct the setting, then connect again";
 const TRY_AGAIN: &str = "connect again; if it stays so, report it";
 
-struct Mapped {
-    external_port: NonZeroU16,
-    caution: Option<Failure>,
+/// A keeper at work.
+struct Begun {
+    link: Link,
+    openings: Vec<Opening>,
 }
 
 /// `None`: this client needs no mapping.
-fn start_keeper(bind: &Bind, configuration: &ServerConfiguration) -> Result<Option<Link>> {
+fn start_keeper(client: Client, bind: &Bind, configuration: &ServerConfiguration) -> Result<Option<Begun>> {
     sweep::start_if_needed();
     let ssh = env::var("SSH_CONNECTION").ok().and_then(|text| SshConnection::parse(&text));
-    let Need::Mapping { internal, gateway, fixed } = Need::of(bind, ssh, &Attachment::read()?) else {
+    let toward = need::all(client, bind, ssh, &Attachment::read()?);
+    if toward.is_empty() {
         return Ok(None);
-    };
+    }
+    let openings = toward.iter().map(Toward::opening).collect();
     let mut link = keeper::spawn()?;
     link.send(&ToKeeper::Begin {
         name: Name::new()?,
-        internal,
-        gateway,
-        internal_is_fixed: fixed,
+        toward,
         lease: configuration.lease,
         budget: configuration.budget,
         log: configuration.log.clone(),
     })?;
-    Ok(Some(link))
+    Ok(Some(Begun { link, openings }))
+}
+
+/// Hands on what mosh-server printed, once it is known by which port it can be reached.
+fn tell(
+    keeper: Result<Option<Begun>, Failure>,
+    started: Started,
+    outcome: &Outcome,
+    listening: &Listening,
+    deadline: Instant,
+) -> Result<()> {
+    let (port, failure) = match keeper {
+        Ok(None) => (started.port, None),
+        Ok(Some(keeper)) => reachable_port(keeper.link, started, listening, deadline),
+        Err(failure) => (started.port, Some(failure)),
+    };
+    // The mosh client shows what comes before the connect line, and nothing after it.
+    failure.iter().for_each(report_failure);
+    relay(&mosh_server::with_port(&outcome.output, port), &outcome.errors)
 }
 
 /// The port to tell the user, and what there is to say about it.
@@ -91,7 +121,7 @@ fn reachable_port(
 ) -> (NonZeroU16, Option<Failure>) {
     let internal_port = started.port;
     let (port, failure) = match map(&mut keeper, started, listening, deadline) {
-        Ok(Mapped { external_port, caution }) => (external_port, caution),
+        Ok(Mapped { external_port, caution, .. }) => (external_port, caution),
         Err(failure) => (internal_port, Some(failure)),
     };
     // A keeper that is gone needs not be told.
@@ -101,18 +131,14 @@ fn reachable_port(
 
 fn map(
     keeper: &mut Link,
-    Started { port, process }: Started,
+    started: Started,
     listening: &Listening,
     deadline: Instant,
 ) -> Result<Mapped, Failure> {
-    let (first, last) = (*listening.ports.start(), *listening.ports.end());
-    keeper.send(&ToKeeper::Map { process: process.map_err(broken)?, port, first, last }).map_err(broken)?;
+    ask_for_mapping(keeper, started, listening)?;
     loop {
         match keeper.receive().map_err(broken)? {
-            Some(FromKeeper::Mapped { external_port, caution }) => {
-                return Ok(Mapped { external_port, caution });
-            }
-            Some(FromKeeper::NotMapped(failure)) => return Err(failure),
+            Some(FromKeeper { outcome, .. }) => return outcome,
             None if clock::now() >= deadline => return Err(Failure::too_slow()),
             None => {
                 wait(&mut [PollFd::new(keeper, PollFlags::IN)], Some(deadline))
@@ -120,6 +146,19 @@ fn map(
             }
         }
     }
+}
+
+fn ask_for_mapping(
+    keeper: &mut Link,
+    Started { port, process }: Started,
+    listening: &Listening,
+) -> Result<(), Failure> {
+    let (first, last) = (*listening.ports.start(), *listening.ports.end());
+    keeper.send(&ToKeeper::Map { process: process.map_err(broken)?, port, first, last }).map_err(broken)
+}
+
+fn report_failure(Failure { cause, cure }: &Failure) {
+    report::no_mapping(cause, cure);
 }
 
 fn broken(error: anyhow::Error) -> Failure {

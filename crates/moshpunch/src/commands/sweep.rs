@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::commands::keeper::{leave_session, spawn_detached};
 use crate::release::release;
 use crate::runtime_directory;
-use crate::session::{State, StateFile};
+use crate::session::{Kept, State, StateFile};
 
 /// Beside the user's session, which does not wait for it.
 pub(crate) fn start_if_needed() {
@@ -25,14 +25,20 @@ pub(crate) fn run() -> Result<ExitCode> {
         if !is_dead(&state) {
             continue;
         }
-        if let Ok(state) = state
-            && let Err(error) = release(&state.mapping, &state.name.description, None)
-        {
-            tracing::debug!(%error, "left to its lease");
+        if let Ok(state) = state {
+            release_all(&state);
         }
         file.remove()?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn release_all(state: &State) {
+    for Kept { mapping, .. } in &state.mappings {
+        if let Err(error) = release(mapping, &state.name.description, None) {
+            tracing::debug!(%error, "left to its lease");
+        }
+    }
 }
 
 /// A file that nobody can read stands for nothing that could be saved.

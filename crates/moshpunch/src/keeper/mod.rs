@@ -1,36 +1,29 @@
-//! One session's keeper: a loop around a mapper, the session's process and the link to the server command.
+//! One session's keeper: a loop around its mappings, the session's process and the link to the server command.
 
 mod place;
+mod upkeep;
 
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
 
 use anyhow::{Result, bail};
 use net::wait::wait;
-use net::{MapperSockets, clock};
-use portmap::cause::Cause;
-use portmap::mapper::{Control, Event, External, Mapper, Mapping, Protocol, Settings, Wanted};
+use portmap::mapper::{External, Wanted};
 use portmap::mapping::Transport;
-use portmap::pcp::Nonce;
-use portmap::upnp::SEARCH_WINDOW;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{PidfdFlags, pidfd_open};
 
-use self::place::Place;
-use crate::configuration::DEFAULT_BUDGET;
+use self::upkeep::{Consequences, Upkeep};
 use crate::mosh_server::ProcessIdentity;
-use crate::saved_mapping::SavedMapping;
-use crate::session::{Failure, FromKeeper, Link, Name, State, StateFile, ToKeeper};
+use crate::runtime_directory;
+use crate::session::{Failure, FromKeeper, Link, Mapped, Name, Opening, State, StateFile, ToKeeper};
 use crate::signals;
-use crate::{remembered, runtime_directory};
 
 pub(crate) struct Keeper {
     name: Name,
-    place: Place,
-    mapper: Mapper,
-    sockets: MapperSockets,
+    /// Those that have not ended: an IPv4 mapping and an IPv6 pinhole at most.
+    upkeeps: Vec<Upkeep>,
     signals: UnixStream,
     /// Until the server command has ended.
     link: Option<Link>,
@@ -45,62 +38,58 @@ struct Session {
 }
 
 impl Keeper {
+    /// # Errors
+    ///
+    /// There is nothing to begin with.
     pub(crate) fn new(link: Link, begin: ToKeeper) -> Result<Self> {
-        let ToKeeper::Begin { name, internal, gateway, internal_is_fixed, lease, budget, .. } = begin else {
+        let ToKeeper::Begin { name, toward, lease, budget, .. } = begin else {
             bail!("the first message is not the one that begins");
         };
-        let settings = Settings {
-            internal,
-            gateway: Some(gateway),
-            protocols: Protocol::ALL.to_vec(),
-            remembered: remembered::recall(gateway),
-            description: name.description.clone(),
-            lease,
-            search_window: search_window(budget),
-            nonce: nonce()?,
-            seed: getrandom::u64()?,
-        };
-        Ok(Self {
-            name,
-            place: Place::new(internal, gateway, internal_is_fixed),
-            mapper: Mapper::new(settings, clock::now()),
-            sockets: MapperSockets::open(internal, Some(gateway))?,
-            signals: signals::of_the_end()?,
-            link: Some(link),
-            session: None,
-            state_file: None,
-            leaving: false,
-        })
+        let mut upkeeps = Vec::new();
+        let mut trouble = None;
+        for toward in &toward {
+            match Upkeep::begin(toward, &name.description, lease, budget) {
+                Ok(upkeep) => upkeeps.push(upkeep),
+                Err(error) => {
+                    tracing::debug!(?toward, %error, "not begun");
+                    trouble.get_or_insert(error);
+                }
+            }
+        }
+        if let Some(trouble) = trouble.filter(|_| upkeeps.is_empty()) {
+            return Err(trouble);
+        }
+        let signals = signals::of_the_end()?;
+        let link = Some(link);
+        Ok(Self { name, upkeeps, signals, link, session: None, state_file: None, leaving: false })
     }
 
-    /// Until the mapping is released, or cannot be had.
+    /// Until everything is released, or cannot be had.
     pub(crate) fn run(mut self) -> Result<()> {
         loop {
-            // 1. Do what the mapper asks for.
-            self.sockets.perform(&mut self.mapper, clock::now());
-            // 2. Pass on what it tells.
-            while let Some(event) = self.mapper.poll_event() {
-                if self.handle_event(event) == Flow::End {
-                    return self.state_file.map_or(Ok(()), StateFile::remove);
-                }
+            // 1. Do what the mappers ask for.
+            self.upkeeps.iter_mut().for_each(Upkeep::perform);
+            // 2. Pass on what they tell.
+            self.handle_events();
+            if self.upkeeps.is_empty() {
+                return self.state_file.map_or(Ok(()), StateFile::remove);
             }
             // 3. Wait, once everything that changes the deadline is done.
             self.wait()?;
             // 4. Hand over what came in.
-            self.sockets.receive(&mut self.mapper, clock::now());
+            self.upkeeps.iter_mut().for_each(Upkeep::receive);
             self.handle_link();
             self.handle_end_of_session();
-            self.handle_move();
+            self.upkeeps.iter_mut().for_each(Upkeep::handle_move);
             // 5. Fire the timers.
-            self.mapper.handle_timeout(clock::now());
+            self.upkeeps.iter_mut().for_each(Upkeep::handle_timeout);
         }
     }
 
     fn wait(&self) -> Result<()> {
-        let deadline = self.mapper.poll_timeout().into_iter().chain(self.place.poll_timeout()).min();
-        let mut descriptors = self.sockets.descriptors();
+        let deadline = self.upkeeps.iter().filter_map(Upkeep::poll_timeout).min();
+        let mut descriptors: Vec<_> = self.upkeeps.iter().flat_map(Upkeep::descriptors).collect();
         descriptors.push(PollFd::new(&self.signals, PollFlags::IN));
-        descriptors.extend(self.place.descriptor());
         descriptors.extend(self.link.as_ref().map(|link| PollFd::new(link, PollFlags::IN)));
         if let Some(session) = self.session.as_ref().filter(|_| !self.leaving) {
             descriptors.push(PollFd::from_borrowed_fd(session.process.as_fd(), PollFlags::IN));
@@ -108,26 +97,28 @@ impl Keeper {
         Ok(wait(&mut descriptors, deadline)?)
     }
 
-    fn handle_event(&mut self, event: Event) -> Flow {
-        tracing::debug!(?event);
-        match event {
-            Event::Mapped(mapping) => {
-                self.save(&mapping);
-                if let Control::Upnp(control) = &mapping.record.control {
-                    remembered::remember(control);
+    fn handle_events(&mut self) {
+        for index in 0..self.upkeeps.len() {
+            while let Some(event) = self.upkeeps[index].poll_event() {
+                let Consequences { is_state_new, answer } = self.upkeeps[index].handle_event(event);
+                if is_state_new {
+                    self.save();
                 }
-                let external_port = mapping.external_port();
-                self.tell(&FromKeeper::Mapped { external_port, caution: caution(&mapping) });
+                if let Some(outcome) = answer {
+                    self.answer(self.upkeeps[index].opening, outcome);
+                }
             }
-            Event::Changed(mapping) | Event::Renewed(mapping) => self.save(&mapping),
-            Event::Lost(_) => {}
-            Event::Failed(cause) => {
-                self.tell(&FromKeeper::NotMapped(Failure::from(&cause)));
-                return Flow::End;
-            }
-            Event::Released { .. } => return Flow::End,
         }
-        Flow::Continue
+        self.upkeeps.retain(|upkeep| !upkeep.has_ended);
+    }
+
+    fn answer(&mut self, opening: Opening, outcome: Result<Mapped, Failure>) {
+        let more = self.upkeeps.iter().any(|upkeep| !upkeep.is_answered);
+        if let Some(link) = &mut self.link
+            && let Err(error) = link.send(&FromKeeper { opening, outcome, more })
+        {
+            tracing::debug!(%error, "nobody to tell");
+        }
     }
 
     fn handle_link(&mut self) {
@@ -156,9 +147,9 @@ impl Keeper {
                 let external =
                     if first == last { External::Only(port) } else { External::Near(first..=last) };
                 let wanted = Wanted { transport: Transport::Udp, internal_port: port, external };
-                self.mapper.map(wanted, clock::now());
+                self.upkeeps.iter_mut().for_each(|upkeep| upkeep.map(wanted.clone()));
             }
-            ToKeeper::Told { port } => self.mapper.insist(port, clock::now()),
+            ToKeeper::Told { port } => self.upkeeps.iter_mut().for_each(|upkeep| upkeep.insist(port)),
         }
     }
 
@@ -170,35 +161,22 @@ impl Keeper {
         }
     }
 
-    fn handle_move(&mut self) {
-        let Some((internal, gateway)) = self.place.moved(clock::now()) else { return };
-        tracing::info!(%internal, ?gateway, "moved");
-        match self.sockets.reopen(internal, gateway) {
-            Ok(()) => self.mapper.move_to(internal, gateway, clock::now()),
-            Err(error) => tracing::debug!(%error, "the new address is gone again"),
-        }
-    }
-
     fn leave(&mut self) {
         if !self.leaving {
             self.leaving = true;
-            self.mapper.release(clock::now());
+            self.upkeeps.iter_mut().for_each(Upkeep::release);
         }
     }
 
-    fn tell(&mut self, message: &FromKeeper) {
-        if let Some(link) = &mut self.link
-            && let Err(error) = link.send(message)
-        {
-            tracing::debug!(%error, "nobody to tell");
-        }
-    }
-
-    /// Without the file the mapping is kept all the same; only a crash would leave it to its lease.
-    fn save(&mut self, mapping: &Mapping) {
+    /// Without the file the mappings are kept all the same; only a crash would leave them to their leases.
+    fn save(&mut self) {
         let Some(session) = &self.session else { return };
-        let saved = SavedMapping::new(mapping.internal.ip(), &mapping.record);
-        let state = State::new(self.name.clone(), session.identity, saved);
+        let mappings: Vec<_> = self.upkeeps.iter().filter_map(|upkeep| upkeep.kept.clone()).collect();
+        if mappings.is_empty() {
+            // The file goes with the last of them.
+            return;
+        }
+        let state = State { name: self.name.clone(), process: session.identity, mappings };
         let result = match &mut self.state_file {
             Some(file) => file.replace(&state),
             None => runtime_directory::open()
@@ -211,40 +189,10 @@ impl Keeper {
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Flow {
-    Continue,
-    End,
-}
-
 impl Session {
     /// `None`: it has ended already.
     fn watch(identity: ProcessIdentity) -> Option<Self> {
         let process = pidfd_open(identity.pid()?, PidfdFlags::empty()).ok()?;
         identity.is_alive().then_some(Self { identity, process })
-    }
-}
-
-fn nonce() -> Result<Nonce> {
-    let mut nonce = Nonce([0; 12]);
-    getrandom::fill(&mut nonce.0)?;
-    Ok(nonce)
-}
-
-/// Who grants more time than usual has a router, or a network, that needs it. Half is left for the mapping.
-fn search_window(budget: Duration) -> Duration {
-    let usual = SEARCH_WINDOW.min(budget);
-    if budget > DEFAULT_BUDGET { usual.max(budget / 2) } else { usual }
-}
-
-/// A mapping on a router that is itself behind a NAT may still work, where that one forwards everything.
-fn caution(mapping: &Mapping) -> Option<Failure> {
-    let gateway = mapping.record.control.gateway();
-    Cause::of_external_address(gateway, mapping.external_address).as_ref().map(Failure::from)
-}
-
-impl From<&Cause> for Failure {
-    fn from(cause: &Cause) -> Self {
-        Self { cause: cause.to_string(), cure: cause.cure() }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use net::changes::{Changes, SETTLE};
 use net::interfaces::Attachment;
+use portmap::address::{Reach, reach};
 use rustix::event::{PollFd, PollFlags};
 
 #[derive(Debug)]
@@ -46,12 +47,16 @@ impl Place {
 
     /// While there is no way out, there is nothing to do but to wait for the next change.
     fn take(&mut self, host: &Attachment) -> Option<(IpAddr, Option<IpAddr>)> {
-        let gateway = host.gateway_v4()?;
+        let gateway = if self.internal.is_ipv6() { host.gateway_v6() } else { host.gateway_v4() }?;
         let internal = match self.internal_is_fixed {
             true if !host.faces(self.internal, gateway.address) => return None,
             true => self.internal,
             false => gateway.source?,
         };
+        // A pinhole for what is unique to the site would open nothing.
+        if internal.is_ipv6() && reach(internal) != Reach::Public {
+            return None;
+        }
         let now = (internal, Some(gateway.address));
         let moved = now != (self.internal, self.gateway);
         (self.internal, self.gateway) = now;
@@ -103,6 +108,18 @@ mod tests {
         let moved = Some((address("192.168.2.10"), Some(address("192.168.2.1"))));
         assert_eq!(place(false).take(&host), moved);
         assert_eq!(place(true).take(&host), None);
+    }
+
+    #[test]
+    fn a_pinhole_follows_the_address_that_the_kernel_uses_toward_the_ipv6_router() {
+        let mut place = Place::new(address("2a00:7::10"), address("fe80::1"), false);
+        let mut host = host(&["192.168.1.10"], Some("192.168.1.1"));
+        assert_eq!(place.take(&host), None);
+        let source = |text| Some(address(text));
+        host.gateways.push(Gateway { interface: 2, address: address("fe80::1"), source: source("fd07::10") });
+        assert_eq!(place.take(&host), None);
+        host.gateways[1].source = source("2a00:8::10");
+        assert_eq!(place.take(&host), Some((address("2a00:8::10"), Some(address("fe80::1")))));
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::ffi::OsString;
 use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
 
+use net::own_addresses::is_dual_stack;
+
 /// mosh-server's own: it tries from 60001 upward. (Its manual says 60000-61000.)
 const DEFAULT_PORTS: RangeInclusive<u16> = 60001..=60999;
 
@@ -80,6 +82,25 @@ impl Listening {
     }
 }
 
+/// The same, but for both families, where nothing was said about that and the host can.
+pub(crate) fn on_every_address(arguments: &[OsString]) -> Vec<OsString> {
+    match is_dual_stack() {
+        true => with_every_address(arguments),
+        false => arguments.to_vec(),
+    }
+}
+
+fn with_every_address(arguments: &[OsString]) -> Vec<OsString> {
+    let free = Listening::from_arguments(arguments).bind == Bind::Any;
+    match arguments.split_first() {
+        Some((new, rest)) if free && new == "new" => {
+            let bind = ["new", "-i", "::"].map(OsString::from);
+            bind.into_iter().chain(rest.iter().cloned()).collect()
+        }
+        _ => arguments.to_vec(),
+    }
+}
+
 const ALL_PORTS: RangeInclusive<NonZeroU16> = NonZeroU16::MIN..=NonZeroU16::MAX;
 
 /// `PORT` or `LOW:HIGH`; nothing, or 0, stands for the default.
@@ -120,6 +141,24 @@ mod tests {
             ("192.168.1.10 60007", (address("192.168.1.10"), 60007..=60007, false)),
         ] {
             assert_eq!(listening(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn every_address_is_served_where_none_was_chosen() {
+        for (line, expected) in [
+            ("new", "new -i ::"),
+            ("new -c 256 -l LANG=C.UTF-8 -- bash -s", "new -i :: -c 256 -l LANG=C.UTF-8 -- bash -s"),
+            ("new -p 60005", "new -i :: -p 60005"),
+            ("new -s", "new -s"),
+            ("new -i 192.168.1.10", "new -i 192.168.1.10"),
+            ("192.168.1.10 60007", "192.168.1.10 60007"),
+            ("", ""),
+        ] {
+            let words: Vec<_> = line.split_whitespace().map(OsString::from).collect();
+            let words = with_every_address(&words);
+            let words: Vec<_> = words.iter().map(|word| word.to_str().unwrap()).collect();
+            assert_eq!(words.join(" "), expected, "{line}");
         }
     }
 

@@ -3,5 +3,5 @@
 mod arguments;
 mod process;
 
-pub(crate) use arguments::{Bind, Listening};
-pub(crate) use process::{ProcessIdentity, Started, start, with_port};
+pub(crate) use arguments::{Bind, Listening, on_every_address};
+pub(crate) use process::{Outcome, ProcessIdentity, Started, start, with_port};

@@ -11,6 +11,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use rustix::process::{Pid, getpid, set_child_subreaper};
 use serde::{Deserialize, Serialize};
 
+use crate::arguments::OFFER_VARIABLE;
+
 /// A process that is not ours to wait for. Its start time tells it from a later one with the same number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ProcessIdentity {
@@ -43,6 +45,7 @@ pub(crate) fn start(program: &Path, arguments: &[OsString], verbose: bool) -> Re
     let before = children().unwrap_or_default();
     let mut child = Command::new(program)
         .args(arguments)
+        .env_remove(OFFER_VARIABLE)
         .stdout(Stdio::piped())
         .stderr(if verbose { Stdio::inherit() } else { Stdio::piped() })
         .spawn()

@@ -20,27 +20,51 @@ const LINE_BYTES_MAXIMUM: usize = 16 * 1024;
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToKeeper {
-    /// First of all: look for the gateway.
-    Begin {
-        name: Name,
-        internal: IpAddr,
-        gateway: IpAddr,
-        /// No other address of this host will do.
-        internal_is_fixed: bool,
-        lease: Duration,
-        budget: Duration,
-        log: Option<PathBuf>,
-    },
+    /// First of all: look for the gateways.
+    Begin { name: Name, toward: Vec<Toward>, lease: Duration, budget: Duration, log: Option<PathBuf> },
     /// mosh-server is up: map its port.
     Map { process: ProcessIdentity, port: NonZeroU16, first: NonZeroU16, last: NonZeroU16 },
-    /// The user has been told this port.
+    /// The user has been told this port, and will not hear of another.
     Told { port: NonZeroU16 },
 }
 
+/// This host as a gateway sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Toward {
+    pub(crate) gateway: IpAddr,
+    pub(crate) internal: IpAddr,
+    /// mosh-server listens on that address only, so no other will ever do.
+    pub(crate) internal_is_fixed: bool,
+}
+
+impl Toward {
+    pub(crate) fn opening(&self) -> Opening {
+        if self.internal.is_ipv6() { Opening::Pinhole } else { Opening::Mapping }
+    }
+}
+
+/// One for each [`Toward`] that could be begun with.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum FromKeeper {
-    Mapped { external_port: NonZeroU16, caution: Option<Failure> },
-    NotMapped(Failure),
+pub(crate) struct FromKeeper {
+    pub(crate) opening: Opening,
+    pub(crate) outcome: Result<Mapped, Failure>,
+    /// Whether another is still under way.
+    pub(crate) more: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Opening {
+    Mapping,
+    /// In an IPv6 firewall.
+    Pinhole,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Mapped {
+    /// As far as the gateway tells.
+    pub(crate) external_address: Option<IpAddr>,
+    pub(crate) external_port: NonZeroU16,
+    pub(crate) caution: Option<Failure>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -104,14 +128,13 @@ mod tests {
     use super::*;
 
     fn failure(cause: &str) -> FromKeeper {
-        FromKeeper::NotMapped(Failure { cause: cause.into(), cure: String::new() })
+        let failure = Failure { cause: cause.into(), cure: String::new() };
+        FromKeeper { opening: Opening::Mapping, outcome: Err(failure), more: false }
     }
 
     fn received(link: &mut Link) -> Option<String> {
-        link.receive::<FromKeeper>().unwrap().map(|message| match message {
-            FromKeeper::NotMapped(failure) => failure.cause,
-            FromKeeper::Mapped { .. } => panic!("not what was sent"),
-        })
+        let message = link.receive::<FromKeeper>().unwrap();
+        message.map(|message| message.outcome.expect_err("what was sent").cause)
     }
 
     #[test]

@@ -3,8 +3,8 @@
 mod link;
 mod state_file;
 
-pub(crate) use link::{Failure, FromKeeper, Link, ToKeeper};
-pub(crate) use state_file::{State, StateFile};
+pub(crate) use link::{Failure, FromKeeper, Link, Mapped, Opening, ToKeeper, Toward};
+pub(crate) use state_file::{Kept, State, StateFile};
 
 use std::env;
 

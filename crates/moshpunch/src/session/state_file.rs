@@ -1,9 +1,10 @@
 //! What is left to clean up, should a session die: one file a session, held under a lock by its keeper.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use anyhow::Result;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Name;
 use crate::locked_file::{self, LockedFile};
@@ -16,13 +17,32 @@ const EXTENSION: &str = "session";
 pub(crate) struct State {
     pub(crate) name: Name,
     pub(crate) process: ProcessIdentity,
-    pub(crate) mapping: SavedMapping,
+    #[serde(alias = "mapping", deserialize_with = "one_or_several")]
+    pub(crate) mappings: Vec<Kept>,
 }
 
-impl State {
-    pub(crate) fn new(name: Name, process: ProcessIdentity, mapping: SavedMapping) -> Self {
-        Self { name, process, mapping }
+/// A mapping of the session, or a pinhole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    #[serde(flatten)]
+    pub(crate) mapping: SavedMapping,
+    /// As far as the gateway tells.
+    #[serde(default)]
+    pub(crate) external_address: Option<IpAddr>,
+}
+
+/// Before there were pinholes, a session had one mapping.
+fn one_or_several<'de, D: Deserializer<'de>>(content: D) -> Result<Vec<Kept>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Mappings {
+        Several(Vec<Kept>),
+        One(Kept),
     }
+    Ok(match Mappings::deserialize(content)? {
+        Mappings::Several(mappings) => mappings,
+        Mappings::One(mapping) => vec![mapping],
+    })
 }
 
 /// A locked state file.
@@ -64,12 +84,16 @@ mod tests {
     use portmap::mapping::Transport;
 
     use super::*;
-    use crate::saved_mapping::tests::{saved, upnp_control};
+    use crate::saved_mapping::tests::{pinhole_control, saved, upnp_control};
 
     fn state(id: &str) -> State {
         let name = Name { id: id.into(), description: format!("moshpunch alice@server {id}") };
         let process = serde_json::from_str(r#"{"pid":1,"started":2}"#).unwrap();
-        State::new(name, process, saved(upnp_control("http://192.168.1.1:5000/control?x"), Transport::Udp))
+        let mapping = saved(upnp_control("http://192.168.1.1:5000/control?x"), Transport::Udp);
+        let mapping = Kept { mapping, external_address: Some([20, 0, 0, 1].into()) };
+        let pinhole = saved(pinhole_control(), Transport::Udp);
+        let pinhole = Kept { mapping: pinhole, external_address: Some("2a00:7::10".parse().unwrap()) };
+        State { name, process, mappings: vec![mapping, pinhole] }
     }
 
     fn orphans(directory: &Path) -> Vec<State> {
@@ -105,11 +129,12 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_before_there_were_transports_is_about_udp() {
+    fn a_file_of_before_there_were_transports_is_about_one_mapping_of_udp() {
         let text = r#"{"name":{"id":"a","description":"b"},"process":{"pid":1,"started":2},
             "mapping":{"internal":"192.168.1.10","gateway":"192.168.1.1","external_port":60001,
             "internal_port":60001,"protocol":"NatPmp"}}"#;
         let state: State = serde_json::from_str(text).unwrap();
-        assert_eq!(state.mapping.transport(), Transport::Udp);
+        let [Kept { mapping, external_address: None }] = &state.mappings[..] else { panic!("{state:?}") };
+        assert_eq!((mapping.transport(), mapping.external_port.get()), (Transport::Udp, 60001));
     }
 }

@@ -35,7 +35,10 @@ pub(super) fn run(
     let records: Vec<_> = record::all()?.into_iter().map(|found| found.record).collect();
     let sessions = StateFile::all(&runtime_directory::open()?)?;
     let known = records.iter().map(|record| Known::new(&record.mapping, &record.name.description));
-    let known = known.chain(sessions.iter().map(|it| Known::new(&it.mapping, &it.name.description)));
+    let of_sessions = sessions.iter().flat_map(|session| {
+        session.mappings.iter().map(|kept| Known::new(&kept.mapping, &session.name.description))
+    });
+    let known = known.chain(of_sessions);
     let known: Vec<_> = known.collect();
 
     let Some(control) = survey.control() else {

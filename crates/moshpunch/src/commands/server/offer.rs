@@ -1,0 +1,163 @@
+//! What our own client is told: the offer at once, and what the gateways open when they have.
+
+use std::io::{self, ErrorKind, Write};
+use std::net::IpAddr;
+use std::num::NonZeroU16;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use net::interfaces::Attachment;
+use net::own_addresses::{self, OwnAddress};
+use net::wait::wait;
+use net::{bound, clock};
+use rustix::event::{PollFd, PollFlags};
+use wire::offer::{Candidate, Kind, Offer};
+
+use super::{Begun, broken, report_failure};
+use crate::candidates::{self, Served};
+use crate::mosh_server::{Outcome, Started};
+use crate::session::{Failure, FromKeeper, Link, Mapped, Opening};
+
+/// The session runs meanwhile, and ssh's channel costs nothing. A slow router takes about five seconds for its
+/// description and its table; one that is silent is given up before this is over.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Hands on what mosh-server printed, with an offer before the connect line, and then what the keeper brings.
+pub(super) fn give(
+    keeper: Result<Option<Begun>, Failure>,
+    started: Started,
+    outcome: &Outcome,
+    map: impl FnOnce(&mut Link, Started) -> Result<(), Failure>,
+    deadline: Instant,
+) -> Result<()> {
+    let port = started.port;
+    let keeper = keeper.and_then(|keeper| {
+        let Some(mut begun) = keeper else { return Ok(None) };
+        map(&mut begun.link, started).map(|()| Some(begun))
+    });
+    let (keeper, failure) = keeper.map_or_else(|failure| (None, Some(failure)), |keeper| (keeper, None));
+    failure.iter().for_each(report_failure);
+    let told = tell_at_once(port, keeper.is_some(), outcome).and_then(|()| match keeper {
+        Some(Begun { link, openings }) => Channel { link, openings, deadline }.tell_the_rest(),
+        None => Ok(()),
+    });
+    match told {
+        // Who closes ssh's channel has heard enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        told => Ok(told?),
+    }
+}
+
+fn tell_at_once(port: NonZeroU16, more: bool, outcome: &Outcome) -> io::Result<()> {
+    let offer = Offer { candidates: own_candidates(port).unwrap_or_default(), more };
+    let mut stdout = io::stdout().lock();
+    // As mosh-server does: whatever a login shell has printed, this is a line of its own.
+    write!(stdout, "\r\n{}\n{}", offer.encode(), outcome.output)?;
+    stdout.flush()?;
+    io::stderr().write_all(&outcome.errors)
+}
+
+pub(super) fn print(offer: &Offer) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{}", offer.encode())?;
+    stdout.flush()
+}
+
+/// This host's addresses that this user's sockets on `port` serve; `None` without any such socket.
+pub(super) fn own_candidates(port: NonZeroU16) -> Option<Vec<Candidate>> {
+    let bound = bound::addresses(port, rustix::process::getuid().as_raw());
+    let own = OwnAddress::all().unwrap_or_default();
+    let gateways = Attachment::read().unwrap_or_default().gateways;
+    let dual_stack = own_addresses::is_dual_stack();
+    let served = bound.iter().map(|&address| Served::by(address, dual_stack));
+    let chosen = served.flat_map(|served| candidates::choose(served, &own, &gateways));
+    let chosen = chosen.map(|address| Candidate { kind: Kind::Host, address, port });
+    (!bound.is_empty()).then(|| chosen.collect())
+}
+
+/// Where a gateway says that it listens for us.
+pub(super) fn opened(opening: Opening, address: Option<IpAddr>, port: NonZeroU16) -> Option<Candidate> {
+    let kind = match opening {
+        Opening::Mapping => Kind::Mapped,
+        Opening::Pinhole => Kind::Pinhole,
+    };
+    let address = address.filter(|address| !address.is_unspecified())?;
+    Some(Candidate { kind, address, port })
+}
+
+struct Channel {
+    link: Link,
+    /// Not yet answered.
+    openings: Vec<Opening>,
+    deadline: Instant,
+}
+
+impl Channel {
+    fn tell_the_rest(mut self) -> io::Result<()> {
+        while let Some(FromKeeper { opening, outcome, more }) = self.answer()? {
+            self.openings.retain(|open| *open != opening);
+            let candidate = match outcome {
+                Ok(mapped) => self.caution(opening, mapped),
+                Err(failure) => {
+                    report_if_it_matters(opening, &failure);
+                    None
+                }
+            };
+            if candidate.is_some() || !more {
+                print(&Offer { candidates: candidate.into_iter().collect(), more })?;
+            }
+            if !more {
+                return Ok(());
+            }
+        }
+        print(&Offer::default())
+    }
+
+    fn caution(&self, opening: Opening, mapped: Mapped) -> Option<Candidate> {
+        let Mapped { external_address, external_port, caution } = mapped;
+        if let Some(caution) = caution {
+            report_if_it_matters(opening, &caution);
+        }
+        opened(opening, external_address, external_port)
+    }
+
+    /// `None`: there will be none any more, and why has been said.
+    fn answer(&mut self) -> io::Result<Option<FromKeeper>> {
+        loop {
+            match self.link.receive() {
+                Ok(Some(answer)) => return Ok(Some(answer)),
+                Ok(None) if clock::now() >= self.deadline => {
+                    self.give_up(&Failure::too_slow());
+                    return Ok(None);
+                }
+                Ok(None) => self.wait()?,
+                Err(error) => {
+                    self.give_up(&broken(error));
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    fn wait(&self) -> io::Result<()> {
+        let stdout = io::stdout();
+        // Of this one only errors are heard: the other end is closed.
+        let mut sources = [PollFd::new(&self.link, PollFlags::IN), PollFd::new(&stdout, PollFlags::empty())];
+        wait(&mut sources, Some(self.deadline))?;
+        if sources[1].revents().is_empty() { Ok(()) } else { Err(ErrorKind::BrokenPipe.into()) }
+    }
+
+    fn give_up(&self, failure: &Failure) {
+        for opening in &self.openings {
+            report_if_it_matters(*opening, failure);
+        }
+    }
+}
+
+/// Many networks let IPv6 in without being asked, so that a pinhole that cannot be had says little.
+fn report_if_it_matters(opening: Opening, failure: &Failure) {
+    match opening {
+        Opening::Mapping => report_failure(failure),
+        Opening::Pinhole => tracing::debug!(cause = failure.cause, "no pinhole"),
+    }
+}

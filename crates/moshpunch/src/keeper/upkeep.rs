@@ -1,0 +1,182 @@
+//! One mapping or pinhole of the session, and what keeps it.
+
+use std::num::NonZeroU16;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use net::{MapperSockets, clock};
+use portmap::cause::Cause;
+use portmap::mapper::{Control, Event, Mapper, Mapping, Protocol, Settings, Wanted};
+use portmap::pcp::Nonce;
+use portmap::upnp::SEARCH_WINDOW;
+use rustix::event::PollFd;
+
+use super::place::Place;
+use crate::configuration::DEFAULT_BUDGET;
+use crate::remembered;
+use crate::saved_mapping::SavedMapping;
+use crate::session::{Failure, Kept, Mapped, Opening, Toward};
+
+pub(super) struct Upkeep {
+    pub(super) opening: Opening,
+    place: Place,
+    mapper: Mapper,
+    sockets: MapperSockets,
+    /// What to delete, should this process die.
+    pub(super) kept: Option<Kept>,
+    /// The server command knows how it went at first.
+    pub(super) is_answered: bool,
+    pub(super) has_ended: bool,
+}
+
+/// What the keeper has to do about an event.
+pub(super) struct Consequences {
+    pub(super) is_state_new: bool,
+    pub(super) answer: Option<Result<Mapped, Failure>>,
+}
+
+impl Upkeep {
+    /// Begins to look for the gateway.
+    pub(super) fn begin(
+        toward: &Toward,
+        description: &str,
+        lease: Duration,
+        budget: Duration,
+    ) -> Result<Self> {
+        let Toward { internal, gateway, internal_is_fixed } = *toward;
+        let settings = Settings {
+            internal,
+            gateway: Some(gateway),
+            protocols: Protocol::ALL.to_vec(),
+            remembered: remembered::recall(gateway),
+            description: description.to_owned(),
+            lease,
+            search_window: search_window(budget),
+            nonce: nonce()?,
+            seed: getrandom::u64()?,
+        };
+        Ok(Self {
+            opening: toward.opening(),
+            place: Place::new(internal, gateway, internal_is_fixed),
+            mapper: Mapper::new(settings, clock::now()),
+            sockets: MapperSockets::open(internal, Some(gateway))?,
+            kept: None,
+            is_answered: false,
+            has_ended: false,
+        })
+    }
+
+    pub(super) fn perform(&mut self) {
+        self.sockets.perform(&mut self.mapper, clock::now());
+    }
+
+    pub(super) fn poll_event(&mut self) -> Option<Event> {
+        self.mapper.poll_event()
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.mapper.poll_timeout().into_iter().chain(self.place.poll_timeout()).min()
+    }
+
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
+        self.sockets.descriptors().into_iter().chain(self.place.descriptor())
+    }
+
+    pub(super) fn receive(&mut self) {
+        self.sockets.receive(&mut self.mapper, clock::now());
+    }
+
+    pub(super) fn handle_timeout(&mut self) {
+        self.mapper.handle_timeout(clock::now());
+    }
+
+    pub(super) fn handle_move(&mut self) {
+        let Some((internal, gateway)) = self.place.moved(clock::now()) else { return };
+        tracing::info!(%internal, ?gateway, "moved");
+        match self.sockets.reopen(internal, gateway) {
+            Ok(()) => self.mapper.move_to(internal, gateway, clock::now()),
+            Err(error) => tracing::debug!(%error, "the new address is gone again"),
+        }
+    }
+
+    pub(super) fn map(&mut self, wanted: Wanted) {
+        self.mapper.map(wanted, clock::now());
+    }
+
+    pub(super) fn insist(&mut self, port: NonZeroU16) {
+        self.mapper.insist(port, clock::now());
+    }
+
+    pub(super) fn release(&mut self) {
+        self.mapper.release(clock::now());
+    }
+
+    pub(super) fn handle_event(&mut self, event: Event) -> Consequences {
+        tracing::debug!(opening = ?self.opening, ?event);
+        let mut consequences = Consequences { is_state_new: false, answer: None };
+        match event {
+            Event::Mapped(mapping) => {
+                if let Control::Upnp(control) = &mapping.record.control {
+                    remembered::remember(control);
+                }
+                self.keep(&mapping);
+                consequences.is_state_new = true;
+                consequences.answer = Some(Ok(Mapped::from(&mapping)));
+            }
+            Event::Changed(mapping) | Event::Renewed(mapping) => {
+                self.keep(&mapping);
+                consequences.is_state_new = true;
+            }
+            Event::Lost(_) => {}
+            Event::Failed(cause) => {
+                self.has_ended = true;
+                consequences.answer = Some(Err(Failure::from(&cause)));
+            }
+            Event::Released { .. } => {
+                self.has_ended = true;
+                consequences.is_state_new = self.kept.take().is_some();
+            }
+        }
+        self.is_answered |= consequences.answer.is_some();
+        consequences
+    }
+
+    fn keep(&mut self, mapping: &Mapping) {
+        let saved = SavedMapping::new(mapping.internal.ip(), &mapping.record);
+        self.kept = Some(Kept { mapping: saved, external_address: mapping.external_address });
+    }
+}
+
+fn nonce() -> Result<Nonce> {
+    let mut nonce = Nonce([0; 12]);
+    getrandom::fill(&mut nonce.0)?;
+    Ok(nonce)
+}
+
+/// Who grants more time than usual has a router, or a network, that needs it. Half is left for the mapping.
+fn search_window(budget: Duration) -> Duration {
+    let usual = SEARCH_WINDOW.min(budget);
+    if budget > DEFAULT_BUDGET { usual.max(budget / 2) } else { usual }
+}
+
+/// A mapping on a router that is itself behind a NAT may still work, where that one forwards everything.
+fn caution(mapping: &Mapping) -> Option<Failure> {
+    let gateway = mapping.record.control.gateway();
+    Cause::of_external_address(gateway, mapping.external_address).as_ref().map(Failure::from)
+}
+
+impl From<&Mapping> for Mapped {
+    fn from(mapping: &Mapping) -> Self {
+        Self {
+            external_address: mapping.external_address,
+            external_port: mapping.external_port(),
+            caution: caution(mapping),
+        }
+    }
+}
+
+impl From<&Cause> for Failure {
+    fn from(cause: &Cause) -> Self {
+        Self { cause: cause.to_string(), cure: cause.cure() }
+    }
+}
