@@ -10,6 +10,7 @@ mod connect;
 mod exit_code;
 mod keeper;
 mod locked_file;
+mod log;
 mod mosh_server;
 mod need;
 mod release;

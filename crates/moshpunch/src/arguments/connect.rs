@@ -101,6 +101,10 @@ pub(crate) struct ConnectArguments {
     #[arg(short, long, action = ArgAction::SetTrue)]
     pub(crate) verbose: bool,
 
+    /// Append what the session does to this file
+    #[arg(long, value_name = "FILE", env = "MOSHPUNCH_LOG")]
+    pub(crate) log: Option<PathBuf>,
+
     /// The host, as ssh takes it
     #[arg(value_name = "[USER@]HOST", required = true)]
     pub(crate) host: String,

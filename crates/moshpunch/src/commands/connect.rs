@@ -17,7 +17,7 @@ use crate::connect::gate::Gate;
 use crate::connect::login::colours;
 use crate::connect::mosh_client::MoshClient;
 use crate::connect::scout::Scout;
-use crate::{report, signals};
+use crate::{log, report, signals};
 
 /// As a shell counts SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -25,6 +25,9 @@ const INTERRUPTED: u8 = 130;
 pub(crate) fn run(arguments: &ConnectArguments) -> Result<ExitCode> {
     let prediction = env::var_os("MOSH_PREDICTION_DISPLAY");
     let configuration = ConnectConfiguration::resolve(arguments, prediction.as_deref())?;
+    if let Some(log) = &arguments.log {
+        log::append_to(log);
+    }
     let mut signals = signals::of_the_end()?;
     let colours = colours(&configuration.client)?;
     match Connecting::start(configuration, colours)?.run(&mut signals)? {
@@ -38,7 +41,8 @@ pub(crate) fn run(arguments: &ConnectArguments) -> Result<ExitCode> {
 }
 
 fn hold_session(connected: Connected, signals: UnixStream) -> Result<ExitCode> {
-    let Connected { configuration, connect, candidates, offers, login, look_up, mut progress } = connected;
+    let Connected { configuration, connect, unread, mut candidates, offers, login, look_up, mut progress } =
+        connected;
     let key = connect.key.parse().context("the key that the host told")?;
     let front = Front::open()?;
     // From here on the terminal is mosh-client's.
@@ -46,7 +50,8 @@ fn hold_session(connected: Connected, signals: UnixStream) -> Result<ExitCode> {
     let client = MoshClient::start(&configuration, &connect.key, front.address()?)?;
     drop(connect.key);
     let (families, verbose) = (configuration.families, configuration.verbose);
-    let scout = Scout::new(configuration, connect.port, offers, login, look_up);
+    let mut scout = Scout::new(configuration, connect.port, offers, login, look_up);
+    candidates.extend(scout.read_all(unread));
     let forwarder = Forwarder::new(Gate::new(key), front, families, client, scout, signals)?;
     let ended = forwarder.run(&candidates)?;
     say_farewell(&ended, verbose);

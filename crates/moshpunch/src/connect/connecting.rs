@@ -74,6 +74,8 @@ pub(crate) enum Outcome {
 pub(crate) struct Connected {
     pub(crate) configuration: ConnectConfiguration,
     pub(crate) connect: Connect,
+    /// What came with the connect line, behind it.
+    pub(crate) unread: Vec<Line>,
     pub(crate) candidates: Vec<Candidate>,
     pub(crate) offers: bool,
     pub(crate) login: Login,
@@ -117,9 +119,10 @@ impl Connecting {
             self.pass_messages();
             let mut lines = self.login.lines();
             lines.extend(self.login.rest().filter(|_| ended.is_some()));
-            for line in lines {
+            let mut lines = lines.into_iter();
+            while let Some(line) = lines.next() {
                 if let Some(connect) = self.read(line)? {
-                    return self.connected(connect);
+                    return Ok(self.connected(connect, lines.collect()));
                 }
             }
             if let Some(status) = ended {
@@ -182,7 +185,7 @@ impl Connecting {
         }
     }
 
-    fn connected(mut self, connect: Connect) -> Result<Outcome> {
+    fn connected(mut self, connect: Connect, unread: Vec<Line>) -> Outcome {
         let port = connect.port;
         self.progress.step(&format!("mosh-server waits on UDP port {port}; looking for a path …"));
         let families = self.configuration.families;
@@ -190,15 +193,16 @@ impl Connecting {
         let own =
             self.told.addresses.iter().filter_map(|&address| candidates::of_host(address, port, families));
         found.extend(own);
-        Ok(Outcome::Connected(Box::new(Connected {
+        Outcome::Connected(Box::new(Connected {
             configuration: self.configuration,
             connect,
+            unread,
             candidates: found,
             offers: self.told.offers,
             login: self.login,
             look_up: self.look_up,
             progress: self.progress,
-        })))
+        }))
     }
 
     fn failed(mut self, status: ExitStatus) -> Outcome {

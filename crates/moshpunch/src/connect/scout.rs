@@ -39,6 +39,11 @@ impl Scout {
         Self { configuration, port, offers, login: Some(login), look_up, notes: Vec::new() }
     }
 
+    /// What the login has told already; the candidates in it.
+    pub(crate) fn read_all(&mut self, lines: Vec<Line>) -> Vec<Candidate> {
+        lines.into_iter().flat_map(|line| self.read(line)).collect()
+    }
+
     /// What has been found since the last call.
     pub(crate) fn found(&mut self) -> Vec<Candidate> {
         let mut found = self.looked_up();
@@ -50,9 +55,7 @@ impl Scout {
         if ended {
             self.login = None;
         }
-        for line in lines {
-            found.extend(self.read(line));
-        }
+        found.extend(self.read_all(lines));
         found
     }
 
