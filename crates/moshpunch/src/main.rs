@@ -17,6 +17,8 @@ mod runtime_directory;
 mod saved_mapping;
 mod session;
 mod signals;
+#[cfg_attr(not(test), expect(dead_code, reason = "until the client takes --tmux"))]
+mod tmux;
 
 use std::process::ExitCode;
 
