@@ -65,11 +65,11 @@ impl Colours {
         if named { Self::TrueColour } else { Self::AsMoshSays }
     }
 
-    /// As tmux calls it in its `-T`.
-    fn feature(self) -> &'static str {
+    /// The terminfo capability that tells tmux so.
+    fn capability(self) -> &'static str {
         match self {
             Self::AsMoshSays => "",
-            Self::TrueColour => "RGB",
+            Self::TrueColour => "Tc",
         }
     }
 }
@@ -77,7 +77,7 @@ impl Colours {
 /// The words for mosh-server to run in place of the login shell, or of `command`.
 pub(crate) fn command(name: &SessionName, colours: Colours, command: &[OsString]) -> Vec<OsString> {
     let script = script();
-    let words = ["sh", "-c", &script, "moshpunch", &name.0, colours.feature()];
+    let words = ["sh", "-c", &script, "moshpunch", &name.0, colours.capability()];
     words.into_iter().map(OsString::from).chain(command.iter().cloned()).collect()
 }
 
@@ -128,7 +128,7 @@ mod tests {
         let name = "it's; $(date)".parse().unwrap();
         let words = command(&name, Colours::TrueColour, &["top".into(), "-d 1".into()]);
         let fixed = ["sh", "-c", &script(), "moshpunch", "it's; $(date)"];
-        assert_eq!(words, [&fixed[..], &["RGB", "top", "-d 1"]].concat());
+        assert_eq!(words, [&fixed[..], &["Tc", "top", "-d 1"]].concat());
         assert_eq!(command(&name, Colours::AsMoshSays, &[]), [&fixed[..], &[""]].concat());
     }
 

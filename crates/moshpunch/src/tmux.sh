@@ -1,5 +1,5 @@
 # In mosh's terminal on the host, in place of the shell: a session of tmux, which is attached to or created.
-# Arguments: the session's name, what else the user's terminal can do (RGB or nothing), and a command, if any.
+# Arguments: the session's name, `Tc` if the user's terminal has 24-bit colours or nothing, and a command, if any.
 #
 # tmux's server belongs to all sessions of the user. So only options of this session and of this client are set.
 
@@ -16,7 +16,7 @@ plain() {
 [ -z "${TMUX-}" ] || plain 'this is inside tmux already; nothing is nested' "$@"
 version=$(tmux -V 2>/dev/null) || plain 'this host has no tmux; install it (Debian: apt install tmux)' "$@"
 case ${version#tmux } in
-    # From 3.2 on, a client may have a terminal description and features of its own.
+    # From 3.2 on, a client brings its own description of its terminal.
     [0-2].* | 3.[01] | 3.[01][!0-9]*) plain "this host has $version; 3.2 or newer is needed" "$@" ;;
 esac
 
@@ -60,19 +60,22 @@ elif [ $# -gt 0 ]; then
     tmux new-window -t "=$name:" ${terminal:+-e "TERM=$terminal"} -- "$@"
 fi
 
-# mosh 1.4 passes on the clipboard that is named c, which tmux leaves out. A terminal by another name than xterm
-# gets no features that mosh lacks.
+# mosh 1.4 passes on the clipboard that is named c, which tmux leaves out. By a name that begins with xterm, tmux
+# would take its own word for what the terminal can do.
 attach_as_to_mosh() {
     directory=$(mktemp -d) || return
     trap 'rm -rf "$directory"' EXIT
     trap 'exit 1' HUP TERM
-    printf 'moshpunch|mosh as tmux is to see it,\n\tMs=\\E]52;c%%p1%%.0s;%%p2%%s\\007,\n\tuse=%s,\n' "$TERM" \
-        >"$directory/source"
+    printf 'moshpunch|mosh as tmux is to see it,\n\t%sMs=\\E]52;c%%p1%%.0s;%%p2%%s\\007,\n\tuse=%s,\n' \
+        "${colours:+$colours, }" "$TERM" >"$directory/source"
     tic -x -o "$directory" "$directory/source" 2>/dev/null || return
-    TERM=moshpunch TERMINFO=$directory "$@"
+    TERM=moshpunch TERMINFO=$directory attach
 }
 
-set -- tmux -u -T "bpaste,focus,mouse,title${colours:+,$colours}" attach-session -t "=$name"
-if ! attach_as_to_mosh "$@" && tmux has-session -t "=$name" 2>/dev/null; then
-    "$@"
+attach() {
+    tmux -u attach-session -t "=$name"
+}
+
+if ! attach_as_to_mosh && tmux has-session -t "=$name" 2>/dev/null; then
+    attach
 fi
