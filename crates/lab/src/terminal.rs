@@ -50,14 +50,14 @@ impl Terminal {
     }
 
     /// The red, green and blue in which the beginning of `text` is written; `None` where it is not to be seen, or
-    /// has one of the terminal's own colours.
+    /// has one of the terminal's own colours. No wide character may stand before it.
     pub fn colour_of(&self, text: &str) -> Option<(u8, u8, u8)> {
         let state = self.display.state();
         let screen = state.parser.screen();
         let (_, columns) = screen.size();
         let mut rows = screen.rows(0, columns.into()).zip(0..);
-        let (row, column) = rows.find_map(|(shown, row)| Some((row, shown.find(text)?)))?;
-        match screen.cell(row, column.try_into().ok()?)?.fgcolor() {
+        let (row, column) = rows.find_map(|(shown, row)| Some((row, column_of(&shown, text)?)))?;
+        match screen.cell(row, column)?.fgcolor() {
             vt100::Color::Rgb(red, green, blue) => Some((red, green, blue)),
             vt100::Color::Default | vt100::Color::Idx(_) => None,
         }
@@ -254,6 +254,11 @@ impl Display {
     ) -> MutexGuard<'a, DisplayState> {
         self.changed.wait_timeout(state, within).unwrap_or_else(PoisonError::into_inner).0
     }
+}
+
+fn column_of(row: &str, text: &str) -> Option<u16> {
+    let (before, _) = row.split_once(text)?;
+    before.chars().count().try_into().ok()
 }
 
 fn pseudo_terminal(rows: u16, columns: u16) -> Result<(File, File)> {

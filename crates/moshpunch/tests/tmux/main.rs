@@ -15,8 +15,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use common::{PATIENCE, computes};
+use common::{PATIENCE, computes, signal};
 use lab::{Lab, scenario, wait_until};
+use rustix::process::Signal;
 
 use crate::network::{Network, detach, has_line, is_login_shell};
 use crate::plain::{
@@ -52,6 +53,14 @@ fn text_selected_with_the_mouse_reaches_the_users_clipboard(lab: &Lab) -> Result
     terminal.wait_for_clipboard("bW9zaHB1bmNo", PATIENCE)?;
     assert_eq!(network.tmux(&["show-buffer"])?, "moshpunch");
     Ok(())
+}
+
+/// mosh keeps 16 KiB of what tmux says, base64 included.
+fn twelve_thousand_bytes_fit_the_clipboard(lab: &Lab) -> Result<()> {
+    let network = Network::raise(lab)?;
+    let terminal = network.open_tmux()?;
+    network.tmux(&["set-buffer", "-w", &"aaa".repeat(4000)])?;
+    terminal.wait_for_clipboard(&"YWFh".repeat(4000), PATIENCE)
 }
 
 fn a_second_connection_attaches_to_the_same_session(lab: &Lab) -> Result<()> {
@@ -146,6 +155,20 @@ fn detaching_ends_mosh_with_success_and_keeps_the_session(lab: &Lab) -> Result<(
     Ok(())
 }
 
+fn a_killed_mosh_server_leaves_the_session_and_nothing_else(lab: &Lab) -> Result<()> {
+    let network = Network::raise(lab)?;
+    let _terminal = network.open_tmux()?;
+    network.root("ls -d /tmp/tmp.*")?;
+    for server in network.host.processes("mosh-server")? {
+        signal(&server, Signal::KILL)?;
+    }
+    wait_until("the end of the script and its directory", PATIENCE, || {
+        Ok(network.root("! ls -d /tmp/tmp.*").is_ok().then_some(()))
+    })?;
+    assert_eq!(network.tmux(&["list-sessions", "-F", "#{session_attached}"])?, "0");
+    Ok(())
+}
+
 fn programs_see_a_terminal_with_all_its_colours(lab: &Lab) -> Result<()> {
     let network = Network::raise(lab)?;
     let mut terminal = network.open_tmux()?;
@@ -214,10 +237,12 @@ fn main() -> ExitCode {
         [
             scenario!(the_wheel_scrolls_back_through_five_hundred_lines),
             scenario!(text_selected_with_the_mouse_reaches_the_users_clipboard),
+            scenario!(twelve_thousand_bytes_fit_the_clipboard),
             scenario!(a_second_connection_attaches_to_the_same_session),
             scenario!(another_session_and_the_users_configuration_are_untouched),
             scenario!(a_server_that_it_starts_has_nothing_of_ours),
             scenario!(detaching_ends_mosh_with_success_and_keeps_the_session),
+            scenario!(a_killed_mosh_server_leaves_the_session_and_nothing_else),
             scenario!(programs_see_a_terminal_with_all_its_colours),
             scenario!(a_terminal_without_colours_is_replaced_in_this_session_only),
             scenario!(a_command_gets_a_window_of_its_own),
