@@ -13,11 +13,12 @@ const SCRIPT: &str = include_str!("tmux.sh");
 /// tmux has no limit, but its status line shows no more than ten.
 const LONGEST_NAME: usize = 64;
 
-/// Anywhere in a name: the first two separate the parts of a target, `#` begins a format, `\` is doubled by tmux.
-const REFUSED: [char; 4] = [':', '.', '#', '\\'];
+/// Anywhere in a name: `:` and `.` separate the parts of a target, `;` ends a command, `#` begins a format, and tmux
+/// puts a `\` before the others.
+const REFUSED: [char; 6] = [':', '.', ';', '#', '$', '\\'];
 
 /// At the beginning of a name: it would be an option or another way to find a session.
-const REFUSED_FIRST: [char; 8] = ['-', '=', '$', '@', '%', '+', '!', '{'];
+const REFUSED_FIRST: [char; 7] = ['-', '=', '@', '%', '+', '!', '{'];
 
 /// A name by which tmux finds exactly this session. The default is short enough for tmux to show it whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,11 +43,8 @@ impl FromStr for SessionName {
         ensure!(!name.is_empty(), "a tmux session's name is not empty");
         ensure!(!name.contains(char::is_control), "a tmux session's name has no control characters");
         ensure!(name.len() <= LONGEST_NAME, "a tmux session's name is at most {LONGEST_NAME} bytes long");
-        ensure!(!name.contains(REFUSED), "a tmux session's name has none of : . # \\ in it");
-        ensure!(
-            !name.starts_with(REFUSED_FIRST),
-            "a tmux session's name begins with none of - = $ @ % + ! {{"
-        );
+        ensure!(!name.contains(REFUSED), "a tmux session's name has none of : . ; # $ \\ in it");
+        ensure!(!name.starts_with(REFUSED_FIRST), "a tmux session's name begins with none of - = @ % + ! {{");
         Ok(Self(name.to_owned()))
     }
 }
@@ -97,11 +95,11 @@ mod tests {
 
     #[test]
     fn names_that_tmux_would_change_or_misread_are_refused() {
-        for name in ["a:b", "a.b", "#(date)", "back\\slash"] {
-            assert_eq!(refusal(name), "a tmux session's name has none of : . # \\ in it");
+        for name in ["a:b", "a.b", "a;", "#(date)", "$1", "back\\slash"] {
+            assert_eq!(refusal(name), "a tmux session's name has none of : . ; # $ \\ in it");
         }
-        for name in ["=a", "$1", "@1", "%1", "+", "-a", "!", "{last}"] {
-            assert_eq!(refusal(name), "a tmux session's name begins with none of - = $ @ % + ! {");
+        for name in ["=a", "@1", "%1", "+", "-a", "!", "{last}"] {
+            assert_eq!(refusal(name), "a tmux session's name begins with none of - = @ % + ! {");
         }
         assert_eq!(refusal(""), "a tmux session's name is not empty");
         for name in ["a\nb", "\x1b[m", "\u{9b}m"] {
@@ -125,9 +123,9 @@ mod tests {
 
     #[test]
     fn name_colours_and_command_are_arguments_of_the_script_and_no_part_of_it() {
-        let name = "it's; $(date)".parse().unwrap();
+        let name = "it's `date`".parse().unwrap();
         let words = command(&name, Colours::TrueColour, &["top".into(), "-d 1".into()]);
-        let fixed = ["sh", "-c", &script(), "moshpunch", "it's; $(date)"];
+        let fixed = ["sh", "-c", &script(), "moshpunch", "it's `date`"];
         assert_eq!(words, [&fixed[..], &["Tc", "top", "-d 1"]].concat());
         assert_eq!(command(&name, Colours::AsMoshSays, &[]), [&fixed[..], &[""]].concat());
     }

@@ -48,8 +48,15 @@ better_terminal() {
 }
 terminal=$(better_terminal)
 
-# A single word would be given to a shell by tmux; to mosh it is a program.
+# tmux would give a single word to a shell, and end its own command at a semicolon that ends a word.
 [ $# -ne 1 ] || set -- env "$1"
+for word in "$@"; do
+    shift
+    case $word in
+        *\;) set -- "$@" "${word%;}\\;" ;;
+        *) set -- "$@" "$word" ;;
+    esac
+done
 if [ -n "${is_new-}" ]; then
     if [ -n "$terminal" ] && [ -z "$(tmux show-options -gv default-command)" ]; then
         # shellcheck disable=SC2016 # for the shell in the session

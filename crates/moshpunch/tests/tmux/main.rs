@@ -187,7 +187,7 @@ fn a_terminal_without_colours_is_replaced_in_this_session_only(lab: &Lab) -> Res
     terminal.type_text("clear; echo =$TERM= $0=; shopt login_shell\r")?;
     terminal.wait_for("=tmux-256color= /bin/bash=", PATIENCE)?;
     terminal.wait_until("a login shell", PATIENCE, is_login_shell)?;
-    let _with_command = network.run_in_tmux(&["sh", "-c", "echo =$TERM= in sh; exec cat"])?;
+    let _with_command = network.run_in_tmux(&["sh", "-c", "echo =$TERM= in sh; exec cat;"])?;
     terminal.wait_for("=tmux-256color= in sh", PATIENCE)?;
     assert_eq!(network.tmux(&["show-options", "-sv", "default-terminal"])?, "screen");
     Ok(())
@@ -196,9 +196,9 @@ fn a_terminal_without_colours_is_replaced_in_this_session_only(lab: &Lab) -> Res
 fn a_command_gets_a_window_of_its_own(lab: &Lab) -> Result<()> {
     let network = Network::raise(lab)?;
     let windows = || network.tmux(&["list-windows", "-t", "=mosh:", "-F", "#{pane_current_command}"]);
-    let alone =
-        network.run_in_tmux(&["sh", "-c", "echo \"<$0>\" \"<$1>\"; exec cat", "two words", "$(a)"])?;
-    alone.wait_for("<two words> <$(a)>", PATIENCE)?;
+    let show_words = "echo \"<$0>\" \"<$1>\" \"<$2>\"; exec cat;";
+    let alone = network.run_in_tmux(&["sh", "-c", show_words, "two words", "$(a)", "\\;"])?;
+    alone.wait_for("<two words> <$(a)> <\\;>", PATIENCE)?;
     assert_eq!(windows()?, "cat");
     network.tmux(&["new-window", "-t", "=mosh:"])?;
 
