@@ -20,6 +20,7 @@ mod runtime_directory;
 mod saved_mapping;
 mod session;
 mod signals;
+mod tmux;
 
 use std::env;
 use std::ffi::OsString;

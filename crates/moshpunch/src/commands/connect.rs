@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use path::Candidate;
 
 use crate::arguments::ConnectArguments;
-use crate::configuration::ConnectConfiguration;
+use crate::configuration::{ConnectConfiguration, Environment};
 use crate::connect::connecting::{Connected, Connecting, Outcome};
 use crate::connect::farewell;
 use crate::connect::forwarder::{Ended, Forwarder, Front};
@@ -23,8 +23,9 @@ use crate::{log, report, signals};
 const INTERRUPTED: u8 = 130;
 
 pub(crate) fn run(arguments: &ConnectArguments) -> Result<ExitCode> {
-    let prediction = env::var_os("MOSH_PREDICTION_DISPLAY");
-    let configuration = ConnectConfiguration::resolve(arguments, prediction.as_deref())?;
+    let (prediction, colour_term) = (env::var_os("MOSH_PREDICTION_DISPLAY"), env::var_os("COLORTERM"));
+    let environment = Environment { prediction: prediction.as_deref(), colour_term: colour_term.as_deref() };
+    let configuration = ConnectConfiguration::resolve(arguments, environment)?;
     if let Some(log) = &arguments.log {
         log::append_to(log);
     }
