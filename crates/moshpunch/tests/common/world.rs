@@ -143,6 +143,10 @@ impl World {
         self.laptop.join("eth0", link, addresses, gateways)
     }
 
+    pub(crate) fn on_the_internet(&self, lab: &Lab, name: &str, address: &str) -> Result<Host> {
+        lab.host(name).attach("eth0", &self.internet, &[address]).start()
+    }
+
     pub(crate) fn connect(&self, words: &[&str]) -> Result<Walker> {
         let log = "--log=/tmp/moshpunch.log";
         let command = self.laptop.command("moshpunch").args(["-v", log]).args(words).as_user(lab::USER);
