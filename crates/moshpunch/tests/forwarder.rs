@@ -3,11 +3,12 @@
 mod common;
 
 use std::fs;
+use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use common::world::{FROM_OUTSIDE, Spot, Walker, World};
 use common::{PATIENCE, computes, signal};
 use lab::{Daemon, Host, Lab, Signal, Terminal, scenario, wait_until};
@@ -75,12 +76,21 @@ fn packet(frame: &[u8]) -> Option<Captured> {
     Some(Captured { from: address(26, 34)?, to: address(30, 36)?, payload: frame.get(HEADERS..)?.to_vec() })
 }
 
-fn send_all(host: &Host, datagrams: &[Vec<u8>], to: SocketAddr) -> Result<()> {
+/// The socket that they came from.
+fn send_all(host: &Host, datagrams: &[Vec<u8>], to: SocketAddr) -> Result<UdpSocket> {
     let socket = host.inside(|| Ok(UdpSocket::bind("0.0.0.0:0")?))?;
+    socket.set_nonblocking(true)?;
     for datagram in datagrams {
         socket.send_to(datagram, to)?;
     }
-    Ok(())
+    Ok(socket)
+}
+
+fn nothing_was_answered(socket: &UdpSocket) -> Result<()> {
+    match socket.recv_from(&mut [0; 2_048]) {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+        answered => bail!("an attacker was answered: {answered:?}"),
+    }
 }
 
 /// Bytes of a datagram's length that nobody has sealed, and the datagrams themselves.
@@ -113,9 +123,10 @@ fn replays_and_forgeries_of_another_local_user_change_nothing(lab: &Lab) -> Resu
     let of_client = captured.into_iter().filter(|packet| packet.to == front).map(|packet| packet.payload);
     let datagrams: Vec<_> = of_client.collect();
     ensure!(datagrams.len() > 3, "only {} datagrams captured", datagrams.len());
-    send_all(&world.laptop, &with_forgeries(datagrams), front)?;
+    let attacker = send_all(&world.laptop, &with_forgeries(datagrams), front)?;
     still_hears_the_server(&world, &mut session, "one")?;
-    still_hears_the_server(&world, &mut session, "two")
+    still_hears_the_server(&world, &mut session, "two")?;
+    nothing_was_answered(&attacker)
 }
 
 fn replays_and_forgeries_from_another_host_change_nothing(lab: &Lab) -> Result<()> {
@@ -129,8 +140,9 @@ fn replays_and_forgeries_from_another_host_change_nothing(lab: &Lab) -> Result<(
     let (server, back) = reply.map(|packet| (packet.from, packet.to)).context("the server answered")?;
     let datagrams: Vec<_> = captured.into_iter().filter(|it| it.to == back).map(|it| it.payload).collect();
     ensure!(datagrams.len() > 3, "only {} datagrams captured", datagrams.len());
-    send_all(&mallory, &with_forgeries(datagrams), back)?;
+    let attacker = send_all(&mallory, &with_forgeries(datagrams), back)?;
     still_hears_the_server(&world, &mut session, "one")?;
+    nothing_was_answered(&attacker)?;
     session.terminal.type_text("\x03")?;
     let paths = session.leave()?;
     ensure!(paths.len() == 1 && paths[0].starts_with(&server.to_string()), "{paths:?}");
