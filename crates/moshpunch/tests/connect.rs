@@ -4,7 +4,7 @@ mod common;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use common::world::{BY_JUMP, FROM_OUTSIDE, IPV6_ADDRESS, LAN_ADDRESS, Spot, World};
 use common::{PATIENCE, no_moshpunch_is_left, wait_for_empty_table};
 use lab::{Lab, scenario};
@@ -46,6 +46,18 @@ fn through_a_jump_host_to_a_host_on_ones_own_network_it_goes_straight_there(lab:
     Ok(())
 }
 
+fn in_tmux_it_attaches_and_detaches(lab: &Lab) -> Result<()> {
+    let world = World::raise(lab, Spot::Internet)?;
+    let words = [&["--tmux=work"], &FROM_OUTSIDE[..]].concat();
+    let mut session = world.connect(&words)?;
+    session.sees_within("[work]", PATIENCE)?;
+    session.terminal.type_text("\x02d")?;
+    ensure!(session.terminal.wait_exit(PATIENCE)?.success());
+    let list = world.server.command("tmux").arg("list-sessions").as_user(lab::USER).run(PATIENCE)?;
+    ensure!(list.stdout.starts_with("work: "), "{list}");
+    Ok(())
+}
+
 fn main() -> ExitCode {
     let scenarios = [
         scenario!(from_outside_a_session_goes_over_the_mapped_port),
@@ -53,6 +65,7 @@ fn main() -> ExitCode {
         scenario!(behind_a_second_nat_at_home_it_goes_straight_there),
         scenario!(with_ipv6_it_goes_through_the_routers_firewall),
         scenario!(through_a_jump_host_to_a_host_on_ones_own_network_it_goes_straight_there),
+        scenario!(in_tmux_it_attaches_and_detaches).needs(&["tmux"]),
     ];
     lab::harness::run(scenarios.map(|scenario| scenario.needs(&["mosh", "mosh-server", "miniupnpd", "sshd"])))
 }

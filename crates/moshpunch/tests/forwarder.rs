@@ -24,6 +24,7 @@ const HEADERS: usize = 14 + 20 + 8;
 struct Captured {
     from: SocketAddr,
     to: SocketAddr,
+    tos: u8,
     payload: Vec<u8>,
 }
 
@@ -73,7 +74,8 @@ fn packet(frame: &[u8]) -> Option<Captured> {
         let port = u16::from_be_bytes(frame.get(port..port + 2)?.try_into().ok()?);
         Some(SocketAddr::from((address, port)))
     };
-    Some(Captured { from: address(26, 34)?, to: address(30, 36)?, payload: frame.get(HEADERS..)?.to_vec() })
+    let (tos, payload) = (*frame.get(15)?, frame.get(HEADERS..)?.to_vec());
+    Some(Captured { from: address(26, 34)?, to: address(30, 36)?, tos, payload })
 }
 
 /// The socket that they came from.
@@ -149,6 +151,29 @@ fn replays_and_forgeries_from_another_host_change_nothing(lab: &Lab) -> Result<(
     Ok(())
 }
 
+/// ECT(0) of RFC 3168, with which mosh marks what it sends (1.4.0, and seen below).
+const MARK: u8 = 0x02;
+
+fn moshs_marks_are_kept_both_ways_and_its_datagrams_leave_room_for_ipv6(lab: &Lab) -> Result<()> {
+    let world = World::raise(lab, Spot::Internet)?;
+    let (inside, outside) = (Capture::start(&world.laptop, "lo")?, Capture::start(&world.laptop, "eth0")?);
+    let mut session = world.connect(&FROM_OUTSIDE)?;
+    let paste: String =
+        (1..600_u64).map(|number| format!("{:x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+    session.terminal.type_text(&format!(": {paste}\r"))?;
+    session.computes_within(PATIENCE)?;
+    let (inside, outside) = (inside.end()?, outside.end()?);
+    for packet in inside.iter().chain(&outside) {
+        ensure!(packet.tos == MARK, "{} to {} has {:#x}", packet.from, packet.to, packet.tos);
+    }
+    let sent = inside.iter().chain(&outside).map(|packet| packet.payload.len()).max();
+    ensure!(sent.is_some_and(|longest| (1_000..=LONGEST_OVER_IPV6).contains(&longest)), "{sent:?}");
+    Ok(())
+}
+
+/// What mosh sends over IPv6 (measured): with both headers 1280 bytes at most.
+const LONGEST_OVER_IPV6: usize = 1_216;
+
 fn shell(world: &World) -> Result<Terminal> {
     let bash = world.laptop.command("bash").arg("-i").as_user(lab::USER);
     let terminal = world.laptop.terminal(&bash, 24, 80)?;
@@ -215,6 +240,7 @@ fn main() -> ExitCode {
     let scenarios = [
         scenario!(replays_and_forgeries_of_another_local_user_change_nothing).needs(&["tcpdump"]),
         scenario!(replays_and_forgeries_from_another_host_change_nothing).needs(&["tcpdump"]),
+        scenario!(moshs_marks_are_kept_both_ways_and_its_datagrams_leave_room_for_ipv6).needs(&["tcpdump"]),
         scenario!(killed_it_leaves_a_usable_terminal_and_no_process),
         scenario!(terminated_it_ends_the_session),
         scenario!(suspended_and_resumed_it_goes_on),

@@ -60,13 +60,15 @@ fn hold_session(connected: Connected, signals: UnixStream) -> Result<ExitCode> {
 }
 
 fn say_farewell(ended: &Ended, verbose: bool) {
-    for note in &ended.notes {
-        report::say(note);
+    let path_used = farewell::path_used(&ended.agent);
+    // Where a path was found, what the host could not have is no trouble of the user's.
+    if verbose || path_used.is_none() {
+        ended.notes.iter().for_each(|note| report::say(note));
     }
     if verbose {
         farewell::moves(&ended.agent).iter().for_each(|line| report::say(line));
     }
-    match farewell::path_used(&ended.agent) {
+    match path_used {
         Some(line) => report::say(&line),
         None => {
             let tried: Vec<Candidate> = ended.agent.candidates().collect();
