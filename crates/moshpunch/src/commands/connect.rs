@@ -70,6 +70,8 @@ fn say_farewell(ended: &Ended, verbose: bool) {
     }
     match path_used {
         Some(line) => report::say(&line),
+        // mosh-client has said itself why it did not begin.
+        None if ended.agent.counters().datagrams == 0 => {}
         None => {
             let tried: Vec<Candidate> = ended.agent.candidates().collect();
             let failure = farewell::never_reached(&tried);

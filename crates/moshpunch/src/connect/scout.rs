@@ -59,13 +59,15 @@ impl Scout {
         found
     }
 
-    /// Every path is silent: the host may have moved.
+    /// Every path is silent: the host may have moved. What still runs since the last time is stuck in a network that is
+    /// gone, and gives way.
     pub(crate) fn search_again(&mut self) {
-        let host = &self.configuration.host;
-        if self.look_up.is_none() && !self.configuration.local {
-            self.look_up = LookUp::start(&self.configuration.ssh, host).inspect_err(log).ok();
+        if self.configuration.local {
+            return;
         }
-        if self.login.is_none() && self.offers && !self.configuration.local {
+        let host = &self.configuration.host;
+        self.look_up = LookUp::start(&self.configuration.ssh, host).inspect_err(log).ok();
+        if self.offers {
             let command = remote_command::offer(self.port.get());
             let words: Vec<OsString> = ssh::unattended(&self.configuration, host, command);
             self.login = Login::start(&words, |_| {}).inspect_err(log).ok();
