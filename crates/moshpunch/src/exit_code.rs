@@ -1,9 +1,11 @@
-//! How a command ended, for scripts (docs/map.md).
+//! How a command ended, for scripts.
 
+use std::os::unix::process::ExitStatusExt;
 use std::process;
 
 use portmap::cause::Cause;
 
+/// Of `moshpunch map` (docs/map.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum ExitCode {
@@ -54,6 +56,12 @@ impl From<ExitCode> for process::ExitCode {
     fn from(code: ExitCode) -> Self {
         Self::from(code as u8)
     }
+}
+
+/// That of a program which ends with another. A signal counts as in a shell.
+pub(crate) fn of(status: process::ExitStatus) -> process::ExitCode {
+    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+    u8::try_from(code).map_or(process::ExitCode::FAILURE, process::ExitCode::from)
 }
 
 #[cfg(test)]

@@ -2,8 +2,7 @@
 
 use std::env;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
-use std::process::{ExitCode, ExitStatus};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use path::Candidate;
@@ -17,7 +16,7 @@ use crate::connect::gate::Gate;
 use crate::connect::login::colours;
 use crate::connect::mosh_client::MoshClient;
 use crate::connect::scout::Scout;
-use crate::{log, report, signals};
+use crate::{exit_code, log, report, signals};
 
 /// As a shell counts SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -56,7 +55,7 @@ fn hold_session(connected: Connected, signals: UnixStream) -> Result<ExitCode> {
     let forwarder = Forwarder::new(Gate::new(key), front, families, client, scout, signals)?;
     let ended = forwarder.run(&candidates)?;
     say_farewell(&ended, verbose);
-    Ok(exit_code(ended.status))
+    Ok(exit_code::of(ended.status))
 }
 
 fn say_farewell(ended: &Ended, verbose: bool) {
@@ -78,10 +77,4 @@ fn say_farewell(ended: &Ended, verbose: bool) {
             report::trouble(&failure.cause, Some(&failure.cure));
         }
     }
-}
-
-/// A signal counts as in a shell.
-fn exit_code(status: ExitStatus) -> ExitCode {
-    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
-    u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
 }
