@@ -1,0 +1,10 @@
+//! miniupnpd on its own router, without I/O: its files, its rules, and what follows from them.
+//!
+//! Text and time come in as arguments, what to do comes out as values.
+
+pub mod configuration;
+pub mod document;
+pub mod firewall;
+pub mod interfaces;
+pub mod plan;
+pub mod rule;
