@@ -6,5 +6,7 @@ pub mod configuration;
 pub mod document;
 pub mod firewall;
 pub mod interfaces;
+pub mod openwrt;
 pub mod plan;
 pub mod rule;
+pub mod setup;
