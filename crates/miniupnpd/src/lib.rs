@@ -9,4 +9,5 @@ pub mod interfaces;
 pub mod openwrt;
 pub mod plan;
 pub mod rule;
+pub mod ruleset;
 pub mod setup;
