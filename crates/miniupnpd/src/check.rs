@@ -52,6 +52,7 @@ pub fn judge(facts: &Facts) -> Vec<Finding> {
         permissions::range(&router),
         permissions::others(&router),
         settings::lease_file(&router),
+        settings::cleaning(&router),
         daemon::forwards_packets(&router),
         firewall::chains(&router),
         firewall::prerouting(&router),

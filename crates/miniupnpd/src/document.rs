@@ -45,6 +45,12 @@ impl Document {
         })
     }
 
+    /// Whether it is set, or would be, were the line no comment.
+    #[must_use]
+    pub fn mentions(&self, name: &str) -> bool {
+        self.value(name).is_some() || self.commented(name).is_some()
+    }
+
     /// Makes `value` the only value of `name`.
     pub fn set(&mut self, name: &str, value: &str) {
         let active: Vec<_> = self.settings(name).collect();

@@ -56,6 +56,21 @@ pub fn candidates(
     Candidates { wan, lan }
 }
 
+/// The interfaces of the default routes in /proc/net/route, the lowest metric first.
+#[must_use]
+pub fn default_routes(table: &str) -> Vec<String> {
+    let mut routes: Vec<(u32, String)> = table.lines().skip(1).filter_map(default_route).collect();
+    routes.sort_by_key(|(metric, _)| *metric);
+    routes.into_iter().map(|(_, interface)| interface).collect()
+}
+
+/// Of the fields Iface, Destination, Gateway, Flags, RefCnt, Use, Metric, Mask.
+fn default_route(line: &str) -> Option<(u32, String)> {
+    let fields: Vec<_> = line.split_whitespace().collect();
+    let [interface, "00000000", _, _, _, _, metric, "00000000", ..] = fields[..] else { return None };
+    Some((metric.parse().ok()?, interface.to_owned()))
+}
+
 fn without_repeats<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for name in names {
@@ -97,6 +112,15 @@ mod tests {
         assert_eq!(found(&home, &[], (Some("wan0"), None)), ("wan0".into(), "lan0".into()));
         let double = [interface("eth0", "10.0.0.2", 24), interface("eth1", "192.168.1.1", 24)];
         assert_eq!(found(&double, &["eth0"], (None, None)), ("eth0".into(), "eth1".into()));
+    }
+
+    #[test]
+    fn default_routes_come_in_the_order_of_their_metric() {
+        let table = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n\
+                     wwan0\t00000000\t00000000\t0001\t0\t0\t700\t00000000\t0\t0\t0\n\
+                     lan0\t0001A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n\
+                     ppp0\t00000000\t00000000\t0001\t0\t0\t0\t00000000\t0\t0\t0\n";
+        assert_eq!(default_routes(table), ["ppp0", "wwan0"]);
     }
 
     #[test]

@@ -3,6 +3,9 @@
 //! Nothing here depends on what an earlier setup did, so that the second one changes nothing.
 
 mod rules;
+mod surroundings;
+
+pub use self::surroundings::{Surroundings, look};
 
 use crate::configuration::{ChainNames, Configuration};
 use crate::document::Document;
@@ -19,6 +22,14 @@ const HTTP_PORT: u16 = 5000;
 const PRESTART: &str = "MiniUPnPd_PRESTART_COMMAND";
 const POSTSTOP: &str = "MiniUPnPd_POSTSTOP_COMMAND";
 const START_DAEMON: &str = "START_DAEMON";
+
+/// The package's service may have two tasks; its iptables scripts are pipes of more.
+pub const SERVICE_FILE: &str = "/etc/systemd/system/miniupnpd.service.d/moshpunch.conf";
+const SERVICE: &str = "\
+# By `moshpunch router setup`: the iptables scripts of the package need more than its two tasks.
+[Service]
+TasksMax=32
+";
 
 /// Which of the two Debian packages brought miniupnpd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +55,8 @@ pub struct Files {
     pub defaults: Vec<u8>,
     /// For [`firewall::FILE`].
     pub firewall: Option<String>,
+    /// For [`SERVICE_FILE`].
+    pub service: Option<&'static str>,
     /// What the user should know beside the difference.
     pub notes: Vec<String>,
 }
@@ -60,6 +73,10 @@ pub fn edit(configuration: &[u8], defaults: &[u8], wishes: &Wishes) -> Files {
     }
     let brings_file = wishes.flavour == Flavour::Nftables && own_start.is_none();
     let brings_chains = brings_file && (!wishes.chains_are_there || has_own_names(&read));
+    let uses_scripts = wishes.flavour == Flavour::Iptables && own_start.is_none();
+    if uses_scripts {
+        notes.push(NOTE_ON_IPTABLES.into());
+    }
     let http_port = read.http_port().unwrap_or(HTTP_PORT);
 
     let mut document = read.document().clone();
@@ -74,15 +91,19 @@ pub fn edit(configuration: &[u8], defaults: &[u8], wishes: &Wishes) -> Files {
         configuration: document.to_bytes(),
         defaults: started.to_bytes(),
         firewall: brings_file.then(|| firewall::rules(&wishes.wan, http_port, brings_chains)),
+        service: uses_scripts.then_some(SERVICE),
         notes,
     }
 }
+
+const NOTE_ON_IPTABLES: &str = "miniupnpd-iptables needs iptables-legacy, and nothing keeps the WAN away from miniupnpd; \
+                                better: apt install miniupnpd-nftables, and run this again";
 
 fn set_options(document: &mut Document, read: &Configuration, http_port: u16, wishes: &Wishes) {
     document.set("ext_ifname", &wishes.wan);
     listen(document, wishes);
     document.set("secure_mode", "yes");
-    let pcp = if read.option("enable_pcp_pmp").is_some() { "enable_pcp_pmp" } else { "enable_natpmp" };
+    let pcp = if read.document().mentions("enable_pcp_pmp") { "enable_pcp_pmp" } else { "enable_natpmp" };
     document.set(pcp, "yes");
     if !read.speaks_upnp() {
         document.set("enable_upnp", "yes");

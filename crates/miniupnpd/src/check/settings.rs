@@ -75,3 +75,18 @@ pub(super) fn lease_file(router: &Router<'_>) -> Finding {
         None => Finding::unknown(NAME, format!("it cannot be seen where {path} lies"), "run this as root"),
     }
 }
+
+/// miniupnpd can remove rules that nobody used for a while, whatever their lease: a sleeping laptop's session goes.
+pub(super) fn cleaning(router: &Router<'_>) -> Finding {
+    const NAME: &str = "cleaning";
+    match router.configuration.option("clean_ruleset_interval").filter(|interval| interval != "0") {
+        None => Finding::ok(NAME, "a mapping stays until its lease ends"),
+        Some(interval) => Finding::warning(
+            NAME,
+            format!(
+                "clean_ruleset_interval={interval}: with many mappings, idle ones go before their lease ends"
+            ),
+            "clean_ruleset_interval=0, and restart miniupnpd",
+        ),
+    }
+}

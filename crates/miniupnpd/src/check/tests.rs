@@ -91,6 +91,7 @@ fn a_correct_router_is_called_correct() {
             "rules-range: 192.168.1.0/24 may map 23 of mosh's ports, from 60001 on",
             "rules-others: no rule allows more than mosh needs",
             "lease-file: /var/lib/miniupnpd/upnp.leases survives a restart of the router",
+            "cleaning: a mapping stays until its lease ends",
             "ip-forward: the kernel forwards IPv4",
             "chains: the chains for miniupnpd's rules are there",
             "jump: what comes from outside comes to the chain prerouting_miniupnpd of the table inet miniupnpd",
@@ -224,6 +225,7 @@ fn what_works_but_not_always_is_a_warning() {
     assert_eq!(warned(|facts| facts.configuration_changed = Some(2_000)), warning("current"));
     assert_eq!(warned(|facts| facts.default_routes.clear()), warning("wan-interface"));
     assert_eq!(warned(|facts| replaced(facts, "uuid=1", "ext_ip=20.0.0.7")), warning("wan-address"));
+    assert_eq!(warned(|facts| replaced(facts, "uuid=1", "clean_ruleset_interval=600")), warning("cleaning"));
     assert_eq!(warned(|facts| replaced(facts, "uuid=1", "enable_upnp=no")), warning("protocols"));
     assert_eq!(warned(|facts| replaced(facts, "http_port=5000", "http_port=0")), warning("input-lan"));
     assert_eq!(

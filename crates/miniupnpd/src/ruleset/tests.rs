@@ -117,6 +117,22 @@ fn a_chain_is_reached_only_by_a_packet_that_its_jump_fits() {
     assert_eq!(ruleset.reaches("prerouting", &before, &ChainName::inet("t", "goal")), Reached::Perhaps);
 }
 
+/// Each of a hundred chains jumps twice to the next.
+#[test]
+fn every_chain_is_walked_once() {
+    let name = |number: usize| if number == 0 { "c".to_owned() } else { format!("c{number}") };
+    let rules = (0..100).flat_map(|number| {
+        let jump = serde_json::json!([{"jump": {"target": name(number + 1)}}]);
+        let rule = serde_json::json!({"rule": {"family": "inet", "table": "t", "chain": name(number), "expr": jump}});
+        [rule.clone(), rule]
+    });
+    let base = serde_json::json!({"chain": {"family": "inet", "table": "t", "name": "c", "hook": "input", "prio": 0, "policy": "drop"}});
+    let objects: Vec<_> = [base].into_iter().chain(rules).collect();
+    let ruleset = Ruleset::parse(&serde_json::json!({ "nftables": objects }).to_string()).unwrap();
+    let dropped = Verdict::Dropped(ChainName::inet("t", "c"));
+    assert_eq!(ruleset.verdict("input", &to_router("lan0", Protocol::Udp, 53), None), dropped);
+}
+
 #[test]
 fn endless_jumps_end() {
     let ruleset = one_chain("input", "accept", &[serde_json::json!([{"goto": {"target": "c"}}])]);

@@ -1,12 +1,11 @@
 //! Takes a packet through the chains, both ways where a rule may fit or not.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::matching::Fit;
 use super::{Chain, ChainName, Packet, Ruleset};
-
-/// nftables itself allows 16 (NFT_JUMP_STACK_SIZE).
-const JUMPS_MAXIMUM: usize = 16;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -69,9 +68,9 @@ impl Ruleset {
     /// What becomes of `packet` at a hook, provided that the chain `accepting` accepts all that comes to it.
     #[must_use]
     pub fn verdict(&self, hook: &str, packet: &Packet<'_>, accepting: Option<&ChainName>) -> Verdict {
-        let mut doubtful = None;
+        let (mut doubtful, mut walk) = (None, Walk::new(self, packet, accepting));
         for (name, chain, own) in self.hooked(hook) {
-            let mut outcomes = self.walk(name, chain, packet, accepting, JUMPS_MAXIMUM);
+            let mut outcomes = walk.through(name, chain);
             if outcomes.returned && own.drops_by_default {
                 outcomes = Outcomes { returned: false, dropped: true, ..outcomes };
             }
@@ -88,9 +87,9 @@ impl Ruleset {
     /// Whether `packet` comes to `chain` by way of a hook.
     #[must_use]
     pub fn reaches(&self, hook: &str, packet: &Packet<'_>, chain: &ChainName) -> Reached {
-        let mut reached = Reached::No;
+        let (mut reached, mut walk) = (Reached::No, Walk::new(self, packet, Some(chain)));
         for (name, own, _) in self.hooked(hook) {
-            let outcomes = self.walk(name, own, packet, Some(chain), JUMPS_MAXIMUM);
+            let outcomes = walk.through(name, own);
             if outcomes == Outcomes::FOUND {
                 return Reached::Yes;
             }
@@ -100,34 +99,40 @@ impl Ruleset {
         }
         reached
     }
+}
 
-    fn walk(
-        &self,
-        name: &ChainName,
-        chain: &Chain,
-        packet: &Packet<'_>,
-        goal: Option<&ChainName>,
-        jumps_left: usize,
-    ) -> Outcomes {
+/// One packet on its way. What becomes of it in a chain is found out once, however many rules jump there.
+struct Walk<'a> {
+    ruleset: &'a Ruleset,
+    packet: &'a Packet<'a>,
+    goal: Option<&'a ChainName>,
+    known: BTreeMap<ChainName, Outcomes>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(ruleset: &'a Ruleset, packet: &'a Packet<'a>, goal: Option<&'a ChainName>) -> Self {
+        Self { ruleset, packet, goal, known: BTreeMap::new() }
+    }
+
+    fn through(&mut self, name: &ChainName, chain: &Chain) -> Outcomes {
         let mut outcomes = Outcomes::default();
         for statements in &chain.rules {
-            let (fit, effect) = self.apply(statements, packet, name);
+            let (fit, effect) = self.apply(statements, name);
             if fit == Fit::No {
                 continue;
             }
             let after = match effect {
                 Effect::None => continue,
                 Effect::Ends(after) => after,
-                Effect::Calls(_) | Effect::GoesTo(_) if jumps_left == 0 => Outcomes::ANY,
+                Effect::GoesTo(target) => self.call(name, &target),
                 Effect::Calls(target) => {
-                    let called = self.call(name, &target, packet, goal, jumps_left);
+                    let called = self.call(name, &target);
                     outcomes = outcomes.or(Outcomes { returned: false, ..called });
                     if called.returned {
                         continue;
                     }
                     Outcomes::default()
                 }
-                Effect::GoesTo(target) => self.call(name, &target, packet, goal, jumps_left),
             };
             outcomes = outcomes.or(after);
             if fit == Fit::Yes {
@@ -137,33 +142,31 @@ impl Ruleset {
         Outcomes { returned: true, ..outcomes }
     }
 
-    fn call(
-        &self,
-        from: &ChainName,
-        target: &str,
-        packet: &Packet<'_>,
-        goal: Option<&ChainName>,
-        jumps_left: usize,
-    ) -> Outcomes {
+    fn call(&mut self, from: &ChainName, target: &str) -> Outcomes {
         let name = ChainName { name: target.to_owned(), ..from.clone() };
-        if goal == Some(&name) {
+        if self.goal == Some(&name) {
             return Outcomes::FOUND;
         }
-        match self.chains.get(&name) {
-            Some(chain) => self.walk(&name, chain, packet, goal, jumps_left - 1),
-            None => Outcomes::RETURNED,
+        if let Some(known) = self.known.get(&name) {
+            return *known;
         }
+        let Some(chain) = self.ruleset.chains.get(&name) else { return Outcomes::RETURNED };
+        // nftables has no loops; of something else that has, nothing is said.
+        self.known.insert(name.clone(), Outcomes::ANY);
+        let outcomes = self.through(&name, chain);
+        self.known.insert(name, outcomes);
+        outcomes
     }
 
-    fn apply(&self, statements: &[Value], packet: &Packet<'_>, chain: &ChainName) -> (Fit, Effect) {
+    fn apply(&self, statements: &[Value], chain: &ChainName) -> (Fit, Effect) {
         let mut fit = Fit::Yes;
         for statement in statements {
             let Some((kind, body)) = statement.as_object().and_then(|object| object.iter().next()) else {
                 return (Fit::Perhaps, Effect::Ends(Outcomes::ANY));
             };
             match kind.as_str() {
-                "match" => fit = fit.and(self.fits(body, packet, chain)),
-                "vmap" => return self.look_up(fit, body, packet, chain),
+                "match" => fit = fit.and(self.ruleset.fits(body, self.packet, chain)),
+                "vmap" => return self.look_up(fit, body, chain),
                 // They fit at times.
                 "limit" | "quota" | "ct count" => fit = fit.and(Fit::Perhaps),
                 _ => match effect(kind, body) {
@@ -178,11 +181,11 @@ impl Ruleset {
         (fit, Effect::None)
     }
 
-    fn look_up(&self, fit: Fit, map: &Value, packet: &Packet<'_>, chain: &ChainName) -> (Fit, Effect) {
+    fn look_up(&self, fit: Fit, map: &Value, chain: &ChainName) -> (Fit, Effect) {
         let unknown = (fit.and(Fit::Perhaps), Effect::Ends(Outcomes::ANY));
         let Some(entries) = map["data"]["set"].as_array() else { return unknown };
         for entry in entries {
-            match self.key_fits(&map["key"], &entry[0], packet, chain) {
+            match self.ruleset.key_fits(&map["key"], &entry[0], self.packet, chain) {
                 Fit::No => {}
                 Fit::Perhaps => return unknown,
                 Fit::Yes => {

@@ -35,14 +35,13 @@ fn rule_lines(document: &Document) -> Vec<(usize, Rule)> {
 }
 
 fn remove_own(document: &mut Document) {
-    let find = |document: &Document, text: &str| {
-        document.lines().find(|(_, line)| line == text).map(|(index, _)| index)
+    let find = |document: &Document, text: &str, from: usize| {
+        document.lines().skip(from).find(|(_, line)| line == text).map(|(index, _)| index)
     };
-    while let Some(begin) = find(document, BEGIN) {
-        match find(document, END).filter(|end| *end > begin) {
-            Some(end) => (begin..=end).for_each(|_| document.remove(begin)),
-            None => document.remove(begin),
-        }
+    while let Some(begin) = find(document, BEGIN, 0) {
+        // Somebody may have removed the other end.
+        let end = find(document, END, begin).unwrap_or(begin);
+        (begin..=end).for_each(|_| document.remove(begin));
     }
 }
 

@@ -158,6 +158,15 @@ fn iptables_gets_the_packages_scripts_with_the_interface() {
         "{defaults}"
     );
     assert_eq!(files.firewall, None);
+    assert!(files.service.unwrap().ends_with("[Service]\nTasksMax=32\n"));
+    assert!(files.notes[0].starts_with("miniupnpd-iptables needs iptables-legacy"), "{:?}", files.notes);
+}
+
+#[test]
+fn the_newer_name_of_pcp_is_used_where_the_file_has_it() {
+    let (configuration, ..) = edited("#enable_pcp_pmp=yes\n", "", &wishes());
+    assert!(configuration.starts_with("#enable_pcp_pmp=yes\nenable_pcp_pmp=yes\n"), "{configuration}");
+    assert!(!configuration.contains("enable_natpmp"), "{configuration}");
 }
 
 #[test]
@@ -202,6 +211,8 @@ fn the_line_goes_before_the_denial_of_everything() {
     ] {
         assert_eq!(rules_of(&before, &wishes()).0, [ALLOW, DENY], "{before}");
     }
+    let torn = format!("# moshpunch router setup: end\n# moshpunch router setup: begin\n{ALLOW}\n");
+    assert_eq!(rules_of(&torn, &wishes()).0, [ALLOW, DENY]);
     assert_eq!(rules_of(&format!("{DENY}\n{ALLOW}\n"), &wishes()).0, [ALLOW, DENY, ALLOW]);
 }
 
