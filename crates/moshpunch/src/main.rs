@@ -32,6 +32,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Server(arguments) => commands::server::run(&arguments),
         Command::Map(command) => return commands::map::run(&command),
+        Command::Router(command) => return commands::router::run(&command),
         Command::Keeper => commands::keeper::run(),
         Command::Sweep => commands::sweep::run(),
     };
