@@ -126,13 +126,20 @@ pub(super) fn prerouting(router: &Router<'_>) -> Finding {
     with(router, NAME, |scene| {
         let packet = scene.packet_from_outside(Protocol::Udp, MOSH_PORTS.first);
         let chain = &scene.prerouting;
-        match scene.ruleset.reaches("prerouting", &packet, chain) {
+        let reached = match scene.ruleset.verdict("prerouting", &packet, Some(chain)) {
+            Verdict::Passes => scene.ruleset.reaches("prerouting", &packet, chain),
+            Verdict::Unknown(_) => Reached::Perhaps,
+            Verdict::Dropped(before) => {
+                let what =
+                    format!("the chain {before} drops what comes from outside, before it is translated");
+                return Finding::fault(NAME, what, "let it through there; the forward chain decides");
+            }
+        };
+        match reached {
             Reached::Yes => Finding::ok(NAME, format!("what comes from outside comes to the chain {chain}")),
             Reached::No => Finding::fault(
                 NAME,
-                format!(
-                    "no rule leads what comes from outside to the chain {chain}: nothing that is mapped is translated"
-                ),
+                format!("no rule leads what comes from outside to the chain {chain}: nothing is translated"),
                 format!("'jump {}' in a chain of that table with 'type nat hook prerouting'", chain.name),
             ),
             Reached::Perhaps => Finding::unknown(

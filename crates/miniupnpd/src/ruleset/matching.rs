@@ -49,6 +49,8 @@ enum Field<'a> {
     Words(Vec<&'a str>, Option<u64>),
     Number(u64),
     Address(Network),
+    /// One of the bits that are set.
+    Bits(&'a str),
     /// The packet has no such part: a rule that looks there does not fit, whatever it compares.
     Absent,
     Unknown,
@@ -58,6 +60,8 @@ impl Ruleset {
     pub(super) fn fits(&self, condition: &Value, packet: &Packet<'_>, chain: &ChainName) -> Fit {
         let found = match field(&condition["left"], packet) {
             Field::Absent => return Fit::No,
+            // Compared whole, it has more bits than a packet to come tells.
+            Field::Bits(_) if condition["op"] != "in" => return Fit::Perhaps,
             Field::Unknown => return Fit::Perhaps,
             known => self.equals(&known, &condition["right"], chain),
         };
@@ -72,7 +76,7 @@ impl Ruleset {
     pub(super) fn key_fits(&self, key: &Value, value: &Value, packet: &Packet<'_>, chain: &ChainName) -> Fit {
         match field(key, packet) {
             Field::Absent => Fit::No,
-            Field::Unknown => Fit::Perhaps,
+            Field::Unknown | Field::Bits(_) => Fit::Perhaps,
             known => self.equals(&known, value, chain),
         }
     }
@@ -117,8 +121,8 @@ fn field<'a>(left: &Value, packet: &Packet<'a>) -> Field<'a> {
     if let Some(tracked) = left.get("ct") {
         return match word(&tracked["key"]).as_str() {
             "state" => Field::Words(vec!["new"], None),
-            "status" if packet.translated => Field::Words(vec!["dnat"], None),
-            "status" => Field::Words(vec!["none"], None),
+            "status" if packet.translated => Field::Bits("dnat"),
+            "status" => Field::Bits("none"),
             _ => Field::Unknown,
         };
     }
@@ -176,6 +180,11 @@ fn is(field: &Field<'_>, value: &Value) -> Fit {
         Field::Address(network) => {
             address(value).map_or(Fit::Perhaps, |it| within(network, &Network::host(it)))
         }
+        // Other bits may be set as well.
+        Field::Bits(bit) => match value.as_str() {
+            Some("dnat") => Fit::of(*bit == "dnat"),
+            _ => Fit::Perhaps,
+        },
         Field::Absent => Fit::No,
         Field::Unknown => Fit::Perhaps,
     }
@@ -228,6 +237,6 @@ fn in_range(field: &Field<'_>, range: &[Value]) -> Fit {
             }
             _ => Fit::Perhaps,
         },
-        Field::Words(..) | Field::Absent | Field::Unknown => Fit::Perhaps,
+        Field::Words(..) | Field::Bits(_) | Field::Absent | Field::Unknown => Fit::Perhaps,
     }
 }

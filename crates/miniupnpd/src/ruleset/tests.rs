@@ -68,6 +68,22 @@ fn a_limit_is_followed_both_ways() {
     assert_eq!(ruleset.verdict("input", &to_router("lan0", Protocol::Udp, 53), None), unknown);
 }
 
+/// The status is a set of bits, and compared as a whole it has others, too.
+#[test]
+fn only_a_bit_of_the_status_is_decided() {
+    let verdict = |operator: &str, packet: &Packet<'_>| {
+        let status = serde_json::json!({"match": {"op": operator, "left": {"ct": {"key": "status"}}, "right": "dnat"}});
+        one_chain("forward", "drop", &[serde_json::json!([status, {"accept": null}])])
+            .verdict("forward", packet, None)
+    };
+    let chain = ChainName::inet("t", "c");
+    let untranslated = Packet { translated: false, ..mapped() };
+    assert_eq!(verdict("in", &mapped()), Verdict::Passes);
+    assert_eq!(verdict("in", &untranslated), Verdict::Dropped(chain.clone()));
+    assert_eq!(verdict("!=", &mapped()), Verdict::Unknown(chain.clone()));
+    assert_eq!(verdict("==", &mapped()), Verdict::Unknown(chain));
+}
+
 #[test]
 fn an_extension_that_is_not_known_makes_the_answer_unknown() {
     let ruleset = one_chain("input", "accept", &[serde_json::json!([{"xt": null}])]);
