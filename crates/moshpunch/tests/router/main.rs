@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod faults;
+mod kernel;
 mod scene;
 
 use std::process::ExitCode;
@@ -12,6 +13,10 @@ use anyhow::{Result, ensure};
 use common::home::nft;
 use common::{PATIENCE, computes, leave};
 use faults::each_planted_fault_is_found_and_a_correct_router_is_called_correct;
+use kernel::{
+    what_check_says_of_forwarding_is_what_the_kernel_does,
+    what_check_says_of_the_routers_own_ports_is_what_the_kernel_does,
+};
 use lab::{Lab, MINIUPNPD_PACKAGE, WriteUp, scenario};
 use scene::{
     CLOSED, CONFIGURATION, FIREWALL, HANDMADE, SERVICE, check, files, found, fresh, router_command, set_up,
@@ -238,6 +243,8 @@ fn main() -> ExitCode {
     lab::harness::run(
         [
             scenario!(each_planted_fault_is_found_and_a_correct_router_is_called_correct),
+            scenario!(what_check_says_of_forwarding_is_what_the_kernel_does),
+            scenario!(what_check_says_of_the_routers_own_ports_is_what_the_kernel_does),
             scenario!(after_setup_on_a_fresh_package_the_write_ups_commands_work),
             scenario!(after_setup_beside_chains_made_by_hand_the_write_ups_commands_work),
             scenario!(a_firewall_that_would_drop_mappings_is_named_with_the_line_that_mends_it),
