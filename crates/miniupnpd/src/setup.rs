@@ -118,11 +118,12 @@ fn set_options(document: &mut Document, read: &Configuration, http_port: u16, wi
 
 /// Other networks that are listened to stay; the WAN does not.
 fn listen(document: &mut Document, wishes: &Wishes) {
-    let outside: Vec<_> =
-        document.settings("listening_ip").filter(|(_, value)| *value == wishes.wan).collect();
+    let first_word = |value: &str| value.split_whitespace().next().unwrap_or_default().to_owned();
+    let listened = document.settings("listening_ip");
+    let outside: Vec<_> = listened.filter(|(_, value)| first_word(value) == wishes.wan).collect();
     outside.iter().for_each(|(index, _)| document.comment_out(*index));
     let inside = |value: &str| {
-        let word = value.split_whitespace().next().unwrap_or_default();
+        let word = first_word(value);
         let address = word.split('/').next().unwrap_or_default().parse();
         word == wishes.lan || address.is_ok_and(|address| wishes.lan_network.contains(address))
     };

@@ -29,6 +29,12 @@ fn leases(router: &Router<'_>) -> Option<Vec<Redirection>> {
     Some(text.lines().filter_map(lease).collect())
 }
 
+/// Those that miniupnpd has made.
+fn rules(router: &Router<'_>) -> Option<Vec<Redirection>> {
+    let names = router.configuration.chain_names();
+    Some(router.ruleset.as_ref()?.redirections(&ChainName::inet(&names.nat_table, &names.prerouting)))
+}
+
 fn named(redirections: &[Redirection]) -> String {
     let name = |it: &Redirection| {
         let protocol = match it.protocol {
@@ -55,11 +61,9 @@ pub(super) fn agrees(router: &Router<'_>) -> Finding {
             "see lease-file",
         );
     }
-    let (Some(leases), Some(ruleset)) = (leases(router), &router.ruleset) else {
+    let (Some(leases), Some(rules)) = (leases(router), rules(router)) else {
         return Finding::unknown(NAME, "the lease file or the rules cannot be read", "run this as root");
     };
-    let names = router.configuration.chain_names();
-    let rules = ruleset.redirections(&ChainName::inet(&names.nat_table, &names.prerouting));
     let (dead, unnoted) = (without(&leases, &rules), without(&rules, &leases));
     if !dead.is_empty() && router.facts.daemon == Daemon::Stopped {
         return Finding::ok(NAME, format!("{} will be mapped when miniupnpd starts", named(&dead)));
@@ -95,10 +99,9 @@ pub(super) fn is_held(router: &Router<'_>) -> Finding {
             "run this as root",
         );
     };
-    let udp = |it: &&Redirection| it.protocol == Protocol::Udp;
-    let mapped: Vec<_> = leases.iter().filter(udp).copied().collect();
-    let (taken, open): (Vec<_>, Vec<_>) =
-        mapped.into_iter().partition(|it| ports.contains(&it.external_port));
+    let unnoted = without(&rules(router).unwrap_or_default(), &leases);
+    let mapped = leases.into_iter().chain(unnoted).filter(|it| it.protocol == Protocol::Udp);
+    let (taken, open): (Vec<_>, Vec<_>) = mapped.partition(|it| ports.contains(&it.external_port));
     match router.facts.guard_runs {
         None => Finding::unknown(NAME, "it cannot be seen whether a guard runs", "run this as root"),
         Some(true) if open.is_empty() => Finding::ok(NAME, "the guard holds what is mapped"),
