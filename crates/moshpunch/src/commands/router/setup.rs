@@ -123,6 +123,9 @@ fn wishes(arguments: &SetupArguments, plan: &Plan, configuration: &[u8]) -> Resu
     if wan == lan {
         bail!("{wan} cannot be outside and inside; say which is which: --wan INTERFACE --lan INTERFACE");
     }
+    if !interfaces.iter().any(|interface| interface.name == wan) {
+        note(format_args!("{wan} has no IPv4 address now; miniupnpd does not start before it has one"));
+    }
     let lan_network = match arguments.network {
         Some(network) => network,
         None => network_of(&lan, &interfaces)?,
