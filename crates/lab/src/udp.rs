@@ -30,6 +30,12 @@ impl Host {
 
 impl UdpPeer {
     /// # Errors
+    /// When the kernel does not tell.
+    pub fn address(&self) -> Result<SocketAddr> {
+        Ok(self.socket.local_addr()?)
+    }
+
+    /// # Errors
     /// When the host knows no way there.
     pub fn send(&self, text: &str, to: impl ToSocketAddrs) -> Result<()> {
         self.socket.send_to(text.as_bytes(), to).with_context(|| format!("{} sends {text:?}", self.name))?;

@@ -161,8 +161,10 @@ fn a_divided_range_is_kept_apart(lab: &Lab) -> Result<()> {
     ensure!(output.stdout.contains("[server]\nports = \"60011-60015\"\n"), "{output}");
     let _miniupnpd = network.router.start_packaged_miniupnpd()?;
     assert_eq!(check(&network.router)?.0, Some(0));
+    // By PCP it would look at every port of the range that it denies, and log each.
     let map = |port: u16| {
-        let words = ["map".to_owned(), "add".into(), port.to_string(), "--external".into(), port.to_string()];
+        let port = port.to_string();
+        let words = ["map", "add", &port, "--external", &port, "--protocol", "upnp"];
         network.server.command("moshpunch").args(words).as_user(lab::USER).output(PATIENCE)
     };
     for (port, code) in [(60005, 3), (60006, 0), (60010, 0), (60011, 3)] {
