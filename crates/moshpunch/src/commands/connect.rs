@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitCode, ExitStatus};
 
 use anyhow::{Context, Result};
-use path::Candidate;
+use path::Agent;
 
 use crate::arguments::ConnectArguments;
 use crate::configuration::ConnectConfiguration;
@@ -17,6 +17,7 @@ use crate::connect::gate::Gate;
 use crate::connect::login::colours;
 use crate::connect::mosh_client::MoshClient;
 use crate::connect::scout::Scout;
+use crate::session::Failure;
 use crate::{report, signals};
 
 /// As a shell counts SIGINT.
@@ -63,11 +64,17 @@ fn say_farewell(ended: &Ended, verbose: bool) {
     match farewell::path_used(&ended.agent) {
         Some(line) => report::say(&line),
         None => {
-            let tried: Vec<Candidate> = ended.agent.candidates().collect();
-            let failure = farewell::never_reached(&tried);
+            let failure = without_a_path(&ended.agent);
             report::trouble(&failure.cause, Some(&failure.cure));
         }
     }
+}
+
+fn without_a_path(agent: &Agent) -> Failure {
+    if agent.counters().datagrams == 0 {
+        return farewell::never_began();
+    }
+    farewell::never_reached(&agent.candidates().collect::<Vec<_>>())
 }
 
 /// A signal counts as in a shell.

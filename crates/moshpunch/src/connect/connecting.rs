@@ -15,13 +15,19 @@ use rustix::event::{PollFd, PollFlags};
 use super::diagnosis::Evidence;
 use super::login::Login;
 use super::look_up::LookUp;
+use super::messages::Messages;
 use super::progress::Progress;
 use super::remote_command::{self, ServerWords};
 use super::transcript::{Connect, Line};
-use super::{candidates, ssh};
+use super::{candidates, child, farewell, ssh};
 use crate::arguments::RemoteIp;
 use crate::configuration::ConnectConfiguration;
+use crate::report;
 use crate::session::Failure;
+
+/// Of a host that stock mosh is as good for.
+const WITHOUT_OURS: &str =
+    "has no moshpunch, so its router maps no port; as with mosh, its UDP port must be reachable";
 
 /// As mosh's script collects them.
 const LOCALE: [&str; 15] = [
@@ -48,6 +54,7 @@ pub(crate) struct Connecting {
     login: Login,
     look_up: Option<LookUp>,
     progress: Progress,
+    messages: Messages,
     evidence: Evidence,
     told: Told,
 }
@@ -102,17 +109,21 @@ impl Connecting {
         };
         let command = remote_command::start(configuration.server.as_deref(), &words);
         let words = ssh::login(&configuration, &host, command);
-        progress.detail(&format!("running {}", super::child::shown(&words)));
+        progress.detail(&format!("running {}", child::shown(&words)));
         let login = Login::start(&words, |command| prepare(&configuration, command))?;
         progress.step(&format!("logging in to {} …", configuration.host));
         let look_up = (configuration.remote_ip == RemoteIp::Proxy || configuration.local)
             .then(|| LookUp::start(&configuration.ssh, &configuration.host))
             .transpose()?;
-        Ok(Self { configuration, login, look_up, progress, evidence: Evidence::default(), told })
+        let (messages, evidence) = (Messages::new(), Evidence::default());
+        Ok(Self { configuration, login, look_up, progress, messages, evidence, told })
     }
 
     pub(crate) fn run(mut self, signals: &mut UnixStream) -> Result<Outcome> {
         loop {
+            if signals.read(&mut [0; 16]).is_ok() {
+                return Ok(self.interrupted());
+            }
             let ended = self.login.ended();
             self.pass_messages();
             let mut lines = self.login.lines();
@@ -125,10 +136,6 @@ impl Connecting {
             if let Some(status) = ended {
                 return Ok(self.failed(status));
             }
-            if signals.read(&mut [0; 16]).is_ok() {
-                self.progress.clear();
-                return Ok(Outcome::Interrupted);
-            }
             let mut descriptors: Vec<_> = self.login.descriptors().collect();
             descriptors.push(PollFd::new(&*signals, PollFlags::IN));
             wait(&mut descriptors, None)?;
@@ -140,18 +147,16 @@ impl Connecting {
             Line::Connect(connect) => return Ok(Some(connect)),
             Line::Offer(offer) => {
                 self.told.offers = true;
-                self.told.offered.extend(candidates::offered(&offer, self.configuration.families));
+                let offered = candidates::offered(&offer, self.configuration.families);
+                self.progress.detail(&format!("the host offers {}", farewell::listed(&offered)));
+                self.told.offered.extend(offered);
             }
             Line::UnusableOffer(why) => {
                 self.progress.detail(&format!("the host's offer is of no use: {why}"));
             }
             Line::Absent => {
                 self.evidence.absent = true;
-                self.progress.clear();
-                let host = &self.configuration.host;
-                crate::report::say(&format_args!(
-                    "{host} has no moshpunch, so its router maps no port; as with mosh, its UDP port must be reachable"
-                ));
+                self.progress.detail("the host has no moshpunch; starting its mosh-server as mosh does");
             }
             Line::Address(address) => self.told.addresses.push(address),
             Line::Malformed(line) => self.evidence.malformed = Some(line),
@@ -166,7 +171,6 @@ impl Connecting {
         if text.is_empty() {
             return Ok(());
         }
-        self.progress.clear();
         let mut stdout = io::stdout().lock();
         stdout.write_all(text)?;
         stdout.write_all(b"\n")?;
@@ -177,13 +181,15 @@ impl Connecting {
         let messages = self.login.messages();
         if !messages.is_empty() {
             self.evidence.add(&messages);
-            self.progress.clear();
-            let _nobody_looks = io::stderr().write_all(&messages);
+            self.messages.show(&messages);
         }
     }
 
     fn connected(mut self, connect: Connect) -> Result<Outcome> {
         let port = connect.port;
+        if self.evidence.absent {
+            report::say(&format_args!("{} {WITHOUT_OURS}", self.configuration.host));
+        }
         self.progress.step(&format!("mosh-server waits on UDP port {port}; looking for a path …"));
         let families = self.configuration.families;
         let mut found = self.told.offered;
@@ -203,7 +209,15 @@ impl Connecting {
 
     fn failed(mut self, status: ExitStatus) -> Outcome {
         self.progress.clear();
-        Outcome::Failed(self.evidence.diagnose(&self.configuration.host, status.code()), status.code())
+        let ConnectConfiguration { ssh, host, .. } = &self.configuration;
+        let failure = self.evidence.cause(ssh, status.code()).explained(host, &child::shown(ssh));
+        Outcome::Failed(failure, status.code())
+    }
+
+    fn interrupted(mut self) -> Outcome {
+        self.progress.clear();
+        self.login.end();
+        Outcome::Interrupted
     }
 }
 

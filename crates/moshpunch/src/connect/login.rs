@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rustix::event::{PollFd, PollFlags};
@@ -11,6 +12,9 @@ use rustix::process::Signal;
 
 use super::child::{self, Pipe, tied};
 use super::transcript::{Line, Transcript};
+
+/// ssh needs none but for a busy machine.
+const TIME_TO_END: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub(crate) struct Login {
@@ -54,7 +58,16 @@ impl Login {
         self.transcript.rest()
     }
 
-    pub(crate) fn terminate(&self) {
+    /// Ends it now. ssh may be asking for a password, and then has to put the terminal in order first.
+    pub(crate) fn end(mut self) {
+        self.terminate();
+        let ended = net::wait::wait_for(&mut [PollFd::new(&self.end, PollFlags::IN)], Some(TIME_TO_END));
+        if ended.is_err() || self.ended().is_none() {
+            child::signal(&self.child, Signal::KILL);
+        }
+    }
+
+    fn terminate(&self) {
         child::signal(&self.child, Signal::TERM);
     }
 
