@@ -168,6 +168,7 @@ impl Connecting {
     /// As mosh's script does with what it does not understand.
     fn show(&mut self, text: &[u8]) -> Result<()> {
         self.evidence.add(text);
+        self.evidence.add(b"\n");
         if text.is_empty() {
             return Ok(());
         }

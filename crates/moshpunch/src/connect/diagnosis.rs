@@ -57,7 +57,6 @@ pub(crate) struct Evidence {
 impl Evidence {
     pub(crate) fn add(&mut self, printed: &[u8]) {
         self.text.push_str(&String::from_utf8_lossy(printed));
-        self.text.push('\n');
         while self.text.len() > REMEMBERED_BYTES {
             let line = self.text.find('\n').map_or(self.text.len(), |end| end + 1);
             self.text.drain(..line);
@@ -140,7 +139,7 @@ mod tests {
     fn only_the_end_of_an_endless_text_is_kept() {
         let mut evidence = Evidence::default();
         for _ in 0..10_000 {
-            evidence.add(b"a line of noise");
+            evidence.add(b"a line of noise\n");
         }
         assert!(evidence.text.len() <= REMEMBERED_BYTES && evidence.text.starts_with("a line"));
         evidence.add(&[b'x'; 2 * REMEMBERED_BYTES]);
