@@ -125,10 +125,8 @@ impl Connecting {
                 return Ok(self.interrupted());
             }
             let ended = self.login.ended();
-            self.pass_messages();
-            let mut lines = self.login.lines();
-            lines.extend(self.login.rest().filter(|_| ended.is_some()));
-            for line in lines {
+            self.pass_messages(ended.is_some());
+            for line in self.login.lines(ended.is_some()) {
                 if let Some(connect) = self.read(line)? {
                     return self.connected(connect);
                 }
@@ -178,8 +176,8 @@ impl Connecting {
         Ok(stdout.flush()?)
     }
 
-    fn pass_messages(&mut self) {
-        let messages = self.login.messages();
+    fn pass_messages(&mut self, ended: bool) {
+        let messages = self.login.messages(ended);
         if !messages.is_empty() {
             self.evidence.add(&messages);
             self.messages.show(&messages);

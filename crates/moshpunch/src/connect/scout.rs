@@ -44,9 +44,8 @@ impl Scout {
         let mut found = self.looked_up();
         let Some(login) = &mut self.login else { return found };
         let ended = login.ended().is_some();
-        let mut lines = login.lines();
-        lines.extend(login.rest().filter(|_| ended));
-        login.messages();
+        let lines = login.lines(ended);
+        login.messages(ended);
         if ended {
             self.login = None;
         }
