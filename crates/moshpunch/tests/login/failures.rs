@@ -68,7 +68,7 @@ fn a_server_that_prints_nonsense_is_named(lab: &Lab) -> Result<()> {
 }
 
 fn a_server_of_other_options_is_named(lab: &Lab) -> Result<()> {
-    let (place, output) = with_server(lab, "exec /usr/bin/mosh-server new --what")?;
+    let (place, output) = with_server(lab, "echo \"mosh-server: invalid option -- 'c'\" >&2; exit 1")?;
     let cure =
         "use a mosh-server of 1.3 or newer there; -p with a range, -l and --bind-server are such options";
     failed(&place, &output, 1, "the server on router does not take these options", cure)
