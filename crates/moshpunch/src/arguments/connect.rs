@@ -160,17 +160,23 @@ fn with_two_dashes(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
 }
 
 fn is_long_after_one_dash(word: &str) -> bool {
-    const LONG: [&str; 14] = [
+    const LONG: [&str; 20] = [
         "client",
         "server",
         "predict",
         "predict-overwrite",
+        "no-predict-overwrite",
+        "nopredict-overwrite",
         "family",
         "port",
         "bind-server",
         "ssh",
+        "ssh-pty",
         "no-ssh-pty",
+        "nossh-pty",
+        "init",
         "no-init",
+        "noinit",
         "local",
         "experimental-remote-ip",
         "help",

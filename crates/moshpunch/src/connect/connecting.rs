@@ -18,6 +18,7 @@ use super::look_up::LookUp;
 use super::messages::Messages;
 use super::progress::Progress;
 use super::remote_command::{self, ServerWords};
+use super::scout::OURS;
 use super::transcript::{Connect, Line};
 use super::{candidates, child, farewell, ssh};
 use crate::arguments::RemoteIp;
@@ -125,11 +126,11 @@ impl Connecting {
                 return Ok(self.interrupted());
             }
             let ended = self.login.ended();
-            self.pass_messages(ended.is_some());
-            for line in self.login.lines(ended.is_some()) {
-                if let Some(connect) = self.read(line)? {
-                    return self.connected(connect);
-                }
+            // In this order: mosh-server greets on stderr after its connect line, and must not be taken for older than that.
+            let messages = self.login.messages(ended.is_some());
+            let lines = self.login.lines(ended.is_some());
+            if let Some(connect) = self.pass_on(&messages, lines, ended.is_some())? {
+                return self.connected(connect);
             }
             if let Some(status) = ended {
                 return Ok(self.failed(status));
@@ -138,6 +139,24 @@ impl Connecting {
             descriptors.push(PollFd::new(&*signals, PollFlags::IN));
             wait(&mut descriptors, None)?;
         }
+    }
+
+    /// ssh's messages are older than the lines that come with them, save for the last.
+    fn pass_on(&mut self, messages: &[u8], lines: Vec<Line>, ended: bool) -> Result<Option<Connect>> {
+        let connects = lines.iter().any(|line| matches!(line, Line::Connect(_)));
+        let messages = if connects { worth_showing(messages) } else { messages.to_vec() };
+        if connects || !ended {
+            self.show_messages(&messages);
+        }
+        for line in lines {
+            if let Some(connect) = self.read(line)? {
+                return Ok(Some(connect));
+            }
+        }
+        if ended {
+            self.show_messages(&messages);
+        }
+        Ok(None)
     }
 
     fn read(&mut self, line: Line) -> Result<Option<Connect>> {
@@ -176,11 +195,10 @@ impl Connecting {
         Ok(stdout.flush()?)
     }
 
-    fn pass_messages(&mut self, ended: bool) {
-        let messages = self.login.messages(ended);
+    fn show_messages(&mut self, messages: &[u8]) {
         if !messages.is_empty() {
-            self.evidence.add(&messages);
-            self.messages.show(&messages);
+            self.evidence.add(messages);
+            self.messages.show(messages);
         }
     }
 
@@ -218,6 +236,12 @@ impl Connecting {
         self.login.end();
         Outcome::Interrupted
     }
+}
+
+/// What comes with the connect line is mosh-server's greeting, but for what the host's moshpunch has to say.
+fn worth_showing(messages: &[u8]) -> Vec<u8> {
+    let lines = messages.split_inclusive(|&byte| byte == b'\n');
+    lines.filter(|line| line.starts_with(OURS)).flatten().copied().collect()
 }
 
 fn prepare(configuration: &ConnectConfiguration, command: &mut Command) {

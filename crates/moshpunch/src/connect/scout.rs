@@ -15,7 +15,8 @@ use crate::configuration::ConnectConfiguration;
 /// The host's own lines about what failed; more than this is noise.
 const NOTES_MAXIMUM: usize = 4;
 
-const OURS: &[u8] = b"moshpunch: ";
+/// How a line of the host's moshpunch begins.
+pub(crate) const OURS: &[u8] = b"moshpunch: ";
 
 #[derive(Debug)]
 pub(crate) struct Scout {

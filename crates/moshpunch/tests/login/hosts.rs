@@ -14,6 +14,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         scenario!(without_moshpunch_there_a_forwarded_port_serves_and_one_line_says_so),
         scenario!(a_noisy_login_shell_is_no_obstacle),
+        scenario!(every_way_to_log_in_leads_to_a_session),
         scenario!(csh_is_a_login_shell_too).needs(&["tcsh"]),
         scenario!(verbosely_each_step_is_told),
     ]
@@ -46,6 +47,19 @@ fn a_noisy_login_shell_is_no_obstacle(lab: &Lab) -> Result<()> {
     let lines = shell.lines();
     assert_eq!(lines[..2], ["Welcome to the router", "no end of a line"].map(str::to_owned));
     Ok(())
+}
+
+fn every_way_to_log_in_leads_to_a_session(lab: &Lab) -> Result<()> {
+    let place = Place::raise(lab, &[])?;
+    let mut shell = place.shell()?;
+    for how in ["--experimental-remote-ip=local", "--experimental-remote-ip=remote", "--no-ssh-pty", "-4"] {
+        shell.run(&format!("clear; {COMMAND} {how}"))?;
+        shell.uses_session("router")?;
+    }
+    shell.run("clear; moshpunch --local 127.0.0.1 -- sh -c \"echo with'in'; read end\"")?;
+    shell.sees("within")?;
+    shell.run("")?;
+    shell.is_back("0")
 }
 
 fn csh_is_a_login_shell_too(lab: &Lab) -> Result<()> {

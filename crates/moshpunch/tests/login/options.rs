@@ -121,8 +121,8 @@ fn login(name: String, words: &[String]) -> Vec<String> {
     said
 }
 
-/// What is said in words that a shell would have split, and the difference that there is on purpose.
-const LINES: [&str; 45] = [
+/// As a user types them.
+const LINES: [&str; 48] = [
     "host",
     "alice@host",
     "-a host",
@@ -140,6 +140,9 @@ const LINES: [&str; 45] = [
     "--noinit host",
     "--no-init --init host",
     "-no-init host",
+    "-noinit host",
+    "-nossh-pty host",
+    "-predict=never host",
     "-p 60005 host",
     "-p=60005 host",
     "-p 0 host",

@@ -15,6 +15,7 @@ const BY_PASSWORD: [&str; 2] = ["PasswordAuthentication yes", "PubkeyAuthenticat
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         scenario!(a_wrong_password_may_be_followed_by_the_right_one),
+        scenario!(a_message_that_comes_late_stands_above_the_question),
         scenario!(a_passphrase_is_asked_for),
         scenario!(an_unknown_host_key_is_shown_and_can_be_accepted),
         scenario!(an_unknown_host_key_can_be_refused),
@@ -76,6 +77,25 @@ fn the_prompt_at_the_bottom_of_the_screen_is_not_covered(lab: &Lab) -> Result<()
     progress_is_on_the_last_row(&shell)?;
     shell.run(PASSWORD)?;
     shell.uses_session("router")
+}
+
+/// ssh writes the message first, but not to the same file.
+fn a_message_that_comes_late_stands_above_the_question(lab: &Lab) -> Result<()> {
+    let place = Place::raise(lab, &[])?;
+    let asks = "printf 'Password: ' >/dev/tty\nprintf 'Wrong,\\r\\nagain.\\r\\n' >&2\n";
+    let answered = "read -r answer </dev/tty\necho \"told $answer\"\nexit 9\n";
+    place.laptop().write_script("/usr/local/bin/late", &format!("#!/bin/sh\n{asks}{answered}"))?;
+    let mut shell = place.shell()?;
+    shell.run("moshpunch --ssh=late router")?;
+    shell.sees("again.")?;
+    assert_eq!(shell.lines(), ["Wrong,", "again.", "Password:", PROGRESS]);
+    shell.run("sesame")?;
+    shell.is_back("9")?;
+    assert_eq!(
+        shell.lines()[..4],
+        ["Wrong,", "again.", "Password: sesame", "told sesame"].map(str::to_owned)
+    );
+    Ok(())
 }
 
 fn a_passphrase_is_asked_for(lab: &Lab) -> Result<()> {

@@ -31,8 +31,10 @@ fn the_key_is_in_no_argument_list_file_or_message(lab: &Lab) -> Result<()> {
     }
     let places = ["/home", "/root", "/run", "/tmp", "/var/log", "/var/lib", "/etc", "/dev/shm", "/usr/local"];
     let search = laptop.command("grep").args(["-raslF", "--devices=skip", "-e", key]).args(places);
-    let found = search.output(PATIENCE)?;
+    let found = search.clone().output(PATIENCE)?;
     ensure!(found.stdout.is_empty(), "{found}");
+    laptop.write_file("/var/log/planted", key)?;
+    assert_eq!(search.output(PATIENCE)?.stdout, "/var/log/planted\n", "the search finds it");
     ensure!(laptop.read_file("/tmp/messages")?.contains("mosh-server waits"), "the steps are told");
     shell.run("exit")?;
     shell.is_back("0")
