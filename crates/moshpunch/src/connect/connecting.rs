@@ -148,20 +148,24 @@ impl Connecting {
         if connects || !ended {
             self.show_messages(&messages);
         }
+        let mut connect = None;
         for line in lines {
-            if let Some(connect) = self.read(line)? {
-                return Ok(Some(connect));
+            match line {
+                Line::Connect(first) if connect.is_none() => connect = Some(first),
+                Line::Text(greeting) if connect.is_some() && !greeting.starts_with(OURS) => {}
+                line => self.read(line)?,
             }
         }
-        if ended {
+        if ended && !connects {
             self.show_messages(&messages);
         }
-        Ok(None)
+        Ok(connect)
     }
 
-    fn read(&mut self, line: Line) -> Result<Option<Connect>> {
+    fn read(&mut self, line: Line) -> Result<()> {
         match line {
-            Line::Connect(connect) => return Ok(Some(connect)),
+            // Only the first counts.
+            Line::Connect(_) => {}
             Line::Offer(offer) => {
                 self.told.offers = true;
                 let offered = candidates::offered(&offer, self.configuration.families);
@@ -179,7 +183,7 @@ impl Connecting {
             Line::Malformed(line) => self.evidence.malformed = Some(line),
             Line::Text(text) => self.show(&text)?,
         }
-        Ok(None)
+        Ok(())
     }
 
     /// As mosh's script does with what it does not understand.

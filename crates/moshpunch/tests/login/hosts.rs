@@ -14,6 +14,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         scenario!(without_moshpunch_there_a_forwarded_port_serves_and_one_line_says_so),
         scenario!(a_noisy_login_shell_is_no_obstacle),
+        scenario!(an_offer_that_comes_with_the_connect_line_counts),
         scenario!(every_way_to_log_in_leads_to_a_session),
         scenario!(csh_is_a_login_shell_too).needs(&["tcsh"]),
         scenario!(verbosely_each_step_is_told),
@@ -46,6 +47,21 @@ fn a_noisy_login_shell_is_no_obstacle(lab: &Lab) -> Result<()> {
     shell.is_back("0")?;
     let lines = shell.lines();
     assert_eq!(lines[..2], ["Welcome to the router", "no end of a line"].map(str::to_owned));
+    Ok(())
+}
+
+/// Only that offer knows the port of the router that leads to the session.
+fn an_offer_that_comes_with_the_connect_line_counts(lab: &Lab) -> Result<()> {
+    let place = Place::raise_stock(lab, &[])?;
+    let nat = Nat::home(WriteUp::OUTSIDE).forward(Protocol::Tcp, 8022, "192.168.1.10:22");
+    place.network.router.nat(&nat.forward(Protocol::Udp, 7777, "192.168.1.10:60001"))?;
+    let offer = "printf '%s\\nMOSHPUNCH OFFER 1 mapped=20.0.0.1:7777\\n' \"$answer\"";
+    let server = format!("#!/bin/sh\nanswer=$(mosh-server \"$@\" 2>/dev/null)\n{offer}\n");
+    place.network.server.write_script("/usr/local/bin/at-once", &server)?;
+    let mut shell = place.shell()?;
+    shell.run("moshpunch --ssh='ssh -p 8022' --server=at-once router")?;
+    shell.uses_session("server")?;
+    ensure!(shell.terminal.screen().contains("20.0.0.1:7777"), "{}", shell.terminal.screen());
     Ok(())
 }
 
