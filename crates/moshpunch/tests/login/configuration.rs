@@ -81,6 +81,9 @@ fn moshpunch_becomes_no_master(lab: &Lab) -> Result<()> {
     place.configure(MULTIPLEXED)?;
     let mut shell = place.shell()?;
     shell.run("moshpunch router")?;
+    shell.sees("alice@router:~$")?;
+    let sockets = ["/home/alice/.ssh", "-name", "master-*"];
+    assert_eq!(place.laptop().command("find").args(sockets).run(PATIENCE)?.stdout, "");
     shell.uses_session("router")?;
     assert_eq!(masters(&place)?, 0);
     wait_until("the end of every ssh", PATIENCE, || {

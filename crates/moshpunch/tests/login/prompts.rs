@@ -12,6 +12,9 @@ const PROGRESS: &str = "moshpunch: logging in to router …";
 const ASKED: &str = "alice@router's password:";
 const BY_PASSWORD: [&str; 2] = ["PasswordAuthentication yes", "PubkeyAuthentication no"];
 
+/// How a program in place of ssh begins: it has no configuration to tell of.
+const NOT_ASKED: &str = "#!/bin/sh\ncase \" $* \" in *' -G '*) exit 1 ;; esac\n";
+
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         scenario!(a_wrong_password_may_be_followed_by_the_right_one),
@@ -22,6 +25,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_password_can_follow_a_key),
         scenario!(a_second_factor_is_asked_by_the_host),
         scenario!(an_interrupt_at_the_prompt_leaves_nothing_behind),
+        scenario!(an_interrupt_waits_until_ssh_has_put_the_terminal_in_order),
         scenario!(without_a_terminal_there_is_no_progress),
         scenario!(the_prompt_at_the_bottom_of_the_screen_is_not_covered),
     ]
@@ -84,7 +88,7 @@ fn a_message_that_comes_late_stands_above_the_question(lab: &Lab) -> Result<()> 
     let place = Place::raise(lab, &[])?;
     let asks = "printf 'Password: ' >/dev/tty\nprintf 'Wrong,\\r\\nagain.\\r\\n' >&2\n";
     let answered = "read -r answer </dev/tty\necho \"told $answer\"\nexit 9\n";
-    place.laptop().write_script("/usr/local/bin/late", &format!("#!/bin/sh\n{asks}{answered}"))?;
+    place.laptop().write_script("/usr/local/bin/late", &format!("{NOT_ASKED}{asks}{answered}"))?;
     let mut shell = place.shell()?;
     shell.run("moshpunch --ssh=late router")?;
     shell.sees("again.")?;
@@ -183,6 +187,19 @@ fn an_interrupt_at_the_prompt_leaves_nothing_behind(lab: &Lab) -> Result<()> {
     ensure!(!shell.terminal.screen().contains(PROGRESS), "{}", shell.terminal.screen());
     shell.is_back("130")?;
     no_moshpunch_is_left(place.laptop())
+}
+
+fn an_interrupt_waits_until_ssh_has_put_the_terminal_in_order(lab: &Lab) -> Result<()> {
+    let place = Place::raise(lab, &[])?;
+    let tidies = "trap '' INT\ntrap 'seq 300000 >/tmp/tidied; stty echo </dev/tty; exit 1' TERM\n";
+    let asks =
+        "stty -echo </dev/tty\nprintf 'Password: ' >/dev/tty\nwhile :; do read -r answer </dev/tty; done\n";
+    place.laptop().write_script("/usr/local/bin/slow", &format!("{NOT_ASKED}{tidies}{asks}"))?;
+    let mut shell = place.shell()?;
+    shell.run("moshpunch --ssh=slow router; (exit $?$(tail -n 1 /tmp/tidied | grep -vx 300000))")?;
+    shell.sees("Password: ")?;
+    shell.terminal.type_text("\x03")?;
+    shell.is_back("130")
 }
 
 fn without_a_terminal_there_is_no_progress(lab: &Lab) -> Result<()> {
