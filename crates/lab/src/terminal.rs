@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::num::NonZeroU16;
+use std::ops::RangeInclusive;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -48,6 +49,34 @@ impl Terminal {
         self.display.state().parser.screen().contents()
     }
 
+    /// The red, green and blue in which the beginning of `text` is written; `None` where it is not to be seen, or
+    /// has one of the terminal's own colours. No wide character may stand before it.
+    pub fn colour_of(&self, text: &str) -> Option<(u8, u8, u8)> {
+        let state = self.display.state();
+        let screen = state.parser.screen();
+        let (_, columns) = screen.size();
+        let mut rows = screen.rows(0, columns.into()).zip(0..);
+        let (row, column) = rows.find_map(|(shown, row)| Some((row, column_of(&shown, text)?)))?;
+        match screen.cell(row, column)?.fgcolor() {
+            vt100::Color::Rgb(red, green, blue) => Some((red, green, blue)),
+            vt100::Color::Default | vt100::Color::Idx(_) => None,
+        }
+    }
+
+    /// The base64 of the text that programs last asked this terminal to copy, by OSC 52 for the selection named `c`.
+    pub fn clipboard(&self) -> Option<String> {
+        self.display.state().parser.callbacks().0.clone()
+    }
+
+    /// # Errors
+    /// When the clipboard is not given the text with this base64 within the limit.
+    pub fn wait_for_clipboard(&self, base64: &str, within: Duration) -> Result<()> {
+        let in_clipboard = format!("{base64:?} in its clipboard");
+        self.wait_for_state(&in_clipboard, within, |state| {
+            state.parser.callbacks().0.as_deref() == Some(base64)
+        })
+    }
+
     /// Sends keys. Enter is `\r`.
     ///
     /// # Errors
@@ -55,6 +84,44 @@ impl Terminal {
     pub fn type_text(&mut self, text: &str) -> Result<()> {
         let what = self.process.what();
         self.keyboard.write_all(text.as_bytes()).with_context(|| format!("typing {text:?} into {what}"))
+    }
+
+    /// Turns the mouse's wheel by one notch towards the user's past, over the middle of the screen, as a terminal tells a
+    /// program that asked for the mouse (SGR, 1006).
+    ///
+    /// # Errors
+    /// When the terminal is closed.
+    pub fn wheel_up(&mut self) -> Result<()> {
+        self.type_text("\x1b[<64;10;10M")
+    }
+
+    /// Presses the mouse's left button at the first of some columns of a row, counted from 1, and moves to the last.
+    ///
+    /// # Errors
+    /// When the terminal is closed.
+    pub fn drag(&mut self, row: u16, columns: RangeInclusive<u16>) -> Result<()> {
+        self.type_text(&format!("\x1b[<0;{};{row}M", columns.start()))?;
+        for column in columns {
+            self.type_text(&format!("\x1b[<32;{column};{row}M"))?;
+        }
+        Ok(())
+    }
+
+    /// Releases the mouse's left button.
+    ///
+    /// # Errors
+    /// When the terminal is closed.
+    pub fn release(&mut self, row: u16, column: u16) -> Result<()> {
+        self.type_text(&format!("\x1b[<0;{column};{row}m"))
+    }
+
+    /// # Errors
+    /// When the cursor does not come to this row and column, counted from 1, within the limit.
+    pub fn wait_for_cursor(&self, row: u16, column: u16, within: Duration) -> Result<()> {
+        self.wait_for_state(&format!("the cursor at {row};{column}"), within, |state| {
+            let (above, before) = state.parser.screen().cursor_position();
+            (above + 1, before + 1) == (row, column)
+        })
     }
 
     /// # Errors
@@ -66,13 +133,22 @@ impl Terminal {
     /// # Errors
     /// When `condition` does not hold for the screen within the limit; the error names `what` and shows the screen.
     pub fn wait_until(&self, what: &str, within: Duration, condition: impl Fn(&str) -> bool) -> Result<()> {
+        self.wait_for_state(what, within, |state| condition(&state.parser.screen().contents()))
+    }
+
+    fn wait_for_state(
+        &self,
+        what: &str,
+        within: Duration,
+        condition: impl Fn(&DisplayState) -> bool,
+    ) -> Result<()> {
         let deadline = Deadline::after(within);
         let mut state = self.display.state();
         loop {
-            let screen = state.parser.screen().contents();
-            if condition(&screen) {
+            if condition(&state) {
                 return Ok(());
             }
+            let screen = state.parser.screen().contents();
             if state.closed {
                 bail!("{} ended without showing {what}; its screen:\n{screen}", self.process.what());
             }
@@ -127,8 +203,19 @@ struct Display {
 }
 
 struct DisplayState {
-    parser: vt100::Parser,
+    parser: vt100::Parser<Clipboard>,
     closed: bool,
+}
+
+#[derive(Default)]
+struct Clipboard(Option<String>);
+
+impl vt100::Callbacks for Clipboard {
+    fn copy_to_clipboard(&mut self, _: &mut vt100::Screen, selection: &[u8], base64: &[u8]) {
+        if selection == b"c" {
+            self.0 = Some(String::from_utf8_lossy(base64).into_owned());
+        }
+    }
 }
 
 impl std::fmt::Debug for DisplayState {
@@ -140,7 +227,8 @@ impl std::fmt::Debug for DisplayState {
 impl Display {
     fn new(rows: u16, columns: u16) -> Result<Self> {
         let (rows, columns) = nonzero(rows, columns)?;
-        let state = DisplayState { parser: vt100::Parser::new(rows, columns, 0), closed: false };
+        let parser = vt100::Parser::new_with_callbacks(rows, columns, 0, Clipboard::default());
+        let state = DisplayState { parser, closed: false };
         Ok(Self { state: Mutex::new(state), changed: Condvar::new() })
     }
 
@@ -166,6 +254,11 @@ impl Display {
     ) -> MutexGuard<'a, DisplayState> {
         self.changed.wait_timeout(state, within).unwrap_or_else(PoisonError::into_inner).0
     }
+}
+
+fn column_of(row: &str, text: &str) -> Option<u16> {
+    let (before, _) = row.split_once(text)?;
+    before.chars().count().try_into().ok()
 }
 
 fn pseudo_terminal(rows: u16, columns: u16) -> Result<(File, File)> {

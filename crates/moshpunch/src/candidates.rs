@@ -33,7 +33,7 @@ impl Served {
         }
     }
 
-    pub(crate) fn includes(self, address: IpAddr) -> bool {
+    fn includes(self, address: IpAddr) -> bool {
         match self {
             Self::V4 => address.is_ipv4(),
             Self::V6 => address.is_ipv6(),
@@ -46,16 +46,24 @@ impl Served {
 /// Chooses among `own`. `gateways` are those of the default routes, best metric first.
 pub(crate) fn choose(served: Served, own: &[OwnAddress], gateways: &[Gateway]) -> Vec<IpAddr> {
     let host = Host { gateways };
-    let mut chosen: Vec<_> =
-        own.iter().filter(|own| served.includes(own.address) && host.offers(own)).collect();
+    let is_worth_it = |own: &&OwnAddress| match served {
+        // Whoever chose it knows better, or has come that way.
+        Served::Only(only) => own.address == only && goes_beyond_its_link(only),
+        served => served.includes(own.address) && host.offers(own),
+    };
+    let mut chosen: Vec<_> = own.iter().filter(is_worth_it).collect();
     chosen.sort_by_key(|own| host.rank(own));
+    few_of_each_interface(&chosen)
+}
+
+fn few_of_each_interface(sorted: &[&OwnAddress]) -> Vec<IpAddr> {
     let mut taken: Vec<&OwnAddress> = Vec::new();
-    for own in chosen {
-        let is_sibling =
+    for own in sorted {
+        let of_same_interface =
             |other: &&&OwnAddress| other.address.is_ipv6() && other.interface.index == own.interface.index;
-        let siblings = taken.iter().filter(is_sibling).count();
-        let known = taken.iter().any(|other| other.address == own.address);
-        if !known && (own.address.is_ipv4() || siblings < MOST_V6_AN_INTERFACE) {
+        let is_one_too_many =
+            own.address.is_ipv6() && taken.iter().filter(of_same_interface).count() >= MOST_V6_AN_INTERFACE;
+        if !is_one_too_many && taken.iter().all(|other| other.address != own.address) {
             taken.push(own);
         }
     }

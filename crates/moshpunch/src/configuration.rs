@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
-pub(crate) use self::connect::{ConnectConfiguration, Families};
+pub(crate) use self::connect::{ConnectConfiguration, Environment, Families};
 pub(crate) use self::map::{AddConfiguration, Budget, transport};
 use crate::arguments::ServerArguments;
 

@@ -1,9 +1,11 @@
-//! How a command ended, for scripts (docs/map.md).
+//! How a command ended, for scripts (docs/map.md, docs/router.md).
 
+use std::os::unix::process::ExitStatusExt;
 use std::process;
 
 use portmap::cause::Cause;
 
+/// Of `moshpunch map` (docs/map.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum ExitCode {
@@ -32,6 +34,30 @@ Exit codes:
   5  there is no such mapping of ours
   6  the gateway did not answer in time";
 
+/// How `router check` ended (docs/router.md).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum CheckExitCode {
+    /// Perhaps with warnings.
+    Sound = 0,
+    Faulty = 1,
+    /// No fault was found, but something could not be checked.
+    Unchecked = 2,
+}
+
+/// For --help.
+pub(crate) const CHECK_EXIT_CODES: &str = "\
+Exit codes:
+  0  all is right, perhaps with warnings
+  1  a fault was found (or wrong usage)
+  2  no fault was found, but not everything could be checked";
+
+impl From<CheckExitCode> for process::ExitCode {
+    fn from(code: CheckExitCode) -> Self {
+        Self::from(code as u8)
+    }
+}
+
 impl From<&Cause> for ExitCode {
     fn from(cause: &Cause) -> Self {
         match cause {
@@ -54,6 +80,12 @@ impl From<ExitCode> for process::ExitCode {
     fn from(code: ExitCode) -> Self {
         Self::from(code as u8)
     }
+}
+
+/// That of a program which ends with another. A signal counts as in a shell.
+pub(crate) fn of(status: process::ExitStatus) -> process::ExitCode {
+    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+    u8::try_from(code).map_or(process::ExitCode::FAILURE, process::ExitCode::from)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod connect;
 mod exit_code;
 mod keeper;
 mod locked_file;
+mod log;
 mod mosh_server;
 mod need;
 mod release;
@@ -19,6 +20,7 @@ mod runtime_directory;
 mod saved_mapping;
 mod session;
 mod signals;
+mod tmux;
 
 use std::env;
 use std::ffi::OsString;
@@ -49,6 +51,7 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Server(arguments) => commands::server::run(&arguments),
         Command::Map(command) => Ok(commands::map::run(&command)),
+        Command::Router(command) => Ok(commands::router::run(&command)),
         Command::Keeper => commands::keeper::run(),
         Command::Sweep => commands::sweep::run(),
         Command::LookUp(arguments) => commands::look_up::run(&arguments),

@@ -179,7 +179,10 @@ impl Agent {
             improved |= added != Added::Known;
             match added {
                 Added::Known => {}
-                Added::Improved => self.paths.improve(candidate),
+                Added::Improved => {
+                    self.paths.improve(candidate);
+                    self.log.improve(candidate);
+                }
                 Added::New { replaced } => {
                     if let Some(old) = replaced {
                         self.remove_paths(|path| path.candidate.address == old.address, now);

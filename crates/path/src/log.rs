@@ -45,6 +45,12 @@ impl Log {
         self.0.push_back(entry);
     }
 
+    /// A known address turned out to be of a better kind.
+    pub(crate) fn improve(&mut self, candidate: Candidate) {
+        let same = self.0.iter_mut().filter(|entry| entry.candidate.address == candidate.address);
+        same.for_each(|entry| entry.candidate = candidate);
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.0.iter()
     }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, ValueEnum};
 
+use crate::tmux::SessionName;
+
 /// mosh over the best path there is: if `ssh host` works, so does this.
 #[derive(Debug, Parser)]
 #[command(
@@ -94,12 +96,16 @@ pub(crate) struct ConnectArguments {
     pub(crate) experimental_remote_ip: RemoteIp,
 
     /// Scroll with the wheel: attach to the tmux session of that name on the host, or make it
-    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
-    pub(crate) tmux: Option<String>,
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "mosh")]
+    pub(crate) tmux: Option<SessionName>,
 
     /// Tell each step on stderr
     #[arg(short, long, action = ArgAction::SetTrue)]
     pub(crate) verbose: bool,
+
+    /// Append what the session does to this file
+    #[arg(long, value_name = "FILE", env = "MOSHPUNCH_LOG")]
+    pub(crate) log: Option<PathBuf>,
 
     /// The host, as ssh takes it
     #[arg(value_name = "[USER@]HOST", required = true)]
@@ -304,8 +310,9 @@ mod tests {
 
     #[test]
     fn tmux_takes_a_name_only_behind_an_equals_sign() {
-        assert_eq!(parsed("--tmux host").tmux.as_deref(), Some(""));
-        assert_eq!(parsed("--tmux=work host").tmux.as_deref(), Some("work"));
+        assert_eq!(parsed("--tmux host").tmux, Some(SessionName::default()));
+        assert_eq!(parsed("--tmux=work host").tmux, Some("work".parse().unwrap()));
+        assert!(refused("--tmux=a:b host").contains("none of :"));
     }
 
     #[test]

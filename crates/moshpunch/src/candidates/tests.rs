@@ -61,6 +61,7 @@ fn what_the_socket_serves_and_others_can_reach_is_offered_the_way_out_first() {
         (Served::V6, vec!["2a00:7::10", "fd07::10"]),
         (Served::Both, vec!["192.168.1.10", "2a00:7::10", "fd07::10", "10.8.0.2"]),
         (Served::Only(address("10.8.0.2")), vec!["10.8.0.2"]),
+        (Served::Only(address("172.18.0.1")), vec!["172.18.0.1"]),
         (Served::Only(address("10.8.0.3")), vec![]),
         (Served::Only(address("127.0.0.1")), vec![]),
     ] {
@@ -80,11 +81,9 @@ fn a_bridge_is_offered_that_leads_to_a_card_or_is_the_way_out() {
 #[test]
 fn inside_a_container_its_own_link_is_offered() {
     let veth = own(&interface(2, "veth0"), "172.17.0.2");
-    assert_eq!(
-        chosen(Served::V4, &[veth.clone()], &[gateway(2, "172.17.0.1", "172.17.0.2")]),
-        ["172.17.0.2"]
-    );
-    assert_eq!(chosen(Served::V4, &[veth], &[]), [""; 0]);
+    let (own, way_out) = ([veth], [gateway(2, "172.17.0.1", "172.17.0.2")]);
+    assert_eq!(chosen(Served::V4, &own, &way_out), ["172.17.0.2"]);
+    assert_eq!(chosen(Served::V4, &own, &[]), [""; 0]);
 }
 
 #[test]

@@ -2,14 +2,13 @@
 
 use std::env;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
-use std::process::{ExitCode, ExitStatus};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use path::Agent;
 
 use crate::arguments::ConnectArguments;
-use crate::configuration::ConnectConfiguration;
+use crate::configuration::{ConnectConfiguration, Environment};
 use crate::connect::connecting::{Connected, Connecting, Outcome};
 use crate::connect::farewell;
 use crate::connect::forwarder::{Ended, Forwarder, Front};
@@ -18,14 +17,18 @@ use crate::connect::login::colours;
 use crate::connect::mosh_client::MoshClient;
 use crate::connect::scout::Scout;
 use crate::session::Failure;
-use crate::{report, signals};
+use crate::{exit_code, log, report, signals};
 
 /// As a shell counts SIGINT.
 const INTERRUPTED: u8 = 130;
 
 pub(crate) fn run(arguments: &ConnectArguments) -> Result<ExitCode> {
-    let prediction = env::var_os("MOSH_PREDICTION_DISPLAY");
-    let configuration = ConnectConfiguration::resolve(arguments, prediction.as_deref())?;
+    let (prediction, colour_term) = (env::var_os("MOSH_PREDICTION_DISPLAY"), env::var_os("COLORTERM"));
+    let environment = Environment { prediction: prediction.as_deref(), colour_term: colour_term.as_deref() };
+    let configuration = ConnectConfiguration::resolve(arguments, environment)?;
+    if let Some(log) = &arguments.log {
+        log::append_to(log);
+    }
     let mut signals = signals::of_the_end()?;
     let colours = colours(&configuration.client)?;
     match Connecting::start(configuration, colours)?.run(&mut signals)? {
@@ -39,7 +42,8 @@ pub(crate) fn run(arguments: &ConnectArguments) -> Result<ExitCode> {
 }
 
 fn hold_session(connected: Connected, signals: UnixStream) -> Result<ExitCode> {
-    let Connected { configuration, connect, candidates, offers, login, look_up, mut progress } = connected;
+    let Connected { configuration, connect, unread, mut candidates, offers, login, look_up, mut progress } =
+        connected;
     let key = connect.key.parse().context("the key that the host told")?;
     let front = Front::open()?;
     // From here on the terminal is mosh-client's.
@@ -47,21 +51,24 @@ fn hold_session(connected: Connected, signals: UnixStream) -> Result<ExitCode> {
     let client = MoshClient::start(&configuration, &connect.key, front.address()?)?;
     drop(connect.key);
     let (families, verbose) = (configuration.families, configuration.verbose);
-    let scout = Scout::new(configuration, connect.port, offers, login, look_up);
+    let mut scout = Scout::new(configuration, connect.port, offers, login, look_up);
+    candidates.extend(scout.read_all(unread));
     let forwarder = Forwarder::new(Gate::new(key), front, families, client, scout, signals)?;
     let ended = forwarder.run(&candidates)?;
     say_farewell(&ended, verbose);
-    Ok(exit_code(ended.status))
+    Ok(exit_code::of(ended.status))
 }
 
 fn say_farewell(ended: &Ended, verbose: bool) {
-    for note in &ended.notes {
-        report::say(note);
+    let path_used = farewell::path_used(&ended.agent);
+    // Where a path was found, what the host could not have is no trouble of the user's.
+    if verbose || path_used.is_none() {
+        ended.notes.iter().for_each(|note| report::say(note));
     }
     if verbose {
         farewell::moves(&ended.agent).iter().for_each(|line| report::say(line));
     }
-    match farewell::path_used(&ended.agent) {
+    match path_used {
         Some(line) => report::say(&line),
         None => {
             let failure = without_a_path(&ended.agent);
@@ -75,10 +82,4 @@ fn without_a_path(agent: &Agent) -> Failure {
         return farewell::never_began();
     }
     farewell::never_reached(&agent.candidates().collect::<Vec<_>>())
-}
-
-/// A signal counts as in a shell.
-fn exit_code(status: ExitStatus) -> ExitCode {
-    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
-    u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
 }

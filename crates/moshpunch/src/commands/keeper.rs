@@ -1,9 +1,8 @@
 //! `moshpunch keeper`: detached from everything, keeps one session's mapping until the session ends.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result};
@@ -11,6 +10,7 @@ use net::wait::wait;
 use rustix::event::{PollFd, PollFlags};
 
 use crate::keeper::Keeper;
+use crate::log;
 use crate::session::{Link, ToKeeper};
 
 /// Starts a keeper, and gives the link to it.
@@ -39,7 +39,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
     let begin = first_message(&mut link)?;
     if let ToKeeper::Begin { log: Some(log), .. } = &begin {
-        log_to(log);
+        log::append_to(log);
     }
     Keeper::new(link, begin)?.run()?;
     Ok(ExitCode::SUCCESS)
@@ -58,14 +58,4 @@ fn first_message(link: &mut Link) -> Result<ToKeeper> {
         }
         wait(&mut [PollFd::new(link, PollFlags::IN)], None)?;
     }
-}
-
-/// Nobody would see that this failed, and the session is worth more than its log.
-fn log_to(path: &Path) {
-    let Ok(file) = OpenOptions::new().append(true).create(true).open(path) else { return };
-    tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .with_ansi(false)
-        .with_writer(std::sync::Mutex::new(file))
-        .init();
 }

@@ -10,8 +10,7 @@ use std::borrow::Cow;
 use std::env;
 use std::io::{self, Write};
 use std::num::NonZeroU16;
-use std::os::unix::process::ExitStatusExt;
-use std::process::{ExitCode, ExitStatus};
+use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -23,6 +22,7 @@ use rustix::event::{PollFd, PollFlags};
 use crate::arguments::ServerArguments;
 use crate::commands::{keeper, sweep};
 use crate::configuration::ServerConfiguration;
+use crate::exit_code;
 use crate::mosh_server::{self, Bind, Listening, Outcome, Started};
 use crate::need::{self, Client, SshConnection};
 use crate::report;
@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &ServerArguments) -> Result<ExitCode> {
     };
     let mut outcome =
         mosh_server::start(&configuration.mosh_server, &mosh_server_arguments, listening.verbose)?;
-    let status = exit_code(outcome.status);
+    let status = exit_code::of(outcome.status);
     match (outcome.started.take(), client) {
         (None, _) => relay(&outcome.output, &outcome.errors)?,
         (Some(started), Client::Stock) => tell(keeper, started, &outcome, &listening, deadline)?,
@@ -184,10 +184,4 @@ fn relay(output: &str, errors: &[u8]) -> Result<()> {
     io::stdout().flush()?;
     io::stderr().write_all(errors)?;
     Ok(())
-}
-
-/// A signal counts as in a shell.
-fn exit_code(status: ExitStatus) -> ExitCode {
-    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
-    u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from)
 }

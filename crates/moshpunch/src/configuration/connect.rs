@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::arguments::{ConnectArguments, Family, Predict, RemoteIp};
 use crate::connect::remote_command::Bind;
+use crate::tmux::{self, Colours};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ConnectConfiguration {
@@ -28,6 +29,15 @@ pub(crate) struct ConnectConfiguration {
     pub(crate) verbose: bool,
 }
 
+/// What the user's environment says.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Environment<'a> {
+    /// `MOSH_PREDICTION_DISPLAY`.
+    pub(crate) prediction: Option<&'a OsStr>,
+    /// `COLORTERM`.
+    pub(crate) colour_term: Option<&'a OsStr>,
+}
+
 /// Which kinds of addresses may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Families {
@@ -42,14 +52,13 @@ impl Families {
 }
 
 impl ConnectConfiguration {
-    /// `prediction` is `MOSH_PREDICTION_DISPLAY` of the environment.
-    pub(crate) fn resolve(arguments: &ConnectArguments, prediction: Option<&OsStr>) -> Result<Self> {
+    pub(crate) fn resolve(arguments: &ConnectArguments, environment: Environment<'_>) -> Result<Self> {
         let ssh = shlex::split(&arguments.ssh).filter(|words| !words.is_empty());
         let ssh =
             ssh.with_context(|| format!("--ssh: {:?} is no command: look at its quotes", arguments.ssh))?;
         Ok(Self {
             host: arguments.host.clone(),
-            command: arguments.command.clone(),
+            command: command(arguments, environment.colour_term),
             client: arguments.client.clone(),
             server: arguments.server.clone(),
             bind: Bind::said(arguments),
@@ -59,11 +68,18 @@ impl ConnectConfiguration {
             local: arguments.local,
             remote_ip: arguments.experimental_remote_ip,
             families: families(arguments),
-            predict: predict(arguments, prediction)?,
+            predict: predict(arguments, environment.prediction)?,
             predict_overwrite: arguments.predict_overwrite,
             terminal_init: !arguments.no_init,
             verbose: arguments.verbose,
         })
+    }
+}
+
+fn command(arguments: &ConnectArguments, colour_term: Option<&OsStr>) -> Vec<OsString> {
+    match &arguments.tmux {
+        Some(name) => tmux::command(name, Colours::from_environment(colour_term), &arguments.command),
+        None => arguments.command.clone(),
     }
 }
 
@@ -102,7 +118,8 @@ mod tests {
     fn resolve(line: &str, prediction: Option<&str>) -> Result<ConnectConfiguration> {
         let words = shlex::split(line).unwrap().into_iter().map(OsString::from);
         let arguments = ConnectArguments::parse_words(words).unwrap();
-        ConnectConfiguration::resolve(&arguments, prediction.map(OsStr::new))
+        let environment = Environment { prediction: prediction.map(OsStr::new), colour_term: None };
+        ConnectConfiguration::resolve(&arguments, environment)
     }
 
     #[test]
@@ -121,6 +138,15 @@ mod tests {
         assert_eq!(predict("moshpunch -a host", Some("never")), Predict::Always);
         let error = resolve("moshpunch host", Some("often")).unwrap_err();
         assert_eq!(error.to_string(), "MOSH_PREDICTION_DISPLAY in the environment is unknown: often");
+    }
+
+    #[test]
+    fn in_tmux_the_command_is_one_of_its_script() {
+        let command = |line| resolve(line, None).unwrap().command;
+        assert_eq!(command("moshpunch host ls"), ["ls"]);
+        let script = command("moshpunch --tmux=work host ls");
+        assert_eq!(script.first().unwrap(), "sh");
+        assert!(script.contains(&"work".into()) && script.last().unwrap() == "ls", "{script:?}");
     }
 
     #[test]

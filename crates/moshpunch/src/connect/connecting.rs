@@ -82,6 +82,8 @@ pub(crate) enum Outcome {
 pub(crate) struct Connected {
     pub(crate) configuration: ConnectConfiguration,
     pub(crate) connect: Connect,
+    /// What came with the connect line, behind it.
+    pub(crate) unread: Vec<Line>,
     pub(crate) candidates: Vec<Candidate>,
     pub(crate) offers: bool,
     pub(crate) login: Login,
@@ -129,8 +131,8 @@ impl Connecting {
             // In this order: mosh-server greets on stderr after its connect line, and must not be taken for older than that.
             let messages = self.login.messages(ended.is_some());
             let lines = self.login.lines(ended.is_some());
-            if let Some(connect) = self.pass_on(&messages, lines, ended.is_some())? {
-                return self.connected(connect);
+            if let Some((connect, unread)) = self.pass_on(&messages, lines, ended.is_some())? {
+                return Ok(self.connected(connect, unread));
             }
             if let Some(status) = ended {
                 return Ok(self.failed(status));
@@ -141,30 +143,35 @@ impl Connecting {
         }
     }
 
-    /// ssh's messages are older than the lines that come with them, save for the last.
-    fn pass_on(&mut self, messages: &[u8], lines: Vec<Line>, ended: bool) -> Result<Option<Connect>> {
-        let connects = lines.iter().any(|line| matches!(line, Line::Connect(_)));
-        let messages = if connects { worth_showing(messages) } else { messages.to_vec() };
-        if connects || !ended {
+    /// ssh's messages are older than the lines that come with them, save for the last. Gives the connect line, and what
+    /// came behind it.
+    fn pass_on(
+        &mut self,
+        messages: &[u8],
+        mut lines: Vec<Line>,
+        ended: bool,
+    ) -> Result<Option<(Connect, Vec<Line>)>> {
+        let end = lines.iter().position(|line| matches!(line, Line::Connect(_)));
+        let unread = lines.split_off(end.unwrap_or(lines.len()));
+        let messages = if end.is_some() { worth_showing(messages) } else { messages.to_vec() };
+        let last_words = ended && end.is_none();
+        if !last_words {
             self.show_messages(&messages);
         }
-        let mut connect = None;
-        for line in lines {
-            match line {
-                Line::Connect(first) if connect.is_none() => connect = Some(first),
-                Line::Text(greeting) if connect.is_some() && !greeting.starts_with(OURS) => {}
-                line => self.read(line)?,
-            }
-        }
-        if ended && !connects {
+        lines.into_iter().try_for_each(|line| self.read(line))?;
+        if last_words {
             self.show_messages(&messages);
         }
-        Ok(connect)
+        let mut unread = unread.into_iter();
+        match unread.next() {
+            Some(Line::Connect(connect)) => Ok(Some((connect, unread.collect()))),
+            _ => Ok(None),
+        }
     }
 
     fn read(&mut self, line: Line) -> Result<()> {
         match line {
-            // Only the first counts.
+            // Told from the others before.
             Line::Connect(_) => {}
             Line::Offer(offer) => {
                 self.told.offers = true;
@@ -206,7 +213,7 @@ impl Connecting {
         }
     }
 
-    fn connected(mut self, connect: Connect) -> Result<Outcome> {
+    fn connected(mut self, connect: Connect, unread: Vec<Line>) -> Outcome {
         let port = connect.port;
         if self.evidence.absent {
             report::say(&format_args!("{} {WITHOUT_OURS}", self.configuration.host));
@@ -217,15 +224,16 @@ impl Connecting {
         let own =
             self.told.addresses.iter().filter_map(|&address| candidates::of_host(address, port, families));
         found.extend(own);
-        Ok(Outcome::Connected(Box::new(Connected {
+        Outcome::Connected(Box::new(Connected {
             configuration: self.configuration,
             connect,
+            unread,
             candidates: found,
             offers: self.told.offers,
             login: self.login,
             look_up: self.look_up,
             progress: self.progress,
-        })))
+        }))
     }
 
     fn failed(mut self, status: ExitStatus) -> Outcome {

@@ -211,6 +211,7 @@ impl Forwarder {
 
     fn handle_changes(&mut self) {
         if self.changes.as_ref().is_some_and(Changes::any) {
+            tracing::debug!("the network changed");
             self.agent.handle_network(&self.bindings, self.clock.now());
         }
     }
@@ -218,6 +219,7 @@ impl Forwarder {
     fn handle_found(&mut self) {
         let found = self.scout.found();
         if !found.is_empty() {
+            tracing::debug!(?found);
             self.agent.handle_candidates(&found, self.clock.now());
         }
     }

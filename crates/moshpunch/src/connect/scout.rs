@@ -40,6 +40,11 @@ impl Scout {
         Self { configuration, port, offers, login: Some(login), look_up, notes: Vec::new() }
     }
 
+    /// What the login has told already; the candidates in it.
+    pub(crate) fn read_all(&mut self, lines: Vec<Line>) -> Vec<Candidate> {
+        lines.into_iter().flat_map(|line| self.read(line)).collect()
+    }
+
     /// What has been found since the last call.
     pub(crate) fn found(&mut self) -> Vec<Candidate> {
         let mut found = self.looked_up();
@@ -50,19 +55,19 @@ impl Scout {
         if ended {
             self.login = None;
         }
-        for line in lines {
-            found.extend(self.read(line));
-        }
+        found.extend(self.read_all(lines));
         found
     }
 
-    /// Every path is silent: the host may have moved.
+    /// Every path is silent: the host may have moved. What still runs since the last time is stuck in a network that is
+    /// gone, and gives way.
     pub(crate) fn search_again(&mut self) {
-        let host = &self.configuration.host;
-        if self.look_up.is_none() && !self.configuration.local {
-            self.look_up = LookUp::start(&self.configuration.ssh, host).inspect_err(log).ok();
+        if self.configuration.local {
+            return;
         }
-        if self.login.is_none() && self.offers && !self.configuration.local {
+        let host = &self.configuration.host;
+        self.look_up = LookUp::start(&self.configuration.ssh, host).inspect_err(log).ok();
+        if self.offers {
             let command = remote_command::offer(self.port.get());
             let words: Vec<OsString> = ssh::unattended(&self.configuration, host, command);
             self.login = Login::start(&words, |_| {}).inspect_err(log).ok();

@@ -8,7 +8,7 @@ use portmap::mapper::Protocol;
 
 use super::{AT_ONCE, PATIENCE, computes_within, leave, mosh_to_server, raise, wait_for_empty_table};
 
-const LEASE_FILE: &str = "/var/lib/miniupnpd/upnp.leases";
+pub(crate) const LEASE_FILE: &str = "/var/lib/miniupnpd/upnp.leases";
 const KEEPER_LOG: &str = "/tmp/keeper.log";
 
 pub(crate) struct Home {

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each scenario file uses a part")]
 
 pub(crate) mod home;
+pub(crate) mod world;
 
 use std::path::Path;
 use std::time::Duration;
@@ -85,6 +86,14 @@ pub(crate) fn leave(mut terminal: Terminal) -> Result<()> {
     terminal.type_text("exit\r")?;
     ensure!(terminal.wait_exit(PATIENCE)?.success());
     Ok(())
+}
+
+/// As [`leave`]; what the terminal shows then.
+pub(crate) fn leave_and_read(mut terminal: Terminal) -> Result<String> {
+    terminal.type_text("exit\r")?;
+    ensure!(terminal.wait_exit(PATIENCE)?.success());
+    terminal.wait_for("the session went over", PATIENCE)?;
+    Ok(terminal.screen())
 }
 
 pub(crate) fn wait_for_empty_table(router: &Host, within: Duration) -> Result<()> {

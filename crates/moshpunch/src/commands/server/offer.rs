@@ -11,7 +11,7 @@ use net::own_addresses::{self, OwnAddress};
 use net::wait::wait;
 use net::{bound, clock};
 use rustix::event::{PollFd, PollFlags};
-use wire::offer::{Candidate, Kind, Offer};
+use wire::offer::{Candidate, Kind, MOST_CANDIDATES, Offer};
 
 use super::{Begun, broken, report_failure};
 use crate::candidates::{self, Served};
@@ -21,6 +21,9 @@ use crate::session::{Failure, FromKeeper, Link, Mapped, Opening};
 /// The session runs meanwhile, and ssh's channel costs nothing. A slow router takes about five seconds for its
 /// description and its table; one that is silent is given up before this is over.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What gateways open comes behind these, and is not to be cut off.
+const MOST_OWN: usize = MOST_CANDIDATES - 4;
 
 /// Hands on what mosh-server printed, with an offer before the connect line, and then what the keeper brings.
 pub(super) fn give(
@@ -54,7 +57,9 @@ fn tell_at_once(port: NonZeroU16, more: bool, outcome: &Outcome) -> io::Result<(
     // As mosh-server does: whatever a login shell has printed, this is a line of its own.
     write!(stdout, "\r\n{}\n{}", offer.encode(), outcome.output)?;
     stdout.flush()?;
-    io::stderr().write_all(&outcome.errors)
+    // That nobody reads these is no reason to keep the rest back.
+    let _ = io::stderr().write_all(&outcome.errors);
+    Ok(())
 }
 
 pub(super) fn print(offer: &Offer) -> io::Result<()> {
@@ -72,7 +77,7 @@ pub(super) fn own_candidates(port: NonZeroU16) -> Option<Vec<Candidate>> {
     let served = bound.iter().map(|&address| Served::by(address, dual_stack));
     let chosen = served.flat_map(|served| candidates::choose(served, &own, &gateways));
     let chosen = chosen.map(|address| Candidate { kind: Kind::Host, address, port });
-    (!bound.is_empty()).then(|| chosen.collect())
+    (!bound.is_empty()).then(|| chosen.take(MOST_OWN).collect())
 }
 
 /// Where a gateway says that it listens for us.
