@@ -130,9 +130,9 @@ mod tests {
     fn a_server_that_says_nothing_is_told_from_a_shell_that_never_started_it() {
         let evidence = Evidence { absent: true, ..Evidence::default() };
         assert_eq!(evidence.cause(&[], Some(0)), Cause::SilentServer);
-        let malformed = Some("MOSH CONNECT".to_owned());
-        let evidence = Evidence { malformed: malformed.clone(), ..Evidence::default() };
-        assert_eq!(evidence.cause(&[], Some(255)), Cause::Malformed(malformed.unwrap()));
+        let line = "MOSH CONNECT".to_owned();
+        let evidence = Evidence { malformed: Some(line.clone()), ..Evidence::default() };
+        assert_eq!(evidence.cause(&[], Some(255)), Cause::Malformed(line));
     }
 
     #[test]

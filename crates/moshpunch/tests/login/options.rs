@@ -122,7 +122,7 @@ fn login(name: String, words: &[String]) -> Vec<String> {
 }
 
 /// As a user types them.
-const LINES: [&str; 48] = [
+const LINES: [&str; 52] = [
     "host",
     "alice@host",
     "-a host",
@@ -143,6 +143,10 @@ const LINES: [&str; 48] = [
     "-noinit host",
     "-nossh-pty host",
     "-predict=never host",
+    "--predict-o host",
+    "--p 60005 --a host",
+    "--PORT=60005 host",
+    "--lo 127.0.0.1",
     "-p 60005 host",
     "-p=60005 host",
     "-p 0 host",
