@@ -7,6 +7,8 @@ use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use net::clock;
+use net::wait::wait;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::Signal;
 
@@ -70,10 +72,15 @@ impl Login {
     /// Ends it now. ssh may be asking for a password, and then has to put the terminal in order first.
     pub(crate) fn end(mut self) {
         self.terminate();
-        let ended = net::wait::wait_for(&mut [PollFd::new(&self.end, PollFlags::IN)], Some(TIME_TO_END));
-        if ended.is_err() || self.ended().is_none() {
-            child::signal(&self.child, Signal::KILL);
+        let deadline = clock::now() + TIME_TO_END;
+        while self.ended().is_none() && clock::now() < deadline {
+            let end = PollFd::new(&self.end, PollFlags::IN);
+            if wait(&mut [end], Some(deadline)).is_err() {
+                break;
+            }
         }
+        // It does not harm one that has ended.
+        let _gone = self.child.kill().and_then(|()| self.child.wait());
     }
 
     fn terminate(&self) {

@@ -191,9 +191,9 @@ fn an_interrupt_at_the_prompt_leaves_nothing_behind(lab: &Lab) -> Result<()> {
 
 fn an_interrupt_waits_until_ssh_has_put_the_terminal_in_order(lab: &Lab) -> Result<()> {
     let place = Place::raise(lab, &[])?;
-    let tidies = "trap '' INT\ntrap 'seq 300000 >/tmp/tidied; stty echo </dev/tty; exit 1' TERM\n";
+    let tidies = "trap '' INT\ntrap 'kill $!; seq 300000 >/tmp/tidied; stty echo </dev/tty; exit 1' TERM\n";
     let asks =
-        "stty -echo </dev/tty\nprintf 'Password: ' >/dev/tty\nwhile :; do read -r answer </dev/tty; done\n";
+        "stty -echo </dev/tty\nmkfifo /tmp/never\ncat /tmp/never &\nprintf 'Password: ' >/dev/tty\nwait\n";
     place.laptop().write_script("/usr/local/bin/slow", &format!("{NOT_ASKED}{tidies}{asks}"))?;
     let mut shell = place.shell()?;
     shell.run("moshpunch --ssh=slow router; (exit $?$(tail -n 1 /tmp/tidied | grep -vx 300000))")?;
