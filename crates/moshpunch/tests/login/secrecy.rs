@@ -15,7 +15,7 @@ fn the_key_is_in_no_argument_list_file_or_message(lab: &Lab) -> Result<()> {
     let place = Place::raise(lab, &[])?;
     let laptop = place.laptop();
     let mut shell = place.shell()?;
-    shell.run("RUST_LOG=trace moshpunch -v --ssh='ssh -v -p 2222' router 2>/tmp/messages")?;
+    shell.run("moshpunch -v --log /tmp/log --ssh='ssh -v -p 2222' router 2>/tmp/messages")?;
     shell.sees("alice@router:")?;
     let client = process(laptop, "mosh-client")?;
     let environment = std::fs::read_to_string(format!("/proc/{}/environ", client.pid))?;
@@ -35,6 +35,7 @@ fn the_key_is_in_no_argument_list_file_or_message(lab: &Lab) -> Result<()> {
     ensure!(found.stdout.is_empty(), "{found}");
     laptop.write_file("/var/log/planted", key)?;
     assert_eq!(search.output(PATIENCE)?.stdout, "/var/log/planted\n", "the search finds it");
+    ensure!(!laptop.read_file("/tmp/log")?.is_empty(), "there is a log");
     ensure!(laptop.read_file("/tmp/messages")?.contains("mosh-server waits"), "the steps are told");
     shell.run("exit")?;
     shell.is_back("0")
