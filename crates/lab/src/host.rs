@@ -1,7 +1,8 @@
 //! A host of the lab: how it is described, and what can be done with it once it has started.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -187,6 +188,25 @@ impl Host {
     /// When the file cannot be written, naming it.
     pub fn write_file(&self, path: &str, text: &str) -> Result<()> {
         self.inside(|| fs::write(path, text).with_context(|| format!("writing {path} of {}", self.name())))
+    }
+
+    /// Writes a file of alice's that only she may read.
+    ///
+    /// # Errors
+    /// When the file cannot be written, naming it.
+    pub fn write_user_file(&self, path: &str, text: &str) -> Result<()> {
+        let write = || filesystem::owned_file(Path::new(path), text, 0o600);
+        self.inside(|| write().with_context(|| format!("writing {path} of {}", self.name())))
+    }
+
+    /// Writes a script that everybody may run.
+    ///
+    /// # Errors
+    /// When the file cannot be written, naming it.
+    pub fn write_script(&self, path: &str, text: &str) -> Result<()> {
+        let write = || Ok(fs::set_permissions(path, Permissions::from_mode(0o755))?);
+        self.write_file(path, text)?;
+        self.inside(write)
     }
 
     pub(crate) fn place(&self) -> Place {

@@ -34,9 +34,9 @@ fn line(text: impl Display) {
     print(format_args!("moshpunch: {}", sanitized(&text.to_string())));
 }
 
-/// Where ssh's channel is closed, nobody reads it any more.
+/// In one piece, whoever else writes there. Where ssh's channel is closed, nobody reads it any more.
 fn print(text: impl Display) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = io::stderr().write_all(format!("{text}\n").as_bytes());
 }
 
 /// Text of a router or a file must not drive the user's terminal.

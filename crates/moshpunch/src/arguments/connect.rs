@@ -1,5 +1,7 @@
 //! mosh's own options, with mosh's meaning (mosh(1), 1.4.0), and few of ours.
 
+mod spelling;
+
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
@@ -148,42 +150,8 @@ pub(crate) enum RemoteIp {
 
 impl ConnectArguments {
     pub(crate) fn parse_words(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        Self::try_parse_from(with_two_dashes(words))
+        Self::try_parse_from(spelling::spelt_out(words))
     }
-}
-
-/// The forms that mosh's own script takes beside those of getopt_long(3): a long option after a single dash.
-fn with_two_dashes(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
-    let mut options = true;
-    let doubled = words.into_iter().map(|word| {
-        options &= word != "--";
-        match word.to_str().filter(|text| options && is_long_after_one_dash(text)) {
-            Some(text) => format!("-{text}").into(),
-            None => word,
-        }
-    });
-    doubled.collect()
-}
-
-fn is_long_after_one_dash(word: &str) -> bool {
-    const LONG: [&str; 14] = [
-        "client",
-        "server",
-        "predict",
-        "predict-overwrite",
-        "family",
-        "port",
-        "bind-server",
-        "ssh",
-        "no-ssh-pty",
-        "no-init",
-        "local",
-        "experimental-remote-ip",
-        "help",
-        "version",
-    ];
-    let Some(rest) = word.strip_prefix('-').filter(|rest| !rest.starts_with('-')) else { return false };
-    LONG.contains(&rest.split('=').next().unwrap_or(rest))
 }
 
 /// As mosh's script checks them.

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use path::Candidate;
+use path::Agent;
 
 use crate::arguments::ConnectArguments;
 use crate::configuration::{ConnectConfiguration, Environment};
@@ -16,6 +16,7 @@ use crate::connect::gate::Gate;
 use crate::connect::login::colours;
 use crate::connect::mosh_client::MoshClient;
 use crate::connect::scout::Scout;
+use crate::session::Failure;
 use crate::{exit_code, log, report, signals};
 
 /// As a shell counts SIGINT.
@@ -69,12 +70,16 @@ fn say_farewell(ended: &Ended, verbose: bool) {
     }
     match path_used {
         Some(line) => report::say(&line),
-        // mosh-client has said itself why it did not begin.
-        None if ended.agent.counters().datagrams == 0 => {}
         None => {
-            let tried: Vec<Candidate> = ended.agent.candidates().collect();
-            let failure = farewell::never_reached(&tried);
+            let failure = without_a_path(&ended.agent);
             report::trouble(&failure.cause, Some(&failure.cure));
         }
     }
+}
+
+fn without_a_path(agent: &Agent) -> Failure {
+    if agent.counters().datagrams == 0 {
+        return farewell::never_began();
+    }
+    farewell::never_reached(&agent.candidates().collect::<Vec<_>>())
 }

@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::ToSocketAddrs;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 
 use crate::arguments::LookUpArguments;
+use crate::connect::child::tied;
 
 pub(crate) fn run(arguments: &LookUpArguments) -> Result<ExitCode> {
     let name = configured_name(&arguments.ssh, &arguments.host).unwrap_or_else(|| bare(&arguments.host));
@@ -23,7 +24,7 @@ pub(crate) fn run(arguments: &LookUpArguments) -> Result<ExitCode> {
 /// What the user's ssh configuration makes of the name: `ssh -G`, ssh(1).
 fn configured_name(ssh: &[OsString], host: &str) -> Option<String> {
     let (program, options) = ssh.split_first()?;
-    let output = Command::new(program)
+    let output = tied(program)
         .args(options)
         .args(["-G", "--", host])
         .stdin(Stdio::null())

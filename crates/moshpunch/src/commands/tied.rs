@@ -1,6 +1,7 @@
 //! `moshpunch --tied PARENT PROGRAM …`: becomes that program, which gets SIGTERM when the parent ends. A program that
 //! runs in the user's terminal must not outlive the process that carries its datagrams.
 
+use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
@@ -8,6 +9,11 @@ use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
 use crate::arguments::TiedArguments;
+use crate::report;
+
+/// As a shell and env(1) say it.
+const NOT_FOUND: u8 = 127;
+const NOT_RUN: u8 = 126;
 
 pub(crate) fn run(arguments: &TiedArguments) -> Result<ExitCode> {
     set_parent_process_death_signal(Some(Signal::TERM)).context("tying to the parent")?;
@@ -16,5 +22,6 @@ pub(crate) fn run(arguments: &TiedArguments) -> Result<ExitCode> {
     }
     let (program, words) = arguments.command.split_first().context("a program is required")?;
     let error = Command::new(program).args(words).exec();
-    Err(error).with_context(|| program.display().to_string())
+    report::say(&format_args!("{}: {error}", program.display()));
+    Ok(if error.kind() == ErrorKind::NotFound { NOT_FOUND } else { NOT_RUN }.into())
 }

@@ -15,13 +15,20 @@ use rustix::event::{PollFd, PollFlags};
 use super::diagnosis::Evidence;
 use super::login::Login;
 use super::look_up::LookUp;
+use super::messages::Messages;
 use super::progress::Progress;
 use super::remote_command::{self, ServerWords};
+use super::scout::OURS;
 use super::transcript::{Connect, Line};
-use super::{candidates, ssh};
+use super::{candidates, child, farewell, ssh};
 use crate::arguments::RemoteIp;
 use crate::configuration::ConnectConfiguration;
+use crate::report;
 use crate::session::Failure;
+
+/// Of a host that stock mosh is as good for.
+const WITHOUT_OURS: &str =
+    "has no moshpunch, so its router maps no port; as with mosh, its UDP port must be reachable";
 
 /// As mosh's script collects them.
 const LOCALE: [&str; 15] = [
@@ -48,6 +55,7 @@ pub(crate) struct Connecting {
     login: Login,
     look_up: Option<LookUp>,
     progress: Progress,
+    messages: Messages,
     evidence: Evidence,
     told: Told,
 }
@@ -104,33 +112,30 @@ impl Connecting {
         };
         let command = remote_command::start(configuration.server.as_deref(), &words);
         let words = ssh::login(&configuration, &host, command);
-        progress.detail(&format!("running {}", super::child::shown(&words)));
+        progress.detail(&format!("running {}", child::shown(&words)));
         let login = Login::start(&words, |command| prepare(&configuration, command))?;
         progress.step(&format!("logging in to {} …", configuration.host));
         let look_up = (configuration.remote_ip == RemoteIp::Proxy || configuration.local)
             .then(|| LookUp::start(&configuration.ssh, &configuration.host))
             .transpose()?;
-        Ok(Self { configuration, login, look_up, progress, evidence: Evidence::default(), told })
+        let (messages, evidence) = (Messages::new(), Evidence::default());
+        Ok(Self { configuration, login, look_up, progress, messages, evidence, told })
     }
 
     pub(crate) fn run(mut self, signals: &mut UnixStream) -> Result<Outcome> {
         loop {
+            if signals.read(&mut [0; 16]).is_ok() {
+                return Ok(self.interrupted());
+            }
             let ended = self.login.ended();
-            self.pass_messages();
-            let mut lines = self.login.lines();
-            lines.extend(self.login.rest().filter(|_| ended.is_some()));
-            let mut lines = lines.into_iter();
-            while let Some(line) = lines.next() {
-                if let Some(connect) = self.read(line)? {
-                    return Ok(self.connected(connect, lines.collect()));
-                }
+            // In this order: mosh-server greets on stderr after its connect line, and must not be taken for older than that.
+            let messages = self.login.messages(ended.is_some());
+            let lines = self.login.lines(ended.is_some());
+            if let Some((connect, unread)) = self.pass_on(&messages, lines, ended.is_some())? {
+                return Ok(self.connected(connect, unread));
             }
             if let Some(status) = ended {
                 return Ok(self.failed(status));
-            }
-            if signals.read(&mut [0; 16]).is_ok() {
-                self.progress.clear();
-                return Ok(Outcome::Interrupted);
             }
             let mut descriptors: Vec<_> = self.login.descriptors().collect();
             descriptors.push(PollFd::new(&*signals, PollFlags::IN));
@@ -138,55 +143,81 @@ impl Connecting {
         }
     }
 
-    fn read(&mut self, line: Line) -> Result<Option<Connect>> {
+    /// ssh's messages are older than the lines that come with them, save for the last. Gives the connect line, and what
+    /// came behind it.
+    fn pass_on(
+        &mut self,
+        messages: &[u8],
+        mut lines: Vec<Line>,
+        ended: bool,
+    ) -> Result<Option<(Connect, Vec<Line>)>> {
+        let end = lines.iter().position(|line| matches!(line, Line::Connect(_)));
+        let unread = lines.split_off(end.unwrap_or(lines.len()));
+        let messages = if end.is_some() { worth_showing(messages) } else { messages.to_vec() };
+        let last_words = ended && end.is_none();
+        if !last_words {
+            self.show_messages(&messages);
+        }
+        lines.into_iter().try_for_each(|line| self.read(line))?;
+        if last_words {
+            self.show_messages(&messages);
+        }
+        let mut unread = unread.into_iter();
+        match unread.next() {
+            Some(Line::Connect(connect)) => Ok(Some((connect, unread.collect()))),
+            _ => Ok(None),
+        }
+    }
+
+    fn read(&mut self, line: Line) -> Result<()> {
         match line {
-            Line::Connect(connect) => return Ok(Some(connect)),
+            // Told from the others before.
+            Line::Connect(_) => {}
             Line::Offer(offer) => {
                 self.told.offers = true;
-                self.told.offered.extend(candidates::offered(&offer, self.configuration.families));
+                let offered = candidates::offered(&offer, self.configuration.families);
+                self.progress.detail(&format!("the host offers {}", farewell::listed(&offered)));
+                self.told.offered.extend(offered);
             }
             Line::UnusableOffer(why) => {
                 self.progress.detail(&format!("the host's offer is of no use: {why}"));
             }
             Line::Absent => {
                 self.evidence.absent = true;
-                self.progress.clear();
-                let host = &self.configuration.host;
-                crate::report::say(&format_args!(
-                    "{host} has no moshpunch, so its router maps no port; as with mosh, its UDP port must be reachable"
-                ));
+                self.progress.detail("the host has no moshpunch; starting its mosh-server as mosh does");
             }
             Line::Address(address) => self.told.addresses.push(address),
             Line::Malformed(line) => self.evidence.malformed = Some(line),
             Line::Text(text) => self.show(&text)?,
         }
-        Ok(None)
+        Ok(())
     }
 
     /// As mosh's script does with what it does not understand.
     fn show(&mut self, text: &[u8]) -> Result<()> {
         self.evidence.add(text);
+        self.evidence.add(b"\n");
         if text.is_empty() {
             return Ok(());
         }
-        self.progress.clear();
         let mut stdout = io::stdout().lock();
         stdout.write_all(text)?;
         stdout.write_all(b"\n")?;
         Ok(stdout.flush()?)
     }
 
-    fn pass_messages(&mut self) {
-        let messages = self.login.messages();
+    fn show_messages(&mut self, messages: &[u8]) {
         if !messages.is_empty() {
-            self.evidence.add(&messages);
-            self.progress.clear();
-            let _nobody_looks = io::stderr().write_all(&messages);
+            self.evidence.add(messages);
+            self.messages.show(messages);
         }
     }
 
     fn connected(mut self, connect: Connect, unread: Vec<Line>) -> Outcome {
         let port = connect.port;
+        if self.evidence.absent {
+            report::say(&format_args!("{} {WITHOUT_OURS}", self.configuration.host));
+        }
         self.progress.step(&format!("mosh-server waits on UDP port {port}; looking for a path …"));
         let families = self.configuration.families;
         let mut found = self.told.offered;
@@ -207,8 +238,22 @@ impl Connecting {
 
     fn failed(mut self, status: ExitStatus) -> Outcome {
         self.progress.clear();
-        Outcome::Failed(self.evidence.diagnose(&self.configuration.host, status.code()), status.code())
+        let ConnectConfiguration { ssh, host, .. } = &self.configuration;
+        let failure = self.evidence.cause(ssh, status.code()).explained(host, &child::shown(ssh));
+        Outcome::Failed(failure, status.code())
     }
+
+    fn interrupted(mut self) -> Outcome {
+        self.progress.clear();
+        self.login.end();
+        Outcome::Interrupted
+    }
+}
+
+/// What comes with the connect line is mosh-server's greeting, but for what the host's moshpunch has to say.
+fn worth_showing(messages: &[u8]) -> Vec<u8> {
+    let lines = messages.split_inclusive(|&byte| byte == b'\n');
+    lines.filter(|line| line.starts_with(OURS)).flatten().copied().collect()
 }
 
 fn prepare(configuration: &ConnectConfiguration, command: &mut Command) {

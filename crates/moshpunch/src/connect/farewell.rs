@@ -28,14 +28,29 @@ pub(crate) fn moves(agent: &Agent) -> Vec<String> {
 
 /// Nothing was ever heard of the server.
 pub(crate) fn never_reached(tried: &[Candidate]) -> Failure {
-    let addresses: Vec<_> = tried.iter().map(|candidate| described(*candidate)).collect();
-    let cause = match addresses[..] {
+    let cause = match tried {
         [] => "no address of the host was found".to_owned(),
-        _ => format!("no datagram came back from the host; tried {}", addresses.join(", ")),
+        _ => format!("no datagram came back from the host; tried {}", listed(tried)),
     };
     let cure = "a firewall or router on the way drops UDP: let these ports through, or have the host's router map them \
                 (install moshpunch there, and `moshpunch map gateway` tells what its router can do)";
     Failure { cause, cure: cure.into() }
+}
+
+/// mosh-client had nothing to say to the server.
+pub(crate) fn never_began() -> Failure {
+    Failure {
+        cause: "mosh-client ended before it sent anything; its own message is above".to_owned(),
+        cure: "it needs a terminal, and a locale with UTF-8 on this machine (set LC_ALL=C.UTF-8)".to_owned(),
+    }
+}
+
+/// For one line.
+pub(crate) fn listed(candidates: &[Candidate]) -> String {
+    match candidates {
+        [] => "no address".to_owned(),
+        _ => candidates.iter().map(|&candidate| described(candidate)).collect::<Vec<_>>().join(", "),
+    }
 }
 
 fn described(candidate: Candidate) -> String {

@@ -4,13 +4,22 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use net::clock;
+use net::wait::wait;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::Signal;
 
-use super::child::{self, Pipe, tied};
+use super::child::{self, Pipe, READ_BYTES, tied};
 use super::transcript::{Line, Transcript};
+
+/// A pipe holds 64 KiB (pipe(7)); what others still write into it does not count.
+const READS_OF_ALL: usize = 64 * 1024 / READ_BYTES;
+
+/// ssh needs none but for a busy machine.
+const TIME_TO_END: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub(crate) struct Login {
@@ -29,19 +38,30 @@ impl Login {
         let mut command = tied(program);
         command.args(options).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         prepare(&mut command);
-        let mut child = command.spawn().with_context(|| format!("starting {}", program.display()))?;
+        Self::of(command.spawn().with_context(|| format!("starting {}", program.display()))?)
+    }
+
+    fn of(mut child: Child) -> Result<Self> {
         let end = child::end_of(&child)?;
         let output = Pipe::new(child.stdout.take())?;
         let messages = Pipe::new(child.stderr.take())?;
         Ok(Self { child, end, output, messages, transcript: Transcript::default() })
     }
 
-    pub(crate) fn lines(&mut self) -> Vec<Line> {
-        self.transcript.read(&self.output.read())
+    /// What has come, or if ssh has `ended`, everything, with what has no end of a line.
+    pub(crate) fn lines(&mut self, ended: bool) -> Vec<Line> {
+        let reads = if ended { READS_OF_ALL } else { 1 };
+        let mut lines = Vec::new();
+        for _ in 0..reads {
+            lines.extend(self.transcript.read(&self.output.read()));
+        }
+        lines.extend(ended.then(|| self.transcript.rest()).flatten());
+        lines
     }
 
-    pub(crate) fn messages(&mut self) -> Vec<u8> {
-        self.messages.read()
+    pub(crate) fn messages(&mut self, ended: bool) -> Vec<u8> {
+        let reads = if ended { READS_OF_ALL } else { 1 };
+        (0..reads).flat_map(|_| self.messages.read()).collect()
     }
 
     /// How it ended, once it has. What it left behind is to be read first.
@@ -49,12 +69,21 @@ impl Login {
         self.child.try_wait().ok().flatten()
     }
 
-    /// What it left behind without the end of a line.
-    pub(crate) fn rest(&mut self) -> Option<Line> {
-        self.transcript.rest()
+    /// Ends it now. ssh may be asking for a password, and then has to put the terminal in order first.
+    pub(crate) fn end(mut self) {
+        self.terminate();
+        let deadline = clock::now() + TIME_TO_END;
+        while self.ended().is_none() && clock::now() < deadline {
+            let end = PollFd::new(&self.end, PollFlags::IN);
+            if wait(&mut [end], Some(deadline)).is_err() {
+                break;
+            }
+        }
+        // It does not harm one that has ended.
+        let _gone = self.child.kill().and_then(|()| self.child.wait());
     }
 
-    pub(crate) fn terminate(&self) {
+    fn terminate(&self) {
         child::signal(&self.child, Signal::TERM);
     }
 
@@ -86,4 +115,37 @@ pub(crate) fn colours(client: &std::path::Path) -> Result<String> {
     let number = text.trim();
     let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     Ok(if is_number { number.to_owned() } else { "0".to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    fn login(script: &str) -> Login {
+        let mut child = Command::new("sh");
+        let child =
+            child.args(["-c", script]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Login::of(child.spawn().unwrap()).unwrap()
+    }
+
+    fn wait_for_end(login: &Login) {
+        net::wait::wait_for(&mut [PollFd::new(&login.end, PollFlags::IN)], None).unwrap();
+    }
+
+    #[test]
+    fn a_line_whose_end_has_not_come_is_kept() {
+        let mut login = login("printf 'Welcome\\nMOSHPUNCH ABSENT'");
+        wait_for_end(&login);
+        assert_eq!(login.lines(false), [Line::Text(b"Welcome".to_vec())]);
+        assert_eq!(login.lines(true), [Line::Absent]);
+    }
+
+    #[test]
+    fn everything_is_read_of_a_login_that_has_ended() {
+        let mut login = login("head -c 60000 /dev/zero | tr '\\0' x; echo; echo MOSHPUNCH ABSENT");
+        wait_for_end(&login);
+        assert_eq!(login.lines(true).last(), Some(&Line::Absent));
+    }
 }

@@ -1,8 +1,10 @@
 //! The client's parts: from the words of the user to a session over the best path.
 //!
-//! [`connecting`] is the time until the connect line: [`login`] runs ssh with a [`remote_command`] and reads its [`transcript`]; [`diagnosis`] says why that led to nothing.
+//! [`connecting`] is the time until the connect line: [`login`] runs [`ssh`] with a
+//! [`remote_command`] and reads its [`transcript`]; [`diagnosis`] says why that led to nothing.
 //! [`forwarder`] then stands between [`mosh_client`] and the paths of a [`path::Agent`]; [`gate`] decides what it lets
-//! through, and [`scout`] looks for more [`candidates`]. [`progress`] and [`farewell`] are what the user reads.
+//! through, and [`scout`] looks for more [`candidates`]. [`progress`], [`messages`]
+//! and [`farewell`] are what the user reads.
 
 pub(crate) mod candidates;
 pub(crate) mod child;
@@ -13,6 +15,7 @@ pub(crate) mod forwarder;
 pub(crate) mod gate;
 pub(crate) mod login;
 pub(crate) mod look_up;
+pub(crate) mod messages;
 pub(crate) mod mosh_client;
 pub(crate) mod progress;
 pub(crate) mod remote_command;

@@ -1,21 +1,26 @@
 //! What the user sees while connecting: with -v a line for each step, else one line that is gone afterwards.
 //!
-//! The line stands *below* the cursor, which stays where ssh has it: ssh may be asking for a password there, and nobody
-//! tells us. A vertical tab makes room without moving to the first column (xterm's ctlseqs: VT is LF, and the terminal
-//! driver adds a carriage return to LF only).
+//! ssh may be asking on the same terminal, and nobody tells us. The line therefore stands on the last row, outside the
+//! part that scrolls: whatever is asked and answered above it neither moves nor meets it.
 
+use std::env;
 use std::io::{self, IsTerminal, Write};
+
+use rustix::termios::tcgetwinsize;
 
 use crate::report;
 
-const MAKE_ROOM_BELOW: &str = "\x0b\x1b[A";
 const SAVE_CURSOR: &str = "\x1b7";
 const RESTORE_CURSOR: &str = "\x1b8";
-const NEXT_LINE_EMPTIED: &str = "\x1b[B\r\x1b[2K";
-const EMPTY_BELOW: &str = "\x1b[J";
+const ERASE_LINE: &str = "\x1b[2K";
+const SCROLL_EVERYWHERE: &str = "\x1b[r";
 
-/// A terminal is seldom narrower.
-const WIDTH: usize = 79;
+/// Scrolls, if the cursor is on the last row, and comes back without moving to the first column (xterm's ctlseqs: VT
+/// is LF, and the terminal driver adds a carriage return to LF only).
+const MAKE_ROOM_BELOW: &str = "\x0b\x1b[A";
+
+/// With fewer rows there is none to spare.
+const ROWS_MINIMUM: u16 = 4;
 
 #[derive(Debug)]
 pub(crate) struct Progress {
@@ -32,7 +37,7 @@ enum Manner {
 
 impl Progress {
     pub(crate) fn new(verbose: bool) -> Self {
-        let manner = match (verbose, io::stderr().is_terminal()) {
+        let manner = match (verbose, is_screen()) {
             (true, _) => Manner::Verbose,
             (false, true) => Manner::OneLine,
             (false, false) => Manner::Silent,
@@ -45,8 +50,10 @@ impl Progress {
         match self.manner {
             Manner::Verbose => report::say(&text),
             Manner::OneLine => {
-                self.shown = true;
-                let _nobody_looks = io::stderr().write_all(below(text).as_bytes());
+                if let Some((rows, columns)) = window().filter(|&(rows, _)| rows >= ROWS_MINIMUM) {
+                    self.shown = true;
+                    write(&drawn(text, rows, columns));
+                }
             }
             Manner::Silent => {}
         }
@@ -59,10 +66,11 @@ impl Progress {
         }
     }
 
-    /// Somebody else is about to write.
+    /// The terminal is somebody else's from now on.
     pub(crate) fn clear(&mut self) {
         if std::mem::take(&mut self.shown) {
-            let _nobody_looks = io::stderr().write_all(EMPTY_BELOW.as_bytes());
+            let (rows, _) = window().unwrap_or((ROWS_MINIMUM, 0));
+            write(&erased(rows));
         }
     }
 }
@@ -73,7 +81,29 @@ impl Drop for Progress {
     }
 }
 
-fn below(text: &str) -> String {
-    let text: String = format!("moshpunch: {}", report::sanitized(text)).chars().take(WIDTH).collect();
-    format!("{MAKE_ROOM_BELOW}{SAVE_CURSOR}{NEXT_LINE_EMPTIED}{text}{RESTORE_CURSOR}")
+/// Whether stderr is a terminal whose cursor can be moved.
+pub(crate) fn is_screen() -> bool {
+    io::stderr().is_terminal() && env::var_os("TERM").is_some_and(|kind| !kind.is_empty() && kind != "dumb")
+}
+
+/// Rows and columns.
+pub(crate) fn window() -> Option<(u16, u16)> {
+    let size = tcgetwinsize(io::stderr()).ok()?;
+    (size.ws_row > 0 && size.ws_col > 0).then_some((size.ws_row, size.ws_col))
+}
+
+/// In one piece, so that nothing of ssh's comes between.
+fn write(text: &str) {
+    let _nobody_looks = io::stderr().write_all(text.as_bytes());
+}
+
+fn drawn(text: &str, rows: u16, columns: u16) -> String {
+    let width = usize::from(columns - 1);
+    let text: String = format!("moshpunch: {}", report::sanitized(text)).chars().take(width).collect();
+    let above = rows - 1;
+    format!("{MAKE_ROOM_BELOW}{SAVE_CURSOR}\x1b[1;{above}r\x1b[{rows};1H{ERASE_LINE}{text}{RESTORE_CURSOR}")
+}
+
+fn erased(rows: u16) -> String {
+    format!("{SAVE_CURSOR}{SCROLL_EVERYWHERE}\x1b[{rows};1H{ERASE_LINE}{RESTORE_CURSOR}")
 }

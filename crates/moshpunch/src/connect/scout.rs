@@ -15,7 +15,8 @@ use crate::configuration::ConnectConfiguration;
 /// The host's own lines about what failed; more than this is noise.
 const NOTES_MAXIMUM: usize = 4;
 
-const OURS: &[u8] = b"moshpunch: ";
+/// How a line of the host's moshpunch begins.
+pub(crate) const OURS: &[u8] = b"moshpunch: ";
 
 #[derive(Debug)]
 pub(crate) struct Scout {
@@ -49,9 +50,8 @@ impl Scout {
         let mut found = self.looked_up();
         let Some(login) = &mut self.login else { return found };
         let ended = login.ended().is_some();
-        let mut lines = login.lines();
-        lines.extend(login.rest().filter(|_| ended));
-        login.messages();
+        let lines = login.lines(ended);
+        login.messages(ended);
         if ended {
             self.login = None;
         }

@@ -1,0 +1,21 @@
+//! The client's login is what a user of ssh and mosh expects.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod configuration;
+mod failures;
+mod hosts;
+mod options;
+mod place;
+mod prompts;
+mod secrecy;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let scenarios =
+        [configuration::scenarios(), prompts::scenarios(), hosts::scenarios(), failures::scenarios()];
+    let others = [options::scenarios(), secrecy::scenarios()];
+    let needs = ["mosh", "mosh-server", "ssh", "sshd"];
+    lab::harness::run(scenarios.into_iter().chain(others).flatten().map(|scenario| scenario.needs(&needs)))
+}

@@ -1,0 +1,236 @@
+//! Each option means what it means to mosh's own script.
+//!
+//! Recording programs take the place of ssh, mosh-client and mosh-server; ssh runs its command on the spot.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+
+use anyhow::{Context, Result, ensure};
+use lab::harness::Scenario;
+use lab::{Host, Lab, Output, USER, WriteUp, scenario};
+
+use crate::common::PATIENCE;
+
+const OURS: &str = "/home/alice/moshpunch";
+const RECORDS: &str = "/home/alice/records";
+
+const RECORD: &str = "#!/bin/sh\nrecord() { for word; do printf '%s\\n' \"$word\"; done >>\"/home/alice/records/$program\"; }\nprogram=${0##*/}\n";
+
+/// The address that mosh's script would learn from its own ProxyCommand.
+const SSH: &str = "for last; do :; done
+case \" $* \" in *' -G '*) exit 1 ;; *ProxyCommand*) echo MOSH IP 127.0.0.1 ;; esac
+record \"$@\"
+SSH_CONNECTION='127.0.0.1 4000 127.0.0.1 22'; export SSH_CONNECTION
+exec sh -c \"$last\"
+";
+const SERVER: &str = "record \"$program\" \"$@\"\nprintf '\\nMOSH CONNECT 60001 4NeCCgvZFe2RnPgrcU1PQw\\n'\n";
+const CLIENT: &str = "if [ \"$1\" = -c ]; then echo 88; exit; fi
+for name in MOSH_KEY MOSH_PREDICTION_DISPLAY MOSH_PREDICTION_OVERWRITE MOSH_NO_TERM_INIT; do
+record \"$name=$(printenv $name)\"; done\n";
+
+pub(crate) fn scenarios() -> Vec<Scenario> {
+    vec![
+        scenario!(every_option_means_what_mosh_means_by_it),
+        scenario!(what_mosh_refuses_is_refused_and_nothing_is_started),
+    ]
+}
+
+fn raise(lab: &Lab) -> Result<Host> {
+    let laptop = WriteUp::raise(lab)?.laptop;
+    let program = fs::read(env!("CARGO_BIN_EXE_moshpunch"))?;
+    laptop.inside(|| {
+        fs::write(OURS, &program)?;
+        Ok(fs::set_permissions(OURS, Permissions::from_mode(0o755))?)
+    })?;
+    for (name, script) in [
+        ("ssh", SSH),
+        ("myssh", SSH),
+        ("mosh-server", SERVER),
+        ("server2", SERVER),
+        ("mosh-client", CLIENT),
+        ("client2", CLIENT),
+    ] {
+        laptop.write_script(&format!("/usr/local/bin/{name}"), &format!("{RECORD}{script}"))?;
+    }
+    Ok(laptop)
+}
+
+/// What one program made of a line.
+#[derive(Debug, PartialEq, Eq)]
+struct Meaning {
+    server: BTreeMap<String, Vec<String>>,
+    client: BTreeMap<String, Vec<String>>,
+    ssh: Vec<String>,
+}
+
+fn run(laptop: &Host, program: &str, line: &[String], environment: &[(&str, &str)]) -> Result<Output> {
+    laptop.command("rm").args(["-rf", RECORDS]).run(PATIENCE)?;
+    laptop.command("mkdir").arg(RECORDS).as_user(USER).run(PATIENCE)?;
+    let mut command = laptop.command(program).args(line).as_user(USER);
+    for (name, value) in environment {
+        command = command.env(name, value);
+    }
+    command.output(PATIENCE)
+}
+
+fn records(laptop: &Host, names: [&str; 2]) -> BTreeMap<String, Vec<String>> {
+    let read = |name: &str| laptop.read_file(&format!("{RECORDS}/{name}")).ok();
+    let words = |text: String| text.lines().map(str::to_owned).collect();
+    names.into_iter().filter_map(|name| Some((name.to_owned(), words(read(name)?)))).collect()
+}
+
+fn meaning(laptop: &Host, program: &str, line: &[String], environment: &[(&str, &str)]) -> Result<Meaning> {
+    let output = run(laptop, program, line, environment)?;
+    ensure!(output.status.success(), "{program} {line:?}: {output}");
+    let mut server = records(laptop, ["mosh-server", "server2"]);
+    server.values_mut().for_each(in_order);
+    let ssh = records(laptop, ["ssh", "myssh"]).into_iter().flat_map(|(name, words)| login(name, &words));
+    let client = records(laptop, ["mosh-client", "client2"]);
+    ensure!(!client.is_empty() && !server.is_empty(), "{program} {line:?} started nothing: {output}");
+    Ok(Meaning { server, client, ssh: ssh.collect() })
+}
+
+/// Options have no order of their own: those of the server, before the command, are sorted.
+fn in_order(words: &mut Vec<String>) {
+    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    let command = words.split_off(end);
+    let mut options: Vec<String> = Vec::new();
+    for word in words.split_off(2) {
+        match options.last_mut().filter(|_| !word.starts_with('-')) {
+            Some(option) => *option = format!("{option} {word}"),
+            None => options.push(word),
+        }
+    }
+    options.sort();
+    words.extend(options.into_iter().chain(command));
+}
+
+/// ssh's own words, without what differs on purpose: how the address is learned, and that -4 and -6 hold for ssh, too.
+fn login(name: String, words: &[String]) -> Vec<String> {
+    let mut said = vec![name];
+    let mut words = words.iter().take_while(|word| *word != "--");
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "-o" | "-S" => drop(words.next()),
+            "-4" | "-6" => {}
+            _ => said.push(word.clone()),
+        }
+    }
+    said.sort();
+    said
+}
+
+/// As a user types them.
+const LINES: [&str; 52] = [
+    "host",
+    "alice@host",
+    "-a host",
+    "-n host",
+    "-o host",
+    "-a -n -o host",
+    "--predict=adaptive host",
+    "--predict=always host",
+    "--predict=never host",
+    "--predict=experimental host",
+    "--predict never -a host",
+    "--predict-overwrite host",
+    "-o --no-predict-overwrite host",
+    "--no-init host",
+    "--noinit host",
+    "--no-init --init host",
+    "-no-init host",
+    "-noinit host",
+    "-nossh-pty host",
+    "-predict=never host",
+    "--predict-o host",
+    "--p 60005 --a host",
+    "--PORT=60005 host",
+    "--lo 127.0.0.1",
+    "-p 60005 host",
+    "-p=60005 host",
+    "-p 0 host",
+    "--port=60010:60020 host",
+    "--port 60010 host",
+    "--bind-server=any host",
+    "--bind-server=ssh host",
+    "--bind-server=SSH host",
+    "--bind-server=127.0.0.1 host",
+    "--bind-server=::1 host",
+    "--family=inet6 host",
+    "--family=prefer-inet6 --predict=never host",
+    "-4 host",
+    "-6 -a host",
+    "--no-ssh-pty host",
+    "--nossh-pty host",
+    "--server=server2 host",
+    "--server='server2 --more \"a b\"' -p 1 host",
+    "--client=client2 host",
+    "--ssh='ssh -p 2222' host",
+    "--ssh 'myssh -o \"User bob\" -x' host",
+    "--experimental-remote-ip=remote host",
+    "--exp=local 127.0.0.1",
+    "--local 127.0.0.1",
+    "--local --bind-server=any -p 7 127.0.0.1 id",
+    "host -p 60005 -- ls -l --color=auto",
+    "-- host ls 'a b' \"it's\" '' '$HOME' '--' '-p'",
+    "host -a sh -- -c 'echo \"!x\" \\\\ *'",
+];
+
+fn every_option_means_what_mosh_means_by_it(lab: &Lab) -> Result<()> {
+    let laptop = raise(lab)?;
+    let same = |line: &str, environment: &[(&str, &str)]| {
+        let words = split(&laptop, line)?;
+        let theirs = meaning(&laptop, "mosh", &words, environment)?;
+        let ours = meaning(&laptop, OURS, &words, environment)?;
+        ensure!(ours == theirs, "{line}\nmosh:      {theirs:?}\nmoshpunch: {ours:?}");
+        Ok(())
+    };
+    for line in LINES {
+        same(line, &[])?;
+    }
+    same("host", &[("MOSH_PREDICTION_DISPLAY", "never")])?;
+    same("-a host", &[("MOSH_PREDICTION_DISPLAY", "never")])?;
+    same("host", &[("LC_ALL", "C.UTF-8"), ("LC_TIME", "C"), ("LANGUAGE", "de:en")])?;
+    same("host", &[("MOSH_PREDICTION_OVERWRITE", "yes"), ("MOSH_NO_TERM_INIT", "1")])
+}
+
+/// By a shell, as a user's line is.
+fn split(laptop: &Host, line: &str) -> Result<Vec<String>> {
+    let script = format!("for word in {line}; do printf '%s\\n' \"$word\"; done");
+    let output = laptop.command("sh").args(["-fc", &script]).run(PATIENCE).context("splitting")?;
+    Ok(output.stdout.lines().map(str::to_owned).collect())
+}
+
+fn what_mosh_refuses_is_refused_and_nothing_is_started(lab: &Lab) -> Result<()> {
+    let laptop = raise(lab)?;
+    for line in [
+        "",
+        "--predict=often host",
+        "--predict host",
+        "-p 65536 host",
+        "-p 7:5 host",
+        "-p 0:5 host",
+        "-p x host",
+        "--port= host",
+        "--experimental-remote-ip=guess host",
+        "--what host",
+        "-z host",
+        "--ssh",
+    ] {
+        let words = split(&laptop, line)?;
+        for program in ["mosh", OURS] {
+            let output = run(&laptop, program, &words, &[])?;
+            ensure!(!output.status.success() && !output.stderr.is_empty(), "{program} {line}: {output}");
+            ensure!(
+                records(&laptop, ["ssh", "mosh-server"]).is_empty(),
+                "{program} {line} started something"
+            );
+        }
+    }
+    for program in ["mosh", OURS] {
+        let output = run(&laptop, program, &["host".to_owned()], &[("MOSH_PREDICTION_DISPLAY", "often")])?;
+        ensure!(!output.status.success() && output.stderr.contains("MOSH_PREDICTION_DISPLAY"), "{output}");
+    }
+    Ok(())
+}
