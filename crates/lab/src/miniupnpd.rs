@@ -14,7 +14,7 @@ const CONFIGURATION: &str = "/etc/miniupnpd/lab.conf";
 const DIRECTORY: &str = "/var/lib/miniupnpd";
 pub(crate) const LEASE_FILE: &str = "/var/lib/miniupnpd/upnp.leases";
 const SSDP_PORT: u16 = 1900;
-const TIME_TO_START: Duration = Duration::from_secs(10);
+pub(crate) const TIME_TO_START: Duration = Duration::from_secs(10);
 
 /// How miniupnpd is configured. Its router must have a [`Nat`](crate::Nat), in whose chains its rules go.
 #[derive(Clone, Debug)]
@@ -101,15 +101,25 @@ impl Host {
         let command = self.command("/usr/sbin/miniupnpd");
         let daemon =
             self.spawn("miniupnpd", &command.args(["-d", "-f", CONFIGURATION, "-P", "/run/miniupnpd.pid"]))?;
-        if miniupnpd.nat_pmp_and_pcp {
+        self.wait_for_miniupnpd(&daemon, miniupnpd.upnp, miniupnpd.nat_pmp_and_pcp)?;
+        Ok(daemon)
+    }
+
+    pub(crate) fn wait_for_miniupnpd(
+        &self,
+        daemon: &Daemon,
+        upnp: bool,
+        nat_pmp_and_pcp: bool,
+    ) -> Result<()> {
+        if nat_pmp_and_pcp {
             daemon.wait_for_log("Listening for NAT-PMP/PCP", TIME_TO_START)?;
         }
-        if miniupnpd.upnp {
+        if upnp {
             daemon.wait_for_log("HTTP listening", TIME_TO_START)?;
             wait_until("miniupnpd to listen for SSDP", TIME_TO_START, || {
                 Ok(self.udp_ports()?.contains(&SSDP_PORT).then_some(()))
             })?;
         }
-        Ok(daemon)
+        Ok(())
     }
 }

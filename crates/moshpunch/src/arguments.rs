@@ -2,6 +2,7 @@
 
 mod connect;
 mod map;
+mod router;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ pub(crate) use self::map::{
     AddArguments, AnswerArguments, GatewayArguments, ListArguments, MapCommand, PlaceArguments,
     ProtocolChoice, RemoveArguments, RenewArguments, TransportChoice,
 };
+pub(crate) use self::router::{CheckArguments, Platform, RouterCommand, SetupArguments};
 
 /// What begins with the name of a command; all else is [`ConnectArguments`].
 #[derive(Debug, Parser)]
@@ -30,6 +32,9 @@ pub(crate) enum Command {
     /// Map ports of the router by hand, and see what it has mapped (see docs/map.md)
     #[command(subcommand)]
     Map(MapCommand),
+    /// Set up a router that runs miniupnpd, and check it (see docs/router.md)
+    #[command(subcommand)]
+    Router(RouterCommand),
     /// Keep one session's mapping (started by `server`)
     #[command(hide = true, long_flag = "keeper")]
     Keeper,

@@ -1,4 +1,4 @@
-//! How a command ended, for scripts.
+//! How a command ended, for scripts (docs/map.md, docs/router.md).
 
 use std::os::unix::process::ExitStatusExt;
 use std::process;
@@ -33,6 +33,30 @@ Exit codes:
   4  the port is taken
   5  there is no such mapping of ours
   6  the gateway did not answer in time";
+
+/// How `router check` ended (docs/router.md).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum CheckExitCode {
+    /// Perhaps with warnings.
+    Sound = 0,
+    Faulty = 1,
+    /// No fault was found, but something could not be checked.
+    Unchecked = 2,
+}
+
+/// For --help.
+pub(crate) const CHECK_EXIT_CODES: &str = "\
+Exit codes:
+  0  all is right, perhaps with warnings
+  1  a fault was found (or wrong usage)
+  2  no fault was found, but not everything could be checked";
+
+impl From<CheckExitCode> for process::ExitCode {
+    fn from(code: CheckExitCode) -> Self {
+        Self::from(code as u8)
+    }
+}
 
 impl From<&Cause> for ExitCode {
     fn from(cause: &Cause) -> Self {

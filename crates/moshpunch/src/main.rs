@@ -51,6 +51,7 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Server(arguments) => commands::server::run(&arguments),
         Command::Map(command) => Ok(commands::map::run(&command)),
+        Command::Router(command) => Ok(commands::router::run(&command)),
         Command::Keeper => commands::keeper::run(),
         Command::Sweep => commands::sweep::run(),
         Command::LookUp(arguments) => commands::look_up::run(&arguments),

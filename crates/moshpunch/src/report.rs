@@ -17,6 +17,11 @@ pub(crate) fn no_mapping(cause: &dyn Display, cure: &str) {
     line(format_args!("{cause}; {cure}"));
 }
 
+/// Something that is good to know.
+pub(crate) fn note(text: impl Display) {
+    line(text);
+}
+
 /// What happened, and on the next line what to do.
 pub(crate) fn trouble(cause: &dyn Display, cure: Option<&str>) {
     line(cause);

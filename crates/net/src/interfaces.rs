@@ -134,6 +134,12 @@ impl LocalAddress {
     }
 }
 
+/// What the user calls that interface.
+#[must_use]
+pub fn name_of(interface: u32) -> Option<String> {
+    getifs::ifindex_to_name(interface).ok().map(|name| name.to_string())
+}
+
 fn is_global(address: &Ipv6Addr) -> bool {
     !(address.is_loopback()
         || address.is_unspecified()

@@ -1,0 +1,127 @@
+//! Whether what miniupnpd has noted is what the firewall does, and whether the router itself respects it.
+
+use super::{Daemon, Finding, Router};
+use crate::ruleset::{ChainName, Protocol, Redirection};
+
+/// Named in a message at the most.
+const NAMED_MAXIMUM: usize = 5;
+
+/// A line such as `UDP:60001:192.168.1.10:60002:1795343934:mosh`; since version 2.3.12 a remote host, which may be
+/// empty, stands before the internal address.
+fn lease(line: &str) -> Option<Redirection> {
+    let mut fields = line.split(':');
+    let protocol = match fields.next()? {
+        "TCP" => Protocol::Tcp,
+        "UDP" => Protocol::Udp,
+        _ => return None,
+    };
+    let external_port = fields.next()?.parse().ok()?;
+    let (first, second) = (fields.next()?, fields.next()?);
+    let (host, internal_port) = match second.parse() {
+        Ok(port) => (first, port),
+        Err(_) => (second, fields.next()?.parse().ok()?),
+    };
+    Some(Redirection { protocol, external_port, host: host.parse().ok()?, internal_port })
+}
+
+fn leases(router: &Router<'_>) -> Option<Vec<Redirection>> {
+    let text = String::from_utf8_lossy(router.facts.leases.as_deref()?).into_owned();
+    Some(text.lines().filter_map(lease).collect())
+}
+
+/// Those that miniupnpd has made.
+fn rules(router: &Router<'_>) -> Option<Vec<Redirection>> {
+    let names = router.configuration.chain_names();
+    Some(router.ruleset.as_ref()?.redirections(&ChainName::inet(&names.nat_table, &names.prerouting)))
+}
+
+fn named(redirections: &[Redirection]) -> String {
+    let name = |it: &Redirection| {
+        let protocol = match it.protocol {
+            Protocol::Tcp => "TCP",
+            Protocol::Udp => "UDP",
+        };
+        format!("{} {protocol}", it.external_port)
+    };
+    let names: Vec<_> = redirections.iter().take(NAMED_MAXIMUM).map(name).collect();
+    let more = if redirections.len() > NAMED_MAXIMUM { ", …" } else { "" };
+    format!("{}{more}", names.join(", "))
+}
+
+fn without(these: &[Redirection], those: &[Redirection]) -> Vec<Redirection> {
+    these.iter().filter(|it| !those.contains(it)).copied().collect()
+}
+
+pub(super) fn agrees(router: &Router<'_>) -> Finding {
+    const NAME: &str = "mappings";
+    if router.configuration.option("lease_file").is_none() {
+        return Finding::unknown(
+            NAME,
+            "without a lease file it cannot be seen what is mapped",
+            "see lease-file",
+        );
+    }
+    let (Some(leases), Some(rules)) = (leases(router), rules(router)) else {
+        return Finding::unknown(NAME, "the lease file or the rules cannot be read", "run this as root");
+    };
+    let (dead, unnoted) = (without(&leases, &rules), without(&rules, &leases));
+    if !dead.is_empty() && router.facts.daemon == Daemon::Stopped {
+        return Finding::ok(NAME, format!("{} will be mapped when miniupnpd starts", named(&dead)));
+    }
+    if !dead.is_empty() {
+        return Finding::fault(
+            NAME,
+            format!(
+                "noted as mapped, but no rule leads them inside: {} (was the firewall reloaded?)",
+                named(&dead)
+            ),
+            "systemctl restart miniupnpd",
+        );
+    }
+    match unnoted.is_empty() {
+        true => Finding::ok(NAME, format!("{} mapped, and each has its rule", leases.len())),
+        false => Finding::fault(
+            NAME,
+            format!("rules lead inside what nobody has noted, and would stay for ever: {}", named(&unnoted)),
+            "systemctl restart miniupnpd",
+        ),
+    }
+}
+
+/// Whether the router's own mosh-server skips what is mapped.
+pub(super) fn is_held(router: &Router<'_>) -> Finding {
+    const NAME: &str = "held";
+    const CURE: &str = "run moshpunch router guard";
+    let (Some(leases), Some(ports)) = (leases(router), &router.facts.udp_ports) else {
+        return Finding::unknown(
+            NAME,
+            "the lease file or the router's own ports cannot be read",
+            "run this as root",
+        );
+    };
+    let unnoted = without(&rules(router).unwrap_or_default(), &leases);
+    let mapped = leases.into_iter().chain(unnoted).filter(|it| it.protocol == Protocol::Udp);
+    let (taken, open): (Vec<_>, Vec<_>) = mapped.partition(|it| ports.contains(&it.external_port));
+    match router.facts.guard_runs {
+        None => Finding::unknown(NAME, "it cannot be seen whether a guard runs", "run this as root"),
+        Some(true) if open.is_empty() => Finding::ok(NAME, "the guard holds what is mapped"),
+        Some(true) => Finding::fault(
+            NAME,
+            format!("a guard runs, but does not hold {}", named(&open)),
+            "restart the guard",
+        ),
+        Some(false) if taken.is_empty() => Finding::warning(
+            NAME,
+            "no guard runs: a mosh-server on the router itself may take a port that is mapped, and hear nothing",
+            CURE,
+        ),
+        Some(false) => Finding::fault(
+            NAME,
+            format!(
+                "mapped, but taken by a program on the router, which hears nothing from outside: {}",
+                named(&taken)
+            ),
+            format!("end that program, and {CURE}"),
+        ),
+    }
+}

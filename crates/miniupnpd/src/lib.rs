@@ -1,0 +1,14 @@
+//! miniupnpd on its own router, without I/O: its files, its rules, and what follows from them.
+//!
+//! Text and time come in as arguments, what to do comes out as values.
+
+pub mod check;
+pub mod configuration;
+pub mod document;
+pub mod firewall;
+pub mod interfaces;
+pub mod openwrt;
+pub mod plan;
+pub mod rule;
+pub mod ruleset;
+pub mod setup;

@@ -1,0 +1,61 @@
+//! What is read of the running system by more than one command.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::net::IpAddr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+use miniupnpd::interfaces::{Interface, default_routes};
+use net::interfaces::{Attachment, name_of};
+
+/// A login by ssh does not always have the directories of root's programs.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+pub(super) const DEFAULTS: &str = "/etc/default/miniupnpd";
+
+/// `None`: there is no such file.
+pub(super) fn read_if_any(path: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| path.display().to_string()),
+    }
+}
+
+/// Those with an IPv4 address.
+pub(super) fn interfaces() -> Result<Vec<Interface>> {
+    let attachment = Attachment::read().context("reading this host's addresses")?;
+    let mut found: Vec<Interface> = Vec::new();
+    for own in &attachment.addresses {
+        let (IpAddr::V4(address), Some(name)) = (own.address, name_of(own.interface)) else { continue };
+        match found.iter_mut().find(|interface| interface.name == name) {
+            Some(interface) => interface.addresses.push((address, own.prefix_length)),
+            None => found.push(Interface { name, addresses: vec![(address, own.prefix_length)] }),
+        }
+    }
+    Ok(found)
+}
+
+pub(super) fn routes_out() -> Vec<String> {
+    default_routes(&fs::read_to_string("/proc/net/route").unwrap_or_default())
+}
+
+/// `nft -j list ruleset`.
+pub(super) fn nft_ruleset() -> Option<String> {
+    let nft = Command::new("nft")
+        .args(["-j", "list", "ruleset"])
+        .env("PATH", PATH)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output();
+    let output = nft.ok().filter(|output| output.status.success())?;
+    String::from_utf8(output.stdout).ok()
+}
+
+/// The package's own files tell which it is.
+pub(super) fn uses_iptables() -> bool {
+    let has = |name: &str| Path::new("/etc/miniupnpd").join(name).exists();
+    has("iptables_init.sh") && !has("nft_init.sh")
+}
