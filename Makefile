@@ -5,7 +5,7 @@ CARGO ?= cargo
 .PHONY: help demo test check fuzz set-up clean-lab
 
 help:
-	@echo 'make demo       as root: two mosh sessions through a NAT router, in a network of namespaces'
+	@echo 'make demo       as root: mosh through a NAT router, and on a walk, in a network of namespaces'
 	@echo 'make test       all tests; those that need root or a missing program are shown as ignored'
 	@echo 'make check      format, lints, documentation, licences'
 	@echo 'make fuzz       every parser, for a short while'

@@ -16,7 +16,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Show two mosh sessions through a NAT router, one of them to a server behind it
+    /// Show mosh through a NAT router, and our own client on a walk
     Demo(commands::demo::Arguments),
     /// Remove what labs left behind whose owner was killed
     Clean,

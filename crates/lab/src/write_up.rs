@@ -5,18 +5,21 @@ use anyhow::Result;
 use crate::daemon::Daemon;
 use crate::host::Host;
 use crate::lab::Lab;
+use crate::link::Link;
 use crate::miniupnpd::Miniupnpd;
 use crate::nat::{Nat, Protocol};
 use crate::sshd::Sshd;
 
 /// `Server <---> NAT Router <---> My Laptop`. The laptop is outside. sshd runs on router and server, and the
-/// router's TCP port 8022 leads to the server's port 22.
+/// router's TCP port 8022 leads to the server's port 22. On its two links, the laptop may walk home, and more hosts stand.
 #[derive(Debug)]
 #[must_use = "its sshds end when it is dropped"]
 pub struct WriteUp {
     pub router: Host,
     pub server: Host,
     pub laptop: Host,
+    pub internet: Link,
+    pub home: Link,
     pub sshds: [Daemon; 2],
 }
 
@@ -46,7 +49,7 @@ impl WriteUp {
         let server = server.default_route(Self::ROUTER_INSIDE).start()?;
         let laptop = lab.host("laptop").attach("eth0", &internet, &["20.0.0.9/24"]).start()?;
         let sshds = [router.sshd(&Sshd::default())?, server.sshd(&Sshd::default())?];
-        Ok(Self { router, server, laptop, sshds })
+        Ok(Self { router, server, laptop, internet, home, sshds })
     }
 
     /// As the write-up configures it: secure mode, and ports 60000 to 60023 for the LAN.

@@ -1,4 +1,5 @@
-//! `lab demo`: the write-up's two commands, typed as a user would, in the write-up's network.
+//! `lab demo`: the write-up's two commands, typed as a user would, in the write-up's network; then our own client there,
+//! on a walk.
 
 mod page;
 mod session;

@@ -9,7 +9,34 @@ use clap::{ArgAction, Parser, ValueEnum};
 
 use crate::tmux::SessionName;
 
-/// mosh over the best path there is: if `ssh host` works, so does this.
+/// Beside `--help`.
+const OURS: Option<&str> = None;
+
+const ABOUT: &str = "\
+mosh over the best path there is: if `ssh HOST` works, `moshpunch HOST` works.
+
+Logs in by ssh, starts mosh-server on the host, and goes straight to it by UDP:
+on the network that both are on, by IPv6, or through a port that the host's
+router maps. The session stays when this machine sleeps or changes its network.
+Both sides need mosh; for a mapped port the host needs moshpunch, too.";
+
+const AFTER_HELP: &str = "\
+Examples:
+  moshpunch alice@host                   a shell on the host
+  moshpunch --ssh='ssh -p 8022' router   ssh comes in by a forwarded port
+  moshpunch --tmux host                  a shell that scrolls, and outlives the
+                                         session of mosh
+  moshpunch host -- tail -f notes        a command with options of its own
+
+Ctrl-^ and then . ends a session that hangs. At the end moshpunch tells the path
+that was used; with -v every move, and its cause.
+
+Commands, each with a --help of its own:
+  server new  on a host: start mosh-server, reachable through the router
+  map         map ports of the router by hand, and see what it has mapped
+  router      on a router with miniupnpd: set it up, check it, hold its ports
+A host of such a name: `moshpunch server` or `moshpunch -- server COMMAND`.";
+
 #[derive(Debug, Parser)]
 #[command(
     name = "moshpunch",
@@ -17,23 +44,25 @@ use crate::tmux::SessionName;
     infer_long_args = true,
     max_term_width = 100,
     override_usage = "moshpunch [OPTIONS] [--] [USER@]HOST [COMMAND]...\n       moshpunch server|map|router ...",
-    after_help = "Commands, each with a --help of its own:\n  \
-        server new  start mosh-server, and make it reachable through the router\n  \
-        map         map ports of the router by hand, and see what it has mapped\n  \
-        router      set up and check a router, and hold its mapped ports\n\
-        A host of such a name is reached as `moshpunch server` or `moshpunch -- server COMMAND`."
+    about = ABOUT,
+    after_help = AFTER_HELP,
+    next_help_heading = "mosh's options, with mosh's meaning"
 )]
 pub(crate) struct ConnectArguments {
-    /// The mosh-client to start on this machine
+    /// This machine's mosh-client
     #[arg(long, value_name = "PATH", default_value = "mosh-client")]
     pub(crate) client: PathBuf,
 
-    /// What starts the server on the host [default: moshpunch server, else mosh-server]
-    #[arg(long, value_name = "COMMAND")]
+    /// What starts the server on the host
+    /// [default: moshpunch server, else mosh-server]
+    #[arg(long, value_name = "COMMAND", verbatim_doc_comment)]
     pub(crate) server: Option<String>,
 
-    /// When to show keys before the host has echoed them [default: adaptive]
-    #[arg(long, value_name = "WHEN", overrides_with_all = ["predict", "always", "never"])]
+    /// When to show what is typed before the host
+    /// echoes it: adaptive (where it takes long),
+    /// always, never, experimental
+    /// [default: adaptive]
+    #[arg(long, value_name = "WHEN", overrides_with_all = ["predict", "always", "never"], verbatim_doc_comment, hide_possible_values = true)]
     pub(crate) predict: Option<Predict>,
 
     /// Same as --predict=always
@@ -44,35 +73,40 @@ pub(crate) struct ConnectArguments {
     #[arg(short = 'n', overrides_with_all = ["predict", "always", "never"])]
     pub(crate) never: bool,
 
-    /// Predicted keys overwrite instead of inserting
+    /// What is shown early overwrites
     #[arg(short = 'o', long, overrides_with = "no_predict_overwrite")]
     pub(crate) predict_overwrite: bool,
 
     #[arg(long, hide = true, alias = "nopredict-overwrite", overrides_with = "predict_overwrite")]
     pub(crate) no_predict_overwrite: bool,
 
-    /// Which kinds of addresses to use [default: prefer-inet, which is all of them]
-    #[arg(long, value_name = "FAMILY", ignore_case = true, overrides_with_all = ["family", "inet", "inet6"])]
+    /// IPv4 (inet), IPv6 (inet6), or both (auto,
+    /// all, prefer-inet, prefer-inet6)
+    /// [default: prefer-inet]
+    #[arg(long, value_name = "FAMILY", ignore_case = true, overrides_with_all = ["family", "inet", "inet6"], verbatim_doc_comment, hide_possible_values = true)]
     pub(crate) family: Option<Family>,
 
-    /// Same as --family=inet
+    /// IPv4 only: same as --family=inet
     #[arg(short = '4', overrides_with_all = ["family", "inet", "inet6"])]
     pub(crate) inet: bool,
 
-    /// Same as --family=inet6
+    /// IPv6 only: same as --family=inet6
     #[arg(short = '6', overrides_with_all = ["family", "inet", "inet6"])]
     pub(crate) inet6: bool,
 
-    /// The UDP port or range that the server takes (not that of ssh)
-    #[arg(short = 'p', long, value_name = "PORT[:PORT2]", value_parser = ports, allow_hyphen_values = true)]
+    /// The UDP port on the host, or a range
+    /// (ssh's own port is said in --ssh)
+    #[arg(short = 'p', long, value_name = "PORT[:PORT2]", value_parser = ports, allow_hyphen_values = true, verbatim_doc_comment)]
     pub(crate) port: Option<String>,
 
-    /// Where the server listens: ssh, any, or an address of the host [default: wherever it can be reached]
-    #[arg(long, value_name = "WHERE")]
+    /// Where the server listens: ssh (where ssh
+    /// came in), any, or an address of the host
+    /// [default: wherever it may be reached]
+    #[arg(long, value_name = "WHERE", verbatim_doc_comment)]
     pub(crate) bind_server: Option<String>,
 
-    /// The ssh to log in with, and its options
-    #[arg(long, value_name = "COMMAND", default_value = "ssh")]
+    /// What logs in, with options [default: ssh]
+    #[arg(long, value_name = "COMMAND", default_value = "ssh", hide_default_value = true)]
     pub(crate) ssh: String,
 
     /// Log in without a terminal on the host
@@ -82,49 +116,58 @@ pub(crate) struct ConnectArguments {
     #[arg(long, hide = true, overrides_with = "no_ssh_pty")]
     pub(crate) ssh_pty: bool,
 
-    /// Leave the terminal's other screen alone
+    /// Stay on the terminal's main screen
     #[arg(long, alias = "noinit", overrides_with = "init")]
     pub(crate) no_init: bool,
 
     #[arg(long, hide = true, overrides_with = "no_init")]
     pub(crate) init: bool,
 
-    /// Start the server on this machine, without ssh; HOST is the address where it listens
-    #[arg(long)]
+    /// Start the server on this machine, without
+    /// ssh; HOST is an address for it to listen on
+    #[arg(long, verbatim_doc_comment)]
     pub(crate) local: bool,
 
-    /// How to learn an address of the host, beside those that it offers itself
-    #[arg(long, value_name = "HOW", default_value = "proxy")]
+    /// What to try beside what the host offers: the
+    /// address of its name, to which ssh goes, too
+    /// (local), that where ssh came in (remote), or
+    /// that to which ssh goes (proxy)
+    #[arg(
+        long,
+        value_name = "HOW",
+        default_value = "proxy",
+        verbatim_doc_comment,
+        hide_possible_values = true
+    )]
     pub(crate) experimental_remote_ip: RemoteIp,
 
-    /// Scroll with the wheel: attach to the tmux session of that name on the host, or make it
-    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "mosh")]
+    /// A shell that scrolls by the wheel: attaches to this tmux
+    /// session on the host, or makes it [name: mosh]
+    #[arg(help_heading = OURS, long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "mosh", verbatim_doc_comment)]
     pub(crate) tmux: Option<SessionName>,
 
-    /// Tell each step on stderr
-    #[arg(short, long, action = ArgAction::SetTrue)]
+    /// Tell each step of connecting, and at the end each move
+    #[arg(help_heading = OURS, short, long, action = ArgAction::SetTrue)]
     pub(crate) verbose: bool,
 
-    /// Append what the session does to this file
-    #[arg(long, value_name = "FILE", env = "MOSHPUNCH_LOG")]
+    /// Append what it does to this file
+    #[arg(help_heading = OURS, long, value_name = "FILE", env = "MOSHPUNCH_LOG")]
     pub(crate) log: Option<PathBuf>,
 
-    /// The host, as ssh takes it
-    #[arg(value_name = "[USER@]HOST", required = true)]
+    /// As ssh takes it: a name, an address, a Host of ~/.ssh/config
+    #[arg(help_heading = OURS, value_name = "[USER@]HOST", required = true)]
     pub(crate) host: String,
 
-    /// What to run there in place of the login shell
-    #[arg(value_name = "COMMAND")]
+    /// What to run there in place of a shell
+    #[arg(help_heading = OURS, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Predict {
-    /// On slower links
     Adaptive,
     Always,
     Never,
-    /// Aggressively, even when incorrect
     Experimental,
 }
 
@@ -140,11 +183,9 @@ pub(crate) enum Family {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RemoteIp {
-    /// From looking the name up here, and ssh is given the address
     Local,
-    /// From SSH_CONNECTION on the host
+    // By `SSH_CONNECTION`.
     Remote,
-    /// From the name that ssh connects to
     Proxy,
 }
 

@@ -17,6 +17,8 @@ pub(super) struct Page {
     step_started: Instant,
     steps: usize,
     step_is_open: bool,
+    /// Below an empty line.
+    stands_apart: bool,
 }
 
 impl Page {
@@ -24,11 +26,15 @@ impl Page {
         let wants_none = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let now = now();
         let colour = io::stdout().is_terminal() && !wants_none;
-        Self { colour, started: now, step_started: now, steps: 0, step_is_open: false }
+        Self { colour, started: now, step_started: now, steps: 0, step_is_open: false, stands_apart: true }
     }
 
     pub(super) fn say(&self, text: &str) {
         println!("{text}");
+    }
+
+    pub(super) fn heading(&self, text: &str) {
+        println!("{}\n", self.painted("1", &format!("── {text} ──")));
     }
 
     pub(super) fn note(&self, text: &str) {
@@ -42,6 +48,7 @@ impl Page {
         self.steps += 1;
         self.step_started = now();
         self.step_is_open = true;
+        self.stands_apart = false;
         print!("{:>2}. {title:<TITLE_COLUMNS$} ", self.steps);
         let _nobody_looks = io::stdout().flush();
     }
@@ -62,19 +69,23 @@ impl Page {
         println!("{} in {}.", self.painted("1;32", &all), seconds(now() - self.started).trim_start());
     }
 
-    /// What the user who typed `command_line` sees.
-    pub(super) fn screen(&self, command_line: &str, screen: &str) {
+    /// What the user who typed `command_line` sees, and where.
+    pub(super) fn screen(&mut self, command_line: &str, place: &str, screen: &str) {
+        self.stand_apart();
         let columns = usize::from(COLUMNS);
         let title = format!(" laptop$ {command_line} ");
-        println!("\n  ┌{title}{}┐", "─".repeat(columns.saturating_sub(title.chars().count())));
-        for line in screen.trim_end().lines() {
-            println!("  │{line:<columns$}│");
+        let place = if place.is_empty() { String::new() } else { format!(" {place} ─") };
+        let rest = columns.saturating_sub(title.chars().count() + place.chars().count());
+        println!("  ┌{title}{}{place}┐", "─".repeat(rest));
+        for row in screen.trim_end().lines().flat_map(rows) {
+            println!("  │{row:<columns$}│");
         }
         println!("  └{}┘\n", "─".repeat(columns));
     }
 
-    pub(super) fn leases(&self, title: &str, leases: &[Lease]) {
-        println!("\n    {}", self.painted("1", title));
+    pub(super) fn leases(&mut self, title: &str, leases: &[Lease]) {
+        self.stand_apart();
+        println!("    {}", self.painted("1", title));
         if leases.is_empty() {
             println!("    (none)");
         }
@@ -90,9 +101,22 @@ impl Page {
         println!();
     }
 
+    fn stand_apart(&mut self) {
+        if !std::mem::replace(&mut self.stands_apart, true) {
+            println!();
+        }
+    }
+
     fn painted(&self, colour: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
     }
+}
+
+/// A terminal's parser gives a line as one, over however many rows it goes.
+fn rows(line: &str) -> Vec<String> {
+    let characters: Vec<char> = line.chars().collect();
+    let rows: Vec<String> = characters.chunks(usize::from(COLUMNS)).map(|row| row.iter().collect()).collect();
+    if rows.is_empty() { vec![String::new()] } else { rows }
 }
 
 fn seconds(time: Duration) -> String {

@@ -5,10 +5,6 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use lab::{Host, Terminal, USER};
 
-/// Says where one is, and answers what its echo does not hold.
-const TYPED: &str = "hostname; ip -brief -4 address; echo \"6 * 7 = $((6*7))\"";
-const ANSWER: &str = "6 * 7 = 42";
-
 const PATIENCE: Duration = Duration::from_secs(20);
 const ROWS: u16 = 24;
 /// Two borders and an indentation later it is 80.
@@ -18,6 +14,8 @@ pub(super) struct Session {
     command_line: String,
     host: String,
     terminal: Terminal,
+    /// How often something was typed.
+    typed: u32,
 }
 
 impl Session {
@@ -27,7 +25,7 @@ impl Session {
         let terminal = laptop.terminal(&command, ROWS, COLUMNS)?;
         terminal.wait_until(&format!("a prompt of {host}"), PATIENCE, |screen| prompts(screen, host))?;
         let command_line = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
-        Ok(Self { command_line, host: host.to_owned(), terminal })
+        Ok(Self { command_line, host: host.to_owned(), terminal, typed: 0 })
     }
 
     pub(super) fn command_line(&self) -> &str {
@@ -38,21 +36,26 @@ impl Session {
         &self.host
     }
 
-    /// Gives the screen that shows the answer.
-    pub(super) fn type_command(&mut self) -> Result<String> {
-        self.terminal.type_text(&format!("{TYPED}\r"))?;
-        let host = &self.host;
-        self.terminal.wait_until(&format!("{ANSWER:?} and a prompt"), PATIENCE, |screen| {
-            screen.contains(ANSWER) && prompts(screen, host)
+    /// Gives the screen that shows the answer. What is typed beside `command` is answered by what its echo does not
+    /// hold, nor any answer before it.
+    pub(super) fn type_command(&mut self, command: &str) -> Result<String> {
+        let factor = 7 + self.typed;
+        self.typed += 1;
+        self.terminal.type_text(&format!("{command}; echo \"6 * {factor} = $((6*{factor}))\"\r"))?;
+        let (answer, host) = (format!("6 * {factor} = {}", 6 * factor), &self.host);
+        self.terminal.wait_until(&format!("{answer:?} and a prompt"), PATIENCE, |screen| {
+            screen.contains(&answer) && prompts(screen, host)
         })?;
         Ok(self.terminal.screen())
     }
 
-    pub(super) fn exit(mut self) -> Result<()> {
+    /// Gives the screen that shows the last words of the client.
+    pub(super) fn exit(mut self, last_words: &str) -> Result<String> {
         self.terminal.type_text("exit\r")?;
         let status = self.terminal.wait_exit(PATIENCE)?;
         ensure!(status.success(), "{} ended with {status}", self.command_line);
-        Ok(())
+        self.terminal.wait_for(last_words, PATIENCE)?;
+        Ok(self.terminal.screen())
     }
 }
 
