@@ -2,6 +2,8 @@
 //!
 //! Text and time come in as arguments, what to do comes out as values.
 
+pub mod hairpin;
 pub mod lease_file;
 pub mod mapping;
+pub mod redirections;
 pub mod settings;
