@@ -2,6 +2,7 @@
 //!
 //! Text and time come in as arguments, what to do comes out as values.
 
+pub mod guard;
 pub mod hairpin;
 pub mod lease_file;
 pub mod mapping;
