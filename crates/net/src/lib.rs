@@ -9,11 +9,15 @@ pub mod changes;
 pub mod clock;
 mod datagram;
 mod drive;
+mod file_changes;
 pub mod interfaces;
 mod link;
 mod mapper_sockets;
+mod reservation;
 mod stream;
 pub mod wait;
 
 pub use drive::{Driven, drive};
+pub use file_changes::{FileChanges, Heard};
 pub use mapper_sockets::MapperSockets;
+pub use reservation::Reservation;
