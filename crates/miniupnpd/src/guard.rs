@@ -13,6 +13,7 @@ mod entry;
 mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io::ErrorKind;
 use std::net::SocketAddrV4;
 use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
@@ -54,12 +55,13 @@ pub enum Action {
 /// What an administrator should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// Outside, the port leads to `internal`; a program of this router has it, too, and is not heard there.
-    Taken {
+    /// Outside, the port leads to `internal`. In most cases a program of this router has it, too, and is not heard there.
+    NotHeld {
         port: NonZeroU16,
         internal: SocketAddrV4,
+        why: ErrorKind,
     },
-    NoLongerTaken {
+    NowHeld {
         port: NonZeroU16,
     },
 }
@@ -71,7 +73,7 @@ pub enum Extent {
     Whole,
     /// Not to the outside address, nor to all; some other address of the router is somebody's already.
     Outside,
-    Nothing,
+    Nothing(ErrorKind),
 }
 
 #[derive(Debug)]
@@ -155,16 +157,15 @@ impl Guard {
 
     pub fn handle_hold(&mut self, port: NonZeroU16, extent: Extent, now: Instant) {
         let Some(entry) = self.entries.get_mut(&External::udp(port)) else { return };
-        let was_taken = matches!(entry.hold, Hold::Taken { .. });
+        let was_missing = matches!(entry.hold, Hold::Missing { .. });
         entry.hold = match extent {
             Extent::Whole => Hold::Whole,
             Extent::Outside => Hold::Outside,
-            Extent::Nothing => Hold::Taken { retry_at: now + RETRY },
+            Extent::Nothing(_) => Hold::Missing { retry_at: now + RETRY },
         };
-        let is_taken = matches!(entry.hold, Hold::Taken { .. });
-        let notice = match (was_taken, is_taken) {
-            (false, true) => Notice::Taken { port, internal: entry.internal },
-            (true, false) => Notice::NoLongerTaken { port },
+        let notice = match (was_missing, extent) {
+            (false, Extent::Nothing(why)) => Notice::NotHeld { port, internal: entry.internal, why },
+            (true, Extent::Whole | Extent::Outside) => Notice::NowHeld { port },
             _ => return,
         };
         self.actions.push_back(Action::Tell(notice));
@@ -195,7 +196,7 @@ impl Guard {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.entries.values_mut().for_each(|entry| entry.expire(now));
         for (external, entry) in &mut self.entries {
-            if let Hold::Taken { retry_at } = &mut entry.hold
+            if let Hold::Missing { retry_at } = &mut entry.hold
                 && *retry_at <= now
             {
                 *retry_at = now + RETRY;
@@ -239,8 +240,8 @@ impl Guard {
     #[must_use]
     pub fn count(&self) -> (usize, usize) {
         let udp = self.entries.iter().filter(|(external, _)| external.transport == Transport::Udp);
-        let taken = udp.clone().filter(|(_, entry)| matches!(entry.hold, Hold::Taken { .. }));
-        (udp.count(), taken.count())
+        let missing = udp.clone().filter(|(_, entry)| matches!(entry.hold, Hold::Missing { .. }));
+        (udp.count(), missing.count())
     }
 
     fn add(&mut self, external: External, entry: Entry) {

@@ -1,6 +1,7 @@
 //! What the user said. Only validated here; [`configuration`](crate::configuration) resolves it.
 
 mod map;
+mod router;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ pub(crate) use self::map::{
     AddArguments, AnswerArguments, GatewayArguments, ListArguments, MapCommand, PlaceArguments,
     ProtocolChoice, RemoveArguments, RenewArguments, TransportChoice,
 };
+pub(crate) use self::router::{GuardArguments, RouterCommand};
 
 /// mosh over the best path there is: if `ssh host` works, so does this.
 #[derive(Debug, Parser)]
@@ -27,6 +29,9 @@ pub(crate) enum Command {
     /// Map ports of the router by hand, and see what it has mapped (see docs/map.md)
     #[command(subcommand)]
     Map(MapCommand),
+    /// On the router itself: share its ports with the servers behind it (see docs/guard.md)
+    #[command(subcommand)]
+    Router(RouterCommand),
     /// Keep one session's mapping (started by `server`)
     #[command(hide = true)]
     Keeper,

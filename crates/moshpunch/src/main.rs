@@ -6,6 +6,7 @@ mod arguments;
 mod commands;
 mod configuration;
 mod exit_code;
+mod guard;
 mod keeper;
 mod locked_file;
 mod mosh_server;
@@ -15,6 +16,7 @@ mod remembered;
 mod report;
 mod runtime_directory;
 mod saved_mapping;
+mod service_manager;
 mod session;
 mod signals;
 
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Server(arguments) => commands::server::run(&arguments),
         Command::Map(command) => return commands::map::run(&command),
+        Command::Router(command) => commands::router::run(&command),
         Command::Keeper => commands::keeper::run(),
         Command::Sweep => commands::sweep::run(),
     };

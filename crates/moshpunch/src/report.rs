@@ -19,6 +19,11 @@ pub(crate) fn trouble(cause: &dyn Display, cure: Option<&str>) {
     }
 }
 
+/// What a program that runs for long has done, for its log.
+pub(crate) fn note(text: impl Display) {
+    line(text);
+}
+
 fn line(text: impl Display) {
     eprintln!("moshpunch: {}", sanitized(&text.to_string()));
 }

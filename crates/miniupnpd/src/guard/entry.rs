@@ -27,7 +27,7 @@ pub(super) enum Hold {
     Asked,
     Whole,
     Outside,
-    Taken { retry_at: Instant },
+    Missing { retry_at: Instant },
 }
 
 impl Entry {
@@ -76,7 +76,7 @@ impl Entry {
             Source::Firewall { ask_at } => Some(ask_at).filter(|_| !reading),
         };
         let of_hold = match self.hold {
-            Hold::Taken { retry_at } => Some(retry_at),
+            Hold::Missing { retry_at } => Some(retry_at),
             Hold::Asked | Hold::Whole | Hold::Outside => None,
         };
         of_source.into_iter().chain(of_hold).min()

@@ -33,8 +33,11 @@ fn release(number: u16) -> Action {
     Action::Release(port(number))
 }
 
-fn taken(number: u16) -> Action {
-    Action::Tell(Notice::Taken { port: port(number), internal: internal(number) })
+const IN_USE: Extent = Extent::Nothing(ErrorKind::AddrInUse);
+
+fn not_held(number: u16) -> Action {
+    let (port, internal) = (port(number), internal(number));
+    Action::Tell(Notice::NotHeld { port, internal, why: ErrorKind::AddrInUse })
 }
 
 /// A guard, and the time as it sees it.
@@ -207,17 +210,17 @@ fn a_port_that_is_somebody_elses_is_told_once_and_tried_again() {
     let mut it = Simulation::new(false);
     it.leases(&[60001]);
     it.firewall(&[60001]);
-    it.hold_all(&[60001], Extent::Nothing);
-    assert_eq!(it.actions(), [taken(60001)]);
+    it.hold_all(&[60001], IN_USE);
+    assert_eq!(it.actions(), [not_held(60001)]);
     assert_eq!(it.guard.count(), (1, 1));
     for _ in 0..3 {
         assert_eq!(it.next(), (RETRY, vec![hold(60001)]));
-        it.hold_all(&[60001], Extent::Nothing);
+        it.hold_all(&[60001], IN_USE);
         assert_eq!(it.actions(), []);
     }
     it.next();
     it.hold_all(&[60001], Extent::Whole);
-    assert_eq!(it.actions(), [Action::Tell(Notice::NoLongerTaken { port: port(60001) })]);
+    assert_eq!(it.actions(), [Action::Tell(Notice::NowHeld { port: port(60001) })]);
     assert_eq!(it.guard.count(), (1, 0));
 }
 
@@ -235,7 +238,7 @@ fn a_hold_that_depends_on_the_outside_address_follows_it() {
 #[test]
 fn a_result_for_a_port_that_was_released_meanwhile_is_dropped() {
     let mut it = Simulation::settled(&[]);
-    it.hold_all(&[60001], Extent::Nothing);
+    it.hold_all(&[60001], IN_USE);
     assert_eq!(it.actions(), []);
 }
 
