@@ -157,7 +157,7 @@ fn source_through(gateway: IpAddr) -> Option<IpAddr> {
 /// The kernel does not tell.
 pub fn addresses_of(interface: &str) -> io::Result<Vec<Ipv4Addr>> {
     let Some(interface) = getifs::interface_by_name(interface)? else { return Ok(Vec::new()) };
-    Ok(interface.ipv4_addrs()?.iter().map(|net| net.addr()).collect())
+    Ok(interface.ipv4_addrs()?.iter().map(getifs::Ifv4Net::addr).collect())
 }
 
 #[must_use]
