@@ -227,7 +227,8 @@ impl Guard {
             match self.nft.poll(clock::now()) {
                 Some((_, result)) => last = result,
                 None => {
-                    wait(&mut self.nft.descriptor().into_iter().collect::<Vec<_>>(), self.nft.poll_timeout())?
+                    let mut ended: Vec<_> = self.nft.descriptor().into_iter().collect();
+                    wait(&mut ended, self.nft.poll_timeout())?;
                 }
             }
         }
