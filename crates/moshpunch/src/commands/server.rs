@@ -30,13 +30,16 @@ pub(crate) fn run(arguments: &ServerArguments) -> Result<ExitCode> {
         Err(error) => (ServerConfiguration::fallback(), Some(Failure::of(&error, CORRECT_IT))),
     };
     let deadline = clock::now() + configuration.budget;
-    let listening = Listening::from_arguments(&arguments.mosh_server_arguments);
+    let mosh_server_arguments = match &configuration.ports {
+        Some(ports) => mosh_server::with_ports(&arguments.mosh_server_arguments, ports),
+        None => arguments.mosh_server_arguments.clone(),
+    };
+    let listening = Listening::from_arguments(&mosh_server_arguments);
     let keeper = match misconfigured {
         Some(failure) => Err(failure),
         None => start_keeper(&listening.bind, &configuration).map_err(broken),
     };
-    let outcome =
-        mosh_server::start(&configuration.mosh_server, &arguments.mosh_server_arguments, listening.verbose)?;
+    let outcome = mosh_server::start(&configuration.mosh_server, &mosh_server_arguments, listening.verbose)?;
     let Some(started) = outcome.started else {
         relay(&outcome.output, &outcome.errors)?;
         return Ok(exit_code(outcome.status));

@@ -3,5 +3,5 @@
 mod arguments;
 mod process;
 
-pub(crate) use arguments::{Bind, Listening};
+pub(crate) use arguments::{Bind, Listening, with_ports};
 pub(crate) use process::{ProcessIdentity, Started, start, with_port};

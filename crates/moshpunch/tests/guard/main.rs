@@ -6,6 +6,7 @@ mod endurance;
 mod holding;
 mod home;
 mod inside;
+mod ports;
 mod service;
 mod shared_range;
 
@@ -29,6 +30,7 @@ use inside::{
     rules_that_are_refused_are_told_with_the_cure, stock_mosh_works_from_inside_by_the_outside_address,
     the_hairpin_goes_with_the_guard_or_with_the_next_one, without_hairpin_it_does_not,
 };
+use ports::configured_ports_hold_inside_and_outside_and_the_clients_own_win;
 use service::{
     a_configuration_without_a_lease_file_is_told_with_the_cure,
     the_manager_is_told_when_it_serves_and_when_it_ends, two_capabilities_are_all_it_needs,
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
             scenario!(a_port_that_somebody_has_is_told_and_held_once_it_is_free),
             scenario!(beside_a_session_on_the_inside_address_the_outside_one_is_held),
             scenario!(what_is_sent_to_a_held_port_reaches_its_server_and_nobody_else),
+            scenario!(configured_ports_hold_inside_and_outside_and_the_clients_own_win),
             scenario!(a_dead_miniupnpds_ports_stay_held_after_their_leases),
             scenario!(stock_mosh_works_from_inside_by_the_outside_address),
             scenario!(without_hairpin_it_does_not),
