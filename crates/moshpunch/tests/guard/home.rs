@@ -62,7 +62,7 @@ impl Home {
 
     pub(crate) fn configuration() -> Miniupnpd {
         let permissions = PERMISSIONS.map(str::to_owned).to_vec();
-        Miniupnpd { permissions, http_port: 5000, ..Miniupnpd::new("wan0", "lan0") }
+        Miniupnpd { permissions, http_port: 5000, lifetimes: (2, 86400), ..Miniupnpd::new("wan0", "lan0") }
     }
 
     /// Ready when this returns.
@@ -103,6 +103,11 @@ impl Home {
     /// Whether any socket of the router has the port.
     pub(crate) fn is_held(&self, port: u16) -> Result<bool> {
         Ok(self.router.udp_ports()?.contains(&port))
+    }
+
+    /// A file below /proc/net, as the router's kernel shows it.
+    pub(crate) fn kernel_table(&self, name: &str) -> Result<String> {
+        Ok(std::fs::read_to_string(format!("/proc/{}/net/{name}", self.router.holder_pid()))?)
     }
 
     pub(crate) fn wait_until_held(&self, port: u16) -> Result<()> {
