@@ -9,6 +9,7 @@
 //! [`handle_timeout`](Guard::handle_timeout) no later than [`poll_timeout`](Guard::poll_timeout) says.
 
 mod entry;
+mod hairpin;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use self::entry::{Entry, Hold};
+use self::hairpin::Hairpin;
 use crate::lease_file::Lease;
 use crate::mapping::{External, Mappings, Transport};
 use crate::redirections::Reading;
@@ -87,13 +89,6 @@ pub struct Guard {
     actions: VecDeque<Action>,
 }
 
-#[derive(Debug, Default)]
-struct Hairpin {
-    applied: Option<Mappings>,
-    pending: Option<Mappings>,
-    retry_at: Option<Instant>,
-}
-
 impl Guard {
     #[must_use]
     pub fn new(hairpin: bool, now: Instant) -> Self {
@@ -150,7 +145,7 @@ impl Guard {
             && reading.is_some_and(|reading| !reading.has_hairpin_table)
         {
             // Somebody flushed the rules, ours too.
-            hairpin.applied = None;
+            hairpin.forget();
         }
         self.go_on(now);
     }
@@ -174,12 +169,7 @@ impl Guard {
     /// Whether the rules that were asked for are in force.
     pub fn handle_hairpin(&mut self, applied: bool, now: Instant) {
         let Some(hairpin) = &mut self.hairpin else { return };
-        let pending = hairpin.pending.take();
-        if applied {
-            hairpin.applied = pending;
-        } else {
-            hairpin.retry_at = Some(now + RECHECK);
-        }
+        hairpin.handle_result(applied, now);
         self.go_on(now);
     }
 
@@ -188,7 +178,7 @@ impl Guard {
         let partly = self.entries.iter().filter(|(_, entry)| entry.hold == Hold::Outside);
         self.actions.extend(partly.map(|(external, _)| Action::Hold(external.port)));
         if let Some(hairpin) = &mut self.hairpin {
-            hairpin.applied = None;
+            hairpin.forget();
         }
         self.go_on(now);
     }
@@ -203,9 +193,6 @@ impl Guard {
                 self.actions.push_back(Action::Hold(external.port));
             }
         }
-        if let Some(hairpin) = &mut self.hairpin {
-            hairpin.retry_at = hairpin.retry_at.filter(|at| *at > now);
-        }
         self.go_on(now);
     }
 
@@ -219,7 +206,8 @@ impl Guard {
             self.entries.values().filter_map(|entry| entry.timeout(self.reading_since.is_some()));
         let may_read = self.knows_leases && self.reading_since.is_none();
         let of_reading = may_read.then_some(self.next_reading);
-        let of_hairpin = self.hairpin.as_ref().and_then(|hairpin| hairpin.retry_at);
+        let of_hairpin = self.hairpin.as_ref().filter(|_| self.reading_since.is_none());
+        let of_hairpin = of_hairpin.and_then(Hairpin::poll_timeout);
         of_entries.chain(of_reading).chain(of_hairpin).min()
     }
 
@@ -229,7 +217,7 @@ impl Guard {
         self.knows_leases
             && self.reading_since.is_none()
             && self.actions.is_empty()
-            && self.hairpin.as_ref().is_none_or(|hairpin| hairpin.applied.is_some())
+            && self.hairpin.as_ref().is_none_or(Hairpin::is_applied)
             && self
                 .entries
                 .iter()
@@ -267,20 +255,12 @@ impl Guard {
             self.reading_since = Some(now);
             self.actions.push_back(Action::ReadFirewall);
         }
-        self.follow_with_hairpin();
-    }
-
-    /// One transaction at a time; what changes meanwhile is in the next one. Not before the firewall was read once, so
-    /// that the first is whole.
-    fn follow_with_hairpin(&mut self) {
-        let Some(hairpin) = &mut self.hairpin else { return };
-        if hairpin.pending.is_some() || hairpin.retry_at.is_some() || self.reading_since.is_some() {
-            return;
-        }
-        let mappings = self.entries.iter().map(|(external, entry)| (*external, entry.internal)).collect();
-        if hairpin.applied.as_ref() != Some(&mappings) {
-            hairpin.pending = Some(mappings.clone());
-            self.actions.push_back(Action::Hairpin(mappings));
+        // Not before the firewall was read, so that the first rules are whole.
+        if let Some(hairpin) = &mut self.hairpin
+            && self.reading_since.is_none()
+        {
+            let wanted = self.entries.iter().map(|(external, entry)| (*external, entry.internal)).collect();
+            self.actions.extend(hairpin.follow(wanted, now).map(Action::Hairpin));
         }
     }
 }

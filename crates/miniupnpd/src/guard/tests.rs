@@ -1,3 +1,4 @@
+use super::hairpin::{LATEST, QUIET};
 use super::*;
 
 const UNIX_NOW: u64 = 1_795_343_934;
@@ -92,6 +93,8 @@ impl Simulation {
     }
 
     fn actions(&mut self) -> Vec<Action> {
+        let timeout = self.guard.poll_timeout();
+        assert!(timeout.is_none_or(|timeout| timeout > self.now), "it would never rest");
         std::iter::from_fn(|| self.guard.poll_action()).collect()
     }
 }
@@ -252,17 +255,80 @@ fn tcp_is_not_held() {
     assert_eq!(it.guard.count(), (0, 0));
 }
 
-#[test]
-fn the_hairpin_follows_the_mappings_one_transaction_at_a_time() {
+/// With a hairpin for these.
+fn with_hairpin(ports: &[u16]) -> Simulation {
     let mut it = Simulation::new(true);
-    it.leases(&[60001]);
-    it.hold_all(&[60001], Extent::Whole);
-    assert_eq!(it.firewall(&[60001, 60002]), [hold(60002), Action::Hairpin(mappings(&[60001, 60002]))]);
-    assert_eq!(it.leases(&[60001, 60002, 60003]), [hold(60003)]);
-    it.guard.handle_hairpin(true, it.now);
-    assert_eq!(it.actions(), [Action::Hairpin(mappings(&[60001, 60002, 60003]))]);
+    it.leases(ports);
+    it.hold_all(ports, Extent::Whole);
+    assert_eq!(it.firewall(ports), [Action::Hairpin(mappings(ports))]);
     it.guard.handle_hairpin(true, it.now);
     assert_eq!(it.actions(), []);
+    assert!(it.guard.is_ready());
+    it
+}
+
+#[test]
+fn the_first_hairpin_knows_what_the_firewall_has() {
+    let mut it = Simulation::new(true);
+    it.leases(&[60001]);
+    assert_eq!(it.firewall(&[60001, 60002]), [hold(60002), Action::Hairpin(mappings(&[60001, 60002]))]);
+}
+
+#[test]
+fn the_hairpin_follows_once_the_mappings_are_quiet() {
+    let mut it = with_hairpin(&[60001]);
+    it.leases(&[60001, 60002]);
+    it.after(SOON);
+    it.leases(&[60001, 60002, 60003]);
+    assert_eq!(it.next(), (QUIET, vec![Action::Hairpin(mappings(&[60001, 60002, 60003]))]));
+    it.guard.handle_hairpin(true, it.now);
+    assert_eq!(it.actions(), []);
+}
+
+#[test]
+fn the_hairpin_follows_in_a_second_if_they_never_are() {
+    let mut it = with_hairpin(&[]);
+    let steps = 8;
+    for step in 1..=steps {
+        let ports: Vec<_> = (60001..=60000 + step).collect();
+        assert!(!it.leases(&ports).iter().any(|action| matches!(action, Action::Hairpin(_))));
+        it.after(LATEST / u32::from(steps + 1));
+    }
+    it.hold_all(&(60001..=60008).collect::<Vec<_>>(), Extent::Whole);
+    let (_, actions) = it.next();
+    assert_eq!(actions, [Action::Hairpin(mappings(&(60001..=60008).collect::<Vec<_>>()))]);
+}
+
+#[test]
+fn a_change_during_a_transaction_waits_for_the_next_one() {
+    let mut it = with_hairpin(&[]);
+    it.leases(&[60001]);
+    it.next();
+    it.leases(&[60001, 60002]);
+    it.after(LATEST);
+    it.guard.handle_hairpin(true, it.now);
+    assert_eq!(it.actions(), [Action::Hairpin(mappings(&[60001, 60002]))]);
+}
+
+#[test]
+fn the_guard_rests_while_the_firewall_is_read() {
+    let mut it = with_hairpin(&[60001]);
+    it.leases(&[]);
+    assert_eq!(it.next(), (GRACE, vec![Action::ReadFirewall]));
+    it.leases(&[60002]);
+    assert_eq!(it.after(LATEST), []);
+    it.hold_all(&[60002], Extent::Whole);
+    assert_eq!(it.firewall(&[60002]), [release(60001)]);
+    assert_eq!(it.next(), (QUIET, vec![Action::Hairpin(mappings(&[60002]))]));
+}
+
+#[test]
+fn a_renewal_changes_no_rule() {
+    let mut it = with_hairpin(&[60001]);
+    it.leases(&[]);
+    it.after(SOON);
+    it.leases(&[60001]);
+    assert_eq!(it.next(), (RECONCILE - SOON, vec![Action::ReadFirewall]));
 }
 
 #[test]
