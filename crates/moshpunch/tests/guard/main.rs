@@ -36,7 +36,8 @@ use service::{
     the_manager_is_told_when_it_serves_and_when_it_ends, two_capabilities_are_all_it_needs,
 };
 use shared_range::{
-    router_and_servers_share_one_range_of_ports, without_the_guard_the_routers_own_sessions_are_shadowed,
+    router_and_servers_share_one_range_of_ports,
+    sessions_that_are_opened_in_a_row_survive_the_hairpins_changes, without_the_guard_the_routers_own_sessions_are_shadowed,
 };
 
 fn main() -> ExitCode {
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
             // The long ones first.
             scenario!(router_and_servers_share_one_range_of_ports).within(long),
             scenario!(both_may_be_restarted_and_killed_while_mappings_are_renewed).within(long),
+            scenario!(sessions_that_are_opened_in_a_row_survive_the_hairpins_changes),
             scenario!(without_the_guard_the_routers_own_sessions_are_shadowed),
             scenario!(mosh_server_skips_a_held_port_however_it_binds),
             scenario!(a_port_of_the_routers_own_mosh_server_is_mapped_to_nobody),

@@ -94,6 +94,16 @@ fn play(home: &Home, order: &[Opener]) -> Result<()> {
     })
 }
 
+/// Each change of the hairpin's rules may meet miniupnpd while it reads its own, and make it fail.
+pub(crate) fn sessions_that_are_opened_in_a_row_survive_the_hairpins_changes(lab: &Lab) -> Result<()> {
+    let home = Home::raise(lab)?;
+    let _miniupnpd = home.miniupnpd()?;
+    let _guard = home.guard(&["--hairpin"])?;
+    let mut random = Random::from_time();
+    println!("seed {}", random.0);
+    play(&home, &random_order(10, &mut random))
+}
+
 pub(crate) fn without_the_guard_the_routers_own_sessions_are_shadowed(lab: &Lab) -> Result<()> {
     let home = Home::raise(lab)?;
     let _miniupnpd = home.miniupnpd()?;
