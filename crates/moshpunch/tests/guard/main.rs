@@ -32,12 +32,13 @@ use inside::{
 };
 use ports::configured_ports_hold_inside_and_outside_and_the_clients_own_win;
 use service::{
-    a_configuration_without_a_lease_file_is_told_with_the_cure,
+    a_configuration_without_a_lease_file_is_told_with_the_cure, systemd_accepts_the_unit,
     the_manager_is_told_when_it_serves_and_when_it_ends, two_capabilities_are_all_it_needs,
 };
 use shared_range::{
     router_and_servers_share_one_range_of_ports,
-    sessions_that_are_opened_in_a_row_survive_the_hairpins_changes, without_the_guard_the_routers_own_sessions_are_shadowed,
+    sessions_that_are_opened_in_a_row_survive_the_hairpins_changes,
+    without_the_guard_the_routers_own_sessions_are_shadowed,
 };
 
 fn main() -> ExitCode {
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
             scenario!(rules_that_are_refused_are_told_with_the_cure),
             scenario!(the_manager_is_told_when_it_serves_and_when_it_ends),
             scenario!(two_capabilities_are_all_it_needs),
+            scenario!(systemd_accepts_the_unit).needs(&["systemd-analyze"]),
             scenario!(a_configuration_without_a_lease_file_is_told_with_the_cure),
         ]
         .map(|scenario| scenario.needs(&["mosh", "sshd", "miniupnpd", "nft", "upnpc", "setpriv"])),
