@@ -4,6 +4,10 @@
 //! translate what comes from elsewhere: to the server, as if it had come from outside, and from the router's own address
 //! on the server's link, so that the answer comes back by way of the router. They are in a table of their own, replaced
 //! whole in one transaction, and established connections keep their translation meanwhile.
+//!
+//! A client may be quicker than the rules: mosh sends as soon as it knows the port. The kernel would remember such a flow
+//! as one to the router itself, for as long as the client goes on trying, and never ask the new rules about it. So what
+//! goes from inside to a port of mosh that is not mapped is not tracked.
 
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
@@ -13,6 +17,10 @@ use crate::mapping::{Mappings, Transport};
 /// The family and the name.
 pub const TABLE: &str = "inet moshpunch_guard";
 
+/// Where a client sends within milliseconds of the mapping: mosh(1), the default of `-p`. Other services of the router
+/// keep their tracking.
+const PORTS_OF_MOSH: &str = "60000-61000";
+
 /// Removes the table, should it be there.
 pub const REMOVAL: &str = "table inet moshpunch_guard\ndelete table inet moshpunch_guard\n";
 
@@ -20,8 +28,14 @@ pub const REMOVAL: &str = "table inet moshpunch_guard\ndelete table inet moshpun
 #[must_use]
 pub fn rules(outside_interface: &str, outside_addresses: &[Ipv4Addr], mappings: &Mappings) -> String {
     let addresses: Vec<String> = outside_addresses.iter().map(Ipv4Addr::to_string).collect();
+    let udp_mapped: Vec<String> = mappings
+        .keys()
+        .filter(|external| external.transport == Transport::Udp)
+        .map(|external| external.port.to_string())
+        .collect();
     let sets = [
         format!("\tset outside {{ type ipv4_addr;{} }}\n", elements(&addresses)),
+        format!("\tset udp_mapped {{ type inet_service;{} }}\n", elements(&udp_mapped)),
         map("udp_ports", mappings, Transport::Udp),
         map("tcp_ports", mappings, Transport::Tcp),
     ];
@@ -35,6 +49,9 @@ pub fn rules(outside_interface: &str, outside_addresses: &[Ipv4Addr], mappings: 
         .concat();
     format!(
         "{REMOVAL}table {TABLE} {{\n{}\
+         \tchain untracked {{\n\t\ttype filter hook prerouting priority raw;\n\
+         \t\tiifname != \"{outside_interface}\" ip daddr @outside udp dport {PORTS_OF_MOSH} \
+         udp dport != @udp_mapped notrack\n\t}}\n\
          \tchain prerouting {{\n\t\ttype nat hook prerouting priority dstnat;\n{translations}\t}}\n\
          \tchain postrouting {{\n\t\ttype nat hook postrouting priority srcnat;\n\
          \t\tiifname != \"{outside_interface}\" oifname != \"{outside_interface}\" ct status dnat \
@@ -82,9 +99,14 @@ table inet moshpunch_guard
 delete table inet moshpunch_guard
 table inet moshpunch_guard {
 \tset outside { type ipv4_addr; elements = { 20.0.0.1 }; }
+\tset udp_mapped { type inet_service; elements = { 60001, 60003 }; }
 \tmap udp_ports { type inet_service : ipv4_addr . inet_service; \
 elements = { 60001 : 192.168.1.10 . 60002, 60003 : 192.168.1.11 . 60003 }; }
 \tmap tcp_ports { type inet_service : ipv4_addr . inet_service; elements = { 8022 : 192.168.1.10 . 22 }; }
+\tchain untracked {
+\t\ttype filter hook prerouting priority raw;
+\t\tiifname != \"wan0\" ip daddr @outside udp dport 60000-61000 udp dport != @udp_mapped notrack
+\t}
 \tchain prerouting {
 \t\ttype nat hook prerouting priority dstnat;
 \t\tiifname != \"wan0\" ip daddr @outside dnat ip to udp dport map @udp_ports
