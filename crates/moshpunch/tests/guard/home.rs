@@ -96,8 +96,12 @@ impl Home {
     }
 
     pub(crate) fn client(&self, session: &Session) -> Result<Terminal> {
-        let client = self.laptop.command("mosh-client").args([OUTSIDE, &session.port.to_string()]);
-        self.laptop.terminal(&client.env("MOSH_KEY", &session.key).as_user(lab::USER), 24, 80)
+        Self::client_on(&self.laptop, session)
+    }
+
+    pub(crate) fn client_on(host: &Host, session: &Session) -> Result<Terminal> {
+        let client = host.command("mosh-client").args([OUTSIDE, &session.port.to_string()]);
+        host.terminal(&client.env("MOSH_KEY", &session.key).as_user(lab::USER), 24, 80)
     }
 
     /// Whether any socket of the router has the port.

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use lab::{Host, Lab, Signal, Terminal};
 
 use crate::common::{PATIENCE, computes, leave, wait_for_empty_table};
-use crate::home::{Home, OUTSIDE};
+use crate::home::{Home, OUTSIDE, wait_for_prompt};
 
 /// The write-up's second command, from inside: ssh gets through by the router's own hairpin for TCP 8022.
 fn mosh_from_desk(desk: &Host) -> Result<Terminal> {
@@ -36,6 +36,20 @@ pub(crate) fn without_hairpin_it_does_not(lab: &Lab) -> Result<()> {
     ensure!(!inside.screen().contains("alice@"), "{}", inside.screen());
     assert_eq!(home.router.leases()?.len(), 1, "the server did its part");
     Ok(())
+}
+
+/// Its port is none that is mapped; what comes from inside is not tracked, and gets there all the same.
+pub(crate) fn beside_a_hairpin_the_routers_own_sessions_are_reached_from_inside(lab: &Lab) -> Result<()> {
+    let home = Home::raise(lab)?;
+    let _miniupnpd = home.miniupnpd()?;
+    let _guard = home.guard(&["--hairpin"])?;
+    let of_server = home.open_on_server(0, &[], &[])?;
+    home.wait_until_held(of_server.port)?;
+    let own = home.open_on_router(&["-s"])?;
+    let mut terminal = Home::client_on(&home.desk, &own)?;
+    wait_for_prompt(&own, &terminal)?;
+    computes(&mut terminal, 1903)?;
+    leave(terminal)
 }
 
 fn has_hairpin(home: &Home) -> Result<bool> {

@@ -27,6 +27,7 @@ use holding::{
     what_is_sent_to_a_held_port_reaches_its_server_and_nobody_else,
 };
 use inside::{
+    beside_a_hairpin_the_routers_own_sessions_are_reached_from_inside,
     rules_that_are_refused_are_told_with_the_cure, stock_mosh_works_from_inside_by_the_outside_address,
     the_hairpin_goes_with_the_guard_or_with_the_next_one, without_hairpin_it_does_not,
 };
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
             scenario!(a_dead_miniupnpds_ports_stay_held_after_their_leases),
             scenario!(stock_mosh_works_from_inside_by_the_outside_address),
             scenario!(without_hairpin_it_does_not),
+            scenario!(beside_a_hairpin_the_routers_own_sessions_are_reached_from_inside),
             scenario!(the_hairpin_goes_with_the_guard_or_with_the_next_one),
             scenario!(rules_that_are_refused_are_told_with_the_cure),
             scenario!(the_manager_is_told_when_it_serves_and_when_it_ends),
