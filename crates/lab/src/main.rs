@@ -33,6 +33,8 @@ enum Command {
 enum Measure {
     /// How long moshpunch takes to a usable mapping, beside natpmpc and upnpc
     Mapping(commands::measure_mapping::Arguments),
+    /// What `moshpunch router guard` takes on a router with many mappings, and how soon it holds one more
+    Guard(commands::measure_guard::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Command::Clean => commands::clean::run(),
         Command::List => commands::list::run(),
         Command::Measure(Measure::Mapping(arguments)) => commands::measure_mapping::run(arguments),
+        Command::Measure(Measure::Guard(arguments)) => commands::measure_guard::run(arguments),
         Command::Raise => commands::raise::run(),
     };
     match result {

@@ -62,6 +62,8 @@ pub struct Nat {
     /// How long a UDP mapping lives without a packet.
     pub udp_timeout: Duration,
     pub forwards: Vec<Forward>,
+    /// Whether the forwards serve hosts inside, too, at any of the router's addresses.
+    pub hairpin: bool,
 }
 
 impl Nat {
@@ -73,6 +75,7 @@ impl Nat {
             filtering: Filtering::AddressAndPortDependent,
             udp_timeout: Duration::from_secs(120),
             forwards: Vec::new(),
+            hairpin: false,
         }
     }
 
@@ -91,6 +94,10 @@ impl Nat {
 
     pub fn udp_timeout(self, udp_timeout: Duration) -> Self {
         Self { udp_timeout, ..self }
+    }
+
+    pub fn hairpin(self) -> Self {
+        Self { hairpin: true, ..self }
     }
 
     /// # Panics

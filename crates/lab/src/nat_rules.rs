@@ -75,7 +75,11 @@ impl Nat {
         let outside = &self.outside;
         let mut chain = "\tchain prerouting {\n\t\ttype nat hook prerouting priority dstnat;\n".to_owned();
         for Forward { protocol, outside_port, to } in &self.forwards {
-            writeln!(chain, "\t\tiifname \"{outside}\" {protocol} dport {outside_port} dnat ip to {to}")
+            let from = match self.hairpin {
+                true => "fib daddr type local".to_owned(),
+                false => format!("iifname \"{outside}\""),
+            };
+            writeln!(chain, "\t\t{from} {protocol} dport {outside_port} dnat ip to {to}")
                 .expect("a String takes every write");
         }
         chain += &format!("\t\tjump {UPNP_PREROUTING}\n");
@@ -102,8 +106,22 @@ impl Nat {
         };
         format!(
             "\tchain postrouting {{\n\t\ttype nat hook postrouting priority srcnat;\n\
-             \t\tjump {UPNP_POSTROUTING}\n{translation}{outgoing} masquerade\n\t}}\n"
+             \t\tjump {UPNP_POSTROUTING}\n{}{translation}{outgoing} masquerade\n\t}}\n",
+            self.return_by_way_of_the_router()
         )
+    }
+
+    /// So that the answer to a hairpinned packet does not go straight to a host that did not ask there.
+    fn return_by_way_of_the_router(&self) -> String {
+        let outside = &self.outside;
+        let rule = |Forward { protocol, to, .. }: &Forward| {
+            format!(
+                "\t\tiifname != \"{outside}\" ip daddr {} {protocol} dport {} ct status dnat masquerade\n",
+                to.ip(),
+                to.port()
+            )
+        };
+        if self.hairpin { self.forwards.iter().map(rule).collect() } else { String::new() }
     }
 
     /// Sees packets after their translation, the first of a flow and all that follow.
@@ -224,5 +242,14 @@ mod tests {
             "{rules}"
         );
         assert!(rules.contains("\t\tip daddr 192.168.1.10 tcp dport 22 accept\n"), "{rules}");
+    }
+
+    #[test]
+    fn a_hairpinned_forward_serves_every_side_and_returns_by_way_of_the_router() {
+        let rules = Nat::home("wan0").forward(Protocol::Tcp, 8022, "192.168.1.10:22").hairpin().rules();
+        let translation = "\t\tfib daddr type local tcp dport 8022 dnat ip to 192.168.1.10:22\n";
+        assert!(rules.contains(translation), "{rules}");
+        let back = "iifname != \"wan0\" ip daddr 192.168.1.10 tcp dport 22 ct status dnat masquerade\n";
+        assert!(rules.contains(back), "{rules}");
     }
 }

@@ -15,7 +15,7 @@ pub(crate) use self::map::{
     AddArguments, AnswerArguments, GatewayArguments, ListArguments, MapCommand, PlaceArguments,
     ProtocolChoice, RemoveArguments, RenewArguments, TransportChoice,
 };
-pub(crate) use self::router::{CheckArguments, Platform, RouterCommand, SetupArguments};
+pub(crate) use self::router::{CheckArguments, GuardArguments, Platform, RouterCommand, SetupArguments};
 
 /// What begins with the name of a command; all else is [`ConnectArguments`].
 #[derive(Debug, Parser)]
@@ -32,7 +32,7 @@ pub(crate) enum Command {
     /// Map ports of the router by hand, and see what it has mapped (see docs/map.md)
     #[command(subcommand)]
     Map(MapCommand),
-    /// Set up a router that runs miniupnpd, and check it (see docs/router.md)
+    /// Set up a router that runs miniupnpd, check it, and share its ports (see docs/router.md, docs/guard.md)
     #[command(subcommand)]
     Router(RouterCommand),
     /// Keep one session's mapping (started by `server`)

@@ -8,6 +8,8 @@ mod map;
 use std::env;
 use std::fs;
 use std::io::ErrorKind;
+use std::num::NonZeroU16;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,6 +37,8 @@ pub(crate) struct ServerConfiguration {
     pub(crate) lease: Duration,
     pub(crate) mosh_server: PathBuf,
     pub(crate) log: Option<PathBuf>,
+    /// Where sessions may be, inside and outside, if the client does not say.
+    pub(crate) ports: Option<RangeInclusive<NonZeroU16>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -51,12 +55,19 @@ struct ServerSection {
     lease: Option<u32>,
     mosh_server: Option<PathBuf>,
     log: Option<PathBuf>,
+    ports: Option<String>,
 }
 
 impl ServerConfiguration {
     /// What an unreadable configuration leaves: the user's session must start all the same.
     pub(crate) fn fallback() -> Self {
-        Self { budget: DEFAULT_BUDGET, lease: DEFAULT_LEASE, mosh_server: "mosh-server".into(), log: None }
+        Self {
+            budget: DEFAULT_BUDGET,
+            lease: DEFAULT_LEASE,
+            mosh_server: "mosh-server".into(),
+            log: None,
+            ports: None,
+        }
     }
 
     pub(crate) fn load(arguments: &ServerArguments) -> Result<Self> {
@@ -89,8 +100,18 @@ impl ServerConfiguration {
             lease,
             mosh_server: arguments.mosh_server.clone().or(file.mosh_server).unwrap_or(defaults.mosh_server),
             log: arguments.log.clone().or(file.log),
+            ports: file.ports.as_deref().map(ports).transpose()?,
         })
     }
+}
+
+/// `LOW-HIGH`, as in the permissions of miniupnpd, or one port.
+fn ports(text: &str) -> Result<RangeInclusive<NonZeroU16>> {
+    let (low, high) = text.split_once('-').unwrap_or((text, text));
+    let port = |text: &str| text.trim().parse::<NonZeroU16>().ok();
+    let range = port(low).zip(port(high)).filter(|(low, high)| low <= high);
+    let (low, high) = range.with_context(|| format!("ports: {text:?} is not like \"60006-60010\""))?;
+    Ok(low..=high)
 }
 
 fn path() -> Option<PathBuf> {
@@ -137,6 +158,14 @@ mod tests {
     }
 
     #[test]
+    fn ports_are_a_range_or_one() {
+        for (text, expected) in [("60006-60010", 60006..=60010), ("60006", 60006..=60006)] {
+            let range = ports(text).unwrap();
+            assert_eq!(range.start().get()..=range.end().get(), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn what_cannot_hold_is_refused_by_name() {
         for (file, expected) in [
             ("[server]\nlease = 0\n", "lease: 0 is not from 1 to 604800 seconds"),
@@ -144,6 +173,9 @@ mod tests {
             ("[server]\nbudget = 61\n", "budget: 61s is longer than 60s"),
             ("[server]\nbudget = -1.0\n", "budget"),
             ("[server]\nleese = 1\n", "the configuration file"),
+            ("[server]\nports = \"60010-60006\"\n", "ports: \"60010-60006\" is not like \"60006-60010\""),
+            ("[server]\nports = \"0-7\"\n", "ports: \"0-7\" is not like \"60006-60010\""),
+            ("[server]\nports = \"mosh\"\n", "ports: \"mosh\" is not like \"60006-60010\""),
         ] {
             let error = ServerConfiguration::resolve(&arguments(), file).unwrap_err();
             assert_eq!(error.to_string(), expected, "{file}");

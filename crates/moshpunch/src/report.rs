@@ -7,19 +7,9 @@ pub(crate) fn error(error: &anyhow::Error) {
     line(format_args!("{error:#}"));
 }
 
-/// A step of what is being done.
-pub(crate) fn say(text: &dyn Display) {
-    line(text);
-}
-
 /// One line: what happened, and what to do.
 pub(crate) fn no_mapping(cause: &dyn Display, cure: &str) {
     line(format_args!("{cause}; {cure}"));
-}
-
-/// Something that is good to know.
-pub(crate) fn note(text: impl Display) {
-    line(text);
 }
 
 /// What happened, and on the next line what to do.
@@ -28,6 +18,11 @@ pub(crate) fn trouble(cause: &dyn Display, cure: Option<&str>) {
     if let Some(cure) = cure {
         print(format_args!("cure: {}", sanitized(cure)));
     }
+}
+
+/// Something that is good to know: a step of what is being done, or what a service has done.
+pub(crate) fn note(text: impl Display) {
+    line(text);
 }
 
 fn line(text: impl Display) {

@@ -156,6 +156,16 @@ fn source_through(gateway: IpAddr) -> Option<IpAddr> {
     }
 }
 
+/// The IPv4 addresses of the interface of that name; none if there is no such interface.
+///
+/// # Errors
+///
+/// The kernel does not tell.
+pub fn addresses_of(interface: &str) -> io::Result<Vec<Ipv4Addr>> {
+    let Some(interface) = getifs::interface_by_name(interface)? else { return Ok(Vec::new()) };
+    Ok(interface.ipv4_addrs()?.iter().map(getifs::Ifv4Net::addr).collect())
+}
+
 #[must_use]
 pub fn source_toward(destination: IpAddr) -> Option<IpAddr> {
     let any: IpAddr = match destination {
@@ -257,6 +267,12 @@ mod tests {
         assert_eq!(host.interface_of(address("2a00:7::99"), None), None);
         let only_on_two = Attachment { gateways: vec![host.gateways[1]], ..host };
         assert_eq!(only_on_two.interface_of(address("fe80::10"), Some(address("fe80::1"))), Some(2));
+    }
+
+    #[test]
+    fn an_interface_is_found_by_its_name() {
+        assert!(addresses_of("lo").unwrap().contains(&Ipv4Addr::LOCALHOST));
+        assert_eq!(addresses_of("nowhere0").unwrap(), [Ipv4Addr::LOCALHOST; 0]);
     }
 
     #[test]

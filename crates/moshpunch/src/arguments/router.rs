@@ -15,6 +15,8 @@ pub(crate) enum RouterCommand {
     /// Say what is wrong with this router, and what to do about it
     #[command(after_help = CHECK_EXIT_CODES)]
     Check(CheckArguments),
+    /// Hold every mapped UDP port, so that this router's own mosh-server takes another
+    Guard(GuardArguments),
 }
 
 #[derive(Debug, Args)]
@@ -65,6 +67,17 @@ pub(crate) struct CheckArguments {
     /// Print one JSON value, as docs/router.md describes it
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GuardArguments {
+    /// Lead clients inside, too, from the outside address and a mapped port to the server
+    #[arg(long)]
+    pub(crate) hairpin: bool,
+
+    /// How miniupnpd is configured
+    #[arg(long, value_name = "PATH", default_value = "/etc/miniupnpd/miniupnpd.conf")]
+    pub(crate) miniupnpd_conf: PathBuf,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

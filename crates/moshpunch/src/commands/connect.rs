@@ -63,13 +63,13 @@ fn say_farewell(ended: &Ended, verbose: bool) {
     let path_used = farewell::path_used(&ended.agent);
     // Where a path was found, what the host could not have is no trouble of the user's.
     if verbose || path_used.is_none() {
-        ended.notes.iter().for_each(|note| report::say(note));
+        ended.notes.iter().for_each(report::note);
     }
     if verbose {
-        farewell::moves(&ended.agent).iter().for_each(|line| report::say(line));
+        farewell::moves(&ended.agent).iter().for_each(report::note);
     }
     match path_used {
-        Some(line) => report::say(&line),
+        Some(line) => report::note(line),
         None => {
             let failure = without_a_path(&ended.agent);
             report::trouble(&failure.cause, Some(&failure.cure));

@@ -37,13 +37,15 @@ pub(crate) fn run(arguments: &ServerArguments) -> Result<ExitCode> {
         Err(error) => (ServerConfiguration::fallback(), Some(Failure::of(&error, CORRECT_IT))),
     };
     let client = if arguments.offer { Client::Roaming } else { Client::Stock };
-    let (budget, mosh_server_arguments) = match client {
-        Client::Stock => (configuration.budget, Cow::from(&arguments.mosh_server_arguments)),
-        Client::Roaming => (
-            configuration.budget.max(offer::PATIENCE),
-            mosh_server::on_every_address(&arguments.mosh_server_arguments).into(),
-        ),
-    };
+    let mut mosh_server_arguments = Cow::from(&arguments.mosh_server_arguments);
+    if let Some(ports) = &configuration.ports {
+        mosh_server_arguments = mosh_server::with_ports(&mosh_server_arguments, ports).into();
+    }
+    let mut budget = configuration.budget;
+    if client == Client::Roaming {
+        mosh_server_arguments = mosh_server::on_every_address(&mosh_server_arguments).into();
+        budget = budget.max(offer::PATIENCE);
+    }
     let configuration = ServerConfiguration { budget, ..configuration };
     let deadline = clock::now() + configuration.budget;
     let listening = Listening::from_arguments(&mosh_server_arguments);

@@ -22,6 +22,6 @@ pub(crate) fn run(arguments: &TiedArguments) -> Result<ExitCode> {
     }
     let (program, words) = arguments.command.split_first().context("a program is required")?;
     let error = Command::new(program).args(words).exec();
-    report::say(&format_args!("{}: {error}", program.display()));
+    report::note(format_args!("{}: {error}", program.display()));
     Ok(if error.kind() == ErrorKind::NotFound { NOT_FOUND } else { NOT_RUN }.into())
 }

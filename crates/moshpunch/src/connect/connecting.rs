@@ -216,7 +216,7 @@ impl Connecting {
     fn connected(mut self, connect: Connect, unread: Vec<Line>) -> Outcome {
         let port = connect.port;
         if self.evidence.absent {
-            report::say(&format_args!("{} {WITHOUT_OURS}", self.configuration.host));
+            report::note(format_args!("{} {WITHOUT_OURS}", self.configuration.host));
         }
         self.progress.step(&format!("mosh-server waits on UDP port {port}; looking for a path …"));
         let families = self.configuration.families;

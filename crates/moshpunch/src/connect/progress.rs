@@ -48,7 +48,7 @@ impl Progress {
     /// What is being done now.
     pub(crate) fn step(&mut self, text: &str) {
         match self.manner {
-            Manner::Verbose => report::say(&text),
+            Manner::Verbose => report::note(text),
             Manner::OneLine => {
                 if let Some((rows, columns)) = window().filter(|&(rows, _)| rows >= ROWS_MINIMUM) {
                     self.shown = true;
@@ -62,7 +62,7 @@ impl Progress {
     /// For `-v` only.
     pub(crate) fn detail(&self, text: &str) {
         if self.manner == Manner::Verbose {
-            report::say(&text);
+            report::note(text);
         }
     }
 

@@ -28,6 +28,8 @@ pub(crate) enum Bind {
 pub(crate) struct Listening {
     pub(crate) bind: Bind,
     pub(crate) ports: RangeInclusive<NonZeroU16>,
+    /// Whether the client said which ports.
+    pub(crate) ports_are_named: bool,
     /// `-v`: mosh-server keeps its terminal.
     pub(crate) verbose: bool,
 }
@@ -36,8 +38,12 @@ impl Listening {
     pub(crate) fn from_arguments(arguments: &[OsString]) -> Self {
         let words: Vec<_> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         let options: Vec<&str> = words.iter().map(String::as_str).take_while(|word| *word != "--").collect();
-        let mut listening =
-            Self { bind: Bind::Any, ports: port_range("").unwrap_or(ALL_PORTS), verbose: false };
+        let mut listening = Self {
+            bind: Bind::Any,
+            ports: port_range("").unwrap_or(ALL_PORTS),
+            ports_are_named: false,
+            verbose: false,
+        };
         match options.split_first() {
             Some((&"new", options)) => listening.apply_options(options),
             Some((address, rest)) => {
@@ -76,7 +82,10 @@ impl Listening {
     fn apply(&mut self, letter: char, value: &str) {
         match letter {
             'i' => self.bind = Bind::Address(value.to_owned()),
-            'p' => self.ports = port_range(value).unwrap_or(ALL_PORTS),
+            'p' => {
+                self.ports = port_range(value).unwrap_or(ALL_PORTS);
+                self.ports_are_named = true;
+            }
             _ => {}
         }
     }
@@ -101,6 +110,17 @@ fn with_every_address(arguments: &[OsString]) -> Vec<OsString> {
     }
 }
 
+/// The arguments with `ports` in them, unless they say which ports themselves, or are in the old form, which does.
+pub(crate) fn with_ports(arguments: &[OsString], ports: &RangeInclusive<NonZeroU16>) -> Vec<OsString> {
+    let mut arguments = arguments.to_vec();
+    let is_new = arguments.first().is_some_and(|word| word == "new");
+    if is_new && !Listening::from_arguments(&arguments).ports_are_named {
+        let range = format!("{}:{}", ports.start(), ports.end());
+        arguments.splice(1..1, ["-p".into(), range.into()]);
+    }
+    arguments
+}
+
 const ALL_PORTS: RangeInclusive<NonZeroU16> = NonZeroU16::MIN..=NonZeroU16::MAX;
 
 /// `PORT` or `LOW:HIGH`; nothing, or 0, stands for the default.
@@ -119,7 +139,7 @@ mod tests {
 
     fn listening(line: &str) -> (Bind, RangeInclusive<u16>, bool) {
         let words: Vec<_> = line.split_whitespace().map(OsString::from).collect();
-        let Listening { bind, ports, verbose } = Listening::from_arguments(&words);
+        let Listening { bind, ports, verbose, .. } = Listening::from_arguments(&words);
         (bind, ports.start().get()..=ports.end().get(), verbose)
     }
 
@@ -159,6 +179,24 @@ mod tests {
             let words = with_every_address(&words);
             let words: Vec<_> = words.iter().map(|word| word.to_str().unwrap()).collect();
             assert_eq!(words.join(" "), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn ports_are_added_where_the_client_names_none() {
+        let ports = NonZeroU16::new(60006).unwrap()..=NonZeroU16::new(60010).unwrap();
+        for (line, expected) in [
+            ("new", "new -p 60006:60010"),
+            ("new -s -c 256 -- bash -p 5", "new -p 60006:60010 -s -c 256 -- bash -p 5"),
+            ("new -s -p 60001", "new -s -p 60001"),
+            ("new -sp60001:60003", "new -sp60001:60003"),
+            ("192.168.1.10 60007", "192.168.1.10 60007"),
+            ("", ""),
+        ] {
+            let words: Vec<_> = line.split_whitespace().map(OsString::from).collect();
+            let with = with_ports(&words, &ports);
+            let with: Vec<_> = with.iter().map(|word| word.to_str().unwrap()).collect();
+            assert_eq!(with.join(" "), expected, "{line}");
         }
     }
 

@@ -3,5 +3,5 @@
 mod arguments;
 mod process;
 
-pub(crate) use arguments::{Bind, Listening, on_every_address};
+pub(crate) use arguments::{Bind, Listening, on_every_address, with_ports};
 pub(crate) use process::{Outcome, ProcessIdentity, Started, start, with_port};

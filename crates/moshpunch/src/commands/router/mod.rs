@@ -4,6 +4,7 @@ mod check;
 mod diff;
 mod facts;
 mod files;
+mod guard;
 mod setup;
 mod system;
 
@@ -16,6 +17,7 @@ pub(crate) fn run(command: &RouterCommand) -> ExitCode {
     let result = match command {
         RouterCommand::Setup(arguments) => setup::run(arguments),
         RouterCommand::Check(arguments) => check::run(arguments),
+        RouterCommand::Guard(arguments) => guard::run(arguments),
     };
     result.unwrap_or_else(|error| {
         report::error(&error);

@@ -1,0 +1,357 @@
+use super::hairpin::{LATEST, QUIET};
+use super::*;
+
+const UNIX_NOW: u64 = 1_795_343_934;
+const SOON: Duration = Duration::from_millis(10);
+
+fn port(number: u16) -> NonZeroU16 {
+    NonZeroU16::new(number).unwrap()
+}
+
+fn internal(number: u16) -> SocketAddrV4 {
+    SocketAddrV4::new([192, 168, 1, 10].into(), number)
+}
+
+/// A lease of an hour.
+fn lease(number: u16) -> Lease {
+    let external = External::udp(port(number));
+    Lease { external, internal: internal(number), expires: Some(UNIX_NOW + 3_600) }
+}
+
+fn mappings(numbers: &[u16]) -> Mappings {
+    numbers.iter().map(|&number| (External::udp(port(number)), internal(number))).collect()
+}
+
+fn reading(numbers: &[u16]) -> Reading {
+    Reading { mappings: Some(mappings(numbers)), has_hairpin_table: true }
+}
+
+fn hold(number: u16) -> Action {
+    Action::Hold(port(number))
+}
+
+fn release(number: u16) -> Action {
+    Action::Release(port(number))
+}
+
+const IN_USE: Extent = Extent::Nothing(ErrorKind::AddrInUse);
+
+fn not_held(number: u16) -> Action {
+    let (port, internal) = (port(number), internal(number));
+    Action::Tell(Notice::NotHeld { port, internal, why: ErrorKind::AddrInUse })
+}
+
+/// A guard, and the time as it sees it.
+struct Simulation {
+    guard: Guard,
+    now: Instant,
+}
+
+impl Simulation {
+    #[expect(clippy::disallowed_methods, reason = "some instant to begin with")]
+    fn new(hairpin: bool) -> Self {
+        let now = Instant::now();
+        Self { guard: Guard::new(hairpin, now), now }
+    }
+
+    /// With these ports mapped, held, and confirmed.
+    fn settled(ports: &[u16]) -> Self {
+        let mut simulation = Self::new(false);
+        simulation.leases(ports);
+        simulation.hold_all(ports, Extent::Whole);
+        simulation.firewall(ports);
+        assert_eq!(simulation.actions(), []);
+        assert!(simulation.guard.is_ready());
+        simulation
+    }
+
+    fn leases(&mut self, ports: &[u16]) -> Vec<Action> {
+        let leases: Vec<_> = ports.iter().copied().map(lease).collect();
+        self.guard.handle_leases(&leases, UNIX_NOW, self.now);
+        self.actions()
+    }
+
+    fn firewall(&mut self, ports: &[u16]) -> Vec<Action> {
+        self.guard.handle_firewall(Some(&reading(ports)), self.now);
+        self.actions()
+    }
+
+    fn hold_all(&mut self, ports: &[u16], extent: Extent) {
+        ports.iter().for_each(|&number| self.guard.handle_hold(port(number), extent, self.now));
+    }
+
+    fn after(&mut self, time: Duration) -> Vec<Action> {
+        self.now += time;
+        self.guard.handle_timeout(self.now);
+        self.actions()
+    }
+
+    /// Goes to where the guard wants to be called, and tells how far that was.
+    fn next(&mut self) -> (Duration, Vec<Action>) {
+        let time = self.guard.poll_timeout().unwrap() - self.now;
+        (time, self.after(time))
+    }
+
+    fn actions(&mut self) -> Vec<Action> {
+        let timeout = self.guard.poll_timeout();
+        assert!(timeout.is_none_or(|timeout| timeout > self.now), "it would never rest");
+        std::iter::from_fn(|| self.guard.poll_action()).collect()
+    }
+}
+
+#[test]
+fn what_is_mapped_is_held_at_once() {
+    let mut it = Simulation::new(false);
+    assert_eq!(it.leases(&[60001, 60002]), [hold(60001), hold(60002), Action::ReadFirewall]);
+    assert_eq!(it.leases(&[60001, 60002, 60003]), [hold(60003)]);
+}
+
+#[test]
+fn nothing_is_asked_before_the_lease_file_was_read() {
+    let mut it = Simulation::new(true);
+    assert_eq!(it.after(SOON), []);
+    assert!(!it.guard.is_ready());
+    assert_eq!(it.leases(&[]), [Action::ReadFirewall]);
+}
+
+#[test]
+fn it_is_ready_once_every_port_was_tried_and_the_firewall_read() {
+    let mut it = Simulation::new(false);
+    it.leases(&[60001]);
+    assert!(!it.guard.is_ready());
+    it.hold_all(&[60001], Extent::Whole);
+    assert!(!it.guard.is_ready());
+    it.firewall(&[60001]);
+    assert!(it.guard.is_ready());
+    assert_eq!(it.guard.count(), (1, 0));
+}
+
+#[test]
+fn a_renewal_which_removes_and_adds_changes_nothing() {
+    let mut it = Simulation::settled(&[60001]);
+    assert_eq!(it.leases(&[]), []);
+    assert_eq!(it.after(SOON), []);
+    assert_eq!(it.leases(&[60001]), []);
+    assert_eq!(it.next(), (RECONCILE - SOON, vec![Action::ReadFirewall]));
+}
+
+#[test]
+fn a_port_is_released_once_the_firewall_does_not_have_it_either() {
+    let mut it = Simulation::settled(&[60001, 60002]);
+    assert_eq!(it.leases(&[60002]), []);
+    assert_eq!(it.next(), (GRACE, vec![Action::ReadFirewall]));
+    assert_eq!(it.after(SOON), []);
+    assert_eq!(it.firewall(&[60002]), [release(60001)]);
+    assert_eq!(it.guard.count(), (1, 0));
+}
+
+#[test]
+fn a_reading_from_before_the_end_of_the_mapping_does_not_count() {
+    let mut it = Simulation::settled(&[60001]);
+    assert_eq!(it.next(), (RECONCILE, vec![Action::ReadFirewall]));
+    assert_eq!(it.leases(&[]), []);
+    assert_eq!(it.firewall(&[]), [], "it may be a renewal");
+    assert_eq!(it.next(), (GRACE, vec![Action::ReadFirewall]));
+    assert_eq!(it.firewall(&[]), [release(60001)]);
+}
+
+#[test]
+fn what_the_lease_file_dropped_by_mistake_stays_held_while_the_firewall_has_it() {
+    let mut it = Simulation::settled(&[6000, 60001]);
+    it.leases(&[]);
+    assert_eq!(it.next(), (GRACE, vec![Action::ReadFirewall]));
+    assert_eq!(it.firewall(&[60001]), [release(6000)]);
+    assert_eq!(it.next(), (RECHECK, vec![Action::ReadFirewall]));
+    assert_eq!(it.firewall(&[60001]), []);
+    assert_eq!(it.next(), (RECHECK, vec![Action::ReadFirewall]));
+    assert_eq!(it.firewall(&[]), [release(60001)]);
+}
+
+#[test]
+fn what_only_the_firewall_knows_is_held_too() {
+    let mut it = Simulation::settled(&[]);
+    assert_eq!(it.next(), (RECONCILE, vec![Action::ReadFirewall]));
+    assert_eq!(it.firewall(&[60001]), [hold(60001)]);
+    assert_eq!(it.leases(&[60001]), []);
+    assert_eq!(it.next(), (RECONCILE, vec![Action::ReadFirewall]));
+}
+
+#[test]
+fn a_firewall_that_cannot_be_read_leaves_the_lease_file() {
+    let mut it = Simulation::new(false);
+    it.leases(&[60001]);
+    it.guard.handle_firewall(None, it.now);
+    assert_eq!(it.actions(), []);
+    assert_eq!(it.leases(&[]), []);
+    assert_eq!(it.next(), (GRACE, vec![Action::ReadFirewall]));
+    it.guard.handle_firewall(None, it.now);
+    assert_eq!(it.actions(), [release(60001)]);
+}
+
+#[test]
+fn a_dead_miniupnpds_leases_end_unless_its_rules_are_there() {
+    let mut it = Simulation::settled(&[60001, 60002]);
+    it.after(Duration::from_secs(3_600));
+    it.firewall(&[60001, 60002]);
+    assert_eq!(it.next(), (GRACE, vec![Action::ReadFirewall]));
+    assert_eq!(it.firewall(&[60001]), [release(60002)]);
+}
+
+#[test]
+fn a_lease_that_is_over_when_the_file_is_read_is_none() {
+    let mut it = Simulation::settled(&[]);
+    let over = Lease { expires: Some(UNIX_NOW), ..lease(60001) };
+    it.guard.handle_leases(&[over], UNIX_NOW, it.now);
+    assert_eq!(it.actions(), []);
+    let endless = Lease { expires: None, ..lease(60002) };
+    it.guard.handle_leases(&[endless], UNIX_NOW, it.now);
+    assert_eq!(it.actions(), [hold(60002)]);
+}
+
+#[test]
+fn a_port_that_is_somebody_elses_is_told_once_and_tried_again() {
+    let mut it = Simulation::new(false);
+    it.leases(&[60001]);
+    it.firewall(&[60001]);
+    it.hold_all(&[60001], IN_USE);
+    assert_eq!(it.actions(), [not_held(60001)]);
+    assert_eq!(it.guard.count(), (1, 1));
+    for _ in 0..3 {
+        assert_eq!(it.next(), (RETRY, vec![hold(60001)]));
+        it.hold_all(&[60001], IN_USE);
+        assert_eq!(it.actions(), []);
+    }
+    it.next();
+    it.hold_all(&[60001], Extent::Whole);
+    assert_eq!(it.actions(), [Action::Tell(Notice::NowHeld { port: port(60001) })]);
+    assert_eq!(it.guard.count(), (1, 0));
+}
+
+#[test]
+fn a_hold_that_depends_on_the_outside_address_follows_it() {
+    let mut it = Simulation::new(false);
+    it.leases(&[60001, 60002]);
+    it.hold_all(&[60001], Extent::Outside);
+    it.hold_all(&[60002], Extent::Whole);
+    it.firewall(&[60001, 60002]);
+    it.guard.handle_addresses(it.now);
+    assert_eq!(it.actions(), [hold(60001)]);
+}
+
+#[test]
+fn a_result_for_a_port_that_was_released_meanwhile_is_dropped() {
+    let mut it = Simulation::settled(&[]);
+    it.hold_all(&[60001], IN_USE);
+    assert_eq!(it.actions(), []);
+}
+
+#[test]
+fn tcp_is_not_held() {
+    let mut it = Simulation::settled(&[]);
+    let external = External { transport: Transport::Tcp, port: port(60001) };
+    it.guard.handle_leases(&[Lease { external, ..lease(60001) }], UNIX_NOW, it.now);
+    assert_eq!(it.actions(), []);
+    assert!(it.guard.is_ready());
+    assert_eq!(it.guard.count(), (0, 0));
+}
+
+/// With a hairpin for these.
+fn with_hairpin(ports: &[u16]) -> Simulation {
+    let mut it = Simulation::new(true);
+    it.leases(ports);
+    it.hold_all(ports, Extent::Whole);
+    assert_eq!(it.firewall(ports), [Action::Hairpin(mappings(ports))]);
+    it.guard.handle_hairpin(true, it.now);
+    assert_eq!(it.actions(), []);
+    assert!(it.guard.is_ready());
+    it
+}
+
+#[test]
+fn the_first_hairpin_knows_what_the_firewall_has() {
+    let mut it = Simulation::new(true);
+    it.leases(&[60001]);
+    assert_eq!(it.firewall(&[60001, 60002]), [hold(60002), Action::Hairpin(mappings(&[60001, 60002]))]);
+}
+
+#[test]
+fn the_hairpin_follows_once_the_mappings_are_quiet() {
+    let mut it = with_hairpin(&[60001]);
+    it.leases(&[60001, 60002]);
+    it.after(SOON);
+    it.leases(&[60001, 60002, 60003]);
+    assert_eq!(it.next(), (QUIET, vec![Action::Hairpin(mappings(&[60001, 60002, 60003]))]));
+    it.guard.handle_hairpin(true, it.now);
+    assert_eq!(it.actions(), []);
+}
+
+#[test]
+fn the_hairpin_follows_in_a_second_if_they_never_are() {
+    let mut it = with_hairpin(&[]);
+    let steps = 8;
+    for step in 1..=steps {
+        let ports: Vec<_> = (60001..=60000 + step).collect();
+        assert!(!it.leases(&ports).iter().any(|action| matches!(action, Action::Hairpin(_))));
+        it.after(LATEST / u32::from(steps + 1));
+    }
+    it.hold_all(&(60001..=60008).collect::<Vec<_>>(), Extent::Whole);
+    let (_, actions) = it.next();
+    assert_eq!(actions, [Action::Hairpin(mappings(&(60001..=60008).collect::<Vec<_>>()))]);
+}
+
+#[test]
+fn a_change_during_a_transaction_waits_for_the_next_one() {
+    let mut it = with_hairpin(&[]);
+    it.leases(&[60001]);
+    it.next();
+    it.leases(&[60001, 60002]);
+    it.after(LATEST);
+    it.guard.handle_hairpin(true, it.now);
+    assert_eq!(it.actions(), [Action::Hairpin(mappings(&[60001, 60002]))]);
+}
+
+#[test]
+fn the_guard_rests_while_the_firewall_is_read() {
+    let mut it = with_hairpin(&[60001]);
+    it.leases(&[]);
+    assert_eq!(it.next(), (GRACE, vec![Action::ReadFirewall]));
+    it.leases(&[60002]);
+    assert_eq!(it.after(LATEST), []);
+    it.hold_all(&[60002], Extent::Whole);
+    assert_eq!(it.firewall(&[60002]), [release(60001)]);
+    assert_eq!(it.next(), (QUIET, vec![Action::Hairpin(mappings(&[60002]))]));
+}
+
+#[test]
+fn a_renewal_changes_no_rule() {
+    let mut it = with_hairpin(&[60001]);
+    it.leases(&[]);
+    it.after(SOON);
+    it.leases(&[60001]);
+    assert_eq!(it.next(), (RECONCILE - SOON, vec![Action::ReadFirewall]));
+}
+
+#[test]
+fn a_hairpin_that_was_flushed_or_failed_is_made_again() {
+    let mut it = Simulation::new(true);
+    it.leases(&[]);
+    assert_eq!(it.firewall(&[]), [Action::Hairpin(mappings(&[]))]);
+    it.guard.handle_hairpin(false, it.now);
+    assert_eq!(it.actions(), []);
+    assert_eq!(it.next(), (RECHECK, vec![Action::Hairpin(mappings(&[]))]));
+    it.guard.handle_hairpin(true, it.now);
+    assert_eq!(it.next(), (RECONCILE - RECHECK, vec![Action::ReadFirewall]));
+    let flushed = Reading { has_hairpin_table: false, ..reading(&[]) };
+    it.guard.handle_firewall(Some(&flushed), it.now);
+    assert_eq!(it.actions(), [Action::Hairpin(mappings(&[]))]);
+}
+
+#[test]
+fn another_outside_address_is_another_hairpin() {
+    let mut it = Simulation::new(true);
+    it.leases(&[]);
+    it.firewall(&[]);
+    it.guard.handle_hairpin(true, it.now);
+    it.guard.handle_addresses(it.now);
+    assert_eq!(it.actions(), [Action::Hairpin(mappings(&[]))]);
+}
