@@ -90,7 +90,6 @@ fn wrong_arguments_are_answered_as_mosh_server_answers_them(lab: &Lab) -> Result
         ("new -p 60010:60005", utf8),
         ("new -p 99999", utf8),
         ("new -c many", utf8),
-        ("one two three four", utf8),
         ("new --help", utf8),
         ("new --version", utf8),
         ("new -p", ("LC_ALL", "C")),
