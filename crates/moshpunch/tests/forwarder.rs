@@ -111,7 +111,9 @@ fn still_hears_the_server(world: &World, session: &mut Walker, word: &str) -> Re
 
 fn listen(world: &World, session: &mut Walker) -> Result<()> {
     world.server.command("mkfifo").arg("/tmp/word").as_user(lab::USER).run(PATIENCE)?;
-    session.terminal.type_text("while read -r word </tmp/word; do echo heard $word; [ $word != enough ] || break; done\r")?;
+    session.terminal.type_text(
+        "while read -r word </tmp/word; do echo heard $word; [ $word != enough ] || break; done\r",
+    )?;
     session.sees_within("|| break; done", PATIENCE)
 }
 
