@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     })
 }
 
-pub(crate) fn beside_this_program() -> Result<PathBuf> {
+fn beside_this_program() -> Result<PathBuf> {
     let this_program = env::current_exe().context("finding this program")?;
     Ok(this_program.with_file_name("moshpunch"))
 }
