@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use net::clock;
 use path::Agent;
 
 use crate::arguments::ConnectArguments;
@@ -51,7 +52,7 @@ fn hold_session(connected: Connected, signals: UnixStream) -> Result<ExitCode> {
     let client = MoshClient::start(&configuration, &connect.key, front.address()?)?;
     drop(connect.key);
     let (families, verbose) = (configuration.families, configuration.verbose);
-    let mut scout = Scout::new(configuration, connect.port, offers, login, look_up);
+    let mut scout = Scout::new(configuration, connect.port, offers, (login, look_up), clock::now());
     candidates.extend(scout.read_all(unread));
     let forwarder = Forwarder::new(Gate::new(key), front, families, client, scout, signals)?;
     let ended = forwarder.run(&candidates)?;

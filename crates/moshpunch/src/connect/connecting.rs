@@ -18,7 +18,7 @@ use super::look_up::LookUp;
 use super::messages::Messages;
 use super::progress::Progress;
 use super::remote_command::{self, ServerWords};
-use super::scout::OURS;
+use super::scout::{OURS, Offers};
 use super::transcript::{Connect, Line};
 use super::{candidates, child, farewell, ssh};
 use crate::arguments::RemoteIp;
@@ -64,7 +64,7 @@ pub(crate) struct Connecting {
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     pub(crate) offered: Vec<Candidate>,
-    pub(crate) offers: bool,
+    pub(crate) offers: Offers,
     addresses: Vec<IpAddr>,
 }
 
@@ -85,7 +85,7 @@ pub(crate) struct Connected {
     /// What came with the connect line, behind it.
     pub(crate) unread: Vec<Line>,
     pub(crate) candidates: Vec<Candidate>,
-    pub(crate) offers: bool,
+    pub(crate) offers: Offers,
     pub(crate) login: Login,
     pub(crate) look_up: Option<LookUp>,
     pub(crate) progress: Progress,
@@ -174,7 +174,7 @@ impl Connecting {
             // Told from the others before.
             Line::Connect(_) => {}
             Line::Offer(offer) => {
-                self.told.offers = true;
+                self.told.offers.follow(&offer);
                 let offered = candidates::offered(&offer, self.configuration.families);
                 self.progress.detail(&format!("the host offers {}", farewell::listed(&offered)));
                 self.told.offered.extend(offered);

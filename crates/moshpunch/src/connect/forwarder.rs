@@ -161,7 +161,7 @@ impl Forwarder {
                 Event::Close { socket } => self.back.close(socket),
                 Event::Moved { .. } => {}
                 Event::Nudge => self.client.nudge(),
-                Event::Silent => self.scout.search_again(),
+                Event::Silent => self.scout.search_again(self.clock.now()),
             }
         }
     }

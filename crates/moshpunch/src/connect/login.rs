@@ -48,6 +48,14 @@ impl Login {
         Ok(Self { child, end, output, messages, transcript: Transcript::default() })
     }
 
+    /// Until it is dropped.
+    #[cfg(test)]
+    pub(crate) fn that_goes_on() -> Self {
+        let cat =
+            Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        Self::of(cat.expect("cat is everywhere")).expect("a child has a number")
+    }
+
     /// What has come, or if ssh has `ended`, everything, with what has no end of a line.
     pub(crate) fn lines(&mut self, ended: bool) -> Vec<Line> {
         let reads = if ended { READS_OF_ALL } else { 1 };
