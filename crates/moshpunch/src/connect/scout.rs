@@ -8,6 +8,7 @@ use path::Candidate;
 use rustix::event::PollFd;
 use wire::offer::Offer;
 
+use super::child::Leaving;
 use super::login::Login;
 use super::look_up::LookUp;
 use super::transcript::{Line, Transcript};
@@ -52,6 +53,7 @@ pub(crate) struct Scout {
     /// What it says beside its lines. Later logins say nothing that the user could act on.
     messages: Option<Transcript>,
     look_up: Option<LookUp>,
+    leaving: Leaving,
     notes: Vec<String>,
 }
 
@@ -71,6 +73,7 @@ impl Scout {
             overdue: now + LOGIN_OVERDUE,
             messages: Some(Transcript::default()),
             look_up,
+            leaving: Leaving::default(),
             notes: Vec::new(),
         }
     }
@@ -82,6 +85,7 @@ impl Scout {
 
     /// What has been found since the last call.
     pub(crate) fn found(&mut self) -> Vec<Candidate> {
+        self.leaving.reap();
         let mut found = self.looked_up();
         let Some(login) = &mut self.login else { return found };
         let ended = login.ended().is_some();
@@ -101,12 +105,9 @@ impl Scout {
         if self.configuration.local {
             return;
         }
-        let host = &self.configuration.host;
-        self.look_up = LookUp::start(&self.configuration.ssh, host).inspect_err(log).ok();
+        self.look_up_again();
         if self.offers != Offers::None && !self.is_told_more(now) {
-            let command = remote_command::offer(self.port.get());
-            let words: Vec<OsString> = ssh::unattended(&self.configuration, host, command);
-            self.login = Login::start(&words, |_| {}).inspect_err(log).ok();
+            self.log_in_again();
             self.messages = None;
             self.overdue = now;
         }
@@ -119,7 +120,23 @@ impl Scout {
 
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
         let login = self.login.iter().flat_map(Login::descriptors);
-        login.chain(self.look_up.iter().flat_map(LookUp::descriptors))
+        let look_up = self.look_up.iter().flat_map(LookUp::descriptors);
+        login.chain(look_up).chain(self.leaving.descriptors())
+    }
+
+    fn look_up_again(&mut self) {
+        let former = self.look_up.take().map(LookUp::into_program);
+        former.into_iter().for_each(|program| self.leaving.add(program));
+        let ConnectConfiguration { ssh, host, .. } = &self.configuration;
+        self.look_up = LookUp::start(ssh, host).inspect_err(log).ok();
+    }
+
+    fn log_in_again(&mut self) {
+        let former = self.login.take().map(Login::into_program);
+        former.into_iter().for_each(|program| self.leaving.add(program));
+        let command = remote_command::offer(self.port.get());
+        let words: Vec<OsString> = ssh::unattended(&self.configuration, &self.configuration.host, command);
+        self.login = Login::start(&words, |_| {}).inspect_err(log).ok();
     }
 
     fn is_told_more(&self, now: Instant) -> bool {
