@@ -11,6 +11,7 @@ use path::Agent;
 use crate::arguments::ConnectArguments;
 use crate::configuration::{ConnectConfiguration, Environment};
 use crate::connect::connecting::{Connected, Connecting, Outcome};
+use crate::connect::destination::Destination;
 use crate::connect::farewell;
 use crate::connect::forwarder::{Ended, Forwarder, Front};
 use crate::connect::gate::Gate;
@@ -30,9 +31,10 @@ pub(crate) fn run(arguments: &ConnectArguments) -> Result<ExitCode> {
     if let Some(log) = &arguments.log {
         log::append_to(log);
     }
+    let destination = Destination::of(&configuration)?;
     let mut signals = signals::of_the_end()?;
     let colours = colours(&configuration.client)?;
-    match Connecting::start(configuration, colours)?.run(&mut signals)? {
+    match Connecting::start(configuration, destination, colours)?.run(&mut signals)? {
         Outcome::Connected(connected) => hold_session(*connected, signals),
         Outcome::Failed(failure, code) => {
             report::trouble(&failure.cause, Some(&failure.cure));

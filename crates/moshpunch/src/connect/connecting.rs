@@ -3,15 +3,16 @@
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, ToSocketAddrs};
+use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, ExitStatus};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use net::wait::wait;
 use path::Candidate;
 use rustix::event::{PollFd, PollFlags};
 
+use super::destination::Destination;
 use super::diagnosis::Evidence;
 use super::login::Login;
 use super::look_up::LookUp;
@@ -92,17 +93,14 @@ pub(crate) struct Connected {
 }
 
 impl Connecting {
-    pub(crate) fn start(configuration: ConnectConfiguration, colours: String) -> Result<Self> {
+    pub(crate) fn start(
+        configuration: ConnectConfiguration,
+        destination: Destination,
+        colours: String,
+    ) -> Result<Self> {
         let mut progress = Progress::new(configuration.verbose);
-        let mut told = Told::default();
-        let host = match configuration.remote_ip {
-            RemoteIp::Local if !configuration.local => {
-                let (host, address) = resolved_here(&configuration)?;
-                told.addresses.push(address);
-                host
-            }
-            _ => configuration.host.clone(),
-        };
+        let Destination { host, address } = destination;
+        let told = Told { addresses: address.into_iter().collect(), ..Told::default() };
         let words = ServerWords {
             bind: configuration.bind.clone(),
             port: configuration.port.clone(),
@@ -272,20 +270,4 @@ fn locale() -> Vec<OsString> {
         word
     });
     words.collect()
-}
-
-/// The user wants ssh to get the address. mosh's script takes the first, too.
-fn resolved_here(configuration: &ConnectConfiguration) -> Result<(String, IpAddr)> {
-    let (user, name) = match configuration.host.rsplit_once('@') {
-        Some((user, name)) => (format!("{user}@"), name),
-        None => (String::new(), configuration.host.as_str()),
-    };
-    let addresses = (name, 22).to_socket_addrs().with_context(|| format!("looking up {name}"))?;
-    let families = configuration.families;
-    let allowed = |address: &IpAddr| {
-        families.allow(if address.is_ipv6() { path::Family::V6 } else { path::Family::V4 })
-    };
-    let address = addresses.map(|address| address.ip()).find(allowed);
-    let address = address.with_context(|| format!("{name} has no address of the wanted family"))?;
-    Ok((format!("{user}{address}"), address))
 }
