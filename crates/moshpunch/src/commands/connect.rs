@@ -69,7 +69,7 @@ fn say_farewell(ended: &Ended, verbose: bool) {
         ended.notes.iter().for_each(report::note);
     }
     if verbose {
-        farewell::moves(&ended.agent).iter().for_each(report::note);
+        farewell::story(&ended.agent, &ended.finds).iter().for_each(report::note);
     }
     match path_used {
         Some(line) => report::note(line),

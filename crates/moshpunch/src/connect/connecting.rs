@@ -180,6 +180,9 @@ impl Connecting {
             Line::UnusableOffer(why) => {
                 self.progress.detail(&format!("the host's offer is of no use: {why}"));
             }
+            Line::Present => {
+                self.progress.step("logged in; starting mosh-server there, and looking for its gateway …");
+            }
             Line::Absent => {
                 self.evidence.absent = true;
                 self.progress.detail("the host has no moshpunch; starting its mosh-server as mosh does");
@@ -216,7 +219,11 @@ impl Connecting {
         if self.evidence.absent {
             report::note(format_args!("{} {WITHOUT_OURS}", self.configuration.host));
         }
-        self.progress.step(&format!("mosh-server waits on UDP port {port}; looking for a path …"));
+        let mapping = match self.told.offers {
+            Offers::Unfinished => ", not mapped yet",
+            Offers::Complete | Offers::None => "",
+        };
+        self.progress.step(&format!("mosh-server waits on UDP port {port}{mapping}; looking for a path …"));
         let families = self.configuration.families;
         let mut found = self.told.offered;
         let own =

@@ -56,12 +56,18 @@ fn the_answer_of_a_slow_router_is_heard_after_the_first_alarm(lab: &Lab) -> Resu
     let late = "printf 'MOSHPUNCH OFFER 1 more\\n%s\\n' \"$answer\"\nread -r go </tmp/go\n\
                 printf 'MOSHPUNCH OFFER 1 mapped=20.0.0.1:7777\\n'\n";
     let (place, mut shell) = with_server(lab, 7777, late)?;
-    shell.run(&format!("{TO_SERVER} --server=its-own router"))?;
+    shell.run(&format!("{TO_SERVER} -v --server=its-own router 2>/tmp/told"))?;
     wait_for_log(place.laptop(), ALARM)?;
     go_on(&place.network.server)?;
-    shell.uses_session("server")?;
-    let screen = shell.terminal.screen();
-    ensure!(screen.contains("20.0.0.1:7777 (mapped by its router)"), "{screen}");
+    shell.uses_session_quietly("server")?;
+    let told = place.laptop().read_file("/tmp/told")?;
+    for expected in [
+        "moshpunch: mosh-server waits on UDP port 60001, not mapped yet; looking for a path …\n",
+        " s: found 20.0.0.1:7777 (mapped by its router)\n",
+        "moshpunch: the session went over 20.0.0.1:7777 (mapped by its router)\n",
+    ] {
+        ensure!(told.contains(expected), "{expected:?} is missing:\n{told}");
+    }
     Ok(())
 }
 
