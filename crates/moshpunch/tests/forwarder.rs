@@ -2,24 +2,29 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use common::world::{FROM_OUTSIDE, Spot, Walker, World};
+use common::home::nft;
+use common::world::{BY_JUMP, FROM_OUTSIDE, Spot, Walker, World};
 use common::{PATIENCE, computes, signal};
 use lab::{Daemon, Host, Lab, Signal, Terminal, scenario, wait_until};
 
 /// Within which the server's own output must come without anything being typed: mosh-client tells of itself every 3 s.
 const WITHOUT_TYPING: Duration = Duration::from_millis(1_500);
 
-/// Of pcap-savefile(5): the file's header and a packet's; then Ethernet, IPv4 without options, UDP.
+/// Of pcap-savefile(5): the file's header and a packet's; then Ethernet, IPv4 without options or IPv6, UDP.
 const FILE_HEADER: usize = 24;
 const PACKET_HEADER: usize = 16;
-const HEADERS: usize = 14 + 20 + 8;
+const ETHERNET_HEADER: usize = 14;
+const IPV4_HEADER: usize = 20;
+const IPV6_HEADER: usize = 40;
+const UDP_HEADER: usize = 8;
 
 struct Captured {
     from: SocketAddr,
@@ -37,7 +42,7 @@ struct Capture {
 impl Capture {
     fn start(host: &Host, interface: &str) -> Result<Self> {
         let file = format!("/tmp/{interface}.pcap");
-        let words = ["-i", interface, "--immediate-mode", "-U", "-Z", "root", "-w", &file, "ip and udp"];
+        let words = ["-i", interface, "--immediate-mode", "-U", "-Z", "root", "-w", &file, "udp"];
         let tcpdump = host.spawn(&format!("tcpdump {interface}"), &host.command("tcpdump").args(words))?;
         tcpdump.wait_for_log("listening on", PATIENCE)?;
         Ok(Self { host: host.clone(), file, tcpdump })
@@ -69,13 +74,25 @@ fn packets(mut bytes: &[u8]) -> Vec<Captured> {
 }
 
 fn packet(frame: &[u8]) -> Option<Captured> {
-    let address = |at: usize, port: usize| {
-        let address: [u8; 4] = frame.get(at..at + 4)?.try_into().ok()?;
-        let port = u16::from_be_bytes(frame.get(port..port + 2)?.try_into().ok()?);
-        Some(SocketAddr::from((address, port)))
-    };
-    let (tos, payload) = (*frame.get(15)?, frame.get(HEADERS..)?.to_vec());
-    Some(Captured { from: address(26, 34)?, to: address(30, 36)?, tos, payload })
+    let (_, packet) = frame.split_at_checked(ETHERNET_HEADER)?;
+    match packet.first()? >> 4 {
+        4 => {
+            let address = |at| Some(<[u8; 4]>::try_from(packet.get(at..at + 4)?).ok()?.into());
+            captured(*packet.get(1)?, (address(12)?, address(16)?), packet.get(IPV4_HEADER..)?)
+        }
+        6 => {
+            let address = |at| Some(<[u8; 16]>::try_from(packet.get(at..at + 16)?).ok()?.into());
+            let traffic_class = packet[0] << 4 | packet.get(1)? >> 4;
+            captured(traffic_class, (address(8)?, address(24)?), packet.get(IPV6_HEADER..)?)
+        }
+        _ => None,
+    }
+}
+
+fn captured(tos: u8, (from, to): (IpAddr, IpAddr), udp: &[u8]) -> Option<Captured> {
+    let port = |at| Some(u16::from_be_bytes(udp.get(at..at + 2)?.try_into().ok()?));
+    let (from, to) = (SocketAddr::new(from, port(0)?), SocketAddr::new(to, port(2)?));
+    Some(Captured { from, to, tos, payload: udp.get(UDP_HEADER..)?.to_vec() })
 }
 
 /// The socket that they came from.
@@ -173,6 +190,31 @@ fn moshs_marks_are_kept_both_ways_and_its_datagrams_leave_room_for_ipv6(lab: &La
     Ok(())
 }
 
+/// RFC 3168: what a router on the way makes of ECT(0) when it is busy.
+const CONGESTION: u8 = 0x03;
+
+/// mosh-server marks nothing in IPv6 (1.4.0); the router does.
+fn marks_are_kept_both_ways_in_ipv6(lab: &Lab) -> Result<()> {
+    let world = World::raise(lab, Spot::Ipv6Only)?;
+    let busy = "type filter hook forward priority 0; oifname wan0 meta l4proto udp ip6 ecn set ce;";
+    nft(&world.router, &format!("table ip6 busy {{ chain forward {{ {busy} }}; }}\n"))?;
+    let (inside, outside) = (Capture::start(&world.laptop, "lo")?, Capture::start(&world.laptop, "eth0")?);
+    let mut session = world.connect(&BY_JUMP)?;
+    session.computes_within(PATIENCE)?;
+    let (inside, outside) = (inside.end()?, outside.end()?);
+    let front = inside.first().context("mosh-client sent something")?.to;
+    let server = "[2a00:7::10]:60001".parse()?;
+    let marks = |packets: &[Captured], to: SocketAddr| {
+        let (there, back): (Vec<_>, Vec<_>) = packets.iter().partition(|packet| packet.to == to);
+        let of = |packets: Vec<&Captured>| packets.iter().map(|packet| packet.tos).collect::<BTreeSet<_>>();
+        (of(there), of(back))
+    };
+    let expected = (BTreeSet::from([MARK]), BTreeSet::from([CONGESTION]));
+    assert_eq!(marks(&inside, front), expected, "between mosh-client and us");
+    assert_eq!(marks(&outside, server), expected, "between us and mosh-server");
+    Ok(())
+}
+
 /// What mosh sends over IPv6 (measured): with both headers 1280 bytes at most.
 const LONGEST_OVER_IPV6: usize = 1_216;
 
@@ -243,6 +285,7 @@ fn main() -> ExitCode {
         scenario!(replays_and_forgeries_of_another_local_user_change_nothing).needs(&["tcpdump"]),
         scenario!(replays_and_forgeries_from_another_host_change_nothing).needs(&["tcpdump"]),
         scenario!(moshs_marks_are_kept_both_ways_and_its_datagrams_leave_room_for_ipv6).needs(&["tcpdump"]),
+        scenario!(marks_are_kept_both_ways_in_ipv6).needs(&["tcpdump"]),
         scenario!(killed_it_leaves_a_usable_terminal_and_no_process),
         scenario!(terminated_it_ends_the_session),
         scenario!(suspended_and_resumed_it_goes_on),

@@ -100,7 +100,8 @@ fn a_session_with_a_new_port_is_found_again(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
-fn a_path_that_dies_silently_is_left_within_a_second(lab: &Lab) -> Result<()> {
+/// Within a second, as the simulation of `path` holds.
+fn a_path_that_dies_silently_is_soon_left_for_another(lab: &Lab) -> Result<()> {
     let world = World::raise(lab, Spot::DualStack)?;
     let mut session = world.connect(&BY_JUMP)?;
     let dead = "type filter hook forward priority -10; meta nfproto ipv6 drop;";
@@ -119,7 +120,7 @@ fn main() -> ExitCode {
         scenario!(an_idle_session_moves_without_typing),
         scenario!(a_router_with_a_new_address_is_found_again),
         scenario!(a_session_with_a_new_port_is_found_again),
-        scenario!(a_path_that_dies_silently_is_left_within_a_second),
+        scenario!(a_path_that_dies_silently_is_soon_left_for_another),
     ];
     lab::harness::run(scenarios.map(|scenario| scenario.needs(&["mosh", "mosh-server", "miniupnpd", "sshd"])))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
+use std::ops::Bound;
 
 use path::{Binding, Family, SocketId, Transmit};
 use rustix::event::{PollFd, PollFlags};
@@ -9,7 +10,11 @@ use rustix::event::{PollFd, PollFlags};
 use crate::marked_socket::{MarkedSocket, Received};
 
 #[derive(Debug, Default)]
-pub struct PathSockets(BTreeMap<SocketId, MarkedSocket>);
+pub struct PathSockets {
+    by_id: BTreeMap<SocketId, MarkedSocket>,
+    /// By which the newest datagram came.
+    last: Option<SocketId>,
+}
 
 /// Why a datagram did not leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,32 +34,45 @@ impl PathSockets {
             Some(address) => MarkedSocket::bind(address)?,
             None => MarkedSocket::bind_any(binding.family == Family::V6)?,
         };
-        self.0.insert(id, socket);
+        self.by_id.insert(id, socket);
         Ok(())
     }
 
     pub fn close(&mut self, id: SocketId) {
-        self.0.remove(&id);
+        self.by_id.remove(&id);
     }
 
     /// # Errors
     ///
     /// It did not leave this host.
     pub fn send(&self, transmit: &Transmit, datagram: &[u8], tos: u8) -> Result<(), NotSent> {
-        let socket = self.0.get(&transmit.socket).ok_or(NotSent::Dropped)?;
+        let socket = self.by_id.get(&transmit.socket).ok_or(NotSent::Dropped)?;
         socket.send(datagram, transmit.remote, tos).map_err(|error| {
             tracing::debug!(remote = %transmit.remote, %error, "not sent");
             NotSent::of(&error)
         })
     }
 
-    /// One datagram of those that have arrived by any socket.
+    /// One datagram of those that have arrived, by each socket in turn: a flood at one of them does not hide the others.
     pub fn receive(&mut self, buffer: &mut [u8]) -> Option<(SocketId, Received)> {
-        self.0.iter_mut().find_map(|(id, socket)| Some((*id, socket.receive(buffer)?)))
+        let after = self.last.map_or(Bound::Unbounded, Bound::Excluded);
+        let received = self
+            .receive_by((after, Bound::Unbounded), buffer)
+            .or_else(|| self.receive_by((Bound::Unbounded, self.last.map(Bound::Included)?), buffer));
+        self.last = received.map(|(id, _)| id).or(self.last);
+        received
     }
 
     pub fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
-        self.0.values().map(|socket| PollFd::new(socket, PollFlags::IN))
+        self.by_id.values().map(|socket| PollFd::new(socket, PollFlags::IN))
+    }
+
+    fn receive_by(
+        &mut self,
+        ids: (Bound<SocketId>, Bound<SocketId>),
+        buffer: &mut [u8],
+    ) -> Option<(SocketId, Received)> {
+        self.by_id.range_mut(ids).find_map(|(id, socket)| Some((*id, socket.receive(buffer)?)))
     }
 }
 
@@ -68,5 +86,57 @@ impl NotSent {
             | ErrorKind::PermissionDenied => Self::Unreachable,
             _ => Self::Dropped,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::iter::from_fn;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use path::{Agent, Event};
+
+    use super::*;
+    use crate::clock::now;
+    use crate::wait::wait;
+
+    fn opened() -> (PathSockets, Vec<SocketId>) {
+        let binding = |host| Binding { family: Family::V4, address: Some(IpAddr::from([127, 0, 0, host])) };
+        let mut agent = Agent::new(1);
+        agent.handle_network(&[1, 2, 3].map(binding), now());
+        let mut sockets = PathSockets::default();
+        let open = |event| match event {
+            Event::Open { socket, binding } => sockets.open(socket, binding).map(|()| socket).ok(),
+            _ => None,
+        };
+        let ids = from_fn(|| agent.poll_event()).filter_map(open).collect();
+        (sockets, ids)
+    }
+
+    fn flood(sockets: &PathSockets, ids: &[SocketId]) {
+        let sender = MarkedSocket::bind(Ipv4Addr::LOCALHOST.into()).unwrap();
+        for socket in ids.iter().map(|id| &sockets.by_id[id]) {
+            for _ in 0..8 {
+                sender.send(b"datagram", socket.address().unwrap(), 0).unwrap();
+            }
+            wait(&mut [PollFd::new(socket, PollFlags::IN)], None).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_flood_at_one_socket_does_not_hide_the_others() {
+        let (mut sockets, ids) = opened();
+        flood(&sockets, &ids);
+        let by: Vec<_> = (0..5).filter_map(|_| sockets.receive(&mut [0; 64])).map(|(id, _)| id).collect();
+        assert_eq!(by, [ids[0], ids[1], ids[2], ids[0], ids[1]]);
+    }
+
+    #[test]
+    fn a_socket_alone_is_read_to_its_end() {
+        let (mut sockets, ids) = opened();
+        flood(&sockets, &ids[2..]);
+        assert_eq!(from_fn(|| sockets.receive(&mut [0; 64])).count(), 8);
+        sockets.close(ids[2]);
+        assert!(sockets.receive(&mut [0; 64]).is_none());
     }
 }

@@ -169,28 +169,30 @@ impl Agent {
         self.start_over(Reason::NetworkChanged, now);
     }
 
-    /// More candidates, from the offer or from looking the name up.
+    /// More candidates, from the offer or from looking the name up; the best first. They go before the known ones of their
+    /// rank: what is told last is true most likely.
     pub fn handle_candidates(&mut self, candidates: &[Candidate], now: Instant) {
         self.observe(now);
         let mut improved = false;
-        for &candidate in candidates {
+        let mut new = Vec::new();
+        for &candidate in candidates.iter().rev() {
             let kept = self.followed_path().map(|path| path.candidate.address);
             let added = self.candidates.add(candidate, kept);
             improved |= added != Added::Known;
+            if let Added::Improved { replaced: Some(old) } | Added::New { replaced: Some(old) } = added {
+                new.retain(|&candidate| candidate != old);
+                self.remove_paths(|path| path.candidate.address == old.address, now);
+            }
             match added {
                 Added::Known => {}
-                Added::Improved => {
+                Added::Improved { .. } => {
                     self.paths.improve(candidate);
                     self.log.improve(candidate);
                 }
-                Added::New { replaced } => {
-                    if let Some(old) = replaced {
-                        self.remove_paths(|path| path.candidate.address == old.address, now);
-                    }
-                    self.add_paths(|_| true, candidate);
-                }
+                Added::New { .. } => new.push(candidate),
             }
         }
+        self.add_paths(|_| true, &new);
         if improved {
             self.probe.hurry();
             self.nudge_if_silent(now);
@@ -210,9 +212,7 @@ impl Agent {
         let Some(binding) = self.sockets.opened(socket) else { return };
         let reachable: Vec<_> =
             self.candidates.iter().filter(|candidate| candidate.family() == binding.family).collect();
-        for candidate in reachable {
-            self.add_paths(|id| id == socket, candidate);
-        }
+        self.add_paths(|id| id == socket, &reachable);
         self.timers.set_no_later(Timer::Retire, now + crate::SOCKET_LINGER);
         self.nudge_if_silent(now);
     }

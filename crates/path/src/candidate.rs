@@ -77,7 +77,9 @@ pub(crate) struct Candidates(Vec<Candidate>);
 pub(crate) enum Added {
     Known,
     /// A known address turned out to be of a better kind.
-    Improved,
+    Improved {
+        replaced: Option<Candidate>,
+    },
     New {
         replaced: Option<Candidate>,
     },
@@ -90,19 +92,21 @@ impl Candidates {
 
     /// `kept` is not replaced however old it is.
     pub(crate) fn add(&mut self, candidate: Candidate, kept: Option<SocketAddr>) -> Added {
-        if let Some(known) = self.0.iter_mut().find(|known| known.address == candidate.address) {
-            if candidate.kind >= known.kind {
-                return Added::Known;
-            }
-            known.kind = candidate.kind;
-            return Added::Improved;
+        let known = self.0.iter().position(|known| known.address == candidate.address);
+        if known.is_some_and(|at| candidate.kind >= self.0[at].kind) {
+            return Added::Known;
         }
-        let alike = |known: &Candidate| known.kind == candidate.kind;
-        let full = self.0.iter().filter(|known| alike(known)).count() >= MAX_CANDIDATES_PER_KIND;
-        let oldest = self.0.iter().position(|known| alike(known) && Some(known.address) != kept);
-        let replaced = oldest.filter(|_| full).map(|index| self.0.remove(index));
+        let improved = known.map(|at| self.0.remove(at)).is_some();
+        let replaced = self.make_room(candidate.kind, kept);
         self.0.push(candidate);
-        Added::New { replaced }
+        if improved { Added::Improved { replaced } } else { Added::New { replaced } }
+    }
+
+    fn make_room(&mut self, kind: Kind, kept: Option<SocketAddr>) -> Option<Candidate> {
+        let alike = |known: &&Candidate| known.kind == kind;
+        let full = self.0.iter().filter(alike).count() >= MAX_CANDIDATES_PER_KIND;
+        let oldest = self.0.iter().position(|known| known.kind == kind && Some(known.address) != kept);
+        oldest.filter(|_| full).map(|at| self.0.remove(at))
     }
 
     pub(crate) fn remove(&mut self, address: SocketAddr) -> bool {
@@ -140,7 +144,7 @@ mod tests {
         let resolved = candidate(Kind::Resolved, "198.51.100.1:60001");
         let mapped = candidate(Kind::Mapped, "198.51.100.1:60001");
         assert_eq!(candidates.add(resolved, None), Added::New { replaced: None });
-        assert_eq!(candidates.add(mapped, None), Added::Improved);
+        assert_eq!(candidates.add(mapped, None), Added::Improved { replaced: None });
         assert_eq!(candidates.add(resolved, None), Added::Known);
         assert_eq!(candidates.iter().collect::<Vec<_>>(), [mapped]);
     }
@@ -154,6 +158,23 @@ mod tests {
         }
         let kept = Some(numbered(1).address);
         assert_eq!(candidates.add(numbered(5), kept), Added::New { replaced: Some(numbered(2)) });
+        assert_eq!(candidates.iter().count(), MAX_CANDIDATES_PER_KIND);
+    }
+
+    /// A name's new address, which the next offer then names as mapped, over and over.
+    #[test]
+    fn an_address_that_turned_out_better_makes_the_oldest_of_its_kind_go() {
+        let mut candidates = Candidates::default();
+        let of_kind = |kind, number| candidate(kind, &format!("198.51.100.{number}:60001"));
+        let mut replaced = Vec::new();
+        for number in 1..=6 {
+            candidates.add(of_kind(Kind::Resolved, number), None);
+            replaced.push(candidates.add(of_kind(Kind::Mapped, number), None));
+        }
+        let improved = |number: Option<u8>| Added::Improved {
+            replaced: number.map(|number| of_kind(Kind::Mapped, number)),
+        };
+        assert_eq!(replaced, [None, None, None, None, Some(1), Some(2)].map(improved));
         assert_eq!(candidates.iter().count(), MAX_CANDIDATES_PER_KIND);
     }
 }

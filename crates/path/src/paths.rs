@@ -1,5 +1,6 @@
 //! The paths: each open socket with each candidate of its family.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -61,10 +62,10 @@ impl Paths {
         self.by_id.retain(|_, path| !gone(path));
     }
 
-    /// Best first; the oldest first among equals.
+    /// Best first; the newest first among equals.
     pub(crate) fn ranked(&self, wanted: impl Fn(&Path) -> bool) -> Vec<Path> {
         let mut paths: Vec<_> = self.by_id.values().filter(|path| wanted(path)).copied().collect();
-        paths.sort_by_key(|path| (path.rank(), path.id));
+        paths.sort_by_key(|path| (path.rank(), Reverse(path.id)));
         paths
     }
 }

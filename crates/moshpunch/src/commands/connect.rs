@@ -5,11 +5,13 @@ use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use net::clock;
 use path::Agent;
 
 use crate::arguments::ConnectArguments;
 use crate::configuration::{ConnectConfiguration, Environment};
 use crate::connect::connecting::{Connected, Connecting, Outcome};
+use crate::connect::destination::Destination;
 use crate::connect::farewell;
 use crate::connect::forwarder::{Ended, Forwarder, Front};
 use crate::connect::gate::Gate;
@@ -29,9 +31,10 @@ pub(crate) fn run(arguments: &ConnectArguments) -> Result<ExitCode> {
     if let Some(log) = &arguments.log {
         log::append_to(log);
     }
+    let destination = Destination::of(&configuration)?;
     let mut signals = signals::of_the_end()?;
     let colours = colours(&configuration.client)?;
-    match Connecting::start(configuration, colours)?.run(&mut signals)? {
+    match Connecting::start(configuration, destination, colours)?.run(&mut signals)? {
         Outcome::Connected(connected) => hold_session(*connected, signals),
         Outcome::Failed(failure, code) => {
             report::trouble(&failure.cause, Some(&failure.cure));
@@ -51,7 +54,7 @@ fn hold_session(connected: Connected, signals: UnixStream) -> Result<ExitCode> {
     let client = MoshClient::start(&configuration, &connect.key, front.address()?)?;
     drop(connect.key);
     let (families, verbose) = (configuration.families, configuration.verbose);
-    let mut scout = Scout::new(configuration, connect.port, offers, login, look_up);
+    let mut scout = Scout::new(configuration, connect.port, offers, (login, look_up), clock::now());
     candidates.extend(scout.read_all(unread));
     let forwarder = Forwarder::new(Gate::new(key), front, families, client, scout, signals)?;
     let ended = forwarder.run(&candidates)?;
@@ -66,7 +69,7 @@ fn say_farewell(ended: &Ended, verbose: bool) {
         ended.notes.iter().for_each(report::note);
     }
     if verbose {
-        farewell::moves(&ended.agent).iter().for_each(report::note);
+        farewell::story(&ended.agent, &ended.finds).iter().for_each(report::note);
     }
     match path_used {
         Some(line) => report::note(line),

@@ -4,7 +4,7 @@
 //! mosh-server printed, and one line.
 
 mod current;
-mod offer;
+pub(crate) mod offer;
 
 use std::borrow::Cow;
 use std::env;

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd};
-use std::process::{Child, Command, id};
+use std::process::{Child, Command, ExitStatus, id};
 
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags};
@@ -13,6 +13,9 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 /// The most that is taken from a pipe at once.
 pub(crate) const READ_BYTES: usize = 16 * 1024;
 
+/// ssh and a look-up end at once when they are told to. One that does not is no longer asked.
+const LEAVING_MAXIMUM: usize = 4;
+
 /// A command that is told to end when this process does, however it ends.
 pub(crate) fn tied(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("/proc/self/exe");
@@ -20,23 +23,77 @@ pub(crate) fn tied(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-pub(crate) fn pid(child: &Child) -> Option<Pid> {
-    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
+/// A program that has been started. Dropped, it is told to end.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Child,
+    /// Can be read from once it has ended.
+    end: OwnedFd,
 }
 
-/// A child is ours to wait for, so its number is not given to another before.
-pub(crate) fn signal(child: &Child, signal: Signal) {
-    if let Some(pid) = pid(child)
-        && let Err(error) = kill_process(pid, signal)
-    {
-        tracing::debug!(%error, "not signalled");
+impl Running {
+    pub(crate) fn new(child: Child) -> Result<Self> {
+        let pid = pid(&child).context("a process has a number")?;
+        let end = pidfd_open(pid, PidfdFlags::empty())?;
+        Ok(Self { child, end })
+    }
+
+    /// A child is ours to wait for, so its number is not given to another before.
+    pub(crate) fn signal(&self, signal: Signal) {
+        if let Some(pid) = pid(&self.child)
+            && let Err(error) = kill_process(pid, signal)
+        {
+            tracing::debug!(%error, "not signalled");
+        }
+    }
+
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// It does not harm one that has ended.
+    pub(crate) fn kill(&mut self) {
+        let _gone = self.child.kill().and_then(|()| self.child.wait());
+    }
+
+    pub(crate) fn end(&self) -> PollFd<'_> {
+        PollFd::new(&self.end, PollFlags::IN)
     }
 }
 
-/// Can be read from once the child has ended.
-pub(crate) fn end_of(child: &Child) -> Result<OwnedFd> {
-    let pid = pid(child).context("a process has a number")?;
-    Ok(pidfd_open(pid, PidfdFlags::empty())?)
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.ended().is_none() {
+            self.signal(Signal::TERM);
+        }
+    }
+}
+
+fn pid(child: &Child) -> Option<Pid> {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
+}
+
+/// Programs that have been told to end. Who does not wait for them keeps them as zombies.
+#[derive(Debug, Default)]
+pub(crate) struct Leaving(Vec<Running>);
+
+impl Leaving {
+    pub(crate) fn add(&mut self, program: Running) {
+        program.signal(Signal::TERM);
+        if self.0.len() == LEAVING_MAXIMUM {
+            self.0.remove(0).kill();
+        }
+        self.0.push(program);
+    }
+
+    /// Waits for those that have ended.
+    pub(crate) fn reap(&mut self) {
+        self.0.retain_mut(|program| program.ended().is_none());
+    }
+
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
+        self.0.iter().map(Running::end)
+    }
 }
 
 /// The reading end of a pipe.
@@ -75,4 +132,50 @@ impl<R: Read + AsFd> Pipe<R> {
 pub(crate) fn shown(words: &[OsString]) -> String {
     let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
     words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Stdio;
+
+    use net::wait::wait_for;
+
+    use super::*;
+
+    fn running(script: &str) -> Running {
+        let mut shell = Command::new("sh");
+        let mut child =
+            shell.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut ready = child.stdout.take().unwrap();
+        ready.read_exact(&mut [0]).unwrap();
+        Running::new(child).unwrap()
+    }
+
+    fn is_there(pid: u32) -> bool {
+        std::path::Path::new(&format!("/proc/{pid}")).exists()
+    }
+
+    #[test]
+    fn what_was_told_to_end_is_waited_for() {
+        let mut leaving = Leaving::default();
+        let program = running("echo; read end");
+        let pid = program.child.id();
+        leaving.add(program);
+        wait_for(&mut leaving.descriptors().collect::<Vec<_>>(), None).unwrap();
+        assert!(is_there(pid), "a zombie");
+        leaving.reap();
+        assert!(!is_there(pid) && leaving.0.is_empty());
+    }
+
+    #[test]
+    fn of_too_many_that_do_not_listen_the_oldest_is_killed() {
+        let mut leaving = Leaving::default();
+        let deaf: Vec<_> = (0..=LEAVING_MAXIMUM).map(|_| running("trap '' TERM; echo; read end")).collect();
+        let oldest = deaf[0].child.id();
+        deaf.into_iter().for_each(|program| leaving.add(program));
+        leaving.reap();
+        assert!(!is_there(oldest));
+        assert_eq!(leaving.0.len(), LEAVING_MAXIMUM);
+        leaving.0.iter_mut().for_each(Running::kill);
+    }
 }

@@ -3,22 +3,23 @@
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, ToSocketAddrs};
+use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, ExitStatus};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use net::wait::wait;
 use path::Candidate;
 use rustix::event::{PollFd, PollFlags};
 
+use super::destination::Destination;
 use super::diagnosis::Evidence;
 use super::login::Login;
 use super::look_up::LookUp;
 use super::messages::Messages;
 use super::progress::Progress;
 use super::remote_command::{self, ServerWords};
-use super::scout::OURS;
+use super::scout::{OURS, Offers};
 use super::transcript::{Connect, Line};
 use super::{candidates, child, farewell, ssh};
 use crate::arguments::RemoteIp;
@@ -64,7 +65,7 @@ pub(crate) struct Connecting {
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     pub(crate) offered: Vec<Candidate>,
-    pub(crate) offers: bool,
+    pub(crate) offers: Offers,
     addresses: Vec<IpAddr>,
 }
 
@@ -85,24 +86,21 @@ pub(crate) struct Connected {
     /// What came with the connect line, behind it.
     pub(crate) unread: Vec<Line>,
     pub(crate) candidates: Vec<Candidate>,
-    pub(crate) offers: bool,
+    pub(crate) offers: Offers,
     pub(crate) login: Login,
     pub(crate) look_up: Option<LookUp>,
     pub(crate) progress: Progress,
 }
 
 impl Connecting {
-    pub(crate) fn start(configuration: ConnectConfiguration, colours: String) -> Result<Self> {
+    pub(crate) fn start(
+        configuration: ConnectConfiguration,
+        destination: Destination,
+        colours: String,
+    ) -> Result<Self> {
         let mut progress = Progress::new(configuration.verbose);
-        let mut told = Told::default();
-        let host = match configuration.remote_ip {
-            RemoteIp::Local if !configuration.local => {
-                let (host, address) = resolved_here(&configuration)?;
-                told.addresses.push(address);
-                host
-            }
-            _ => configuration.host.clone(),
-        };
+        let Destination { host, address } = destination;
+        let told = Told { addresses: address.into_iter().collect(), ..Told::default() };
         let words = ServerWords {
             bind: configuration.bind.clone(),
             port: configuration.port.clone(),
@@ -174,13 +172,16 @@ impl Connecting {
             // Told from the others before.
             Line::Connect(_) => {}
             Line::Offer(offer) => {
-                self.told.offers = true;
+                self.told.offers.follow(&offer);
                 let offered = candidates::offered(&offer, self.configuration.families);
                 self.progress.detail(&format!("the host offers {}", farewell::listed(&offered)));
                 self.told.offered.extend(offered);
             }
             Line::UnusableOffer(why) => {
                 self.progress.detail(&format!("the host's offer is of no use: {why}"));
+            }
+            Line::Present => {
+                self.progress.step("logged in; starting mosh-server there, and looking for its gateway …");
             }
             Line::Absent => {
                 self.evidence.absent = true;
@@ -218,7 +219,11 @@ impl Connecting {
         if self.evidence.absent {
             report::note(format_args!("{} {WITHOUT_OURS}", self.configuration.host));
         }
-        self.progress.step(&format!("mosh-server waits on UDP port {port}; looking for a path …"));
+        let mapping = match self.told.offers {
+            Offers::Unfinished => ", not mapped yet",
+            Offers::Complete | Offers::None => "",
+        };
+        self.progress.step(&format!("mosh-server waits on UDP port {port}{mapping}; looking for a path …"));
         let families = self.configuration.families;
         let mut found = self.told.offered;
         let own =
@@ -272,20 +277,4 @@ fn locale() -> Vec<OsString> {
         word
     });
     words.collect()
-}
-
-/// The user wants ssh to get the address. mosh's script takes the first, too.
-fn resolved_here(configuration: &ConnectConfiguration) -> Result<(String, IpAddr)> {
-    let (user, name) = match configuration.host.rsplit_once('@') {
-        Some((user, name)) => (format!("{user}@"), name),
-        None => (String::new(), configuration.host.as_str()),
-    };
-    let addresses = (name, 22).to_socket_addrs().with_context(|| format!("looking up {name}"))?;
-    let families = configuration.families;
-    let allowed = |address: &IpAddr| {
-        families.allow(if address.is_ipv6() { path::Family::V6 } else { path::Family::V4 })
-    };
-    let address = addresses.map(|address| address.ip()).find(allowed);
-    let address = address.with_context(|| format!("{name} has no address of the wanted family"))?;
-    Ok((format!("{user}{address}"), address))
 }

@@ -1,7 +1,10 @@
 //! What is said once the session has ended.
 
+use std::time::Instant;
+
 use path::{Agent, Candidate, Entry, Kind, Reason};
 
+use super::forwarder::Find;
 use crate::session::Failure;
 
 /// Which path was used, in one line.
@@ -16,14 +19,21 @@ pub(crate) fn path_used(agent: &Agent) -> Option<String> {
     Some(format!("the session went over {}{moved}", described(last.candidate)))
 }
 
-/// Each move, for `-v`. The log counts from the first.
-pub(crate) fn moves(agent: &Agent) -> Vec<String> {
-    let Some(first) = agent.log().next().map(|entry| entry.at) else { return Vec::new() };
-    let line = |entry: &Entry| {
-        let seconds = entry.at.saturating_duration_since(first).as_secs_f64();
-        format!("{seconds:8.3} s: {}, because {}", described(entry.candidate), because(entry.reason))
+/// Each move, and what was learnt meanwhile, for `-v`. The times count from the first path.
+pub(crate) fn story(agent: &Agent, finds: &[Find]) -> Vec<String> {
+    let moved = |entry: &Entry| {
+        (entry.at, format!("{}, because {}", described(entry.candidate), because(entry.reason)))
     };
-    agent.log().map(line).collect()
+    let found = |find: &Find| (find.at, format!("found {}", listed(&find.candidates)));
+    let first_path = agent.log().next().map(|entry| entry.at);
+    let mut story: Vec<_> = agent.log().map(moved).chain(finds.iter().map(found)).collect();
+    story.sort_by_key(|(at, _)| *at);
+    let Some(begin) = first_path.or_else(|| story.first().map(|(at, _)| *at)) else { return Vec::new() };
+    story.iter().map(|(at, what)| format!("{:8.3} s: {what}", seconds_after(begin, *at))).collect()
+}
+
+fn seconds_after(begin: Instant, at: Instant) -> f64 {
+    at.saturating_duration_since(begin).as_secs_f64() - begin.saturating_duration_since(at).as_secs_f64()
 }
 
 /// Nothing was ever heard of the server.
@@ -77,6 +87,11 @@ fn because(reason: Reason) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use net::clock;
+    use path::{Binding, Event, Family, Reply};
+
     use super::*;
 
     #[test]
@@ -90,8 +105,33 @@ mod tests {
     }
 
     #[test]
+    fn what_was_found_is_told_between_the_moves() {
+        let now = clock::now();
+        let milliseconds = |number| now + Duration::from_millis(number);
+        let lan = Candidate { kind: Kind::Lan, address: "192.168.1.10:60001".parse().unwrap() };
+        let mut agent = Agent::new(1);
+        agent.handle_candidates(&[lan], now);
+        agent.handle_network(&[Binding::any(Family::V4)], now);
+        let Some(Event::Open { socket, .. }) = agent.poll_event() else { panic!("a socket is wanted") };
+        agent.handle_opened(socket, now);
+        let path = agent.path_between(socket, lan.address).unwrap();
+        agent.handle_reply(path, Reply { sequence: 1, answers: true }, milliseconds(40));
+        let find = |at, kind, address: &str| Find {
+            at: milliseconds(at),
+            candidates: vec![Candidate { kind, address: address.parse().unwrap() }],
+        };
+        let finds = [find(20, Kind::Resolved, "20.0.0.1:60001"), find(4_040, Kind::Mapped, "20.0.0.1:60002")];
+        let expected = [
+            "  -0.020 s: found 20.0.0.1:60001 (looked up by its name)",
+            "   0.000 s: 192.168.1.10:60001 (its own private address), because it answered first",
+            "   4.000 s: found 20.0.0.1:60002 (mapped by its router)",
+        ];
+        assert_eq!(story(&agent, &finds), expected);
+    }
+
+    #[test]
     fn a_session_that_never_began_went_over_nothing() {
         let agent = Agent::new(1);
-        assert_eq!((path_used(&agent), moves(&agent)), (None, Vec::new()));
+        assert_eq!((path_used(&agent), story(&agent, &[])), (None, Vec::new()));
     }
 }

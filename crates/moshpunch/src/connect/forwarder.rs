@@ -8,6 +8,7 @@ use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::net::UnixStream;
 use std::process::ExitStatus;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use net::changes::Changes;
@@ -25,6 +26,9 @@ use crate::configuration::Families;
 
 /// A flood on one socket must not keep the loop from the others.
 const DATAGRAMS_PER_TURN: usize = 64;
+
+/// For `-v`: of a host that moves every day, the addresses of a fortnight.
+const FINDS_MAXIMUM: usize = 32;
 
 /// One byte more than mosh takes, so that what is too long is seen to be.
 type Buffer = [u8; LONGEST + 1];
@@ -64,10 +68,18 @@ pub(crate) struct Forwarder {
     changes: Option<Changes>,
     client: MoshClient,
     scout: Scout,
+    finds: Vec<Find>,
     signals: UnixStream,
     newest: Vec<u8>,
     newest_tos: u8,
     buffer: Box<Buffer>,
+}
+
+/// What was learnt while the session ran.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Find {
+    pub(crate) at: Instant,
+    pub(crate) candidates: Vec<Candidate>,
 }
 
 /// What is left of a session.
@@ -75,6 +87,7 @@ pub(crate) struct Forwarder {
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
     pub(crate) agent: Agent,
+    pub(crate) finds: Vec<Find>,
     pub(crate) notes: Vec<String>,
 }
 
@@ -100,6 +113,7 @@ impl Forwarder {
                 .ok(),
             client,
             scout,
+            finds: Vec::new(),
             signals,
             newest: Vec::with_capacity(LONGEST),
             newest_tos: 0,
@@ -124,7 +138,8 @@ impl Forwarder {
             self.handle_found();
             self.handle_signals();
             if let Some(status) = self.client.ended() {
-                return Ok(Ended { status, agent: self.agent, notes: self.scout.notes().to_vec() });
+                let notes = self.scout.notes().to_vec();
+                return Ok(Ended { status, agent: self.agent, finds: self.finds, notes });
             }
             // 5. Fire the timers.
             self.agent.handle_timeout(self.clock.now());
@@ -161,7 +176,7 @@ impl Forwarder {
                 Event::Close { socket } => self.back.close(socket),
                 Event::Moved { .. } => {}
                 Event::Nudge => self.client.nudge(),
-                Event::Silent => self.scout.search_again(),
+                Event::Silent => self.scout.search_again(self.clock.now()),
             }
         }
     }
@@ -220,7 +235,11 @@ impl Forwarder {
         let found = self.scout.found();
         if !found.is_empty() {
             tracing::debug!(?found);
-            self.agent.handle_candidates(&found, self.clock.now());
+            let now = self.clock.now();
+            self.agent.handle_candidates(&found, now);
+            if self.finds.len() < FINDS_MAXIMUM {
+                self.finds.push(Find { at: now, candidates: found });
+            }
         }
     }
 

@@ -2,17 +2,16 @@
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
-use std::os::fd::OwnedFd;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use net::clock;
 use net::wait::wait;
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::PollFd;
 use rustix::process::Signal;
 
-use super::child::{self, Pipe, READ_BYTES, tied};
+use super::child::{Pipe, READ_BYTES, Running, tied};
 use super::transcript::{Line, Transcript};
 
 /// A pipe holds 64 KiB (pipe(7)); what others still write into it does not count.
@@ -23,8 +22,7 @@ const TIME_TO_END: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub(crate) struct Login {
-    child: Child,
-    end: OwnedFd,
+    program: Running,
     output: Pipe<ChildStdout>,
     messages: Pipe<ChildStderr>,
     transcript: Transcript,
@@ -42,10 +40,18 @@ impl Login {
     }
 
     fn of(mut child: Child) -> Result<Self> {
-        let end = child::end_of(&child)?;
         let output = Pipe::new(child.stdout.take())?;
         let messages = Pipe::new(child.stderr.take())?;
-        Ok(Self { child, end, output, messages, transcript: Transcript::default() })
+        let program = Running::new(child)?;
+        Ok(Self { program, output, messages, transcript: Transcript::default() })
+    }
+
+    /// Until it is dropped.
+    #[cfg(test)]
+    pub(crate) fn that_goes_on() -> Self {
+        let cat =
+            Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        Self::of(cat.expect("cat is everywhere")).expect("a child has a number")
     }
 
     /// What has come, or if ssh has `ended`, everything, with what has no end of a line.
@@ -66,38 +72,28 @@ impl Login {
 
     /// How it ended, once it has. What it left behind is to be read first.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().ok().flatten()
+        self.program.ended()
     }
 
     /// Ends it now. ssh may be asking for a password, and then has to put the terminal in order first.
     pub(crate) fn end(mut self) {
-        self.terminate();
+        self.program.signal(Signal::TERM);
         let deadline = clock::now() + TIME_TO_END;
         while self.ended().is_none() && clock::now() < deadline {
-            let end = PollFd::new(&self.end, PollFlags::IN);
-            if wait(&mut [end], Some(deadline)).is_err() {
+            if wait(&mut [self.program.end()], Some(deadline)).is_err() {
                 break;
             }
         }
-        // It does not harm one that has ended.
-        let _gone = self.child.kill().and_then(|()| self.child.wait());
+        self.program.kill();
     }
 
-    fn terminate(&self) {
-        child::signal(&self.child, Signal::TERM);
+    pub(crate) fn into_program(self) -> Running {
+        self.program
     }
 
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
         let pipes = self.output.descriptor().into_iter().chain(self.messages.descriptor());
-        pipes.chain([PollFd::new(&self.end, PollFlags::IN)])
-    }
-}
-
-impl Drop for Login {
-    fn drop(&mut self) {
-        if self.ended().is_none() {
-            self.terminate();
-        }
+        pipes.chain([self.program.end()])
     }
 }
 
@@ -131,7 +127,7 @@ mod tests {
     }
 
     fn wait_for_end(login: &Login) {
-        net::wait::wait_for(&mut [PollFd::new(&login.end, PollFlags::IN)], None).unwrap();
+        net::wait::wait_for(&mut [login.program.end()], None).unwrap();
     }
 
     #[test]

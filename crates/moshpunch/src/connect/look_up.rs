@@ -2,22 +2,19 @@
 
 use std::ffi::OsString;
 use std::net::IpAddr;
-use std::os::fd::OwnedFd;
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::{ChildStdout, Stdio};
 
 use anyhow::{Context, Result};
-use rustix::event::{PollFd, PollFlags};
-use rustix::process::Signal;
+use rustix::event::PollFd;
 
-use super::child::{self, Pipe, tied};
+use super::child::{Pipe, Running, tied};
 
 /// A name with more addresses than this is no single host's.
 const ADDRESSES_MAXIMUM: usize = 16;
 
 #[derive(Debug)]
 pub(crate) struct LookUp {
-    child: Child,
-    end: OwnedFd,
+    program: Running,
     output: Pipe<ChildStdout>,
     text: String,
 }
@@ -32,28 +29,23 @@ impl LookUp {
             .stderr(Stdio::null())
             .spawn()
             .context("looking the name up")?;
-        let end = child::end_of(&child)?;
         let output = Pipe::new(child.stdout.take())?;
-        Ok(Self { child, end, output, text: String::new() })
+        Ok(Self { program: Running::new(child)?, output, text: String::new() })
     }
 
     /// All addresses, once it has ended: none, if the name has none here.
     pub(crate) fn finished(&mut self) -> Option<Vec<IpAddr>> {
-        let ended = self.child.try_wait().ok().flatten().is_some();
+        let ended = self.program.ended().is_some();
         self.text.push_str(&String::from_utf8_lossy(&self.output.read()));
         ended.then(|| addresses(&self.text))
     }
 
-    pub(crate) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
-        [PollFd::new(&self.end, PollFlags::IN)].into_iter()
+    pub(crate) fn into_program(self) -> Running {
+        self.program
     }
-}
 
-impl Drop for LookUp {
-    fn drop(&mut self) {
-        if self.child.try_wait().ok().flatten().is_none() {
-            child::signal(&self.child, Signal::TERM);
-        }
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
+        [self.program.end()].into_iter()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The client's parts: from the words of the user to a session over the best path.
 //!
-//! [`connecting`] is the time until the connect line: [`login`] runs [`ssh`] with a
+//! [`connecting`] is the time until the connect line: [`login`] runs [`ssh`] to a [`destination`] with a
 //! [`remote_command`] and reads its [`transcript`]; [`diagnosis`] says why that led to nothing.
 //! [`forwarder`] then stands between [`mosh_client`] and the paths of a [`path::Agent`]; [`gate`] decides what it lets
 //! through, and [`scout`] looks for more [`candidates`]. [`progress`], [`messages`]
@@ -9,6 +9,7 @@
 pub(crate) mod candidates;
 pub(crate) mod child;
 pub(crate) mod connecting;
+pub(crate) mod destination;
 pub(crate) mod diagnosis;
 pub(crate) mod farewell;
 pub(crate) mod forwarder;

@@ -1,21 +1,17 @@
 //! The stock mosh-client, which believes that its server is on this machine.
 
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
 
 use anyhow::{Context, Result};
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::PollFd;
 use rustix::process::Signal;
 
-use super::child::{self, tied};
+use super::child::{Running, tied};
 use crate::configuration::ConnectConfiguration;
 
 #[derive(Debug)]
-pub(crate) struct MoshClient {
-    child: Child,
-    end: OwnedFd,
-}
+pub(crate) struct MoshClient(Running);
 
 impl MoshClient {
     /// In our terminal. `front` is where it sends to.
@@ -33,26 +29,25 @@ impl MoshClient {
         }
         let child = command.stdin(Stdio::inherit()).spawn();
         let child = child.with_context(|| format!("starting {}", configuration.client.display()))?;
-        let end = child::end_of(&child)?;
-        Ok(Self { child, end })
+        Ok(Self(Running::new(child)?))
     }
 
     /// It reads the size of its window again, finds that it must tell the server, and sends within 5 ms.
     pub(crate) fn nudge(&self) {
-        child::signal(&self.child, Signal::WINCH);
+        self.0.signal(Signal::WINCH);
     }
 
     /// It says goodbye to the server, and puts the terminal in order.
     pub(crate) fn terminate(&self) {
-        child::signal(&self.child, Signal::TERM);
+        self.0.signal(Signal::TERM);
     }
 
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().ok().flatten()
+        self.0.ended()
     }
 
     pub(crate) fn descriptor(&self) -> PollFd<'_> {
-        PollFd::new(&self.end, PollFlags::IN)
+        self.0.end()
     }
 }
 

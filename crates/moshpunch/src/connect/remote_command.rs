@@ -96,7 +96,7 @@ fn wanted_offer(server: &str) -> String {
 fn whatever_is_there(bind: &Bind) -> String {
     let look = look_further("mosh-server");
     let found = "command -v moshpunch >/dev/null 2>&1";
-    let ours = "exec env MOSHPUNCH_OFFER=1 moshpunch server \"$@\"";
+    let ours = r#"printf "\nMOSHPUNCH PRESENT\n"; exec env MOSHPUNCH_OFFER=1 moshpunch server "$@""#;
     let absent = r#"printf "\nMOSHPUNCH ABSENT\n""#;
     let here = if *bind == Bind::Unsaid { " -s" } else { "" };
     format!("{look}; if {found}; then {ours}; fi; {absent}; {TELL_ADDRESS}; {STOCK}{here} \"$@\"")
@@ -173,7 +173,8 @@ mod tests {
     #[test]
     fn ours_is_asked_for_an_offer_and_decides_itself_where_to_listen() {
         let line = start(None, &words(Bind::Unsaid, &["sh", "-c", "echo 'a b' \"$HOME\""]));
-        let expected = "moshpunch|server|new|-c|256|-p|60005|-l|LANG=C.UTF-8|--|sh|-c|echo 'a b' \"$HOME\"|1";
+        let words = "moshpunch|server|new|-c|256|-p|60005|-l|LANG=C.UTF-8|--|sh|-c|echo 'a b' \"$HOME\"|1";
+        let expected = format!("\nMOSHPUNCH PRESENT\n{words}");
         assert_eq!(run(&line, &["moshpunch", "mosh-server"]), expected);
     }
 

@@ -2,14 +2,18 @@
 
 use std::ffi::OsString;
 use std::num::NonZeroU16;
+use std::time::{Duration, Instant};
 
 use path::Candidate;
 use rustix::event::PollFd;
+use wire::offer::Offer;
 
+use super::child::Leaving;
 use super::login::Login;
 use super::look_up::LookUp;
-use super::transcript::Line;
+use super::transcript::{Line, Transcript};
 use super::{candidates, remote_command, ssh};
+use crate::commands::server::offer;
 use crate::configuration::ConnectConfiguration;
 
 /// The host's own lines about what failed; more than this is noise.
@@ -18,14 +22,38 @@ const NOTES_MAXIMUM: usize = 4;
 /// How a line of the host's moshpunch begins.
 pub(crate) const OURS: &[u8] = b"moshpunch: ";
 
+/// The host waits for its router that long; half as much again is for a slow way there.
+const LOGIN_OVERDUE: Duration = offer::PATIENCE.saturating_add(Duration::from_secs(5));
+
+/// What the host's moshpunch has told of where it can be reached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Offers {
+    /// There is none, and nobody to ask again.
+    #[default]
+    None,
+    /// Its router has not answered yet.
+    Unfinished,
+    Complete,
+}
+
+impl Offers {
+    pub(crate) fn follow(&mut self, offer: &Offer) {
+        *self = if offer.more { Self::Unfinished } else { Self::Complete };
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Scout {
     configuration: ConnectConfiguration,
     port: NonZeroU16,
-    /// The host has moshpunch, which can be asked again.
-    offers: bool,
+    offers: Offers,
     login: Option<Login>,
+    /// When the login that began the session is stuck, whatever it still has to tell.
+    overdue: Instant,
+    /// What it says beside its lines. Later logins say nothing that the user could act on.
+    messages: Option<Transcript>,
     look_up: Option<LookUp>,
+    leaving: Leaving,
     notes: Vec<String>,
 }
 
@@ -33,11 +61,21 @@ impl Scout {
     pub(crate) fn new(
         configuration: ConnectConfiguration,
         port: NonZeroU16,
-        offers: bool,
-        login: Login,
-        look_up: Option<LookUp>,
+        offers: Offers,
+        (login, look_up): (Login, Option<LookUp>),
+        now: Instant,
     ) -> Self {
-        Self { configuration, port, offers, login: Some(login), look_up, notes: Vec::new() }
+        Self {
+            configuration,
+            port,
+            offers,
+            login: Some(login),
+            overdue: now + LOGIN_OVERDUE,
+            messages: Some(Transcript::default()),
+            look_up,
+            leaving: Leaving::default(),
+            notes: Vec::new(),
+        }
     }
 
     /// What the login has told already; the candidates in it.
@@ -47,30 +85,31 @@ impl Scout {
 
     /// What has been found since the last call.
     pub(crate) fn found(&mut self) -> Vec<Candidate> {
+        self.leaving.reap();
         let mut found = self.looked_up();
         let Some(login) = &mut self.login else { return found };
         let ended = login.ended().is_some();
         let lines = login.lines(ended);
-        login.messages(ended);
+        let messages = login.messages(ended);
         if ended {
             self.login = None;
         }
+        self.read_messages(&messages);
         found.extend(self.read_all(lines));
         found
     }
 
     /// Every path is silent: the host may have moved. What still runs since the last time is stuck in a network that is
-    /// gone, and gives way.
-    pub(crate) fn search_again(&mut self) {
+    /// gone, and gives way; but not the login whose host still waits for its router.
+    pub(crate) fn search_again(&mut self, now: Instant) {
         if self.configuration.local {
             return;
         }
-        let host = &self.configuration.host;
-        self.look_up = LookUp::start(&self.configuration.ssh, host).inspect_err(log).ok();
-        if self.offers {
-            let command = remote_command::offer(self.port.get());
-            let words: Vec<OsString> = ssh::unattended(&self.configuration, host, command);
-            self.login = Login::start(&words, |_| {}).inspect_err(log).ok();
+        self.look_up_again();
+        if self.offers != Offers::None && !self.is_told_more(now) {
+            self.log_in_again();
+            self.messages = None;
+            self.overdue = now;
         }
     }
 
@@ -81,7 +120,27 @@ impl Scout {
 
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
         let login = self.login.iter().flat_map(Login::descriptors);
-        login.chain(self.look_up.iter().flat_map(LookUp::descriptors))
+        let look_up = self.look_up.iter().flat_map(LookUp::descriptors);
+        login.chain(look_up).chain(self.leaving.descriptors())
+    }
+
+    fn look_up_again(&mut self) {
+        let former = self.look_up.take().map(LookUp::into_program);
+        former.into_iter().for_each(|program| self.leaving.add(program));
+        let ConnectConfiguration { ssh, host, .. } = &self.configuration;
+        self.look_up = LookUp::start(ssh, host).inspect_err(log).ok();
+    }
+
+    fn log_in_again(&mut self) {
+        let former = self.login.take().map(Login::into_program);
+        former.into_iter().for_each(|program| self.leaving.add(program));
+        let command = remote_command::offer(self.port.get());
+        let words: Vec<OsString> = ssh::unattended(&self.configuration, &self.configuration.host, command);
+        self.login = Login::start(&words, |_| {}).inspect_err(log).ok();
+    }
+
+    fn is_told_more(&self, now: Instant) -> bool {
+        self.login.is_some() && self.offers == Offers::Unfinished && now < self.overdue
     }
 
     fn looked_up(&mut self) -> Vec<Candidate> {
@@ -97,16 +156,77 @@ impl Scout {
     fn read(&mut self, line: Line) -> Vec<Candidate> {
         tracing::debug!(?line);
         match line {
-            Line::Offer(offer) => return candidates::offered(&offer, self.configuration.families),
-            Line::Text(text) if text.starts_with(OURS) && self.notes.len() < NOTES_MAXIMUM => {
-                self.notes.push(String::from_utf8_lossy(&text[OURS.len()..]).into_owned());
+            Line::Offer(offer) => {
+                self.offers.follow(&offer);
+                candidates::offered(&offer, self.configuration.families)
             }
-            _ => {}
+            other => {
+                self.note(other);
+                Vec::new()
+            }
         }
-        Vec::new()
+    }
+
+    fn read_messages(&mut self, messages: &[u8]) {
+        let lines = self.messages.as_mut().map(|transcript| transcript.read(messages));
+        lines.into_iter().flatten().for_each(|line| self.note(line));
+    }
+
+    /// Each cause once, however often the host is asked.
+    fn note(&mut self, line: Line) {
+        let Line::Text(text) = line else { return };
+        let Some(note) = text.strip_prefix(OURS).map(String::from_utf8_lossy) else { return };
+        tracing::debug!(?note);
+        if self.notes.len() < NOTES_MAXIMUM && !self.notes.iter().any(|known| *known == note) {
+            self.notes.push(note.into_owned());
+        }
     }
 }
 
 fn log(error: &anyhow::Error) {
     tracing::debug!(%error, "not asked again");
+}
+
+#[cfg(test)]
+mod tests {
+    use net::clock;
+
+    use super::*;
+    use crate::arguments::ConnectArguments;
+    use crate::configuration::Environment;
+
+    fn scout(offers: Offers, now: Instant) -> Scout {
+        let arguments = ConnectArguments::parse_words(["moshpunch", "host"].map(OsString::from)).unwrap();
+        let configuration = ConnectConfiguration::resolve(&arguments, Environment::default()).unwrap();
+        let login = Login::that_goes_on();
+        Scout::new(configuration, NonZeroU16::MIN, offers, (login, None), now)
+    }
+
+    #[test]
+    fn a_login_whose_host_waits_for_its_router_is_heard_until_it_is_overdue() {
+        let now = clock::now();
+        let scout = scout(Offers::Unfinished, now);
+        assert!(scout.is_told_more(now + offer::PATIENCE));
+        assert!(!scout.is_told_more(now + LOGIN_OVERDUE));
+    }
+
+    #[test]
+    fn a_login_that_has_told_all_is_not_waited_for() {
+        let now = clock::now();
+        let mut scout = scout(Offers::Unfinished, now);
+        scout.read(Line::Offer(Offer { candidates: Vec::new(), more: true }));
+        assert!(scout.is_told_more(now));
+        scout.read(Line::Offer(Offer::default()));
+        assert!(!scout.is_told_more(now));
+    }
+
+    #[test]
+    fn each_cause_is_kept_once_and_not_too_many_are() {
+        let mut scout = scout(Offers::Complete, clock::now());
+        for number in [1, 1, 2, 3, 4, 5] {
+            scout.read(Line::Text(format!("moshpunch: cause {number}").into()));
+        }
+        scout.read_messages(b"moshpunch: cause 1\nWelcome\n");
+        assert_eq!(scout.notes(), ["cause 1", "cause 2", "cause 3", "cause 4"]);
+    }
 }

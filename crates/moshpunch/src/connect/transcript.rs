@@ -18,7 +18,9 @@ const KEY_CHARACTERS: usize = 22;
 pub(crate) enum Line {
     Offer(Offer),
     UnusableOffer(Unusable),
-    /// The host has no moshpunch.
+    /// The host has moshpunch, which is started now.
+    Present,
+    /// The host has none.
     Absent,
     /// Where the host itself says that it is.
     Address(IpAddr),
@@ -88,8 +90,10 @@ impl Line {
             Ok(None) => {}
         }
         let Ok(text) = str::from_utf8(line) else { return Self::Text(line.to_vec()) };
-        if text.trim_end() == "MOSHPUNCH ABSENT" {
-            return Self::Absent;
+        match text.trim_end() {
+            "MOSHPUNCH PRESENT" => return Self::Present,
+            "MOSHPUNCH ABSENT" => return Self::Absent,
+            _ => {}
         }
         if let Some(rest) = text.strip_prefix("MOSH CONNECT ") {
             return connect(rest.trim_end()).map_or_else(|| malformed("MOSH CONNECT"), Self::Connect);
@@ -165,6 +169,7 @@ mod tests {
             address("192.168.1.10")
         );
         assert_eq!(parsed("MOSHPUNCH ABSENT"), Line::Absent);
+        assert_eq!(parsed("MOSHPUNCH PRESENT"), Line::Present);
         assert_eq!(parsed(&format!("MOSH CONNECT 60001 {KEY}  ")), connected(60_001));
         assert_eq!(parsed("see MOSH CONNECT"), text("see MOSH CONNECT"));
     }

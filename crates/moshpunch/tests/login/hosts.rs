@@ -2,8 +2,9 @@
 
 use anyhow::{Result, ensure};
 use lab::harness::Scenario;
-use lab::{Lab, Nat, Protocol, WriteUp, scenario};
+use lab::{Lab, Nat, Protocol, USER, WriteUp, scenario};
 
+use crate::common::PATIENCE;
 use crate::place::Place;
 
 const COMMAND: &str = "moshpunch --ssh='ssh -p 2222' router";
@@ -18,6 +19,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(every_way_to_log_in_leads_to_a_session),
         scenario!(csh_is_a_login_shell_too).needs(&["tcsh"]),
         scenario!(verbosely_each_step_is_told),
+        scenario!(while_mosh_server_starts_the_search_for_the_gateway_is_told),
     ]
 }
 
@@ -40,7 +42,7 @@ fn a_noisy_login_shell_is_no_obstacle(lab: &Lab) -> Result<()> {
     place.network.router.write_user_file(BASHRC, noise)?;
     let mut shell = place.shell()?;
     shell.run(COMMAND)?;
-    shell.terminal.wait_until("a session", crate::common::PATIENCE, |screen| {
+    shell.terminal.wait_until("a session", PATIENCE, |screen| {
         screen.trim_start().starts_with("Welcome to the router\nno end of a linealice@router")
     })?;
     shell.run("exit")?;
@@ -103,8 +105,10 @@ fn verbosely_each_step_is_told(lab: &Lab) -> Result<()> {
     for step in [
         "moshpunch: running ssh -p 2222 -n -tt ",
         "moshpunch: logging in to router …",
+        "moshpunch: logged in; starting mosh-server there, and looking for its gateway …",
         "moshpunch: the host offers ",
-        "moshpunch: mosh-server waits on UDP port 60001; looking for a path …",
+        "moshpunch: mosh-server waits on UDP port 60001",
+        "; looking for a path …",
         "0.000 s: 20.0.0.1:60001 (its own public address), because it answered first",
         "moshpunch: the session went over 20.0.0.1:60001 (its own public address)",
     ] {
@@ -113,4 +117,18 @@ fn verbosely_each_step_is_told(lab: &Lab) -> Result<()> {
         rest = &rest[at.unwrap_or(0) + step.len()..];
     }
     Ok(())
+}
+
+fn while_mosh_server_starts_the_search_for_the_gateway_is_told(lab: &Lab) -> Result<()> {
+    let place = Place::raise(lab, &[])?;
+    let router = &place.network.router;
+    router.command("mkfifo").arg("/tmp/go").as_user(USER).run(PATIENCE)?;
+    let slow = "#!/bin/sh\nread -r go </tmp/go\nexec /usr/bin/mosh-server \"$@\"\n";
+    router.write_script("/usr/local/bin/mosh-server", slow)?;
+    let mut shell = place.shell()?;
+    shell.run(COMMAND)?;
+    let told = "moshpunch: logged in; starting mosh-server there, and looking for its gateway …";
+    shell.terminal.wait_until("the step", PATIENCE, |screen| screen.lines().nth(23) == Some(told))?;
+    router.command("sh").args(["-c", "echo >/tmp/go"]).as_user(USER).run(PATIENCE)?;
+    shell.uses_session("router")
 }

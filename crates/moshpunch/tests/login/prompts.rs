@@ -26,6 +26,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_second_factor_is_asked_by_the_host),
         scenario!(an_interrupt_at_the_prompt_leaves_nothing_behind),
         scenario!(an_interrupt_waits_until_ssh_has_put_the_terminal_in_order),
+        scenario!(an_interrupt_ends_a_look_up_that_nobody_answers),
         scenario!(without_a_terminal_there_is_no_progress),
         scenario!(the_prompt_at_the_bottom_of_the_screen_is_not_covered),
     ]
@@ -200,6 +201,18 @@ fn an_interrupt_waits_until_ssh_has_put_the_terminal_in_order(lab: &Lab) -> Resu
     shell.sees("Password: ")?;
     shell.terminal.type_text("\x03")?;
     shell.is_back("130")
+}
+
+fn an_interrupt_ends_a_look_up_that_nobody_answers(lab: &Lab) -> Result<()> {
+    let place = Place::raise(lab, &[])?;
+    let name_server = place.network.router.udp("20.0.0.1:53")?;
+    place.laptop().write_file("/etc/resolv.conf", "nameserver 20.0.0.1\n")?;
+    let mut shell = place.shell()?;
+    shell.run("moshpunch --experimental-remote-ip=local host.example")?;
+    name_server.receive(PATIENCE)?;
+    shell.terminal.type_text("\x03")?;
+    shell.is_back("130")?;
+    no_moshpunch_is_left(place.laptop())
 }
 
 fn without_a_terminal_there_is_no_progress(lab: &Lab) -> Result<()> {

@@ -9,8 +9,8 @@ use crate::{MAX_BINDINGS, MAX_CANDIDATES_PER_KIND, MAX_LOG, MAX_SOCKETS, SOCKET_
 
 const LAN: &str = "192.168.1.10:60001";
 const MAPPED: &str = "198.51.100.1:60001";
-const LAN_PATH: PathId = PathId(0);
-const MAPPED_PATH: PathId = PathId(1);
+const LAN_PATH: PathId = PathId(1);
+const MAPPED_PATH: PathId = PathId(0);
 
 #[expect(clippy::disallowed_methods, reason = "a starting point; nothing here waits")]
 fn start() -> Instant {
@@ -114,6 +114,30 @@ fn the_newest_reply_is_followed_once_the_race_is_over() {
 }
 
 #[test]
+fn among_equals_what_was_told_last_goes_first_and_then_in_the_servers_order() {
+    let now = start();
+    let mut agent = agent(now);
+    let candidates = [20, 21].map(|host| Candidate {
+        kind: Kind::Lan,
+        address: format!("192.168.1.{host}:60001").parse().unwrap(),
+    });
+    agent.handle_candidates(&candidates, now);
+    let told = candidates.map(|candidate| agent.path_between(SocketId(0), candidate.address).unwrap());
+    assert_eq!(datagram(&mut agent, now), [told[0], told[1], LAN_PATH, MAPPED_PATH]);
+}
+
+#[test]
+fn of_too_many_of_a_kind_the_servers_best_are_tried() {
+    let now = start();
+    let mut agent = agent(now);
+    let address = |host| SocketAddr::from(([10, 0, 0, host], 60_001));
+    let many: Vec<_> = (1..=9).map(|host| Candidate { kind: Kind::Global, address: address(host) }).collect();
+    agent.handle_candidates(&many, now);
+    let tried = |host| agent.path_between(SocketId(0), address(host)).is_some();
+    assert_eq!((1..=9).filter(|&host| tried(host)).collect::<Vec<_>>(), [1, 2, 3, 4]);
+}
+
+#[test]
 fn an_unanswered_race_goes_on() {
     let now = start();
     let mut agent = agent(now);
@@ -149,11 +173,11 @@ fn silence_copies_the_datagram_nudges_hops_and_raises_the_alarm() {
             (800, vec![Event::Nudge], vec![]),
             (1_600, vec![Event::Nudge], vec![]),
             (2_200, vec![open], vec![]),
-            (2_200, vec![Event::Nudge], vec![PathId(2), PathId(3)]),
+            (2_200, vec![Event::Nudge], vec![PathId(3), PathId(2)]),
             (3_200, vec![Event::Nudge, Event::Silent], vec![]),
         ]
     );
-    assert_eq!(datagram(&mut agent, typed + ms(3_205)), [PathId(2), MAPPED_PATH, PathId(3)]);
+    assert_eq!(datagram(&mut agent, typed + ms(3_205)), [PathId(3), PathId(2), MAPPED_PATH]);
 }
 
 #[test]

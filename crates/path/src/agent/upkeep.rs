@@ -50,11 +50,13 @@ impl Agent {
     }
 
     /// The newest datagram, if it may not have arrived, also goes over paths that have just come.
-    pub(super) fn add_paths(&mut self, over: impl Fn(SocketId) -> bool, candidate: Candidate) {
-        let family = candidate.family();
-        let bound = |&(id, binding): &(SocketId, Binding)| binding.family == family && over(id);
-        let sockets: Vec<_> = self.sockets.open().filter(bound).collect();
-        let added: Vec<_> = sockets.iter().map(|&(id, _)| self.paths.add(id, candidate)).collect();
+    pub(super) fn add_paths(&mut self, over: impl Fn(SocketId) -> bool, candidates: &[Candidate]) {
+        let sockets: Vec<_> = self.sockets.open().filter(|&(id, _)| over(id)).collect();
+        let mut added = Vec::new();
+        for &candidate in candidates {
+            let bound = |&&(_, binding): &&(SocketId, Binding)| binding.family == candidate.family();
+            added.extend(sockets.iter().filter(bound).map(|&(id, _)| self.paths.add(id, candidate)));
+        }
         if self.race.is_some() && self.awaited.is_some() {
             self.transmit(|path| added.contains(&path.id));
         }

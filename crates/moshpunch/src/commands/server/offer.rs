@@ -20,7 +20,7 @@ use crate::session::{Failure, FromKeeper, Link, Mapped, Opening};
 
 /// The session runs meanwhile, and ssh's channel costs nothing. A slow router takes about five seconds for its
 /// description and its table; one that is silent is given up before this is over.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What gateways open comes behind these, and is not to be cut off.
 const MOST_OWN: usize = MOST_CANDIDATES - 4;

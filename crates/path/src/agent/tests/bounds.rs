@@ -70,3 +70,19 @@ fn copies_of_an_older_datagram_that_were_not_taken_are_forgotten() {
     }
     assert_eq!(datagram(&mut agent, now + ms(2_530)), [MAPPED_PATH]);
 }
+
+/// The name's new address is found first, and the offer then says that it is the mapped one.
+#[test]
+fn each_new_address_gets_its_copies_however_often_the_host_moved() {
+    let now = start();
+    let mut agent = agent(now);
+    for number in 2..60 {
+        let address = format!("198.51.100.{number}:60001").parse().unwrap();
+        for kind in [Kind::Resolved, Kind::Mapped] {
+            agent.handle_candidates(&[Candidate { kind, address }], now + ms(number));
+        }
+        let newest = agent.path_between(SocketId(0), address).unwrap();
+        assert!(datagram(&mut agent, now + ms(number)).contains(&newest), "number {number}");
+    }
+    assert_eq!(agent.candidates.iter().count(), 1 + MAX_CANDIDATES_PER_KIND, "and the one on the LAN");
+}
