@@ -80,6 +80,12 @@ impl Home {
         open(&self.router, command.env("SSH_CONNECTION", format!("20.0.0.9 40000 {OUTSIDE} 22")))
     }
 
+    /// On the router itself, as our own client asks it to.
+    pub(crate) fn offer_on_router(&self) -> Result<Session> {
+        let command = self.router.command("moshpunch").args(["server", "--offer", "new"]);
+        open(&self.router, command.env("SSH_CONNECTION", format!("20.0.0.9 40000 {OUTSIDE} 22")))
+    }
+
     /// On a server, as ssh would run it for a client outside.
     pub(crate) fn open_on_server(&self, number: usize, options: &[&str], new: &[&str]) -> Result<Session> {
         let command = self.servers[number].command("moshpunch").arg("server").args(options).arg("new");
