@@ -355,3 +355,18 @@ fn another_outside_address_is_another_hairpin() {
     it.guard.handle_addresses(it.now);
     assert_eq!(it.actions(), [Action::Hairpin(mappings(&[]))]);
 }
+
+#[test]
+fn what_was_made_for_an_address_that_is_gone_is_made_again() {
+    let mut it = with_hairpin(&[60001]);
+    it.guard.handle_addresses(it.now);
+    assert_eq!(it.actions(), [Action::Hairpin(mappings(&[60001]))], "without the address");
+    it.guard.handle_addresses(it.now);
+    assert_eq!(it.actions(), [], "nft still runs");
+    it.guard.handle_hairpin(true, it.now);
+    assert!(!it.guard.is_ready());
+    assert_eq!(it.actions(), [Action::Hairpin(mappings(&[60001]))], "with the new one");
+    it.guard.handle_hairpin(true, it.now);
+    assert_eq!(it.actions(), []);
+    assert!(it.guard.is_ready());
+}
