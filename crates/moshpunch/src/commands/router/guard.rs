@@ -18,9 +18,9 @@ pub(crate) fn run(arguments: &GuardArguments) -> Result<ExitCode> {
 
 fn plan(arguments: &GuardArguments) -> Result<Plan> {
     let path = arguments.miniupnpd_conf.display();
-    let file = fs::read_to_string(&arguments.miniupnpd_conf)
+    let file = fs::read(&arguments.miniupnpd_conf)
         .with_context(|| format!("{path}, which another place is said for by --miniupnpd-conf"))?;
-    let settings = Settings::parse(&file).with_context(|| path.to_string())?;
+    let settings = Settings::parse(&String::from_utf8_lossy(&file)).with_context(|| path.to_string())?;
     let lease_file = settings.lease_file.with_context(|| {
         format!(
             "{path} has no lease_file, which tells what is mapped; add lease_file=/var/lib/miniupnpd/upnp.leases, \
