@@ -1,8 +1,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use miniupnpd::mapping::Transport;
 use miniupnpd::rule::Network;
-use miniupnpd::ruleset::{ChainName, Packet, Protocol, Ruleset};
+use miniupnpd::ruleset::{ChainName, Packet, Ruleset};
 
 fuzz_target!(|text: &str| {
     let Ok(ruleset) = Ruleset::parse(text) else { return };
@@ -11,7 +12,7 @@ fuzz_target!(|text: &str| {
         goes_out: Some("lan0"),
         source: Network::ALL,
         destination: Network::ALL,
-        protocol: Protocol::Udp,
+        protocol: Transport::Udp,
         port: 60001,
         translated: true,
     };

@@ -70,7 +70,7 @@ pub use lab::Lab;
 pub use lease::Lease;
 pub use link::Link;
 pub use miniupnpd::Miniupnpd;
-pub use miniupnpd_package::MINIUPNPD_PACKAGE;
+pub use miniupnpd_package::{MINIUPNPD_IPTABLES_PACKAGE, MINIUPNPD_PACKAGE};
 pub use nat::{Filtering, Forward, Mapping, Nat, Protocol};
 pub use readings::HostProcess;
 pub use requirements::Requirements;

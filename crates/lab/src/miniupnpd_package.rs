@@ -1,9 +1,11 @@
 //! miniupnpd as Debian's packages bring it: their files in the router's own /etc, started as their service starts it.
 //!
 //! `scripts/install-test-programs` unpacks the package `miniupnpd`; what its postinst makes of the files, where every
-//! question is answered by default, is made here.
+//! question is answered by default, is made here. The daemon is that of the package `miniupnpd-nftables`, which is
+//! installed, or that of `miniupnpd-iptables`, which is unpacked with all that it needs.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -19,6 +21,15 @@ const HELPER: &str = "/var/lib/moshpunch-lab/miniupnpd/usr/libexec/miniupnpd-sta
 
 /// A scenario [`needs`](crate::harness::Scenario::needs) this, if it uses the package.
 pub const MINIUPNPD_PACKAGE: &str = "/var/lib/moshpunch-lab/miniupnpd/usr/share/miniupnpd/miniupnpd.conf";
+
+const UNPACKED_FOR_IPTABLES: &str = "/var/lib/moshpunch-lab/miniupnpd-iptables";
+
+/// A scenario needs this beside the former, if its router has the flavour for iptables.
+pub const MINIUPNPD_IPTABLES_PACKAGE: &str = "/var/lib/moshpunch-lab/miniupnpd-iptables/usr/sbin/miniupnpd";
+
+/// The program as its name in the host, and what of the unpacked packages that is.
+const FOR_IPTABLES: [(&str, &str); 2] =
+    [("miniupnpd", "usr/sbin/miniupnpd"), ("iptables", "usr/sbin/xtables-legacy-multi iptables")];
 
 impl Host {
     /// `apt install miniupnpd`, without a word said.
@@ -40,6 +51,27 @@ impl Host {
         })
     }
 
+    /// `apt install miniupnpd miniupnpd-iptables`, with `iptables-legacy` for iptables, which that needs.
+    ///
+    /// # Errors
+    /// When one of the packages has not been unpacked on this machine.
+    pub fn install_miniupnpd_package_for_iptables(&self) -> Result<()> {
+        self.install_miniupnpd_package()?;
+        self.inside(|| {
+            let (own, place) = (Path::new(UNPACKED_FOR_IPTABLES).join("etc/miniupnpd"), "/etc/miniupnpd");
+            for file in fs::read_dir(place)?.collect::<Result<Vec<_>, _>>()? {
+                if file.file_name().to_string_lossy().starts_with("nft_") {
+                    fs::remove_file(file.path())?;
+                }
+            }
+            for file in fs::read_dir(&own).with_context(|| format!("reading {}", own.display()))? {
+                let file = file?;
+                copy(&file.path(), &Path::new(place).join(file.file_name()))?;
+            }
+            FOR_IPTABLES.iter().try_for_each(|(name, program)| show(name, program))
+        })
+    }
+
     /// `systemctl start miniupnpd`, without systemd; it answers UPnP and PCP when this returns.
     ///
     /// # Errors
@@ -47,7 +79,7 @@ impl Host {
     pub fn start_packaged_miniupnpd(&self) -> Result<Daemon> {
         self.command(HELPER).arg("start").run(TIME_TO_START)?;
         // Not in the background, so that the lab sees its end.
-        let command = self.command("/usr/sbin/miniupnpd").args(["-d", "-f", CONFIGURATION]);
+        let command = self.command("miniupnpd").args(["-d", "-f", CONFIGURATION]);
         let daemon = self.spawn("miniupnpd", &command.args(["-P", "/run/miniupnpd.pid"]))?;
         self.wait_for_miniupnpd(&daemon, true, true)?;
         Ok(daemon)
@@ -62,6 +94,17 @@ impl Host {
         self.command(HELPER).arg("stop").run(TIME_TO_START)?;
         Ok(())
     }
+}
+
+/// In /usr/local, where it comes before what the machine has, with the libraries that were unpacked beside it.
+fn show(name: &str, program: &str) -> Result<()> {
+    let place = Path::new("/usr/local/sbin").join(name);
+    let script = format!(
+        "#!/bin/sh\nexport LD_LIBRARY_PATH=$(echo {UNPACKED_FOR_IPTABLES}/usr/lib/*-linux-gnu*)\n\
+         export XTABLES_LIBDIR=$LD_LIBRARY_PATH/xtables\nexec {UNPACKED_FOR_IPTABLES}/{program} \"$@\"\n"
+    );
+    fs::write(&place, script)?;
+    Ok(fs::set_permissions(&place, Permissions::from_mode(0o755))?)
 }
 
 /// The postinst gives the router a name of its own, and answers its own question about IGD.

@@ -1,5 +1,9 @@
 //! What miniupnpd.conf says.
 
+mod watched;
+
+pub use self::watched::{Unusable, Watched};
+
 use crate::document::Document;
 use crate::rule::{Malformed, Rule};
 

@@ -37,6 +37,15 @@ pub const RECHECK: Duration = Duration::from_secs(4);
 /// may have thousands of rules to print.
 pub const RECONCILE: Duration = Duration::from_secs(30);
 
+/// Until the firewall is read again where it could not be, though it could before: another program that changed the rules
+/// meanwhile is done in milliseconds.
+pub const REREAD: Duration = Duration::from_secs(1);
+
+/// How long a firewall that could be read is believed to come back. Until then no port is given up: what is held in vain
+/// costs a number, and what is given up in error a session. After that the lease file has to do, as where the firewall
+/// never could be read.
+pub const TRUST: Duration = Duration::from_secs(30);
+
 /// How often a port is tried for that somebody else has. Nothing tells when it is free; to try costs a few microseconds,
 /// and within a second it must be ours.
 pub const RETRY: Duration = Duration::from_millis(500);
@@ -78,6 +87,20 @@ pub enum Extent {
     Nothing(ErrorKind),
 }
 
+/// The lease file has to do; of the table for clients inside it says nothing.
+const NO_READING: Reading = Reading { mappings: None, has_hairpin_table: true };
+
+/// Whether it can be read, as far as is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Firewall {
+    Readable,
+    /// It could be.
+    Awaited {
+        until: Instant,
+    },
+    Unreadable,
+}
+
 #[derive(Debug)]
 pub struct Guard {
     entries: BTreeMap<External, Entry>,
@@ -85,6 +108,7 @@ pub struct Guard {
     knows_leases: bool,
     next_reading: Instant,
     reading_since: Option<Instant>,
+    firewall: Firewall,
     hairpin: Option<Hairpin>,
     actions: VecDeque<Action>,
 }
@@ -97,6 +121,7 @@ impl Guard {
             knows_leases: false,
             next_reading: now,
             reading_since: None,
+            firewall: Firewall::Unreadable,
             hairpin: hairpin.then(Hairpin::default),
             actions: VecDeque::new(),
         }
@@ -125,9 +150,21 @@ impl Guard {
     /// What the firewall had; `None` if it could not be read.
     pub fn handle_firewall(&mut self, reading: Option<&Reading>, now: Instant) {
         let Some(since) = self.reading_since.take() else { return };
+        match reading {
+            Some(reading) => {
+                self.firewall = Firewall::Readable;
+                self.compare(reading, since, now);
+            }
+            None => self.do_without_reading(since, now),
+        }
+        self.go_on(now);
+    }
+
+    /// `since` is when the reading began.
+    fn compare(&mut self, reading: &Reading, since: Instant, now: Instant) {
         self.next_reading = now + RECONCILE;
         let none = Mappings::new();
-        let redirected = reading.and_then(|reading| reading.mappings.as_ref()).unwrap_or(&none);
+        let redirected = reading.mappings.as_ref().unwrap_or(&none);
         for (external, internal) in redirected {
             match self.entries.get_mut(external) {
                 Some(entry) => entry.confirm(*internal, since),
@@ -142,12 +179,28 @@ impl Guard {
             .collect();
         gone.into_iter().for_each(|external| self.remove(external));
         if let Some(hairpin) = &mut self.hairpin
-            && reading.is_some_and(|reading| !reading.has_hairpin_table)
+            && !reading.has_hairpin_table
         {
             // Somebody flushed the rules, ours too.
             hairpin.forget();
         }
-        self.go_on(now);
+    }
+
+    fn do_without_reading(&mut self, since: Instant, now: Instant) {
+        self.firewall = match self.firewall {
+            Firewall::Readable => Firewall::Awaited { until: now + TRUST },
+            Firewall::Awaited { until } if until <= now => Firewall::Unreadable,
+            known => known,
+        };
+        match self.firewall {
+            Firewall::Unreadable => self.compare(&NO_READING, since, now),
+            Firewall::Readable | Firewall::Awaited { .. } => self.ask_again(now),
+        }
+    }
+
+    fn ask_again(&mut self, now: Instant) {
+        self.next_reading = now + REREAD;
+        self.entries.values_mut().for_each(|entry| entry.postpone(now + REREAD));
     }
 
     pub fn handle_hold(&mut self, port: NonZeroU16, extent: Extent, now: Instant) {

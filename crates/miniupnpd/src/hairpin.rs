@@ -24,7 +24,7 @@ const PORTS_OF_MOSH: &str = "60000-61000";
 /// Removes the table, should it be there.
 pub const REMOVAL: &str = "table inet moshpunch_guard\ndelete table inet moshpunch_guard\n";
 
-/// What `nft -f -` takes. The interface's name must be one of [`Settings`](crate::settings::Settings), which are checked.
+/// What `nft -f -` takes. The interface's name must be one of [`Watched`](crate::configuration::Watched), which are checked.
 #[must_use]
 pub fn rules(outside_interface: &str, outside_addresses: &[Ipv4Addr], mappings: &Mappings) -> String {
     let addresses: Vec<String> = outside_addresses.iter().map(Ipv4Addr::to_string).collect();

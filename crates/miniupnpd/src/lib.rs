@@ -16,5 +16,4 @@ pub mod plan;
 pub mod redirections;
 pub mod rule;
 pub mod ruleset;
-pub mod settings;
 pub mod setup;

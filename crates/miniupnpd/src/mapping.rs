@@ -11,6 +11,37 @@ pub enum Transport {
     Udp,
 }
 
+impl Transport {
+    pub const ALL: [Self; 2] = [Self::Tcp, Self::Udp];
+
+    /// As nftables has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+
+    /// RFC 790.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        match self {
+            Self::Tcp => 6,
+            Self::Udp => 17,
+        }
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+        })
+    }
+}
+
 /// A port of the router's outside; each leads to one place at the most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct External {
@@ -30,10 +61,6 @@ impl External {
 
 impl fmt::Display for External {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let transport = match self.transport {
-            Transport::Tcp => "TCP",
-            Transport::Udp => "UDP",
-        };
-        write!(f, "{transport} port {}", self.port)
+        write!(f, "{} port {}", self.transport, self.port)
     }
 }

@@ -14,8 +14,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use thiserror::Error;
 
-pub use self::packet::{Packet, Protocol};
-pub use self::redirections::Redirection;
+pub use self::packet::Packet;
 pub use self::walk::{Reached, Verdict};
 
 /// Rules of another family do not see the IPv4 packets of a mapping.

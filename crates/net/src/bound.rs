@@ -14,6 +14,13 @@ pub fn addresses(port: NonZeroU16, user: u32) -> Vec<IpAddr> {
     tables.flat_map(|table| addresses_in(&table, port, user)).collect()
 }
 
+/// Whether anybody has the port, on whichever address.
+#[must_use]
+pub fn is_taken(port: u16) -> bool {
+    let tables = TABLES.iter().filter_map(|table| fs::read_to_string(table).ok());
+    tables.into_iter().any(|table| table.lines().skip(1).filter_map(entry).any(|entry| entry.1 == port))
+}
+
 fn addresses_in(table: &str, port: NonZeroU16, user: u32) -> Vec<IpAddr> {
     let entries = table.lines().skip(1).filter_map(entry);
     entries.filter(|entry| (entry.1, entry.2) == (port.get(), user)).map(|entry| entry.0).collect()
@@ -53,6 +60,9 @@ mod tests {
         let user = rustix::process::getuid().as_raw();
         assert_eq!(addresses(port, user), [IpAddr::from([127, 0, 0, 1])]);
         assert!(addresses(port, user + 1).is_empty());
+        assert!(is_taken(port.get()));
+        drop(socket);
+        assert!(!is_taken(port.get()));
     }
 
     #[test]

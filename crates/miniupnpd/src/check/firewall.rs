@@ -5,9 +5,10 @@ use std::net::Ipv4Addr;
 use super::{Finding, Router};
 use crate::firewall::{PCP_PORT, SSDP_PORT};
 use crate::interfaces::Interface;
+use crate::mapping::Transport;
 use crate::plan::MOSH_PORTS;
 use crate::rule::Network;
-use crate::ruleset::{ChainName, Packet, Protocol, Reached, Ruleset, Verdict};
+use crate::ruleset::{ChainName, Packet, Reached, Ruleset, Verdict};
 
 /// UPnP Device Architecture 2.0 §1.1: where a search is sent to.
 const SSDP_ADDRESS: Ipv4Addr = Ipv4Addr::new(239, 255, 255, 250);
@@ -56,7 +57,7 @@ fn with(router: &Router<'_>, name: &'static str, judge: impl Fn(&Scene<'_>) -> F
 
 impl Scene<'_> {
     /// From anybody outside to the router's own address there.
-    fn packet_from_outside(&self, protocol: Protocol, port: u16) -> Packet<'_> {
+    fn packet_from_outside(&self, protocol: Transport, port: u16) -> Packet<'_> {
         let address = self.wan.network().map_or(Network::ALL, |(address, _)| Network::host(address));
         Packet {
             comes_in: &self.wan.name,
@@ -69,7 +70,7 @@ impl Scene<'_> {
         }
     }
 
-    fn packet_from_inside(&self, protocol: Protocol, port: u16) -> Packet<'_> {
+    fn packet_from_inside(&self, protocol: Transport, port: u16) -> Packet<'_> {
         let (address, network) = self.lan.network().unwrap_or((Ipv4Addr::UNSPECIFIED, Network::ALL));
         let to = if port == SSDP_PORT { SSDP_ADDRESS } else { address };
         Packet {
@@ -85,14 +86,14 @@ impl Scene<'_> {
 
     fn mapped(&self) -> Packet<'_> {
         let network = self.lan.network().map_or(Network::ALL, |(_, network)| network);
-        let arriving = self.packet_from_outside(Protocol::Udp, MOSH_PORTS.first);
+        let arriving = self.packet_from_outside(Transport::Udp, MOSH_PORTS.first);
         Packet { goes_out: Some(&self.lan.name), destination: network, translated: true, ..arriving }
     }
 
     /// What miniupnpd itself listens to.
-    fn services(&self) -> Vec<(&'static str, Protocol, u16)> {
-        let http = self.http_port.map(|port| ("UPnP's HTTP", Protocol::Tcp, port));
-        let datagrams = [("SSDP", Protocol::Udp, SSDP_PORT), ("PCP and NAT-PMP", Protocol::Udp, PCP_PORT)];
+    fn services(&self) -> Vec<(&'static str, Transport, u16)> {
+        let http = self.http_port.map(|port| ("UPnP's HTTP", Transport::Tcp, port));
+        let datagrams = [("SSDP", Transport::Udp, SSDP_PORT), ("PCP and NAT-PMP", Transport::Udp, PCP_PORT)];
         datagrams.into_iter().chain(http).collect()
     }
 
@@ -124,7 +125,7 @@ pub(super) fn chains(router: &Router<'_>) -> Finding {
 pub(super) fn prerouting(router: &Router<'_>) -> Finding {
     const NAME: &str = "jump";
     with(router, NAME, |scene| {
-        let packet = scene.packet_from_outside(Protocol::Udp, MOSH_PORTS.first);
+        let packet = scene.packet_from_outside(Transport::Udp, MOSH_PORTS.first);
         let chain = &scene.prerouting;
         let reached = match scene.ruleset.verdict("prerouting", &packet, Some(chain)) {
             Verdict::Passes => scene.ruleset.reaches("prerouting", &packet, chain),
@@ -192,7 +193,7 @@ pub(super) fn from_the_lan(router: &Router<'_>) -> Finding {
                         format!(
                             "'iifname \"{}\" {} dport {port} accept' in it",
                             scene.lan.name,
-                            word(protocol)
+                            protocol.name()
                         ),
                     );
                 }
@@ -233,7 +234,7 @@ pub(super) fn from_the_wan(router: &Router<'_>) -> Finding {
                         format!(
                             "'iifname \"{}\" {} dport {port} drop' in a chain with 'hook input'",
                             scene.wan.name,
-                            word(protocol)
+                            protocol.name()
                         ),
                     );
                 }
@@ -250,11 +251,4 @@ pub(super) fn from_the_wan(router: &Router<'_>) -> Finding {
         }
         Finding::ok(NAME, "the outside reaches nothing of miniupnpd's")
     })
-}
-
-fn word(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Tcp => "tcp",
-        Protocol::Udp => "udp",
-    }
 }

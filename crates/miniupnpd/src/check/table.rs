@@ -1,54 +1,36 @@
 //! Whether what miniupnpd has noted is what the firewall does, and whether the router itself respects it.
 
+use std::net::SocketAddrV4;
+
 use super::{Daemon, Finding, Router};
-use crate::ruleset::{ChainName, Protocol, Redirection};
+use crate::lease_file;
+use crate::mapping::{External, Transport};
+use crate::ruleset::ChainName;
+
+type Mapping = (External, SocketAddrV4);
 
 /// Named in a message at the most.
 const NAMED_MAXIMUM: usize = 5;
 
-/// A line such as `UDP:60001:192.168.1.10:60002:1795343934:mosh`; since version 2.3.12 a remote host, which may be
-/// empty, stands before the internal address.
-fn lease(line: &str) -> Option<Redirection> {
-    let mut fields = line.split(':');
-    let protocol = match fields.next()? {
-        "TCP" => Protocol::Tcp,
-        "UDP" => Protocol::Udp,
-        _ => return None,
-    };
-    let external_port = fields.next()?.parse().ok()?;
-    let (first, second) = (fields.next()?, fields.next()?);
-    let (host, internal_port) = match second.parse() {
-        Ok(port) => (first, port),
-        Err(_) => (second, fields.next()?.parse().ok()?),
-    };
-    Some(Redirection { protocol, external_port, host: host.parse().ok()?, internal_port })
-}
-
-fn leases(router: &Router<'_>) -> Option<Vec<Redirection>> {
-    let text = String::from_utf8_lossy(router.facts.leases.as_deref()?).into_owned();
-    Some(text.lines().filter_map(lease).collect())
+fn leases(router: &Router<'_>) -> Option<Vec<Mapping>> {
+    let leases = lease_file::parse(router.facts.leases.as_deref()?);
+    Some(leases.iter().map(|lease| (lease.external, lease.internal)).collect())
 }
 
 /// Those that miniupnpd has made.
-fn rules(router: &Router<'_>) -> Option<Vec<Redirection>> {
+fn rules(router: &Router<'_>) -> Option<Vec<Mapping>> {
     let names = router.configuration.chain_names();
     Some(router.ruleset.as_ref()?.redirections(&ChainName::inet(&names.nat_table, &names.prerouting)))
 }
 
-fn named(redirections: &[Redirection]) -> String {
-    let name = |it: &Redirection| {
-        let protocol = match it.protocol {
-            Protocol::Tcp => "TCP",
-            Protocol::Udp => "UDP",
-        };
-        format!("{} {protocol}", it.external_port)
-    };
-    let names: Vec<_> = redirections.iter().take(NAMED_MAXIMUM).map(name).collect();
-    let more = if redirections.len() > NAMED_MAXIMUM { ", …" } else { "" };
+fn named(mappings: &[Mapping]) -> String {
+    let name = |(External { transport, port }, _): &Mapping| format!("{port} {transport}");
+    let names: Vec<_> = mappings.iter().take(NAMED_MAXIMUM).map(name).collect();
+    let more = if mappings.len() > NAMED_MAXIMUM { ", …" } else { "" };
     format!("{}{more}", names.join(", "))
 }
 
-fn without(these: &[Redirection], those: &[Redirection]) -> Vec<Redirection> {
+fn without(these: &[Mapping], those: &[Mapping]) -> Vec<Mapping> {
     these.iter().filter(|it| !those.contains(it)).copied().collect()
 }
 
@@ -100,8 +82,10 @@ pub(super) fn is_held(router: &Router<'_>) -> Finding {
         );
     };
     let unnoted = without(&rules(router).unwrap_or_default(), &leases);
-    let mapped = leases.into_iter().chain(unnoted).filter(|it| it.protocol == Protocol::Udp);
-    let (taken, open): (Vec<_>, Vec<_>) = mapped.partition(|it| ports.contains(&it.external_port));
+    let mapped =
+        leases.into_iter().chain(unnoted).filter(|(external, _)| external.transport == Transport::Udp);
+    let (taken, open): (Vec<_>, Vec<_>) =
+        mapped.partition(|(external, _)| ports.contains(&external.port.get()));
     match router.facts.guard_runs {
         None => Finding::unknown(NAME, "it cannot be seen whether a guard runs", "run this as root"),
         Some(true) if open.is_empty() => Finding::ok(NAME, "the guard holds what is mapped"),

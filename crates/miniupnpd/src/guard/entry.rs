@@ -70,6 +70,13 @@ impl Entry {
         matches!(self.source, Source::Firewall { ask_at } if ask_at <= now)
     }
 
+    /// The firewall is to be asked no earlier than `later`.
+    pub(super) fn postpone(&mut self, later: Instant) {
+        if self.is_due(later) {
+            self.source = Source::Firewall { ask_at: later };
+        }
+    }
+
     pub(super) fn timeout(&self, reading: bool) -> Option<Instant> {
         let of_source = match self.source {
             Source::LeaseFile { expires } => expires,

@@ -16,11 +16,18 @@ pub(super) const LATEST: Duration = Duration::from_secs(1);
 pub(super) struct Hairpin {
     wanted: Mappings,
     applied: Option<Mappings>,
-    /// What is being applied.
-    pending: Option<Mappings>,
+    pending: Option<Pending>,
     /// The first and the last change that is not applied.
     changed: Option<(Instant, Instant)>,
     retry_at: Option<Instant>,
+}
+
+/// What is being applied.
+#[derive(Debug)]
+struct Pending {
+    mappings: Mappings,
+    /// It was made for what does not hold any more, such as another outside address.
+    is_void: bool,
 }
 
 impl Hairpin {
@@ -39,22 +46,25 @@ impl Hairpin {
         if self.applied.as_ref() == Some(&self.wanted) {
             return None;
         }
-        self.pending = Some(self.wanted.clone());
-        self.pending.clone()
+        self.pending = Some(Pending { mappings: self.wanted.clone(), is_void: false });
+        Some(self.wanted.clone())
     }
 
     pub(super) fn handle_result(&mut self, applied: bool, now: Instant) {
         let pending = self.pending.take();
         if applied {
-            self.applied = pending;
+            self.applied = pending.filter(|pending| !pending.is_void).map(|pending| pending.mappings);
         } else {
             self.retry_at = Some(now + RECHECK);
         }
     }
 
-    /// What was applied is no longer so.
+    /// What was applied is no longer so, nor is what is being applied.
     pub(super) fn forget(&mut self) {
         self.applied = None;
+        if let Some(pending) = &mut self.pending {
+            pending.is_void = true;
+        }
     }
 
     pub(super) fn is_applied(&self) -> bool {

@@ -189,6 +189,64 @@ fn a_firewall_that_cannot_be_read_leaves_the_lease_file() {
 }
 
 #[test]
+fn a_reading_that_fails_once_gives_no_port_up() {
+    let mut it = Simulation::settled(&[60001, 60002]);
+    it.leases(&[]);
+    assert_eq!(it.next(), (GRACE, vec![Action::ReadFirewall]));
+    it.guard.handle_firewall(None, it.now);
+    assert_eq!(it.actions(), []);
+    assert_eq!(it.next(), (REREAD, vec![Action::ReadFirewall]));
+    assert_eq!(it.firewall(&[60001]), [release(60002)]);
+    assert_eq!(it.next(), (RECHECK, vec![Action::ReadFirewall]));
+}
+
+#[test]
+fn however_many_mappings_end_a_reading_that_fails_is_repeated_once_a_second() {
+    let mut it = Simulation::settled(&[60001, 60002]);
+    it.leases(&[60002]);
+    it.after(SOON);
+    it.leases(&[]);
+    assert_eq!(it.next(), (GRACE - SOON, vec![Action::ReadFirewall]));
+    it.guard.handle_firewall(None, it.now);
+    assert_eq!(it.next(), (REREAD, vec![Action::ReadFirewall]));
+    assert_eq!(it.firewall(&[]), [release(60001), release(60002)]);
+}
+
+#[test]
+fn a_reading_that_fails_is_repeated_soon_for_what_only_the_firewall_knows() {
+    let mut it = Simulation::settled(&[]);
+    assert_eq!(it.next(), (RECONCILE, vec![Action::ReadFirewall]));
+    it.guard.handle_firewall(None, it.now);
+    assert_eq!(it.next(), (REREAD, vec![Action::ReadFirewall]));
+    assert_eq!(it.firewall(&[60001]), [hold(60001)]);
+}
+
+#[test]
+fn a_firewall_that_can_be_read_no_longer_is_given_up_in_the_end() {
+    let mut it = Simulation::settled(&[60001]);
+    it.leases(&[]);
+    it.next();
+    let mut readings = 0;
+    let released = loop {
+        it.guard.handle_firewall(None, it.now);
+        match it.actions() {
+            actions if actions.is_empty() => assert_eq!(it.next(), (REREAD, vec![Action::ReadFirewall])),
+            actions => break actions,
+        }
+        readings += 1;
+        assert!(readings <= TRUST.as_secs(), "it never gives up");
+    };
+    assert_eq!((readings, released), (TRUST.as_secs(), vec![release(60001)]));
+    assert_eq!(it.next(), (RECONCILE, vec![Action::ReadFirewall]));
+    // And is believed again once it answers.
+    it.firewall(&[60002]);
+    it.hold_all(&[60002], Extent::Whole);
+    it.next();
+    it.guard.handle_firewall(None, it.now);
+    assert_eq!(it.actions(), []);
+}
+
+#[test]
 fn a_dead_miniupnpds_leases_end_unless_its_rules_are_there() {
     let mut it = Simulation::settled(&[60001, 60002]);
     it.after(Duration::from_secs(3_600));
@@ -354,4 +412,19 @@ fn another_outside_address_is_another_hairpin() {
     it.guard.handle_hairpin(true, it.now);
     it.guard.handle_addresses(it.now);
     assert_eq!(it.actions(), [Action::Hairpin(mappings(&[]))]);
+}
+
+#[test]
+fn what_was_made_for_an_address_that_is_gone_is_made_again() {
+    let mut it = with_hairpin(&[60001]);
+    it.guard.handle_addresses(it.now);
+    assert_eq!(it.actions(), [Action::Hairpin(mappings(&[60001]))], "without the address");
+    it.guard.handle_addresses(it.now);
+    assert_eq!(it.actions(), [], "nft still runs");
+    it.guard.handle_hairpin(true, it.now);
+    assert!(!it.guard.is_ready());
+    assert_eq!(it.actions(), [Action::Hairpin(mappings(&[60001]))], "with the new one");
+    it.guard.handle_hairpin(true, it.now);
+    assert_eq!(it.actions(), []);
+    assert!(it.guard.is_ready());
 }

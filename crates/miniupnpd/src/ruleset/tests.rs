@@ -1,4 +1,7 @@
+use std::net::SocketAddrV4;
+
 use super::*;
+use crate::mapping::{External, Transport};
 use crate::rule::Network;
 
 /// By nft 1.0.6.
@@ -8,7 +11,7 @@ fn network(text: &str) -> Network {
     text.parse().unwrap()
 }
 
-fn to_router(comes_in: &'static str, protocol: Protocol, port: u16) -> Packet<'static> {
+fn to_router(comes_in: &'static str, protocol: Transport, port: u16) -> Packet<'static> {
     let (source, destination) = match comes_in {
         "wan0" => (Network::ALL, network("20.0.0.1")),
         _ => (network("192.168.1.0/24"), network("192.168.1.1")),
@@ -21,7 +24,7 @@ fn mapped() -> Packet<'static> {
         goes_out: Some("lan0"),
         destination: network("192.168.1.0/24"),
         translated: true,
-        ..to_router("wan0", Protocol::Udp, 60001)
+        ..to_router("wan0", Transport::Udp, 60001)
     }
 }
 
@@ -47,14 +50,14 @@ fn dropped() -> Verdict {
 fn conditions_of_many_kinds_are_decided() {
     let verdict = |packet| example().verdict("input", &packet, None);
     for (packet, expected) in [
-        (to_router("lan0", Protocol::Udp, 1900), Verdict::Passes),
-        (to_router("lan0", Protocol::Udp, 6005), Verdict::Passes),
-        (to_router("wan0", Protocol::Udp, 5351), Verdict::Passes),
-        (to_router("wan0", Protocol::Udp, 5352), dropped()),
-        (to_router("lan1", Protocol::Tcp, 5000), Verdict::Passes),
-        (to_router("lan1", Protocol::Tcp, 22), dropped()),
-        (to_router("wan0", Protocol::Tcp, 5000), dropped()),
-        (to_router("lo", Protocol::Tcp, 22), Verdict::Passes),
+        (to_router("lan0", Transport::Udp, 1900), Verdict::Passes),
+        (to_router("lan0", Transport::Udp, 6005), Verdict::Passes),
+        (to_router("wan0", Transport::Udp, 5351), Verdict::Passes),
+        (to_router("wan0", Transport::Udp, 5352), dropped()),
+        (to_router("lan1", Transport::Tcp, 5000), Verdict::Passes),
+        (to_router("lan1", Transport::Tcp, 22), dropped()),
+        (to_router("wan0", Transport::Tcp, 5000), dropped()),
+        (to_router("lo", Transport::Tcp, 22), Verdict::Passes),
     ] {
         assert_eq!(verdict(packet.clone()), expected, "{packet:?}");
     }
@@ -65,7 +68,7 @@ fn a_limit_is_followed_both_ways() {
     let sometimes = serde_json::json!([{"limit": {"rate": 5, "per": "second"}}, {"accept": null}]);
     let ruleset = one_chain("input", "drop", &[sometimes]);
     let unknown = Verdict::Unknown(ChainName::inet("t", "c"));
-    assert_eq!(ruleset.verdict("input", &to_router("lan0", Protocol::Udp, 53), None), unknown);
+    assert_eq!(ruleset.verdict("input", &to_router("lan0", Transport::Udp, 53), None), unknown);
 }
 
 /// The status is a set of bits, and compared as a whole it has others, too.
@@ -88,7 +91,7 @@ fn only_a_bit_of_the_status_is_decided() {
 fn an_extension_that_is_not_known_makes_the_answer_unknown() {
     let ruleset = one_chain("input", "accept", &[serde_json::json!([{"xt": null}])]);
     let unknown = Verdict::Unknown(ChainName::inet("t", "c"));
-    assert_eq!(ruleset.verdict("input", &to_router("lan0", Protocol::Udp, 53), None), unknown);
+    assert_eq!(ruleset.verdict("input", &to_router("lan0", Transport::Udp, 53), None), unknown);
 }
 
 #[test]
@@ -123,7 +126,7 @@ fn a_chain_is_reached_only_by_a_packet_that_its_jump_fits() {
     let before = Packet { goes_out: None, destination: network("20.0.0.1"), translated: false, ..mapped() };
     let chain = ChainName::inet("filter", "prerouting_miniupnpd");
     assert_eq!(example().reaches("prerouting", &before, &chain), Reached::Yes);
-    let forwarded = Packet { protocol: Protocol::Tcp, port: 8022, ..before.clone() };
+    let forwarded = Packet { protocol: Transport::Tcp, port: 8022, ..before.clone() };
     assert_eq!(example().reaches("prerouting", &forwarded, &chain), Reached::No);
     assert_eq!(example().reaches("prerouting", &before, &ChainName::inet("filter", "other")), Reached::No);
     let perhaps = serde_json::json!([
@@ -146,31 +149,29 @@ fn every_chain_is_walked_once() {
     let objects: Vec<_> = [base].into_iter().chain(rules).collect();
     let ruleset = Ruleset::parse(&serde_json::json!({ "nftables": objects }).to_string()).unwrap();
     let dropped = Verdict::Dropped(ChainName::inet("t", "c"));
-    assert_eq!(ruleset.verdict("input", &to_router("lan0", Protocol::Udp, 53), None), dropped);
+    assert_eq!(ruleset.verdict("input", &to_router("lan0", Transport::Udp, 53), None), dropped);
 }
 
 #[test]
 fn endless_jumps_end() {
     let ruleset = one_chain("input", "accept", &[serde_json::json!([{"goto": {"target": "c"}}])]);
     let unknown = Verdict::Unknown(ChainName::inet("t", "c"));
-    assert_eq!(ruleset.verdict("input", &to_router("lan0", Protocol::Udp, 53), None), unknown);
+    assert_eq!(ruleset.verdict("input", &to_router("lan0", Transport::Udp, 53), None), unknown);
 }
 
 #[test]
 fn both_ways_of_writing_a_redirection_are_read() {
     let found = example().redirections(&ChainName::inet("filter", "prerouting"));
-    let redirection = |protocol, external_port, internal_port| Redirection {
-        protocol,
-        external_port,
-        host: "192.168.1.10".parse().unwrap(),
-        internal_port,
+    let redirection = |transport, external_port: u16, internal_port| {
+        let external = External { transport, port: external_port.try_into().unwrap() };
+        (external, SocketAddrV4::new([192, 168, 1, 10].into(), internal_port))
     };
     assert_eq!(
         found,
         [
-            redirection(Protocol::Tcp, 8022, 22),
-            redirection(Protocol::Udp, 60001, 60001),
-            redirection(Protocol::Udp, 60002, 60001),
+            redirection(Transport::Tcp, 8022, 22),
+            redirection(Transport::Udp, 60001, 60001),
+            redirection(Transport::Udp, 60002, 60001),
         ]
     );
 }

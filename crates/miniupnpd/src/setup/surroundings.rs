@@ -2,9 +2,10 @@
 
 use crate::configuration::ChainNames;
 use crate::firewall;
+use crate::mapping::Transport;
 use crate::plan::MOSH_PORTS;
 use crate::rule::Network;
-use crate::ruleset::{ChainName, Packet, Protocol, Reached, Ruleset, Verdict};
+use crate::ruleset::{ChainName, Packet, Reached, Ruleset, Verdict};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Surroundings {
@@ -27,7 +28,7 @@ pub fn look(
         goes_out: None,
         source: Network::ALL,
         destination: Network::ALL,
-        protocol: Protocol::Udp,
+        protocol: Transport::Udp,
         port: MOSH_PORTS.first,
         translated: false,
     };

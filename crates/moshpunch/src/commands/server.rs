@@ -42,8 +42,10 @@ pub(crate) fn run(arguments: &ServerArguments) -> Result<ExitCode> {
         mosh_server_arguments = mosh_server::with_ports(&mosh_server_arguments, ports).into();
     }
     let mut budget = configuration.budget;
+    let ssh = env::var("SSH_CONNECTION").ok().and_then(|text| SshConnection::parse(&text));
     if client == Client::Roaming {
-        mosh_server_arguments = mosh_server::on_every_address(&mosh_server_arguments).into();
+        let bind = mosh_server::roaming_bind(ssh);
+        mosh_server_arguments = mosh_server::with_bind(&mosh_server_arguments, &bind).into();
         budget = budget.max(offer::PATIENCE);
     }
     let configuration = ServerConfiguration { budget, ..configuration };
@@ -51,7 +53,7 @@ pub(crate) fn run(arguments: &ServerArguments) -> Result<ExitCode> {
     let listening = Listening::from_arguments(&mosh_server_arguments);
     let keeper = match misconfigured {
         Some(failure) => Err(failure),
-        None => start_keeper(client, &listening.bind, &configuration).map_err(broken),
+        None => start_keeper(client, &listening.bind, ssh, &configuration).map_err(broken),
     };
     let mut outcome =
         mosh_server::start(&configuration.mosh_server, &mosh_server_arguments, listening.verbose)?;
@@ -77,9 +79,13 @@ struct Begun {
 }
 
 /// `None`: this client needs no mapping.
-fn start_keeper(client: Client, bind: &Bind, configuration: &ServerConfiguration) -> Result<Option<Begun>> {
+fn start_keeper(
+    client: Client,
+    bind: &Bind,
+    ssh: Option<SshConnection>,
+    configuration: &ServerConfiguration,
+) -> Result<Option<Begun>> {
     sweep::start_if_needed();
-    let ssh = env::var("SSH_CONNECTION").ok().and_then(|text| SshConnection::parse(&text));
     let toward = need::all(client, bind, ssh, &Attachment::read()?);
     if toward.is_empty() {
         return Ok(None);

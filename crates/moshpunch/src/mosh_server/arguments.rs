@@ -6,8 +6,6 @@ use std::ffi::OsString;
 use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
 
-use net::own_addresses::is_dual_stack;
-
 /// mosh-server's own: it tries from 60001 upward. (Its manual says 60000-61000.)
 const DEFAULT_PORTS: RangeInclusive<u16> = 60001..=60999;
 
@@ -91,23 +89,19 @@ impl Listening {
     }
 }
 
-/// The same, but for both families, where nothing was said about that and the host can.
-pub(crate) fn on_every_address(arguments: &[OsString]) -> Vec<OsString> {
-    match is_dual_stack() {
-        true => with_every_address(arguments),
-        false => arguments.to_vec(),
-    }
-}
-
-fn with_every_address(arguments: &[OsString]) -> Vec<OsString> {
+/// The same, but for that place, where nothing was said about it.
+pub(crate) fn with_bind(arguments: &[OsString], bind: &Bind) -> Vec<OsString> {
     let free = Listening::from_arguments(arguments).bind == Bind::Any;
-    match arguments.split_first() {
-        Some((new, rest)) if free && new == "new" => {
-            let bind = ["new", "-i", "::"].map(OsString::from);
-            bind.into_iter().chain(rest.iter().cloned()).collect()
-        }
-        _ => arguments.to_vec(),
+    let added = match bind {
+        Bind::Any => vec![],
+        Bind::Ssh => vec!["-s".into()],
+        Bind::Address(address) => vec!["-i".into(), address.into()],
+    };
+    let mut arguments = arguments.to_vec();
+    if free && arguments.first().is_some_and(|word| word == "new") {
+        arguments.splice(1..1, added);
     }
+    arguments
 }
 
 /// The arguments with `ports` in them, unless they say which ports themselves, or are in the old form, which does.
@@ -176,10 +170,17 @@ mod tests {
             ("", ""),
         ] {
             let words: Vec<_> = line.split_whitespace().map(OsString::from).collect();
-            let words = with_every_address(&words);
+            let words = with_bind(&words, &Bind::Address("::".into()));
             let words: Vec<_> = words.iter().map(|word| word.to_str().unwrap()).collect();
             assert_eq!(words.join(" "), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn the_address_that_ssh_came_in_on_is_asked_for_as_mosh_does() {
+        let words = ["new", "-p", "60005"].map(OsString::from);
+        assert_eq!(with_bind(&words, &Bind::Ssh), ["new", "-s", "-p", "60005"]);
+        assert_eq!(with_bind(&words, &Bind::Any), words);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 mod arguments;
 mod process;
+mod roaming;
 
-pub(crate) use arguments::{Bind, Listening, on_every_address, with_ports};
+pub(crate) use arguments::{Bind, Listening, with_bind, with_ports};
 pub(crate) use process::{Outcome, ProcessIdentity, Started, start, with_port};
+pub(crate) use roaming::bind as roaming_bind;

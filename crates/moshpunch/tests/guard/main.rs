@@ -33,6 +33,7 @@ use inside::{
 };
 use ports::configured_ports_hold_inside_and_outside_and_the_clients_own_win;
 use service::{
+    a_configuration_with_a_latin_1_comment_is_read,
     a_configuration_without_a_lease_file_is_told_with_the_cure, systemd_accepts_the_unit,
     the_manager_is_told_when_it_serves_and_when_it_ends, two_capabilities_are_all_it_needs,
 };
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
             scenario!(the_manager_is_told_when_it_serves_and_when_it_ends),
             scenario!(two_capabilities_are_all_it_needs),
             scenario!(systemd_accepts_the_unit).needs(&["systemd-analyze"]),
+            scenario!(a_configuration_with_a_latin_1_comment_is_read),
             scenario!(a_configuration_without_a_lease_file_is_told_with_the_cure),
         ]
         .map(|scenario| scenario.needs(&["mosh", "sshd", "miniupnpd", "nft", "upnpc", "setpriv"])),

@@ -61,6 +61,21 @@ pub(crate) fn systemd_accepts_the_unit(lab: &Lab) -> Result<()> {
     let verify = home.router.command("systemd-analyze").args(["verify", "/run/moshpunch-guard.service"]);
     let output = verify.run(PATIENCE)?;
     ensure!(!output.stderr.contains("moshpunch-guard"), "{output}");
+    // Else its manager gives it up after five starts in ten seconds (systemd.unit(5)).
+    ensure!(unit.lines().any(|line| line == "StartLimitIntervalSec=0"), "{unit}");
+    Ok(())
+}
+
+/// As an editor of before leaves it.
+pub(crate) fn a_configuration_with_a_latin_1_comment_is_read(lab: &Lab) -> Result<()> {
+    let home = Home::raise(lab)?;
+    let _miniupnpd = home.miniupnpd()?;
+    home.router.inside(|| {
+        let path = "/etc/miniupnpd/lab.conf";
+        let written = std::fs::read(path)?;
+        Ok(std::fs::write(path, [b"# f\xfcr zuhause\n", &written[..]].concat())?)
+    })?;
+    let _guard = home.guard(&[])?;
     Ok(())
 }
 

@@ -37,11 +37,19 @@ impl Random {
     }
 }
 
-/// `None`: the router itself.
-type Opener = Option<usize>;
+/// Who opens a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opener {
+    /// The router, for stock mosh.
+    Router,
+    /// The router, for our own client.
+    RouterOffer,
+    Server(usize),
+}
 
 fn random_order(sessions_of_each: usize, random: &mut Random) -> Vec<Opener> {
-    let openers = std::iter::once(None).chain((0..SERVERS).map(Some));
+    let openers = [Opener::Router, Opener::RouterOffer].into_iter();
+    let openers = openers.chain((0..SERVERS).map(Opener::Server));
     let mut order: Vec<_> = openers.flat_map(|opener| vec![opener; sessions_of_each]).collect();
     random.shuffle(&mut order);
     order
@@ -49,8 +57,9 @@ fn random_order(sessions_of_each: usize, random: &mut Random) -> Vec<Opener> {
 
 fn open(home: &Home, opener: Opener) -> Result<Session> {
     match opener {
-        None => home.open_on_router(&["-s"]),
-        Some(number) => home.open_on_server(number, &[], &[]),
+        Opener::Router => home.open_on_router(&["-s"]),
+        Opener::RouterOffer => home.offer_on_router(),
+        Opener::Server(number) => home.open_on_server(number, &[], &[]),
     }
 }
 
@@ -85,7 +94,8 @@ fn play(home: &Home, order: &[Opener]) -> Result<()> {
         computes(terminal, number).with_context(|| format!("{session:?}"))?;
     }
     let mapped = home.router.leases()?.len();
-    ensure!(mapped == order.iter().flatten().count(), "{mapped} mappings");
+    let of_servers = order.iter().filter(|opener| matches!(opener, Opener::Server(_))).count();
+    ensure!(mapped == of_servers, "{mapped} mappings");
     home.servers.iter().try_for_each(end_sessions)?;
     end_sessions(&home.router)?;
     wait_until("every port to be free", PATIENCE, || {
@@ -111,7 +121,10 @@ pub(crate) fn without_the_guard_the_routers_own_sessions_are_shadowed(lab: &Lab)
     println!("seed {}", random.0);
     let order = random_order(3, &mut random);
     // The first of all gets the first port, whoever it is.
-    let first = if order[0].is_none() { [Some(0), None] } else { [order[0], None] };
+    let first = match order[0] {
+        Opener::Server(_) => [order[0], Opener::Router],
+        Opener::Router | Opener::RouterOffer => [Opener::Server(0), order[0]],
+    };
     let mut sessions = Vec::new();
     for &opener in first.iter().chain(&order) {
         sessions.push(open(&home, opener)?);

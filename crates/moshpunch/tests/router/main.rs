@@ -17,10 +17,10 @@ use kernel::{
     what_check_says_of_forwarding_is_what_the_kernel_does,
     what_check_says_of_the_routers_own_ports_is_what_the_kernel_does,
 };
-use lab::{Lab, MINIUPNPD_PACKAGE, WriteUp, scenario};
+use lab::{Lab, MINIUPNPD_IPTABLES_PACKAGE, MINIUPNPD_PACKAGE, WriteUp, scenario};
 use scene::{
-    CLOSED, CONFIGURATION, FIREWALL, HANDMADE, SERVICE, check, files, found, fresh, router_command, set_up,
-    setup, the_write_ups_commands_work,
+    CLOSED, CONFIGURATION, FIREWALL, HANDMADE, SERVICE, check, files, found, fresh, fresh_for_iptables,
+    router_command, set_up, setup, the_write_ups_commands_work,
 };
 
 fn after_setup_on_a_fresh_package_the_write_ups_commands_work(lab: &Lab) -> Result<()> {
@@ -42,6 +42,26 @@ fn after_setup_beside_chains_made_by_hand_the_write_ups_commands_work(lab: &Lab)
     ensure!(!network.router.read_file(FIREWALL)?.contains("hook forward"), "the chains that are there serve");
     the_write_ups_commands_work(&network)?;
     assert_eq!(found(&network.router, "fault")?, [""; 0]);
+    Ok(())
+}
+
+/// By the package's own scripts and daemon, and iptables-legacy.
+fn after_setup_with_the_flavour_for_iptables_the_write_ups_commands_work(lab: &Lab) -> Result<()> {
+    let network = fresh_for_iptables(lab)?;
+    let router = &network.router;
+    let said = setup(router, "--apply")?;
+    ensure!(said.stderr.contains("miniupnpd-iptables needs iptables-legacy"), "{said}");
+    let miniupnpd = router.start_packaged_miniupnpd()?;
+    the_write_ups_commands_work(&network)?;
+    assert_eq!((check(router)?.0, found(router, "fault")?), (Some(2), vec![]));
+    let unknown = found(router, "unknown")?;
+    ensure!(unknown.contains(&"forward".to_owned()), "what only iptables shows is not judged: {unknown:?}");
+    router.stop_packaged_miniupnpd(miniupnpd)?;
+    let chains = |table| router.command("iptables").args(["-t", table, "-S"]).run(PATIENCE);
+    for table in ["nat", "filter", "mangle"] {
+        let left = chains(table)?;
+        ensure!(!left.stdout.contains("MINIUPNPD"), "left behind: {left}");
+    }
     Ok(())
 }
 
@@ -248,6 +268,8 @@ fn main() -> ExitCode {
             scenario!(what_check_says_of_forwarding_is_what_the_kernel_does),
             scenario!(what_check_says_of_the_routers_own_ports_is_what_the_kernel_does),
             scenario!(after_setup_on_a_fresh_package_the_write_ups_commands_work),
+            scenario!(after_setup_with_the_flavour_for_iptables_the_write_ups_commands_work)
+                .needs(&[MINIUPNPD_IPTABLES_PACKAGE]),
             scenario!(after_setup_beside_chains_made_by_hand_the_write_ups_commands_work),
             scenario!(a_firewall_that_would_drop_mappings_is_named_with_the_line_that_mends_it),
             scenario!(nothing_is_changed_without_apply_and_a_second_apply_changes_nothing),

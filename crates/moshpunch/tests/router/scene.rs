@@ -64,11 +64,23 @@ table inet filter {
 
 /// A router with that beside masquerading and the forwarded port, and a way to the internet.
 pub(crate) fn fresh(lab: &Lab, firewall: &str) -> Result<WriteUp> {
+    let network = without_miniupnpd(lab, firewall)?;
+    network.router.install_miniupnpd_package()?;
+    Ok(network)
+}
+
+/// The same with Debian's other flavour of miniupnpd.
+pub(crate) fn fresh_for_iptables(lab: &Lab) -> Result<WriteUp> {
+    let network = without_miniupnpd(lab, "")?;
+    network.router.install_miniupnpd_package_for_iptables()?;
+    Ok(network)
+}
+
+fn without_miniupnpd(lab: &Lab, firewall: &str) -> Result<WriteUp> {
     let network = raise(lab)?;
     let router = &network.router;
     nft(router, &format!("flush ruleset\n{OPEN}{firewall}"))?;
     router.command("ip").args(["route", "add", "default", "via", WriteUp::LAPTOP]).run(PATIENCE)?;
-    router.install_miniupnpd_package()?;
     Ok(network)
 }
 

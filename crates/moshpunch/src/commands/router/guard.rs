@@ -4,7 +4,7 @@ use std::fs;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use miniupnpd::settings::Settings;
+use miniupnpd::configuration::{Configuration, Watched};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::arguments::GuardArguments;
@@ -18,22 +18,17 @@ pub(crate) fn run(arguments: &GuardArguments) -> Result<ExitCode> {
 
 fn plan(arguments: &GuardArguments) -> Result<Plan> {
     let path = arguments.miniupnpd_conf.display();
-    let file = fs::read_to_string(&arguments.miniupnpd_conf)
+    let file = fs::read(&arguments.miniupnpd_conf)
         .with_context(|| format!("{path}, which another place is said for by --miniupnpd-conf"))?;
-    let settings = Settings::parse(&file).with_context(|| path.to_string())?;
-    let lease_file = settings.lease_file.with_context(|| {
+    let watched = Configuration::parse(&file).watched().with_context(|| path.to_string())?;
+    let Watched { outside_interface, lease_file, told_address, chains } = watched;
+    let lease_file = lease_file.with_context(|| {
         format!(
             "{path} has no lease_file, which tells what is mapped; add lease_file=/var/lib/miniupnpd/upnp.leases, \
              make the directory, and restart miniupnpd"
         )
     })?;
-    Ok(Plan {
-        lease_file,
-        chains: settings.chains,
-        outside_interface: settings.outside_interface,
-        told_address: settings.told_address,
-        hairpin: arguments.hairpin,
-    })
+    Ok(Plan { lease_file, chains, outside_interface, told_address, hairpin: arguments.hairpin })
 }
 
 /// Each port takes a socket. That fewer are allowed is told once one is missing.

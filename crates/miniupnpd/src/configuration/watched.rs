@@ -1,13 +1,15 @@
-//! What miniupnpd.conf says that concerns those who watch miniupnpd.
+//! What concerns those who watch miniupnpd.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-/// miniupnpd's own, where the file says nothing: of the nftables build, and of the one for iptables.
-const DEFAULT_CHAINS: [&str; 2] = ["prerouting_miniupnpd", "MINIUPNPD"];
+use super::{Configuration, DEFAULT_PREROUTING_CHAIN};
+
+/// The build for iptables has another name where the file says nothing.
+const DEFAULT_CHAINS: [&str; 2] = [DEFAULT_PREROUTING_CHAIN, "MINIUPNPD"];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub struct Watched {
     pub outside_interface: String,
     /// Where miniupnpd notes its mappings; it does so only if told where.
     pub lease_file: Option<PathBuf>,
@@ -36,30 +38,23 @@ impl std::fmt::Display for Unusable {
 
 impl std::error::Error for Unusable {}
 
-impl Settings {
-    /// Of a name that is set twice, the last holds, as for miniupnpd.
-    ///
+impl Configuration {
     /// # Errors
     ///
     /// It does not say which interface is outside.
-    pub fn parse(file: &str) -> Result<Self, Unusable> {
-        let value = |wanted: &str| {
-            let lines = file.lines().filter_map(|line| line.trim().split_once('='));
-            let mut values = lines.filter(|(name, _)| name.trim() == wanted).map(|(_, value)| value.trim());
-            values.next_back().filter(|value| !value.is_empty())
-        };
-        let outside_interface = value("ext_ifname").ok_or(Unusable::NoOutsideInterface)?.to_owned();
+    pub fn watched(&self) -> Result<Watched, Unusable> {
+        let outside_interface = self.option("ext_ifname").ok_or(Unusable::NoOutsideInterface)?;
         if !is_interface_name(&outside_interface) {
             return Err(Unusable::BadInterfaceName(outside_interface));
         }
-        let chains = match value("upnp_nat_chain") {
-            Some(chain) => vec![chain.to_owned()],
+        let chains = match self.option("upnp_nat_chain") {
+            Some(chain) => vec![chain],
             None => DEFAULT_CHAINS.map(str::to_owned).to_vec(),
         };
-        Ok(Self {
+        Ok(Watched {
             outside_interface,
-            lease_file: value("lease_file").map(PathBuf::from),
-            told_address: value("ext_ip").and_then(|address| address.parse().ok()),
+            lease_file: self.option("lease_file").map(PathBuf::from),
+            told_address: self.option("ext_ip").and_then(|address| address.parse().ok()),
             chains,
         })
     }
@@ -77,32 +72,36 @@ fn is_interface_name(name: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn watched(file: &str) -> Result<Watched, Unusable> {
+        Configuration::parse(file.as_bytes()).watched()
+    }
+
     #[test]
     fn what_the_file_says_holds() {
         let file = "# lease_file=/no\next_ifname=eth9\n ext_ifname = wan0 \nlease_file=/var/lib/miniupnpd/upnp.leases\n\
                     ext_ip=20.0.0.7\nupnp_nat_chain=upnp_prerouting\nallow 60000-60023 192.168.1.0/24 60000-60023\n";
-        let expected = Settings {
+        let expected = Watched {
             outside_interface: "wan0".into(),
             lease_file: Some("/var/lib/miniupnpd/upnp.leases".into()),
             told_address: Some(Ipv4Addr::new(20, 0, 0, 7)),
             chains: vec!["upnp_prerouting".into()],
         };
-        assert_eq!(Settings::parse(file), Ok(expected));
+        assert_eq!(watched(file), Ok(expected));
     }
 
     #[test]
     fn what_it_does_not_say_is_miniupnpds_default() {
-        let settings = Settings::parse("ext_ifname=wan0\nlease_file=\n").unwrap();
-        assert_eq!((settings.lease_file, settings.told_address), (None, None));
-        assert_eq!(settings.chains, ["prerouting_miniupnpd", "MINIUPNPD"]);
+        let watched = watched("ext_ifname=wan0\nlease_file=\n").unwrap();
+        assert_eq!((watched.lease_file, watched.told_address), (None, None));
+        assert_eq!(watched.chains, ["prerouting_miniupnpd", "MINIUPNPD"]);
     }
 
     #[test]
     fn without_an_outside_interface_nothing_can_be_said() {
-        assert_eq!(Settings::parse("#ext_ifname=wan0\n"), Err(Unusable::NoOutsideInterface));
+        assert_eq!(watched("#ext_ifname=wan0\n"), Err(Unusable::NoOutsideInterface));
         for name in ["wan0\" accept", "a/b", "an-interface-name", "tab\t0"] {
             let bad = Err(Unusable::BadInterfaceName(name.into()));
-            assert_eq!(Settings::parse(&format!("ext_ifname={name}\n")), bad, "{name}");
+            assert_eq!(watched(&format!("ext_ifname={name}\n")), bad, "{name}");
         }
     }
 }
