@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use self::job::Job;
 use super::ports::PortChoice;
 use super::schedule::{Backoff, next_check, renewal};
-use super::speaker::Speaker;
+use super::speaker::{Speaker, Standing};
 use super::values::{Control, Event, External, Mapping, Protocol, Record, Reservation, Settings, Wanted};
 use crate::address::Network;
-use crate::cause::Cause;
+use crate::cause::{Cause, Outside};
 use crate::client::{self, Grant, Refusal, Request};
 use crate::effects::{Exchange, ExchangeId, ExchangeInput, Socket, Transmit};
 use crate::random::Random;
@@ -292,7 +292,11 @@ impl Mapper {
             client::Event::Confirmed if chosen => self.confirmed(now),
             client::Event::Refused(refusal) if chosen => self.refused(&refusal, now),
             client::Event::Refused(refusal) => {
-                let cause = Cause::of_refused_protocol(&refusal, self.gateway());
+                let cause = match self.speakers[index].standing {
+                    // The answer to a request that was given up.
+                    Standing::Unusable(Cause::NoAnswer { .. }) => self.cause_of(&refusal, Outside::Unasked),
+                    _ => Cause::of_refused_protocol(&refusal, self.gateway()),
+                };
                 self.unusable(index, cause, now);
             }
             client::Event::Released { confirmed } if chosen => self.released(confirmed, now),

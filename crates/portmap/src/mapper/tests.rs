@@ -1,5 +1,7 @@
+mod control_port;
 mod firewall;
 mod pinholes;
+mod refusals;
 mod router;
 
 use std::num::NonZeroU16;
