@@ -301,7 +301,7 @@ impl Mapper {
             }
             client::Event::Released { confirmed } if chosen => self.released(confirmed, now),
             client::Event::GatewayRestarted if chosen => self.restarted(now),
-            client::Event::ExternalAddressChanged(address) if chosen => self.readdressed(address),
+            client::Event::ExternalAddressChanged(address) if chosen => self.readdressed(index, address),
             client::Event::Confirmed
             | client::Event::Released { .. }
             | client::Event::GatewayRestarted
@@ -351,11 +351,14 @@ impl Mapper {
         }
     }
 
-    fn readdressed(&mut self, address: Option<IpAddr>) {
+    fn readdressed(&mut self, index: usize, address: Option<IpAddr>) {
+        let speaker = &mut self.speakers[index];
+        speaker.standing = Standing::Available { external_address: address };
         if let Some(held) = &mut self.held
             && held.grant.external_address != address
         {
             held.grant.external_address = address;
+            held.record.control = speaker.control().unwrap_or_else(|| held.record.control.clone());
             let mapping = self.settings.mapping(held);
             self.events.push_back(Event::Changed(mapping));
         }

@@ -256,6 +256,35 @@ fn a_table_that_lost_the_mapping_gets_it_again_at_the_next_check() {
 }
 
 #[test]
+fn quirk_59_a_new_external_address_is_told_at_the_next_check_and_once() {
+    for server in ["Router/1.0", "Debian/12 UPnP/1.1 MiniUPnPd/2.3.1"] {
+        let mut router = Router::new();
+        router.server = server;
+        let mut host = mapped_host(&mut router);
+        router.external = "20.0.0.2".into();
+        host.advance(&mut router, HOUR / 4);
+        let mut told = told(&mut host);
+        told.retain(|event| !event.starts_with("renewed Some(20.0.0.2)"));
+        told.retain(|event| event != "renewed Some(20.0.0.1):60001");
+        assert_eq!(told, ["changed Some(20.0.0.2):60001"], "{server}");
+    }
+}
+
+#[test]
+fn an_address_that_is_not_told_at_a_check_is_taken_for_the_same() {
+    let mut router = Router::new();
+    let mut host = mapped_host(&mut router);
+    for fault in [Fault::Silence, Fault::Code(501), Fault::Status(404)] {
+        router.faults.push(("GetExternalIPAddress", fault));
+        host.advance(&mut router, CHECK_INTERVAL);
+        assert_eq!(told(&mut host), [""; 0], "{fault:?}");
+    }
+    router.external = String::new();
+    host.advance(&mut router, CHECK_INTERVAL);
+    assert_eq!(told(&mut host), ["changed None:60001"]);
+}
+
+#[test]
 fn a_router_that_was_away_is_found_again_and_the_loss_is_told_once() {
     let mut router = Router::new();
     let mut host = mapped_host(&mut router);
