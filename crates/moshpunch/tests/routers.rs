@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use common::home::{Home, LeaseFile, close, hear_only, nft, protocol_of};
-use common::{AT_ONCE, PATIENCE, be_patient, computes_within, leave, mosh_through, wait_for_empty_table};
+use common::{
+    AT_ONCE, PATIENCE, be_patient, computes_within, leave, mosh_through, mosh_to_server, raise,
+    wait_for_empty_table,
+};
 use lab::{Daemon, Host, Lab, Link, Miniupnpd, Nat, Signal, Sshd, WriteUp, scenario};
 use portmap::mapper::{CHECK_INTERVAL, Protocol};
 
@@ -115,6 +118,20 @@ fn a_gateway_that_moved_is_followed_at_once(lab: &Lab) -> Result<()> {
     home.leave()
 }
 
+/// Their list comes in many parts; another gateway is in it, with a worse metric.
+fn quirk_76_the_gateway_is_found_among_thousands_of_routes(lab: &Lab) -> Result<()> {
+    let network = raise(lab)?;
+    let route = |number| format!("route add 10.{}.{}.0/24 via 192.168.1.77\n", number / 256, number % 256);
+    let routes: String = (0..4_000).map(route).collect();
+    let routes = routes + "route add default via 192.168.1.77 metric 500\n";
+    network.server.command("ip").args(["-batch", "-"]).input(routes).run(PATIENCE)?;
+    let _miniupnpd = network.router.miniupnpd(&WriteUp::miniupnpd())?;
+    let terminal = mosh_to_server(&network.laptop, "moshpunch server")?;
+    assert_eq!(network.router.leases()?.len(), 1);
+    leave(terminal)?;
+    wait_for_empty_table(&network.router, AT_ONCE)
+}
+
 /// A home whose router, 20.0.0.`number`, hears one protocol alone; ssh by way of its port 8022.
 fn raise_home(lab: &Lab, internet: &Link, number: u8, protocol: Protocol) -> Result<(Host, [Daemon; 2])> {
     let home = lab.link(&format!("home{number}"))?;
@@ -178,6 +195,7 @@ fn main() -> ExitCode {
             scenario!(an_announced_restart_without_the_lease_file_is_mended_at_once),
             scenario!(a_new_outside_address_is_told_and_serves_at_once),
             scenario!(a_gateway_that_moved_is_followed_at_once),
+            scenario!(quirk_76_the_gateway_is_found_among_thousands_of_routes),
         ]
         .map(|scenario| scenario.needs(&["mosh", "sshd", "miniupnpd"])),
     )
