@@ -22,6 +22,8 @@ pub struct Counters {
     pub other_version: usize,
     /// Nothing that any of the protocols knows.
     pub unknown: usize,
+    /// Those of the others that a fault was played on.
+    pub faulty: usize,
 }
 
 impl Counters {

@@ -61,7 +61,9 @@ impl State {
         if self.settings.expires {
             self.table.remove_expired(now);
         }
-        self.script.play(arrival)
+        let effects = self.script.play(arrival);
+        self.counters.faulty += usize::from(!effects.is_empty());
+        effects
     }
 
     /// Notes what a strict router would not have accepted.

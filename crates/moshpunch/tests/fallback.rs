@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use common::home::{close, hear_only};
 use common::{PATIENCE, leave, mosh_to_server, no_moshpunch_is_left, process, raise, server_over_ssh};
 use lab::{Host, Lab, Miniupnpd, Output, WriteUp, scenario};
+use portmap::mapper::Protocol;
 
 /// The lines of ours, and whether they come before the connect line of the port that mosh-server has.
 fn explanation(output: &Output) -> Result<String> {
@@ -21,8 +23,12 @@ fn explanation(output: &Output) -> Result<String> {
 
 fn explanation_with(lab: &Lab, miniupnpd: Option<Miniupnpd>) -> Result<String> {
     let network = raise(lab)?;
+    explanation_on(&network, miniupnpd, 6)
+}
+
+fn explanation_on(network: &WriteUp, miniupnpd: Option<Miniupnpd>, budget: u8) -> Result<String> {
     let _miniupnpd = miniupnpd.map(|it| network.router.miniupnpd(&it)).transpose()?;
-    let output = server_over_ssh(&network.laptop, "moshpunch server --budget 6 new -s")?;
+    let output = server_over_ssh(&network.laptop, &format!("moshpunch server --budget {budget} new -s"))?;
     no_moshpunch_is_left(&network.server)?;
     ensure!(!network.server.processes("mosh-server")?.is_empty(), "mosh-server is up all the same");
     explanation(&output)
@@ -56,8 +62,30 @@ fn with_upnp_switched_off_the_session_gets_its_mapping_all_the_same(lab: &Lab) -
 }
 
 fn rules_that_deny_every_port_are_named_with_the_line_to_add(lab: &Lab) -> Result<()> {
+    let network = raise(lab)?;
+    the_denial_is_named(&network, WriteUp::miniupnpd(), 6)
+}
+
+fn a_denial_by_pcp_alone_is_named_with_the_line_to_add(lab: &Lab) -> Result<()> {
+    a_denial_is_named_by(lab, Protocol::Pcp)
+}
+
+fn a_denial_by_nat_pmp_alone_is_named_with_the_line_to_add(lab: &Lab) -> Result<()> {
+    a_denial_is_named_by(lab, Protocol::NatPmp)
+}
+
+/// miniupnpd tries its rules with every port before it refuses, and the lab's writes a line about each.
+fn a_denial_is_named_by(lab: &Lab, only: Protocol) -> Result<()> {
+    let network = raise(lab)?;
+    close(&network.router)?;
+    hear_only(&network.router, WriteUp::SERVER, only)?;
+    let without_upnp = Miniupnpd { upnp: false, nat_pmp_and_pcp: true, ..WriteUp::miniupnpd() };
+    the_denial_is_named(&network, without_upnp, 16)
+}
+
+fn the_denial_is_named(network: &WriteUp, miniupnpd: Miniupnpd, budget: u8) -> Result<()> {
     let permissions = vec!["deny 0-65535 0.0.0.0/0 0-65535".to_owned()];
-    let line = explanation_with(lab, Some(Miniupnpd { permissions, ..WriteUp::miniupnpd() }))?;
+    let line = explanation_on(network, Some(Miniupnpd { permissions, ..miniupnpd }), budget)?;
     assert!(line.starts_with("the router 192.168.1.1 forbids mapping port 60001; "), "{line}");
     assert!(line.contains("'allow 60000-61000 192.168.1.10/32 60000-61000'"), "{line}");
     Ok(())
@@ -159,6 +187,8 @@ fn main() -> ExitCode {
             scenario!(with_every_protocol_switched_off_the_missing_gateway_is_named),
             scenario!(with_upnp_switched_off_the_session_gets_its_mapping_all_the_same),
             scenario!(rules_that_deny_every_port_are_named_with_the_line_to_add),
+            scenario!(a_denial_by_pcp_alone_is_named_with_the_line_to_add),
+            scenario!(a_denial_by_nat_pmp_alone_is_named_with_the_line_to_add),
             scenario!(a_static_forward_serves_where_no_mapping_can_be_had),
             scenario!(wrong_arguments_are_answered_as_mosh_server_answers_them),
             scenario!(a_missing_mosh_server_is_named_with_its_cure),

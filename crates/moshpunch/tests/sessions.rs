@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use common::{
-    AT_ONCE, PATIENCE, be_patient, computes, keeper, leave, mosh_through, mosh_to_router, mosh_to_server,
-    no_moshpunch_is_left, process, raise, server_over_ssh, signal, state_files, wait_for_empty_table,
+    AT_ONCE, PATIENCE, be_patient, computes, end_sessions, keeper, leave, mosh_through, mosh_to_router,
+    mosh_to_server, no_moshpunch_is_left, process, raise, server_over_ssh, signal, state_files,
+    wait_for_empty_table,
 };
 use lab::{Host, Lab, Miniupnpd, Nat, Protocol, Sshd, Terminal, WriteUp, scenario, wait_until};
 use rustix::process::Signal;
@@ -62,6 +63,31 @@ fn a_session_survives_the_end_of_ssh_and_the_keeper_killed(lab: &Lab) -> Result<
     })?;
     leave(next)?;
     wait_for_empty_table(&network.router, AT_ONCE)
+}
+
+/// Nobody renews it and nobody deletes it, while the session goes on.
+fn after_the_keeper_is_killed_the_lease_runs_out_by_itself(lab: &Lab) -> Result<()> {
+    const LEASE: Duration = Duration::from_secs(2);
+    let network = raise(lab)?;
+    for (upnp, nat_pmp_and_pcp) in [(true, false), (false, true)] {
+        let granting = Miniupnpd { upnp, nat_pmp_and_pcp, lifetimes: (2, 60), ..WriteUp::miniupnpd() };
+        let _miniupnpd = network.router.miniupnpd(&granting)?;
+        server_over_ssh(&network.laptop, "moshpunch server --lease 2 new -s")?;
+        wait_until("a renewed lease", PATIENCE, renewal(&network.router)?)?;
+        signal(&keeper(&network.server)?, Signal::KILL)?;
+        wait_for_empty_table(&network.router, LEASE + AT_ONCE)?;
+        ensure!(!network.server.processes("mosh-server")?.is_empty(), "the session had ended");
+        end_sessions(&network.server)?;
+    }
+    Ok(())
+}
+
+/// Whether the only lease ends later than it does now.
+fn renewal(router: &Host) -> Result<impl FnMut() -> Result<Option<()>>> {
+    let first = router.leases()?;
+    ensure!(first.len() == 1, "one lease expected: {first:?}");
+    let expires = first[0].expires;
+    Ok(move || Ok(router.leases()?.iter().any(|lease| lease.expires > expires).then_some(())))
 }
 
 /// As many leases of two seconds as half an hour has of two minutes.
@@ -198,6 +224,7 @@ fn main() -> ExitCode {
             scenario!(forty_sessions_on_two_servers_at_the_same_moment_all_work)
                 .within(Duration::from_secs(240)),
             scenario!(a_session_lives_through_thirty_renewals).within(Duration::from_secs(150)),
+            scenario!(after_the_keeper_is_killed_the_lease_runs_out_by_itself),
             scenario!(the_write_ups_two_commands_work_at_the_same_time),
             scenario!(a_session_survives_the_end_of_ssh_and_the_keeper_killed),
             scenario!(the_mapping_goes_when_mosh_server_exits),

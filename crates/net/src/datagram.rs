@@ -59,3 +59,18 @@ fn unbound(internal: IpAddr) -> io::Result<Socket> {
     socket.set_nonblocking(true)?;
     Ok(socket)
 }
+
+#[cfg(test)]
+mod tests {
+    use socket2::SockRef;
+
+    use super::*;
+
+    #[test]
+    fn quirk_13_searches_leave_by_the_interface_of_the_internal_address() {
+        let internal = Ipv4Addr::new(127, 0, 0, 77);
+        let socket = discovery(internal.into(), &Link::default()).unwrap();
+        assert_eq!(socket.local_addr().unwrap().ip(), internal);
+        assert_eq!(SockRef::from(&socket).multicast_if_v4().unwrap(), internal);
+    }
+}

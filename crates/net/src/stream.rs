@@ -81,3 +81,36 @@ impl AsFd for Stream {
         self.socket.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    use portmap::effects::ExchangeId;
+    use rustix::event::PollFd;
+
+    use super::*;
+    use crate::wait::wait;
+
+    /// On loopback the end of a stream is there as soon as the call that sent it returns.
+    #[test]
+    fn quirk_27_the_sending_side_is_not_shut_down_behind_the_request() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let exchange = Exchange {
+            id: ExchangeId(0),
+            source: Ipv4Addr::LOCALHOST.into(),
+            destination: listener.local_addr().unwrap(),
+            request: b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+        };
+        let length = exchange.request.len();
+        let mut stream = Stream::connect(exchange, &Link::default()).unwrap();
+        let (mut router, _) = listener.accept().unwrap();
+        while stream.interest() == PollFlags::OUT {
+            wait(&mut [PollFd::new(&stream, PollFlags::OUT)], None).unwrap();
+            stream.progress(|input| panic!("{input:?}"));
+        }
+        router.read_exact(&mut vec![0; length]).unwrap();
+        router.set_nonblocking(true).unwrap();
+        assert_eq!(router.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    }
+}

@@ -13,7 +13,6 @@ const MOSH_PORTS: RangeInclusive<u16> = 60000..=61000;
 
 /// [`Display`](fmt::Display) says what happened; [`Cause::cure`] what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Cause {
     NoGateway,
     NoMappingService {
@@ -83,6 +82,15 @@ pub enum Cause {
         gateway: IpAddr,
         code: u16,
     },
+}
+
+/// What is known of a gateway's external address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outside {
+    /// PCP tells it with the mapping, and not before.
+    Unasked,
+    /// `None`: it was asked for in vain.
+    Told(Option<IpAddr>),
 }
 
 impl fmt::Display for Cause {
@@ -165,23 +173,24 @@ impl Cause {
     }
 
     /// An external address that is not public explains a refusal better than the gateway's code does.
-    pub(crate) fn of_refusal(refusal: &Refusal, gateway: IpAddr, external: Option<IpAddr>) -> Self {
+    pub(crate) fn of_refusal(refusal: &Refusal, gateway: IpAddr, outside: Outside) -> Self {
         match refusal {
             Refusal::NoAnswer => return Self::NoAnswer { gateway },
             Refusal::Unconfirmed => return Self::Unconfirmed { gateway },
-            Refusal::NoResources { .. } => return Self::TableFull { gateway },
+            Refusal::NoResources => return Self::TableFull { gateway },
             Refusal::AddressMismatch => return Self::NatBetween { gateway },
-            Refusal::NetworkFailure { .. } => return Self::NotConnected { gateway },
+            Refusal::NetworkFailure => return Self::NotConnected { gateway },
             Refusal::SamePortRequired => return Self::SamePortOnly { gateway },
             _ => {}
         }
-        let told = match refusal {
-            Refusal::BehindNat { external } => Some(*external),
-            _ => external,
+        let outside = match refusal {
+            Refusal::BehindNat { external } => Outside::Told(Some(*external)),
+            _ => outside,
         };
         // An IPv6 gateway has none.
         if gateway.is_ipv4()
-            && let Some(cause) = Self::of_external_address(gateway, told)
+            && let Outside::Told(external) = outside
+            && let Some(cause) = Self::of_external_address(gateway, external)
         {
             return cause;
         }
@@ -189,12 +198,12 @@ impl Cause {
             Refusal::Unsupported { code } | Refusal::Other { code } => Self::Refused { gateway, code: *code },
             Refusal::CannotProvideExternal => Self::Refused { gateway, code: 716 },
             Refusal::NotAuthorized if gateway.is_ipv6() => Self::PinholeForbidden { gateway },
-            Refusal::NotAuthorized => Self::Refused { gateway, code: 606 },
+            Refusal::NotAuthorized => Self::SwitchedOff { gateway },
             Refusal::Conflict => Self::Refused { gateway, code: 718 },
             Refusal::AddressMismatch
             | Refusal::BehindNat { .. }
-            | Refusal::NoResources { .. }
-            | Refusal::NetworkFailure { .. }
+            | Refusal::NoResources
+            | Refusal::NetworkFailure
             | Refusal::SamePortRequired
             | Refusal::Unconfirmed
             | Refusal::NoAnswer => Self::Unconfirmed { gateway },
@@ -205,7 +214,7 @@ impl Cause {
     pub(crate) fn of_refused_protocol(refusal: &Refusal, gateway: IpAddr) -> Self {
         match refusal {
             Refusal::NotAuthorized => Self::SwitchedOff { gateway },
-            refusal => Self::of_refusal(refusal, gateway, None),
+            refusal => Self::of_refusal(refusal, gateway, Outside::Unasked),
         }
     }
 

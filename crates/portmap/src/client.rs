@@ -77,9 +77,9 @@ pub enum Refusal {
     /// The gateway's rules forbid it: another port may be allowed, another try is not.
     NotAuthorized,
     /// The gateway's table, or this host's share of it, is full.
-    NoResources { retry_after: Option<Duration> },
+    NoResources,
     /// The gateway has no connection to the outside.
-    NetworkFailure { retry_after: Option<Duration> },
+    NetworkFailure,
     /// The gateway sees another address than ours: a NAT stands between.
     AddressMismatch,
     /// The gateway maps nothing, and tells an address of its own that is not public.

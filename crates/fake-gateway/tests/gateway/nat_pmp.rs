@@ -90,11 +90,9 @@ fn refusals_are_those_of_the_rules() {
     let denied = FakeGateway::builder().allowed_internal(1..=1023).bind_loopback().unwrap();
     let full = FakeGateway::builder().max_mappings(0).bind_loopback().unwrap();
     let offline = FakeGateway::builder().external_address("").bind_loopback().unwrap();
-    for (gateway, refusal) in [
-        (denied, Refusal::NotAuthorized),
-        (full, Refusal::NoResources { retry_after: None }),
-        (offline, Refusal::NetworkFailure { retry_after: None }),
-    ] {
+    for (gateway, refusal) in
+        [(denied, Refusal::NotAuthorized), (full, Refusal::NoResources), (offline, Refusal::NetworkFailure)]
+    {
         let (mut client, socket) = (client(&gateway), socket(gateway.host(10)));
         client.request(&request(60001, 60001), clock::now());
         assert_eq!(exchange!(gateway, socket, client), Some(Event::Refused(refusal)));

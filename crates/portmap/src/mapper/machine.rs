@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use self::job::Job;
 use super::ports::PortChoice;
 use super::schedule::{Backoff, next_check, renewal};
-use super::speaker::Speaker;
+use super::speaker::{Speaker, Standing};
 use super::values::{Control, Event, External, Mapping, Protocol, Record, Reservation, Settings, Wanted};
 use crate::address::Network;
-use crate::cause::Cause;
+use crate::cause::{Cause, Outside};
 use crate::client::{self, Grant, Refusal, Request};
 use crate::effects::{Exchange, ExchangeId, ExchangeInput, Socket, Transmit};
 use crate::random::Random;
@@ -292,12 +292,16 @@ impl Mapper {
             client::Event::Confirmed if chosen => self.confirmed(now),
             client::Event::Refused(refusal) if chosen => self.refused(&refusal, now),
             client::Event::Refused(refusal) => {
-                let cause = Cause::of_refused_protocol(&refusal, self.gateway());
+                let cause = match self.speakers[index].standing {
+                    // The answer to a request that was given up.
+                    Standing::Unusable(Cause::NoAnswer { .. }) => self.cause_of(&refusal, Outside::Unasked),
+                    _ => Cause::of_refused_protocol(&refusal, self.gateway()),
+                };
                 self.unusable(index, cause, now);
             }
             client::Event::Released { confirmed } if chosen => self.released(confirmed, now),
             client::Event::GatewayRestarted if chosen => self.restarted(now),
-            client::Event::ExternalAddressChanged(address) if chosen => self.readdressed(address),
+            client::Event::ExternalAddressChanged(address) if chosen => self.readdressed(index, address),
             client::Event::Confirmed
             | client::Event::Released { .. }
             | client::Event::GatewayRestarted
@@ -347,11 +351,14 @@ impl Mapper {
         }
     }
 
-    fn readdressed(&mut self, address: Option<IpAddr>) {
+    fn readdressed(&mut self, index: usize, address: Option<IpAddr>) {
+        let speaker = &mut self.speakers[index];
+        speaker.standing = Standing::Available { external_address: address };
         if let Some(held) = &mut self.held
             && held.grant.external_address != address
         {
             held.grant.external_address = address;
+            held.record.control = speaker.control().unwrap_or_else(|| held.record.control.clone());
             let mapping = self.settings.mapping(held);
             self.events.push_back(Event::Changed(mapping));
         }

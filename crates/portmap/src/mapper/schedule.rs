@@ -8,8 +8,8 @@ use crate::random::Random;
 const LEASE_TO_WATCH_A_PERMANENT_ONE: Duration = Duration::from_secs(3_600);
 
 /// How often a mapping is looked at, whatever its lease: a router that restarts without telling, or whose firewall is
-/// reloaded under it, has the mapping back within this time. One datagram for PCP and NAT-PMP, one table entry read
-/// for UPnP.
+/// reloaded under it, has the mapping back within this time. One datagram for PCP and NAT-PMP; for UPnP one
+/// table entry and the external address.
 pub const CHECK_INTERVAL: Duration = Duration::from_secs(120);
 
 /// A gateway that restarts is back in seconds; one that is switched off should not be asked all day long.

@@ -130,7 +130,7 @@ impl Speaker {
         match &mut self.client {
             Client::Pcp(client, _) => client.renew(now),
             Client::NatPmp(client, _) => client.renew(now),
-            Client::Upnp(client) => client.request(request, now),
+            Client::Upnp(client) => client.renew(request, now),
         }
     }
 

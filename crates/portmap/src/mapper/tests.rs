@@ -1,12 +1,16 @@
+mod control_port;
 mod firewall;
 mod pinholes;
+mod refusals;
 mod router;
 
+use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use self::router::{Fault, Host, ROUTER, Router};
 use super::*;
+use crate::effects::Socket;
 use crate::mapping::Transport;
 use crate::{pcp, upnp};
 
@@ -78,7 +82,7 @@ fn in_words(events: impl Iterator<Item = Event>) -> Vec<String> {
 }
 
 #[test]
-fn the_external_address_is_read_and_the_table_looked_at_before_anything_is_added() {
+fn quirk_53_the_external_address_is_read_and_the_table_looked_at_before_anything_is_added() {
     let mut router = Router::new();
     let mut host = mapped_host(&mut router);
     assert_eq!(
@@ -244,13 +248,42 @@ fn a_mapping_that_became_anothers_is_not_deleted_at_the_end() {
 }
 
 #[test]
-fn a_table_that_lost_the_mapping_gets_it_again_at_the_next_check() {
+fn quirk_51_a_table_that_lost_the_mapping_gets_it_again_at_the_next_check() {
     let mut router = Router::new();
     let mut host = mapped_host(&mut router);
     router.table.clear();
     host.advance(&mut router, CHECK_INTERVAL);
     assert_eq!(told(&mut host), ["renewed Some(20.0.0.1):60001"]);
     assert!(router.table.contains_key(&60001));
+}
+
+#[test]
+fn quirk_59_a_new_external_address_is_told_at_the_next_check_and_once() {
+    for server in ["Router/1.0", "Debian/12 UPnP/1.1 MiniUPnPd/2.3.1"] {
+        let mut router = Router::new();
+        router.server = server;
+        let mut host = mapped_host(&mut router);
+        router.external = "20.0.0.2".into();
+        host.advance(&mut router, HOUR / 4);
+        let mut told = told(&mut host);
+        told.retain(|event| !event.starts_with("renewed Some(20.0.0.2)"));
+        told.retain(|event| event != "renewed Some(20.0.0.1):60001");
+        assert_eq!(told, ["changed Some(20.0.0.2):60001"], "{server}");
+    }
+}
+
+#[test]
+fn an_address_that_is_not_told_at_a_check_is_taken_for_the_same() {
+    let mut router = Router::new();
+    let mut host = mapped_host(&mut router);
+    for fault in [Fault::Silence, Fault::Code(501), Fault::Status(404)] {
+        router.faults.push(("GetExternalIPAddress", fault));
+        host.advance(&mut router, CHECK_INTERVAL);
+        assert_eq!(told(&mut host), [""; 0], "{fault:?}");
+    }
+    router.external = String::new();
+    host.advance(&mut router, CHECK_INTERVAL);
+    assert_eq!(told(&mut host), ["changed None:60001"]);
 }
 
 #[test]
@@ -274,6 +307,98 @@ fn no_gateway_is_known_within_a_second() {
     host.advance(&mut router, Duration::from_millis(999));
     assert_eq!(told(&mut host), ["failed: no router here answers PCP, NAT-PMP or UPnP"]);
     assert_eq!(router.searches, 10);
+}
+
+#[test]
+fn quirk_7_what_is_lost_of_the_first_searches_is_asked_again() {
+    for lost in 0..=3 {
+        let mut router = Router::new();
+        router.loses = lost;
+        let mut host = host();
+        let now = host.now;
+        host.mapper.map(wanted(60001, mosh_range()), now);
+        host.advance(&mut router, Duration::from_millis(400));
+        assert_eq!(told(&mut host), ["mapped Some(20.0.0.1):60001"], "{lost} lost");
+    }
+}
+
+#[test]
+fn quirk_8_a_mapper_searches_in_the_family_of_its_own_address() {
+    for (internal, gateway) in [("192.168.1.10", ROUTER), ("2a00:7::10", "fe80::1")] {
+        let now = start();
+        let settings = Settings { gateway: Some(gateway.parse().unwrap()), ..settings(internal) };
+        let is_ipv4 = settings.internal.is_ipv4();
+        let mut mapper = Mapper::new(settings, now);
+        let mut count = 0;
+        for milliseconds in [0, 100, 400, 900] {
+            mapper.handle_timeout(now + Duration::from_millis(milliseconds));
+            while let Some(transmit) = mapper.poll_transmit() {
+                assert_eq!(transmit.destination.is_ipv4(), is_ipv4, "{transmit:?}");
+                count += 1;
+            }
+        }
+        assert!(count >= 10, "{count} searches");
+    }
+}
+
+#[test]
+fn quirk_10_at_most_eight_gateways_are_heard_and_each_once() {
+    let (mut host, now) = (host(), start());
+    let from = SocketAddr::new(ROUTER.parse().unwrap(), 1900);
+    for port in (5000..5020).flat_map(|port| [port, port]) {
+        let answer = router::answer(port, "Router/1.0");
+        host.mapper.handle_datagram(Socket::Discovery, from, &answer, now);
+    }
+    let asked: Vec<_> = std::iter::from_fn(|| host.mapper.poll_exchange())
+        .map(|exchange| exchange.destination.port())
+        .collect();
+    assert_eq!(asked, (5000..5008).collect::<Vec<_>>());
+}
+
+#[test]
+fn quirk_58_a_gateway_that_is_not_connected_is_used_where_there_is_no_other() {
+    let mut router = Router::new();
+    router.status = "Disconnected";
+    let mut host = host();
+    let now = host.now;
+    host.mapper.map(wanted(60001, mosh_range()), now);
+    host.advance(&mut router, upnp::SEARCH_WINDOW);
+    assert_eq!(told(&mut host), ["mapped Some(20.0.0.1):60001"]);
+}
+
+#[test]
+fn quirk_64_the_upnp_server_may_be_on_the_port_of_the_other_protocols() {
+    let mut router = Router::new();
+    router.http_port = crate::control_port::SERVER_PORT;
+    mapped_host(&mut router);
+    assert_eq!(router.table.len(), 1);
+}
+
+/// Only the external port can change: mosh-server has the internal one already.
+#[test]
+fn quirk_48_a_router_that_refuses_the_internal_port_is_given_up_after_a_bounded_number_of_tries() {
+    let mut router = Router::new();
+    router.faults = vec![("AddPortMapping", Fault::Code(718)); 1_000];
+    let mut host = host();
+    let now = host.now;
+    host.mapper.map(wanted(60001, mosh_range()), now);
+    host.settle(&mut router);
+    let expected = "failed: every port that the router 192.168.1.1 allows from 60001 to 60999 is taken";
+    assert_eq!(told(&mut host), [expected]);
+    assert_eq!(router.calls.iter().filter(|call| *call == "AddPortMapping").count(), 200);
+}
+
+/// A router may overlook what it or its owner does with a port.
+#[test]
+fn quirk_49_no_port_outside_the_wanted_range_is_asked_for() {
+    let mut router = Router::new();
+    router.faults = vec![("AddPortMapping", Fault::Code(718)); 1_000];
+    let mut host = host();
+    let now = host.now;
+    host.mapper.map(wanted(60001, mosh_range()), now);
+    host.settle(&mut router);
+    assert!(router.asked.iter().all(|port| (60001..=60999).contains(port)), "{:?}", router.asked);
+    assert_eq!(router.asked.len(), 200);
 }
 
 #[test]
@@ -528,7 +653,7 @@ fn a_range_without_the_internal_port_is_searched_from_its_start() {
 }
 
 #[test]
-fn a_router_that_may_list_what_it_does_not_forward_gets_the_entry_anew_at_each_check() {
+fn quirk_50_a_router_that_may_list_what_it_does_not_forward_gets_the_entry_anew_at_each_check() {
     for (server, deletions) in [("Debian/12 UPnP/1.1 MiniUPnPd/2.3.1", 1), ("Router/1.0", 0)] {
         let mut router = Router::new();
         router.server = server;

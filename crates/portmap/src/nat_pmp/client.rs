@@ -118,14 +118,14 @@ fn reply(response: Response) -> Reply {
 
 const OPCODE_UNSUPPORTED: Refusal = Refusal::Unsupported { code: 5 };
 
-/// RFC 6886 §3.5. Its codes tell no time after which to try again.
+/// RFC 6886 §3.5.
 fn success(result: ResultCode) -> Result<(), Refusal> {
     Err(match result {
         ResultCode::Success => return Ok(()),
         ResultCode::UnsupportedVersion => Refusal::Unsupported { code: 1 },
         ResultCode::NotAuthorized => Refusal::NotAuthorized,
-        ResultCode::NetworkFailure => Refusal::NetworkFailure { retry_after: None },
-        ResultCode::OutOfResources => Refusal::NoResources { retry_after: None },
+        ResultCode::NetworkFailure => Refusal::NetworkFailure,
+        ResultCode::OutOfResources => Refusal::NoResources,
         ResultCode::UnsupportedOpcode => OPCODE_UNSUPPORTED,
         ResultCode::Unknown(code) => Refusal::Other { code },
     })

@@ -34,9 +34,6 @@ const RENEWAL_ATTEMPTS: u32 = 5;
 /// A server grants no less than its own minimum, usually 120 s (RFC 6887 §15).
 const SHORTEST_LEASE: Duration = Duration::from_secs(1);
 
-/// RFC 6887 §7.4: what a long-lived error is given. A gateway that says more (or a forger) is not believed.
-const RETRY_AFTER_MAXIMUM: Duration = Duration::from_secs(30 * 60);
-
 /// PCP as the common client's protocol.
 #[derive(Debug)]
 pub struct Pcp {
@@ -77,7 +74,7 @@ impl Pcp {
                 (result, lifetime_seconds, Some(epoch_seconds), operation)
             }
         };
-        let answer = success(result, lifetime_seconds);
+        let answer = success(result);
         match operation {
             ResponseOperation::Announce => {
                 Some(Reply::Probe { epoch_seconds, answer: spoken(result, answer) })
@@ -180,9 +177,9 @@ const UNSUPPORTED_OPCODE: Refusal = Refusal::Unsupported { code: 4 };
 const UNSUPPORTED_OPTION: Refusal = Refusal::Unsupported { code: 5 };
 const MALFORMED_OPTION: Refusal = Refusal::Unsupported { code: 6 };
 
-fn success(result: ResultCode, lifetime_seconds: u32) -> Result<(), Refusal> {
-    let lifetime = Duration::from_secs(lifetime_seconds.into()).min(RETRY_AFTER_MAXIMUM);
-    let retry_after = Some(lifetime).filter(|lifetime| !lifetime.is_zero());
+/// The time that an error is given counts for nothing: another protocol is asked at once, and a mapping that is held is
+/// asked for again by the mapper's own clock.
+fn success(result: ResultCode) -> Result<(), Refusal> {
     Err(match result {
         ResultCode::Success => return Ok(()),
         ResultCode::UnsupportedVersion => Refusal::Unsupported { code: 1 },
@@ -191,8 +188,8 @@ fn success(result: ResultCode, lifetime_seconds: u32) -> Result<(), Refusal> {
         ResultCode::UnsupportedOpcode => UNSUPPORTED_OPCODE,
         ResultCode::UnsupportedOption => UNSUPPORTED_OPTION,
         ResultCode::MalformedOption => MALFORMED_OPTION,
-        ResultCode::NetworkFailure => Refusal::NetworkFailure { retry_after },
-        ResultCode::NoResources | ResultCode::UserExceededQuota => Refusal::NoResources { retry_after },
+        ResultCode::NetworkFailure => Refusal::NetworkFailure,
+        ResultCode::NoResources | ResultCode::UserExceededQuota => Refusal::NoResources,
         ResultCode::UnsupportedProtocol => Refusal::Unsupported { code: 9 },
         ResultCode::CannotProvideExternal => Refusal::CannotProvideExternal,
         ResultCode::AddressMismatch => Refusal::AddressMismatch,
@@ -204,7 +201,7 @@ fn success(result: ResultCode, lifetime_seconds: u32) -> Result<(), Refusal> {
 /// miniupnpd 2.3.1 (measured) refuses with NO_RESOURCES what it cannot map because its own address is private, and
 /// puts that address into the answer.
 fn explained(refusal: Refusal, external_address: Option<IpAddr>) -> Refusal {
-    let unable = matches!(refusal, Refusal::NoResources { .. } | Refusal::NetworkFailure { .. });
+    let unable = matches!(refusal, Refusal::NoResources | Refusal::NetworkFailure);
     match external_address {
         // What a firewall tells is the pinholed address.
         Some(IpAddr::V6(_)) => refusal,

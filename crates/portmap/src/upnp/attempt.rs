@@ -309,7 +309,7 @@ fn refusal(code: u16) -> Refusal {
     match code {
         code::CONFLICT | code::CONFLICT_WITH_OTHER_MECHANISM => Refusal::Conflict,
         code::ACTION_NOT_AUTHORIZED => Refusal::NotAuthorized,
-        code::NO_PORT_MAPS_AVAILABLE => Refusal::NoResources { retry_after: None },
+        code::NO_PORT_MAPS_AVAILABLE => Refusal::NoResources,
         code::SAME_PORT_VALUES_REQUIRED => Refusal::SamePortRequired,
         code::WILDCARD_NOT_PERMITTED => Refusal::CannotProvideExternal,
         // A wildcard for the remote host is all that we ask for, and one for the port what we never ask for.

@@ -34,10 +34,23 @@ pub struct Control {
 
 #[derive(Debug)]
 enum Question {
-    Description { gateway: usize },
-    Status { gateway: usize, connection: usize },
-    ExternalAddress { gateway: usize, connection: usize },
-    Firewall { gateway: usize, connection: usize },
+    Description {
+        gateway: usize,
+    },
+    Status {
+        gateway: usize,
+        connection: usize,
+    },
+    ExternalAddress {
+        gateway: usize,
+        connection: usize,
+    },
+    Firewall {
+        gateway: usize,
+        connection: usize,
+    },
+    /// Of the service in use, again.
+    CurrentAddress,
     Step(Step),
 }
 
@@ -173,11 +186,19 @@ impl Client {
         self.begin(Dialogue::to_obtain(request, self.internal, description, self.pinhole), now);
     }
 
+    /// Asks for more time for the mapping that is held, as a [`request`](Self::request) does. An external address other
+    /// than before is told by [`Event::ExternalAddressChanged`].
+    pub fn renew(&mut self, request: &Request, now: Instant) {
+        self.request(request, now);
+        self.ask_for_current_address();
+    }
+
     /// Looks whether the mapping is still there, and obtains it where it is not. Answered by [`Event::Confirmed`], or
-    /// as a [`request`](Self::request) is.
+    /// as a [`renewal`](Self::renew) is.
     pub fn check(&mut self, request: &Request, now: Instant) {
         let (request, description) = (request.clone(), self.description.clone());
         self.begin(Dialogue::to_check(self.check, request, self.internal, description, self.pinhole), now);
+        self.ask_for_current_address();
     }
 
     /// Deletes the mapping if the router's table still says that it is ours; answered by [`Event::Released`].
@@ -273,7 +294,27 @@ impl Client {
                     (connection.connected, connection.external_address) = (opens, address);
                 });
             }
+            Question::CurrentAddress => self.learn_current_address(reply),
             Question::Step(step) => self.advance(step, arguments(reply)),
+        }
+    }
+
+    /// Beside the dialogue: a router that does not answer this one keeps nobody waiting. A pinhole leads to our own
+    /// address.
+    fn ask_for_current_address(&mut self) {
+        if let Some(control) = self.control.clone().filter(|_| self.internal.is_ipv4()) {
+            let call = soap::get_external_ip_address(&control.service_type);
+            self.call(&control.url, &call, Question::CurrentAddress);
+        }
+    }
+
+    /// What cannot be read says nothing of the address.
+    fn learn_current_address(&mut self, reply: Result<Reply, NoReply>) {
+        let address = arguments(reply).ok().and_then(|reply| soap::external_ip_address(&reply).ok());
+        let (Some(address), Some(control)) = (address, &mut self.control) else { return };
+        if control.external_address != address {
+            control.external_address = address;
+            self.events.push_back(Event::ExternalAddressChanged(address));
         }
     }
 

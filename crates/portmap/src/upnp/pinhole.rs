@@ -198,7 +198,7 @@ fn is_closed(reply: &Result<Reply, Failure>) -> bool {
 fn refusal(code: u16) -> Refusal {
     match code {
         code::ACTION_NOT_AUTHORIZED | code::INBOUND_PINHOLE_NOT_ALLOWED => Refusal::NotAuthorized,
-        code::PINHOLE_SPACE_EXHAUSTED => Refusal::NoResources { retry_after: None },
+        code::PINHOLE_SPACE_EXHAUSTED => Refusal::NoResources,
         code::PROTOCOL_NOT_SUPPORTED
         | code::INTERNAL_PORT_WILDCARDING_NOT_ALLOWED
         | code::PROTOCOL_WILDCARDING_NOT_ALLOWED

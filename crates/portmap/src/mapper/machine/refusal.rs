@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::super::values::Protocol;
 use super::{Job, Mapper};
 use crate::address::{Reach, reach};
-use crate::cause::Cause;
+use crate::cause::{Cause, Outside};
 use crate::client::Refusal;
 
 /// Some routers say "action failed" (501) where they mean a conflict; a few other ports tell (libtorrent).
@@ -20,18 +20,20 @@ impl Mapper {
         match refusal {
             Refusal::Conflict => self.take_another_port(now),
             // With PCP the port may be taken or forbidden; either way another one may not be.
-            Refusal::CannotProvideExternal if exact && !upnp => self.take_another_port(now),
+            Refusal::CannotProvideExternal if !upnp => self.take_another_port(now),
             // The rules of a firewall are not about external ports.
-            Refusal::NotAuthorized if (exact || upnp) && self.settings.internal.is_ipv4() => {
-                self.take_an_allowed_port(now);
-            }
+            Refusal::NotAuthorized if self.settings.internal.is_ipv4() => match exact || upnp {
+                true => self.take_an_allowed_port(now),
+                // The gateway was free to take any port.
+                false => self.give_up(refusal, now),
+            },
             Refusal::Unsupported { code: ACTION_FAILED } if self.may_be_a_hidden_conflict() => {
                 self.take_another_port(now);
             }
             Refusal::NotAuthorized
             | Refusal::CannotProvideExternal
-            | Refusal::NoResources { .. }
-            | Refusal::NetworkFailure { .. }
+            | Refusal::NoResources
+            | Refusal::NetworkFailure
             | Refusal::AddressMismatch
             | Refusal::BehindNat { .. }
             | Refusal::SamePortRequired
@@ -39,10 +41,7 @@ impl Mapper {
             | Refusal::Unconfirmed
             | Refusal::NoAnswer
             | Refusal::Other { .. } => {
-                self.give_up_protocol(
-                    Cause::of_refusal(refusal, self.gateway(), self.external_address()),
-                    now,
-                );
+                self.give_up(refusal, now);
             }
         }
     }
@@ -58,18 +57,38 @@ impl Mapper {
     /// The rules may allow lower ports than those already tried and taken.
     pub(super) fn take_an_allowed_port(&mut self, now: Instant) {
         let Some(job) = &mut self.job else { return };
-        let denied = job.ports.current();
-        let first_try = denied == job.ports.preferred();
+        let first_try = job.ports.current() == job.ports.preferred();
         if job.ports.after_denial(&mut self.random).is_some() {
             return self.request(now);
         }
-        let cause = if first_try {
-            let internal = SocketAddr::new(self.settings.internal, job.wanted.internal_port.get());
-            Cause::DeniedByRules { gateway: self.gateway(), internal, port: denied }
-        } else {
-            self.exhausted()
-        };
-        self.give_up_protocol(cause, now);
+        match first_try {
+            true => self.give_up(&Refusal::NotAuthorized, now),
+            false => self.give_up_protocol(self.exhausted(), now),
+        }
+    }
+
+    fn give_up(&mut self, refusal: &Refusal, now: Instant) {
+        self.give_up_protocol(self.cause_of(refusal, self.outside()), now);
+    }
+
+    /// Why the mapping that is wanted was refused.
+    pub(super) fn cause_of(&self, refusal: &Refusal, outside: Outside) -> Cause {
+        let gateway = self.gateway();
+        match &self.job {
+            Some(job) if *refusal == Refusal::NotAuthorized && self.settings.internal.is_ipv4() => {
+                let internal = SocketAddr::new(self.settings.internal, job.wanted.internal_port.get());
+                Cause::DeniedByRules { gateway, internal, port: job.ports.current() }
+            }
+            _ => Cause::of_refusal(refusal, gateway, outside),
+        }
+    }
+
+    fn outside(&self) -> Outside {
+        let tells = self.chosen.is_some_and(|index| self.speakers[index].protocol != Protocol::Pcp);
+        match self.external_address() {
+            None if !tells => Outside::Unasked,
+            external => Outside::Told(external),
+        }
     }
 
     pub(super) fn may_be_a_hidden_conflict(&mut self) -> bool {

@@ -111,7 +111,7 @@ fn by_pcp_no_port_but_the_internal_one_is_asked_for() {
         let mut answer = inside.asked.pop().expect("a question").payload;
         (answer[1], answer[3]) = (answer[1] | 0x80, result);
         answer[8..24].fill(0);
-        let from = std::net::SocketAddr::new(GATEWAY.parse().unwrap(), 5351);
+        let from = SocketAddr::new(GATEWAY.parse().unwrap(), 5351);
         inside.mapper.handle_datagram(Socket::Control, from, &answer, now);
     };
     answer(0, &mut inside);

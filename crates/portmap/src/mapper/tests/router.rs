@@ -38,12 +38,17 @@ pub(super) struct Router {
     pub(super) up: bool,
     /// To searches.
     pub(super) deaf: bool,
+    /// So many of the first searches.
+    pub(super) loses: usize,
+    pub(super) status: &'static str,
     /// What it calls itself.
     pub(super) server: &'static str,
     /// What becomes of the next actions of that name.
     pub(super) faults: Vec<(&'static str, Fault)>,
     /// The actions in the order in which they came.
     pub(super) calls: Vec<String>,
+    /// The external ports that were to be added.
+    pub(super) asked: Vec<u16>,
     pub(super) searches: usize,
 }
 
@@ -56,9 +61,12 @@ impl Router {
             http_port: 5000,
             up: true,
             deaf: false,
+            loses: 0,
+            status: "Connected",
             server: "Router/1.0",
             faults: Vec::new(),
             calls: Vec::new(),
+            asked: Vec::new(),
             searches: 0,
         }
     }
@@ -80,6 +88,9 @@ impl Router {
         let action = action.expect("every other request is an action").to_owned();
         self.calls.push(action.clone());
         let (_, body) = request.split_once("\r\n\r\n").expect("a head and a body");
+        if action == "AddPortMapping" {
+            self.asked.push(arguments(body)["NewExternalPort"].parse().expect("a port"));
+        }
         let at = self.faults.iter().position(|(name, _)| *name == action);
         match at.map(|at| self.faults.remove(at).1) {
             None => Some(self.act(&action, &arguments(body))),
@@ -100,7 +111,9 @@ impl Router {
         let number = |name: &str| arguments[name].parse::<u32>().expect("a number");
         let port = || u16::try_from(number("NewExternalPort")).expect("a port");
         match action {
-            "GetStatusInfo" => done(action, "<NewConnectionStatus>Connected</NewConnectionStatus>"),
+            "GetStatusInfo" => {
+                done(action, &format!("<NewConnectionStatus>{}</NewConnectionStatus>", self.status))
+            }
             "GetExternalIPAddress" => {
                 done(action, &format!("<NewExternalIPAddress>{}</NewExternalIPAddress>", self.external))
             }
@@ -181,7 +194,9 @@ impl Host {
         if let Some(transmit) = self.mapper.poll_transmit() {
             router.searches += 1;
             let to_router = transmit.destination.ip() == ROUTER.parse::<IpAddr>().expect("a literal");
-            if router.up && !router.deaf && to_router {
+            let is_lost = to_router && router.loses > 0;
+            router.loses -= usize::from(is_lost);
+            if router.up && !router.deaf && to_router && !is_lost {
                 let from = SocketAddr::new(transmit.destination.ip(), 1900);
                 self.mapper.handle_datagram(
                     Socket::Discovery,
@@ -216,7 +231,7 @@ impl Host {
     }
 }
 
-fn answer(http_port: u16, server: &str) -> Vec<u8> {
+pub(super) fn answer(http_port: u16, server: &str) -> Vec<u8> {
     let device = "urn:schemas-upnp-org:device:InternetGatewayDevice:1";
     let head = format!("HTTP/1.1 200 OK\r\nST: {device}\r\nUSN: uuid:1::{device}\r\n");
     format!("{head}SERVER: {server}\r\nLOCATION: http://{ROUTER}:{http_port}/description.xml\r\n\r\n")
