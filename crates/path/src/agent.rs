@@ -173,12 +173,10 @@ impl Agent {
     /// rank: what is told last is true most likely.
     pub fn handle_candidates(&mut self, candidates: &[Candidate], now: Instant) {
         self.observe(now);
-        let mut improved = false;
-        let mut new = Vec::new();
+        let (mut improved, mut new) = (false, Vec::new());
         for &candidate in candidates.iter().rev() {
             let kept = self.followed_path().map(|path| path.candidate.address);
             let added = self.candidates.add(candidate, kept);
-            improved |= added != Added::Known;
             if let Added::Improved { replaced: Some(old) } | Added::New { replaced: Some(old) } = added {
                 new.retain(|&candidate| candidate != old);
                 self.remove_paths(|path| path.candidate.address == old.address, now);
@@ -188,12 +186,17 @@ impl Agent {
                 Added::Improved { .. } => {
                     self.paths.improve(candidate);
                     self.log.improve(candidate);
+                    improved = true;
                 }
                 Added::New { .. } => new.push(candidate),
             }
         }
         self.add_paths(|_| true, &new);
-        if improved {
+        if improved && self.followed.is_none() && self.awaited.is_some() {
+            // What came before the port was mapped is lost, and its NAT may remember that it led nowhere.
+            self.hop(now);
+        }
+        if improved || !new.is_empty() {
             self.probe.hurry();
             self.nudge_if_silent(now);
         }

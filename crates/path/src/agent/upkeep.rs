@@ -117,7 +117,7 @@ impl Agent {
         self.events.push(Event::Nudge);
     }
 
-    fn hop(&mut self, now: Instant) {
+    pub(super) fn hop(&mut self, now: Instant) {
         self.counters.hops += 1;
         for binding in self.sockets.bindings().to_vec() {
             self.open(binding);

@@ -76,6 +76,8 @@ fn copies_of_an_older_datagram_that_were_not_taken_are_forgotten() {
 fn each_new_address_gets_its_copies_however_often_the_host_moved() {
     let now = start();
     let mut agent = agent(now);
+    datagram(&mut agent, now);
+    answer(&mut agent, LAN_PATH, 1, now + ms(1));
     for number in 2..60 {
         let address = format!("198.51.100.{number}:60001").parse().unwrap();
         for kind in [Kind::Resolved, Kind::Mapped] {

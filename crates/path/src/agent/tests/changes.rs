@@ -45,6 +45,25 @@ fn a_jump_of_the_clock_is_a_change_of_the_network() {
 }
 
 #[test]
+fn what_went_to_a_port_before_it_was_mapped_goes_there_again_from_another_socket() {
+    let now = start();
+    let mut agent = Agent::new(7);
+    let resolved = Candidate { kind: Kind::Resolved, ..candidate(MAPPED) };
+    agent.handle_candidates(&[resolved], now);
+    agent.handle_network(&[Binding::any(Family::V4)], now);
+    agent.handle_opened(SocketId(0), now);
+    events(&mut agent);
+    assert_eq!(datagram(&mut agent, now + ms(5)), [PathId(0)]);
+    agent.handle_candidates(&[candidate(MAPPED)], now + ms(60));
+    assert_eq!(events(&mut agent), [Event::Open { socket: SocketId(1), binding: Binding::any(Family::V4) }]);
+    agent.handle_opened(SocketId(1), now + ms(60));
+    assert_eq!(copies(&mut agent), [PathId(1)]);
+    answer(&mut agent, PathId(1), 1, now + ms(80));
+    agent.handle_candidates(&[Candidate { kind: Kind::Global, ..resolved }], now + ms(90));
+    assert!(!events(&mut agent).iter().any(|event| matches!(event, Event::Open { .. })), "it is followed");
+}
+
+#[test]
 fn a_better_candidate_that_comes_later_gets_three_copies() {
     let now = start();
     let mut agent = settled(now);
