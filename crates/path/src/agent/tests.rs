@@ -108,9 +108,22 @@ fn the_newest_reply_is_followed_once_the_race_is_over() {
     let mut agent = agent(now);
     datagram(&mut agent, now);
     answer(&mut agent, MAPPED_PATH, 1, now + ms(50));
-    assert_eq!(events(&mut agent), [Event::Moved { to: MAPPED_PATH, candidate: candidate(MAPPED) }]);
+    let moved = Event::Moved { to: MAPPED_PATH, candidate: candidate(MAPPED) };
+    assert_eq!(events(&mut agent), [moved, Event::Nudge]);
     assert_eq!(datagram(&mut agent, now + ms(999)), [LAN_PATH, MAPPED_PATH]);
     assert_eq!(datagram(&mut agent, now + ms(1_000)), [MAPPED_PATH]);
+}
+
+#[test]
+fn the_first_reply_alone_is_answered_by_a_nudge() {
+    let now = start();
+    let mut agent = agent(now);
+    datagram(&mut agent, now);
+    answer(&mut agent, MAPPED_PATH, 1, now + ms(50));
+    assert!(events(&mut agent).contains(&Event::Nudge));
+    datagram(&mut agent, now + ms(300));
+    answer(&mut agent, LAN_PATH, 2, now + ms(350));
+    assert_eq!(events(&mut agent), [Event::Moved { to: LAN_PATH, candidate: candidate(LAN) }]);
 }
 
 #[test]

@@ -107,7 +107,7 @@ impl Agent {
         self.nudge(now);
     }
 
-    fn nudge(&mut self, now: Instant) {
+    pub(super) fn nudge(&mut self, now: Instant) {
         if let Some(next) = self.last_nudge.map(|last| last + NUDGE_GAP).filter(|&next| next > now) {
             return self.timers.set_no_later(Timer::Nudge, next);
         }

@@ -18,6 +18,11 @@ impl Agent {
         self.counters.moves += 1;
         self.log.push(Entry { at: now, path, candidate, reason });
         self.events.push(Event::Moved { to: path, candidate });
+        if reason == Reason::First {
+            // So that mosh-server learns the round trip. Until then it keeps 250 ms between its screens, and the first
+            // prompt is in the second; mosh-client would hold its acknowledgement back for 100 ms (1.4.0).
+            self.nudge(now);
+        }
         self.probe.restart(now);
         self.timers.set(Timer::Retire, now + SOCKET_LINGER);
     }

@@ -57,7 +57,8 @@ fn moves_that_nobody_asked_about_are_told_as_one() {
     let mut agent = agent(now);
     answer(&mut agent, MAPPED_PATH, 1, now);
     answer(&mut agent, LAN_PATH, 2, now);
-    assert_eq!(events(&mut agent), [Event::Moved { to: LAN_PATH, candidate: candidate(LAN) }]);
+    let moved = Event::Moved { to: LAN_PATH, candidate: candidate(LAN) };
+    assert_eq!(events(&mut agent), [Event::Nudge, moved]);
 }
 
 #[test]
