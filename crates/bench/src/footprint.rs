@@ -175,9 +175,12 @@ fn client_while_idle(bench: &Bench) -> Result<Vec<Row>> {
     let command = home.laptop.command("moshpunch").args(["--ssh=ssh -p 8022", "router"]).as_user(USER);
     let terminal = home.laptop.terminal(&command, 24, 80)?;
     terminal.wait_for("alice@server", PATIENCE)?;
-    // The login ends by itself once the router has answered.
-    wait_until("the end of ssh", PATIENCE, || Ok(home.laptop.processes("ssh")?.is_empty().then_some(())))?;
-    let (ours, theirs) = (home.laptop.processes("moshpunch")?, home.laptop.processes("mosh-client")?);
+    // The login ends by itself once the router has answered, and so does the look-up of the name.
+    let ours = wait_until("the client to be on its own", PATIENCE, || {
+        let ours = home.laptop.processes("moshpunch")?;
+        Ok((home.laptop.processes("ssh")?.is_empty() && ours.len() == 1).then_some(ours))
+    })?;
+    let theirs = home.laptop.processes("mosh-client")?;
     let before = (switches(&ours)?, switches(&theirs)?);
     rest(WATCHED)?;
     let after = (switches(&ours)?, switches(&theirs)?);

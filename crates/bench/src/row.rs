@@ -49,6 +49,7 @@ pub(crate) enum Aim {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Peer {
     pub(crate) name: String,
+    #[serde(flatten)]
     pub(crate) sample: Sample,
 }
 

@@ -35,12 +35,6 @@ pub(crate) enum Command {
     /// Set up a router that runs miniupnpd, check it, and share its ports (see docs/router.md, docs/guard.md)
     #[command(subcommand)]
     Router(RouterCommand),
-    /// Keep one session's mapping (started by `server`)
-    #[command(hide = true, long_flag = "keeper")]
-    Keeper,
-    /// Remove what dead sessions left behind (started by `server`)
-    #[command(hide = true, long_flag = "sweep")]
-    Sweep,
     /// Print the addresses of a host, one a line (started by the client)
     #[command(hide = true, long_flag = "look-up")]
     LookUp(LookUpArguments),

@@ -35,7 +35,9 @@ use crate::arguments::{Arguments, Command, ConnectArguments, is_own_command};
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = env::args_os().collect();
-    let result = if is_own_command(words.get(1..).unwrap_or_default()) {
+    let result = if let Some(run) = started_by_itself(&words) {
+        Ok(run())
+    } else if is_own_command(words.get(1..).unwrap_or_default()) {
         Arguments::try_parse_from(words).map(|arguments| run(arguments.command))
     } else {
         ConnectArguments::parse_words(words).map(|arguments| commands::connect::run(&arguments))
@@ -49,13 +51,20 @@ fn main() -> ExitCode {
     }
 }
 
+/// What this program starts of itself, with nothing to be parsed: a keeper that never touches clap stays small.
+fn started_by_itself(words: &[OsString]) -> Option<fn() -> Result<ExitCode>> {
+    match words {
+        [_, word] if word == commands::keeper::WORD => Some(commands::keeper::run),
+        [_, word] if word == commands::sweep::WORD => Some(commands::sweep::run),
+        _ => None,
+    }
+}
+
 fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Server(arguments) => commands::server::run(&arguments),
         Command::Map(command) => Ok(commands::map::run(&command)),
         Command::Router(command) => Ok(commands::router::run(&command)),
-        Command::Keeper => commands::keeper::run(),
-        Command::Sweep => commands::sweep::run(),
         Command::LookUp(arguments) => commands::look_up::run(&arguments),
         Command::Tied(arguments) => commands::tied::run(&arguments),
     }

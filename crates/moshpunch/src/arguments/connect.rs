@@ -225,7 +225,7 @@ pub(crate) fn is_own_command(words: &[OsString]) -> bool {
         "server" => own_option || ["new", "offer"].contains(&second),
         "map" => own_option || ["add", "renew", "remove", "list", "gateway", "help"].contains(&second),
         "router" => own_option || ["setup", "check", "guard", "help"].contains(&second),
-        _ => ["--keeper", "--sweep", "--look-up", "--tied"].contains(&first),
+        _ => ["--look-up", "--tied"].contains(&first),
     }
 }
 
@@ -326,7 +326,7 @@ mod tests {
             assert!(!is_own_command(&words(line)), "{line}");
         }
         for line in
-            ["server new -s", "server --lease 7 new", "map list", "router check", "map --help", "--keeper"]
+            ["server new -s", "server --lease 7 new", "map list", "router check", "map --help", "--tied 7"]
         {
             assert!(is_own_command(&words(line)), "{line}");
         }

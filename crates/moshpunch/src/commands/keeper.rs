@@ -1,4 +1,4 @@
-//! `moshpunch keeper`: detached from everything, keeps one session's mapping until the session ends.
+//! `moshpunch --keeper`: detached from everything, keeps one session's mapping until the session ends.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -13,10 +13,13 @@ use crate::keeper::Keeper;
 use crate::log;
 use crate::session::{Link, ToKeeper};
 
+/// By which this program is told to be a keeper.
+pub(crate) const WORD: &str = "--keeper";
+
 /// Starts a keeper, and gives the link to it.
 pub(crate) fn spawn() -> Result<Link> {
     let (ours, theirs) = UnixStream::pair()?;
-    spawn_detached("--keeper", Stdio::from(OwnedFd::from(theirs)))?;
+    spawn_detached(WORD, Stdio::from(OwnedFd::from(theirs)))?;
     Link::new(ours)
 }
 

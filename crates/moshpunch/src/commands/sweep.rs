@@ -1,4 +1,4 @@
-//! `moshpunch sweep`: removes the mappings and state files of sessions whose keeper and mosh-server are gone.
+//! `moshpunch --sweep`: removes the mappings and state files of sessions whose keeper and mosh-server are gone.
 
 use std::process::{ExitCode, Stdio};
 
@@ -9,12 +9,15 @@ use crate::release::release;
 use crate::runtime_directory;
 use crate::session::{Kept, State, StateFile};
 
+/// By which this program is told to sweep.
+pub(crate) const WORD: &str = "--sweep";
+
 /// Beside the user's session, which does not wait for it.
 pub(crate) fn start_if_needed() {
     let Ok(directory) = runtime_directory::open() else { return };
     let dead =
         StateFile::orphans(&directory).is_ok_and(|orphans| orphans.iter().any(|(_, state)| is_dead(state)));
-    if dead && let Err(error) = spawn_detached("--sweep", Stdio::null()) {
+    if dead && let Err(error) = spawn_detached(WORD, Stdio::null()) {
         tracing::debug!(%error);
     }
 }
