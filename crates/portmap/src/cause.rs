@@ -243,6 +243,11 @@ impl Cause {
         }
     }
 
+    /// Whether no router has said a word about the mapping.
+    pub(crate) fn is_silence(&self) -> bool {
+        matches!(self, Self::NoAnswer { .. } | Self::NoMappingService { .. } | Self::NoGateway)
+    }
+
     /// What to do, for somebody who starts a session.
     #[must_use]
     pub fn cure(&self) -> String {
