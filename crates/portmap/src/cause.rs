@@ -230,14 +230,22 @@ impl Cause {
         }
     }
 
-    /// Of several protocols' causes the user reads one. What stands in the way of all of them comes first; that one
-    /// of them was not heard says least.
+    /// Of several protocols' causes the user reads one. What stands in the way of all of them comes first, then what a
+    /// router said about the mapping. Of the rest most is told by one that has answered and then kept silent: what
+    /// offers no service may just not have described itself in time, and that a protocol was not heard says least.
     pub(crate) fn tells_less(&self) -> u8 {
         match self {
             Self::DoubleNat { .. } | Self::CarrierNat { .. } | Self::NatBetween { .. } => 0,
-            Self::NoGateway => 2,
+            Self::NoAnswer { .. } => 2,
+            Self::NoMappingService { .. } => 3,
+            Self::NoGateway => 4,
             _ => 1,
         }
+    }
+
+    /// Whether no router has said a word about the mapping.
+    pub(crate) fn is_silence(&self) -> bool {
+        matches!(self, Self::NoAnswer { .. } | Self::NoMappingService { .. } | Self::NoGateway)
     }
 
     /// What to do, for somebody who starts a session.
@@ -332,6 +340,20 @@ mod tests {
         let (gateway, internal) = ("192.168.1.1".parse().unwrap(), internal.parse().unwrap());
         let port = NonZeroU16::new(external).unwrap();
         Cause::DeniedByRules { gateway, internal, port }.cure()
+    }
+
+    #[test]
+    fn what_a_router_said_is_told_before_silence_and_silence_before_nobody() {
+        let gateway: IpAddr = "192.168.1.1".parse().unwrap();
+        let external = "10.0.0.2".parse().unwrap();
+        let causes = [
+            Cause::DoubleNat { gateway, external },
+            Cause::TableFull { gateway },
+            Cause::NoAnswer { gateway },
+            Cause::NoMappingService { gateway: (gateway, 5000).into() },
+            Cause::NoGateway,
+        ];
+        assert!(causes.is_sorted_by(|one, next| one.tells_less() < next.tells_less()));
     }
 
     #[test]

@@ -119,6 +119,17 @@ impl<P: Protocol> Client<P> {
         self.ask_for_mapping(now);
     }
 
+    /// Does not repeat the open question any more. An answer still counts.
+    ///
+    /// A gateway that is slow rather than deaf works on every copy (miniupnpd 2.3.1, measured), and answers no other
+    /// protocol before it is done.
+    pub fn fall_silent(&mut self) {
+        self.transmit = None;
+        if let Some(exchange) = &mut self.exchange {
+            exchange.retransmission = None;
+        }
+    }
+
     /// Asks the gateway to forget the mapping; answered by [`Event::Released`], at once where there is none.
     ///
     /// Also undoes a request that was not answered yet.

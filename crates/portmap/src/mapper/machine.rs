@@ -1,6 +1,7 @@
 //! The state machine.
 
 mod job;
+mod late;
 mod leaving;
 mod refusal;
 mod seeking;
@@ -16,7 +17,7 @@ use super::schedule::{Backoff, next_check, renewal};
 use super::speaker::{Speaker, Standing};
 use super::values::{Control, Event, External, Mapping, Protocol, Record, Reservation, Settings, Wanted};
 use crate::address::Network;
-use crate::cause::{Cause, Outside};
+use crate::cause::Cause;
 use crate::client::{self, Grant, Refusal, Request};
 use crate::effects::{Exchange, ExchangeId, ExchangeInput, Socket, Transmit};
 use crate::random::Random;
@@ -31,6 +32,10 @@ const RENEWAL_PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Seeking,
+    /// Every protocol has failed, but one of them may still answer.
+    HearingOut {
+        until: Instant,
+    },
     /// A gateway is chosen, nothing is wanted yet.
     Ready,
     Reserving,
@@ -215,6 +220,7 @@ impl Mapper {
         match self.state {
             State::Holding { checks } if now >= checks => self.check_or_renew(now),
             State::Recovering { retries } if now >= retries => self.seek(now),
+            State::HearingOut { until } if now >= until => self.choose(now),
             State::Requesting { gives_up: Some(at) } if now >= at => self.request_unanswered(now),
             _ => {}
         }
@@ -248,7 +254,9 @@ impl Mapper {
             return None;
         }
         let own = match self.state {
-            State::Holding { checks: at } | State::Recovering { retries: at } => Some(at),
+            State::Holding { checks: at }
+            | State::Recovering { retries: at }
+            | State::HearingOut { until: at } => Some(at),
             State::Requesting { gives_up } => gives_up,
             State::Seeking
             | State::Ready
@@ -283,22 +291,10 @@ impl Mapper {
             client::Event::Available { external_address } => self.available(index, external_address, now),
             client::Event::Absent(absence) => self.unusable(index, Cause::of_absence(&absence), now),
             client::Event::Granted(grant) if chosen => self.granted(grant, now),
-            // The answer to a request that was given up.
-            client::Event::Granted(grant) => {
-                if let Some(job) = &self.job {
-                    self.speakers[index].release(&job.request(self.settings.lease), &grant, now);
-                }
-            }
+            client::Event::Granted(grant) => self.granted_late(index, grant, now),
             client::Event::Confirmed if chosen => self.confirmed(now),
             client::Event::Refused(refusal) if chosen => self.refused(&refusal, now),
-            client::Event::Refused(refusal) => {
-                let cause = match self.speakers[index].standing {
-                    // The answer to a request that was given up.
-                    Standing::Unusable(Cause::NoAnswer { .. }) => self.cause_of(&refusal, Outside::Unasked),
-                    _ => Cause::of_refused_protocol(&refusal, self.gateway()),
-                };
-                self.unusable(index, cause, now);
-            }
+            client::Event::Refused(refusal) => self.refused_unchosen(index, &refusal, now),
             client::Event::Released { confirmed } if chosen => self.released(confirmed, now),
             client::Event::GatewayRestarted if chosen => self.restarted(now),
             client::Event::ExternalAddressChanged(address) if chosen => self.readdressed(index, address),
@@ -342,6 +338,7 @@ impl Mapper {
             State::Holding { .. } | State::Requesting { .. } => self.ask(Speaker::renew, now),
             State::Recovering { .. } => self.seek(now),
             State::Seeking
+            | State::HearingOut { .. }
             | State::Ready
             | State::Reserving
             | State::Discarding
@@ -361,12 +358,6 @@ impl Mapper {
             held.record.control = speaker.control().unwrap_or_else(|| held.record.control.clone());
             let mapping = self.settings.mapping(held);
             self.events.push_back(Event::Changed(mapping));
-        }
-    }
-
-    fn request_unanswered(&mut self, now: Instant) {
-        if let Some(index) = self.chosen {
-            self.unusable(index, Cause::NoAnswer { gateway: self.gateway() }, now);
         }
     }
 

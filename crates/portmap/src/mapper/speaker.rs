@@ -26,6 +26,10 @@ pub(super) enum Standing {
         external_address: Option<IpAddr>,
     },
     Unusable(Cause),
+    /// Spoken there, but the request was given up. Its answer still counts, and is waited for until then.
+    Late {
+        until: Instant,
+    },
     /// Not asked while another protocol serves.
     Resting,
 }
@@ -114,6 +118,16 @@ impl Speaker {
             if let Client::Upnp(client) = &mut self.client {
                 client.abandon();
             }
+        }
+    }
+
+    /// Gives up the request, but still hears the answer.
+    pub(super) fn fall_silent(&mut self, until: Instant) {
+        self.standing = Standing::Late { until };
+        match &mut self.client {
+            Client::Pcp(client, _) => client.fall_silent(),
+            Client::NatPmp(client, _) => client.fall_silent(),
+            Client::Upnp(_) => {}
         }
     }
 
@@ -262,7 +276,7 @@ impl Speaker {
     pub(super) fn external_address(&self) -> Option<IpAddr> {
         match self.standing {
             Standing::Available { external_address } => external_address,
-            Standing::Asked | Standing::Unusable(_) | Standing::Resting => None,
+            Standing::Asked | Standing::Unusable(_) | Standing::Late { .. } | Standing::Resting => None,
         }
     }
 }

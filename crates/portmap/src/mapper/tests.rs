@@ -1,5 +1,6 @@
 mod control_port;
 mod firewall;
+mod late;
 mod pinholes;
 mod refusals;
 mod router;

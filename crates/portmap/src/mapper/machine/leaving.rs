@@ -13,13 +13,16 @@ impl Mapper {
             return;
         }
         let held = self.held.take();
-        let asking = matches!(self.state, State::Requesting { .. } | State::Discarding);
+        // Given up, but it may be granted yet.
+        let late = self.late_speaker().filter(|_| self.chosen.is_none());
+        let asking = late.is_some() || matches!(self.state, State::Requesting { .. } | State::Discarding);
         let Some(job) = self.job.as_ref().filter(|_| held.is_some() || asking) else {
             return self.end(Event::Released { confirmed: true });
         };
         let request = job.request(self.settings.lease);
         let grant = held.as_ref().map_or_else(|| job.requested_grant(), |held| held.grant.clone());
-        let index = self.chosen.or_else(|| self.speaker_of(held.as_ref()?.record.protocol));
+        let holder = held.as_ref().and_then(|held| self.speaker_of(held.record.protocol));
+        let index = self.chosen.or(holder).or(late);
         let Some(speaker) = index.map(|index| &mut self.speakers[index]) else {
             return self.end(Event::Released { confirmed: false });
         };

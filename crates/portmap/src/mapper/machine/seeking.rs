@@ -21,7 +21,7 @@ impl Mapper {
     pub(super) fn available(&mut self, index: usize, external_address: Option<IpAddr>, now: Instant) {
         self.speakers[index].standing = Standing::Available { external_address };
         match self.state {
-            State::Seeking => self.choose(now),
+            State::Seeking | State::HearingOut { .. } => self.choose(now),
             State::SeekingToRelease => self.release_left_behind(index, now),
             _ => {}
         }
@@ -30,6 +30,10 @@ impl Mapper {
     /// Another protocol may still serve.
     pub(super) fn unusable(&mut self, index: usize, cause: Cause, now: Instant) {
         self.speakers[index].standing = Standing::Unusable(cause);
+        self.go_on_without(index, now);
+    }
+
+    pub(super) fn go_on_without(&mut self, index: usize, now: Instant) {
         if self.chosen == Some(index) {
             if self.is_leaving() {
                 return self.end(Event::Released { confirmed: false });
@@ -37,7 +41,7 @@ impl Mapper {
             self.chosen = None;
             self.state = State::Seeking;
         }
-        if self.state == State::Seeking {
+        if matches!(self.state, State::Seeking | State::HearingOut { .. }) {
             self.choose(now);
         }
     }
@@ -58,7 +62,7 @@ impl Mapper {
         let resting: Vec<_> =
             self.speakers.iter_mut().filter(|speaker| speaker.standing == Standing::Resting).collect();
         if resting.is_empty() {
-            return self.fail(self.most_telling_cause(), now);
+            return self.hear_out_or_fail(now);
         }
         for speaker in resting {
             speaker.probe(now);
@@ -66,16 +70,20 @@ impl Mapper {
     }
 
     pub(super) fn settle_on(&mut self, index: usize, now: Instant) {
-        self.chosen = Some(index);
+        self.choose_speaker(index);
         self.state = State::Ready;
+        if let Some(job) = &mut self.job {
+            job.ports.restart();
+            self.request(now);
+        }
+    }
+
+    pub(super) fn choose_speaker(&mut self, index: usize) {
+        self.chosen = Some(index);
         for (other, speaker) in self.speakers.iter_mut().enumerate() {
             if other != index {
                 speaker.rest();
             }
-        }
-        if let Some(job) = &mut self.job {
-            job.ports.restart();
-            self.request(now);
         }
     }
 
@@ -97,10 +105,11 @@ impl Mapper {
 
     pub(super) fn most_telling_cause(&self) -> Cause {
         let causes = self.speakers.iter().rev().filter_map(|speaker| match &speaker.standing {
-            Standing::Unusable(cause) => Some(cause),
+            Standing::Unusable(cause) => Some(cause.clone()),
+            Standing::Late { .. } => Some(Cause::NoAnswer { gateway: self.gateway() }),
             Standing::Asked | Standing::Available { .. } | Standing::Resting => None,
         });
-        causes.min_by_key(|cause| cause.tells_less()).cloned().unwrap_or(Cause::NoGateway)
+        causes.min_by_key(Cause::tells_less).unwrap_or(Cause::NoGateway)
     }
 
     pub(super) fn speaker_of(&self, protocol: Protocol) -> Option<usize> {

@@ -1,0 +1,83 @@
+//! What becomes of a request that was given up and may still be answered.
+
+use std::time::{Duration, Instant};
+
+use super::super::speaker::Standing;
+use super::{Mapper, State};
+use crate::cause::{Cause, Outside};
+use crate::client::{Grant, Refusal};
+
+/// For how long a request that was given up may still be answered where no other protocol serves: as long as a gateway
+/// is waited for by UPnP ([`EXCHANGE_TIMEOUT`](crate::upnp::EXCHANGE_TIMEOUT)). miniupnpd 2.3.1 (measured) tries each of
+/// 65,535 ports before it says that its rules forbid one, on a busy machine for more than two seconds, and answers
+/// nobody meanwhile.
+const LATE_ANSWER_PATIENCE: Duration = Duration::from_secs(4);
+
+impl Mapper {
+    /// Other protocols are tried meanwhile. One who holds a mapping asks again by its own clock.
+    pub(super) fn request_unanswered(&mut self, now: Instant) {
+        let Some(index) = self.chosen else { return };
+        let patience = if self.held.is_some() { Duration::ZERO } else { LATE_ANSWER_PATIENCE };
+        self.speakers[index].fall_silent(now + patience);
+        self.go_on_without(index, now);
+    }
+
+    /// Every protocol has failed.
+    pub(super) fn hear_out_or_fail(&mut self, now: Instant) {
+        match self.answer_is_owed_until(now) {
+            Some(until) => self.state = State::HearingOut { until },
+            None => self.fail(self.most_telling_cause(), now),
+        }
+    }
+
+    /// In the order in which causes are told: once a router has said why, nobody waits for it to say so by a protocol
+    /// that counts for less.
+    fn answer_is_owed_until(&self, now: Instant) -> Option<Instant> {
+        let silent = |standing: &Standing| match standing {
+            Standing::Unusable(cause) => cause.is_silence(),
+            Standing::Late { until } => *until <= now,
+            Standing::Asked | Standing::Available { .. } | Standing::Resting => true,
+        };
+        let telling = self.speakers.iter().rev().find(|speaker| !silent(&speaker.standing))?;
+        match telling.standing {
+            Standing::Late { until } => Some(until),
+            _ => None,
+        }
+    }
+
+    /// Taken where nothing else serves yet; given back where another protocol has been asked since.
+    pub(super) fn granted_late(&mut self, index: usize, grant: Grant, now: Instant) {
+        let searching =
+            matches!(self.state, State::Seeking | State::HearingOut { .. } | State::Recovering { .. });
+        if searching && self.is_late(index) {
+            self.speakers[index].standing = Standing::Available { external_address: grant.external_address };
+            self.choose_speaker(index);
+            return self.granted(grant, now);
+        }
+        let Some(job) = &self.job else { return };
+        self.speakers[index].release(&job.request(self.settings.lease), &grant, now);
+        if self.is_late(index) {
+            self.speakers[index].standing = Standing::Unusable(Cause::NoAnswer { gateway: self.gateway() });
+        }
+    }
+
+    pub(super) fn refused_unchosen(&mut self, index: usize, refusal: &Refusal, now: Instant) {
+        let is_only =
+            self.job.as_ref().is_some_and(|job| job.ports.range().start() == job.ports.range().end());
+        let cause = match refusal {
+            _ if !self.is_late(index) => Cause::of_refused_protocol(refusal, self.gateway()),
+            Refusal::CannotProvideExternal if is_only => self.exhausted(),
+            _ => self.cause_of(refusal, Outside::Unasked),
+        };
+        self.unusable(index, cause, now);
+    }
+
+    /// Who may still grant what nobody waits for any more.
+    pub(super) fn late_speaker(&self) -> Option<usize> {
+        (0..self.speakers.len()).find(|&index| self.is_late(index))
+    }
+
+    fn is_late(&self, index: usize) -> bool {
+        matches!(self.speakers[index].standing, Standing::Late { .. })
+    }
+}

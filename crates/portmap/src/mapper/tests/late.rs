@@ -1,0 +1,145 @@
+//! What a gateway answers after its answer was given up.
+
+use super::control_port::{Asking, ControlPort};
+use super::refusals::{FORBIDDEN, TAKEN};
+use super::router::answer;
+use super::*;
+
+/// miniupnpd 2.3.1 (measured) tries its rules with every port before it refuses.
+#[test]
+fn a_denial_that_comes_after_the_request_was_given_up_is_still_one() {
+    for protocol in [Protocol::Pcp, Protocol::NatPmp] {
+        let now = start();
+        let protocols = vec![protocol, Protocol::Upnp];
+        let settings = Settings { protocols, search_window: HOUR, ..settings("192.168.1.10") };
+        let mut asking = Asking::new(Mapper::new(settings, now), now);
+        let mut gateway = ControlPort { code: 2, slow: true, ..ControlPort::default() };
+        asking.mapper.map(wanted(60001, mosh_range()), now);
+        asking.advance(&mut gateway, Duration::from_secs(5));
+        assert_eq!(asking.events.len(), 0, "{protocol:?}");
+        asking.hear_late_answers(&mut gateway);
+        asking.advance(&mut gateway, HOUR);
+        let told = in_words(asking.events.drain(..));
+        assert_eq!(told, [format!("failed: {FORBIDDEN}")], "{protocol:?}");
+    }
+}
+
+fn asking_beside_upnp(protocol: Protocol, external: External) -> Asking {
+    let now = start();
+    let settings = Settings { protocols: vec![protocol, Protocol::Upnp], ..settings("192.168.1.10") };
+    let mut asking = Asking::new(Mapper::new(settings, now), now);
+    asking.mapper.map(wanted(60001, external), now);
+    asking
+}
+
+/// UPnP, too, waits behind that.
+#[test]
+fn a_denial_that_comes_after_everything_else_failed_is_told() {
+    for protocol in [Protocol::Pcp, Protocol::NatPmp] {
+        let mut gateway = ControlPort { code: 2, slow: true, ..ControlPort::default() };
+        let mut asking = asking_beside_upnp(protocol, mosh_range());
+        asking.advance(&mut gateway, Duration::from_secs(4));
+        assert_eq!(asking.events.len(), 0, "{protocol:?}");
+        asking.hear_late_answers(&mut gateway);
+        let told = in_words(asking.events.drain(..));
+        assert_eq!(told, [format!("failed: {FORBIDDEN}")], "{protocol:?}");
+    }
+}
+
+#[test]
+fn a_late_denial_says_more_than_a_router_that_does_not_describe_itself_in_time() {
+    let mut gateway = ControlPort { code: 2, slow: true, ..ControlPort::default() };
+    let mut asking = asking_beside_upnp(Protocol::NatPmp, mosh_range());
+    asking.advance(&mut gateway, Duration::from_millis(1_100));
+    let from = SocketAddr::new(ROUTER.parse().unwrap(), 1900);
+    let answer = answer(5000, "Router/1.0");
+    asking.mapper.handle_datagram(Socket::Discovery, from, &answer, asking.now);
+    asking.advance(&mut gateway, Duration::from_secs(2));
+    asking.hear_late_answers(&mut gateway);
+    asking.advance(&mut gateway, HOUR);
+    assert_eq!(in_words(asking.events.drain(..)), [format!("failed: {FORBIDDEN}")]);
+}
+
+#[test]
+fn the_only_port_is_called_taken_however_late_that_is_said() {
+    let mut gateway = ControlPort { code: 11, slow: true, ..ControlPort::default() };
+    let mut asking = asking_beside_upnp(Protocol::Pcp, External::Only(port(60001)));
+    asking.advance(&mut gateway, Duration::from_secs(4));
+    asking.hear_late_answers(&mut gateway);
+    assert_eq!(in_words(asking.events.drain(..)), [format!("failed: {TAKEN}")]);
+}
+
+#[test]
+fn a_request_that_was_given_up_is_not_repeated_and_not_heard_out_for_ever() {
+    for protocol in [Protocol::Pcp, Protocol::NatPmp] {
+        let mut gateway = ControlPort { slow: true, ..ControlPort::default() };
+        let mut asking = asking_beside_upnp(protocol, mosh_range());
+        asking.advance(&mut gateway, Duration::from_millis(5_100));
+        let told = in_words(asking.events.drain(..));
+        let silence = format!("failed: the router {ROUTER} gave no usable answer in time");
+        assert_eq!(told, [silence], "{protocol:?}");
+        assert_eq!(gateway.asked.len(), 3, "{protocol:?}: at 0, 250 and 750 ms");
+    }
+}
+
+#[test]
+fn a_late_grant_is_taken_as_long_as_no_other_protocol_serves() {
+    for protocol in [Protocol::Pcp, Protocol::NatPmp] {
+        for seconds in 1..=4 {
+            let mut gateway = ControlPort { slow: true, ..ControlPort::default() };
+            let mut asking = asking_beside_upnp(protocol, mosh_range());
+            asking.advance(&mut gateway, Duration::from_secs(seconds));
+            asking.hear_late_answers(&mut gateway);
+            asking.advance(&mut gateway, HOUR / 60);
+            let told = in_words(asking.events.drain(..));
+            assert_eq!(told, ["mapped Some(20.0.0.1):60001"], "{protocol:?} after {seconds} s");
+            assert!(gateway.asked.iter().all(|asked| asked.external_port == 60001), "{:?}", gateway.asked);
+        }
+    }
+}
+
+#[test]
+fn a_release_while_a_late_answer_is_waited_for_deletes_what_it_may_grant() {
+    let mut gateway = ControlPort { slow: true, ..ControlPort::default() };
+    let mut asking = asking_beside_upnp(Protocol::NatPmp, mosh_range());
+    asking.advance(&mut gateway, Duration::from_secs(3));
+    let now = asking.now;
+    asking.mapper.release(now);
+    gateway.slow = false;
+    asking.advance(&mut gateway, Duration::ZERO);
+    assert_eq!(in_words(asking.events.drain(..)), ["released, confirmed true"]);
+    assert_eq!(gateway.asked.last().map(|asked| asked.external_port), Some(0));
+}
+
+#[test]
+fn nobody_waits_for_a_word_that_would_not_be_told() {
+    let now = start();
+    let settings = Settings { protocols: vec![Protocol::Pcp, Protocol::NatPmp], ..settings("192.168.1.10") };
+    let mut asking = Asking::new(Mapper::new(settings, now), now);
+    let mut gateway = ControlPort { code: 2, slow: true, ..ControlPort::default() };
+    asking.mapper.map(wanted(60001, mosh_range()), now);
+    asking.advance(&mut gateway, Duration::from_millis(2_500));
+    let is_nat_pmp = |answer: &Vec<u8>| answer[0] == 0;
+    gateway.late.retain(is_nat_pmp);
+    asking.hear_late_answers(&mut gateway);
+    assert_eq!(in_words(asking.events.drain(..)), [format!("failed: {FORBIDDEN}")]);
+}
+
+#[test]
+fn a_late_answer_to_a_renewal_renews() {
+    for protocol in [Protocol::Pcp, Protocol::NatPmp] {
+        let mut gateway = ControlPort::default();
+        let mut asking = asking_beside_upnp(protocol, mosh_range());
+        asking.advance(&mut gateway, Duration::ZERO);
+        gateway.slow = true;
+        while gateway.late.is_empty() {
+            asking.advance(&mut gateway, Duration::from_millis(100));
+        }
+        asking.advance(&mut gateway, Duration::from_millis(10_500));
+        asking.hear_late_answers(&mut gateway);
+        let told = in_words(asking.events.drain(..));
+        let (mapped, renewed) = ("mapped Some(20.0.0.1):60001", "renewed Some(20.0.0.1):60001");
+        assert_eq!(told, [mapped, renewed], "{protocol:?}");
+        assert!(gateway.asked.iter().all(|asked| asked.external_port == 60001), "{:?}", gateway.asked);
+    }
+}
