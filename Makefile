@@ -2,11 +2,17 @@
 
 CARGO ?= cargo
 
-.PHONY: help demo test check fuzz set-up clean-lab
+# What is to be measured (all, if nothing), how often each takes its turn, and where the report goes.
+GROUPS ?=
+RUNS ?= 10
+REPORT ?= target/bench
+
+.PHONY: help demo test bench check fuzz set-up clean-lab
 
 help:
 	@echo 'make demo       as root: mosh through a NAT router, and on a walk, in a network of namespaces'
 	@echo 'make test       all tests; those that need root or a missing program are shown as ignored'
+	@echo 'make bench      as root: moshpunch beside its peers; half an hour (see docs/benchmarks.md)'
 	@echo 'make check      format, lints, documentation, licences'
 	@echo 'make fuzz       every parser, for a short while'
 	@echo 'make set-up     install the Debian packages that these need, if any is missing'
@@ -20,6 +26,12 @@ demo:
 
 test: set-up
 	$(CARGO) test --workspace --locked --no-fail-fast
+
+bench: set-up
+	@test "$$(id -u)" -eq 0 || { echo 'make bench: run it as root: it makes network namespaces' >&2; exit 1; }
+	@$(CARGO) build --release --locked -p moshpunch -p bench
+	@$(CARGO) bench --locked -p bench --bench calls -- --noplot --quiet
+	@target/release/bench --runs $(RUNS) --out $(REPORT) $(GROUPS)
 
 check:
 	$(CARGO) fmt --all --check
