@@ -125,11 +125,12 @@ fn first_datagram_after_silence(network: &Network, silence: Duration) -> Result<
 }
 
 fn check_timeout(lab: &Lab, filtering: Filtering) -> Result<()> {
-    let nat = Nat::home("wan0").filtering(filtering).udp_timeout(Duration::from_secs(1));
+    // A busy machine may take seconds over the first one's few steps.
+    let nat = Nat::home("wan0").filtering(filtering).udp_timeout(Duration::from_secs(5));
     let network = Network::raise(lab, &nat)?;
     let first = first_datagram_after_silence(&network, Duration::from_millis(200))?;
     assert_eq!(first, "after the silence");
-    let first = first_datagram_after_silence(&network, Duration::from_millis(2200))?;
+    let first = first_datagram_after_silence(&network, Duration::from_secs(7))?;
     assert_eq!(first, "from elsewhere");
     Ok(())
 }
