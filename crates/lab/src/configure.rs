@@ -13,6 +13,11 @@ pub(crate) fn ip(batch: &str) -> Result<()> {
     feed("ip", &["-batch", "-"], batch)
 }
 
+/// As [`ip`], for what IPv6 alone is meant by.
+pub(crate) fn ip6(batch: &str) -> Result<()> {
+    feed("ip", &["-6", "-batch", "-"], batch)
+}
+
 /// Loads a set of nftables rules into the calling thread's network.
 pub(crate) fn nft(rules: &str) -> Result<()> {
     feed("nft", &["-f", "-"], rules)

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 
-use crate::configure::ip;
+use crate::configure::{ip, ip6};
 use crate::host::Host;
 use crate::impairment::{Direction, Impairment};
 use crate::link::Link;
@@ -17,7 +17,7 @@ impl Host {
         self.check_interface(interface)?;
         let fabric = &self.lab().fabric;
         fabric.unplug(self.holder_pid(), interface)?;
-        self.inside(|| ip(&format!("address flush dev {interface} scope global\n")))?;
+        self.inside(|| forget_addresses(interface))?;
         fabric.plug(self.holder_pid(), interface, link.name())?;
         self.change_place(|place| {
             place.readdress(interface, addresses, gateways);
@@ -34,7 +34,7 @@ impl Host {
     /// When there is no such interface, or an address or gateway is not one.
     pub fn readdress(&self, interface: &str, addresses: &[&str], gateways: &[&str]) -> Result<()> {
         self.check_interface(interface)?;
-        self.inside(|| ip(&format!("address flush dev {interface} scope global\n")))?;
+        self.inside(|| forget_addresses(interface))?;
         self.change_place(|place| place.readdress(interface, addresses, gateways));
         self.bring_up(interface)
     }
@@ -74,4 +74,10 @@ impl Host {
         let place = self.place();
         place.attachment(interface).with_context(|| format!("{} has no {interface}", self.name())).map(drop)
     }
+}
+
+/// An IPv4 default route goes with its address; an IPv6 one stays.
+fn forget_addresses(interface: &str) -> Result<()> {
+    ip(&format!("address flush dev {interface} scope global\n"))?;
+    ip6(&format!("route flush default dev {interface}\n"))
 }
