@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use portmap::mapper;
 use portmap::upnp::client::Control;
 use portmap::upnp::url::Url;
 use serde::{Deserialize, Serialize};
@@ -38,9 +39,12 @@ pub(crate) fn recall(gateway: IpAddr) -> Option<Control> {
     Networks::read(&path()?).control(&network, gateway)
 }
 
-/// For the next session; that it could not be written down is no harm.
-pub(crate) fn remember(control: &Control) {
-    if let Err(error) = try_remember(control) {
+/// For the next session; that it could not be written down is no harm. What is asked at the gateway's address needs no
+/// memory.
+pub(crate) fn remember(control: &mapper::Control) {
+    if let mapper::Control::Upnp(control) = control
+        && let Err(error) = try_remember(control)
+    {
         tracing::debug!(%error, "not remembered");
     }
 }

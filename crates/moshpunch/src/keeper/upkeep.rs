@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use net::{MapperSockets, clock};
 use portmap::cause::Cause;
-use portmap::mapper::{Control, Event, Mapper, Mapping, Protocol, Settings, Wanted};
+use portmap::mapper::{Event, Mapper, Mapping, Protocol, Settings, Wanted};
 use portmap::pcp::Nonce;
 use portmap::upnp::SEARCH_WINDOW;
 use rustix::event::PollFd;
@@ -116,9 +116,7 @@ impl Upkeep {
         let mut consequences = Consequences { is_state_new: false, answer: None };
         match event {
             Event::Mapped(mapping) => {
-                if let Control::Upnp(control) = &mapping.record.control {
-                    remembered::remember(control);
-                }
+                remembered::remember(&mapping.record.control);
                 self.keep(&mapping);
                 consequences.is_state_new = true;
                 consequences.answer = Some(Ok(Mapped::from(&mapping)));

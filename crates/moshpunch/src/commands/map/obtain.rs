@@ -94,6 +94,7 @@ impl Request {
                 }
             }
         };
+        remembered::remember(&mapping.record.control);
         let record = MapRecord::new(self.identity.name, &mapping, self.lease);
         Ok(Obtained { mapping, record, mapper, sockets })
     }
