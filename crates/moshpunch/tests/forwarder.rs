@@ -128,10 +128,11 @@ fn still_hears_the_server(world: &World, session: &mut Walker, word: &str) -> Re
 
 fn listen(world: &World, session: &mut Walker) -> Result<()> {
     world.server.command("mkfifo").arg("/tmp/word").as_user(lab::USER).run(PATIENCE)?;
-    session.terminal.type_text(
-        "while read -r word </tmp/word; do echo heard $word; [ $word != enough ] || break; done\r",
-    )?;
-    session.sees_within("|| break; done", PATIENCE)
+    // Who opens the pipe again before its last writer has closed it reads nothing.
+    session
+        .terminal
+        .type_text("until [ \"$word\" = enough ]; do read -r word </tmp/word && echo heard $word; done\r")?;
+    session.sees_within("heard $word; done", PATIENCE)
 }
 
 fn replays_and_forgeries_of_another_local_user_change_nothing(lab: &Lab) -> Result<()> {

@@ -8,9 +8,11 @@ use super::table::figure;
 use crate::row::{Aim, Group, Row};
 use crate::sample::Reading;
 
-const WIDTH: f64 = 1_000.0;
+const WIDTH: f64 = 1_240.0;
 const LEFT: f64 = 340.0;
 const RIGHT: f64 = 780.0;
+const FIGURES: f64 = RIGHT + 12.0;
+const PEERS: f64 = FIGURES + 150.0;
 const TOP: f64 = 84.0;
 const LINE: f64 = 22.0;
 /// The ratios at both ends of the scale; what is beyond is shown at the end.
@@ -58,20 +60,24 @@ enum Entry<'a> {
     Row(&'a Row),
 }
 
-fn drawn(document: Document, row: &Row, y: f64) -> Document {
+fn drawn(mut document: Document, row: &Row, y: f64) -> Document {
     let peer = row.peer.as_ref().and_then(|peer| peer.sample.median());
+    if let Some(peer) = &row.peer {
+        document = document.add(text(PEERS, y + 4.0, &peer.name).set("fill", "#606060"));
+    }
     let ours = row.ours.summary();
     let document = document.add(text(20.0, y + 4.0, &row.name));
     let figures = format!("{} : {} {}", shown(ours.median), shown(peer), row.unit.symbol());
-    let document = document.add(text(RIGHT + 12.0, y + 4.0, &figures));
+    let document = document.add(text(FIGURES, y + 4.0, &figures));
+    let missed = ours.median.is_none() || row.is_met() == Some(false);
+    let colour = if missed { MISSED } else { OURS };
     let Some((median, peer)) = ours.median.zip(peer) else {
         // Whoever arrives is as far ahead as the scale reaches.
-        let (x, colour) = if ours.median.is_some() { (LEFT, OURS) } else { (RIGHT, MISSED) };
+        let x = if ours.median.is_some() { LEFT } else { RIGHT };
         return document.add(dot(x, y, colour));
     };
     let ends =
         [ours.lower_quartile, ours.upper_quartile].map(|end| across(end.map_or(GREATEST, |end| end / peer)));
-    let colour = if row.is_met() == Some(false) { MISSED } else { OURS };
     let document = document.add(line(ends[0], y, ends[1], y, colour).set("stroke-width", 3));
     let document = document.add(dot(across(median / peer), y, colour));
     let aim = match row.aim {
