@@ -14,6 +14,9 @@ const BYTES_BESIDE_A_SESSION_MAXIMUM: usize = 256 * 1024;
 /// What a line of ours counts, whatever it has. The longest offer is no longer.
 const BYTES_OF_A_LINE_OF_OURS: usize = wire::offer::LONGEST;
 
+/// What any other counts beside its bytes, for each is shown by itself.
+const BYTES_BESIDE_A_TEXT: usize = 64;
+
 /// What one login has printed.
 #[derive(Debug, Default)]
 pub(crate) struct Printed {
@@ -26,7 +29,7 @@ impl Printed {
         self.bytes += messages.len();
         for line in lines {
             if let Line::Text(text) = line {
-                self.bytes += text.len() + 1;
+                self.bytes += text.len() + BYTES_BESIDE_A_TEXT;
             } else {
                 self.lines_of_ours += 1;
                 self.bytes += BYTES_OF_A_LINE_OF_OURS;
@@ -78,9 +81,9 @@ mod tests {
 
     #[test]
     fn text_is_much_before_the_connect_line_and_little_behind_it() {
-        let kilobyte = format!("{}\n", "x".repeat(1023));
+        let kilobyte = format!("{}\n", "x".repeat(1024 - BYTES_BESIDE_A_TEXT));
         assert_eq!(floods(&kilobyte), [Some(BYTES_MAXIMUM / 1024 + 1), Some(257)]);
-        assert_eq!(floods("\n"), [None, None], "20 kB");
+        assert_eq!(floods("y\n")[0], None, "20,000 short lines");
     }
 
     #[test]
