@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
-use lab::{Daemon, Host, Lab, Link, Sshd, Terminal, USER, WriteUp, scenario};
+use lab::{Daemon, Host, Lab, Link, Sshd, Terminal, USER, WriteUp, scenario, wait_until};
 
 use crate::common::{PATIENCE, computes, raise};
 use crate::place::CONFIGURATION;
@@ -16,6 +16,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_scope_is_kept_where_the_link_comes_first),
         scenario!(a_scope_is_kept_on_the_way_to_a_host_of_stock_mosh),
         scenario!(the_name_that_a_host_has_for_its_own_interface_says_nothing),
+        scenario!(a_cable_may_be_unplugged_and_plugged_in_again),
         scenario!(ipv6_sockets_that_are_for_ipv6_alone_are_no_obstacle),
         scenario!(a_host_whose_ipv6_sockets_are_for_ipv6_alone_serves_both_families),
         scenario!(this_machine_is_a_host_as_any_other),
@@ -72,6 +73,7 @@ impl Desk {
             &["board"][..],
             &["fe80::2%usb0"],
             &["-6", "alice@fe80::2%usb0"],
+            &["--bind-server=ssh", "board"],
             &["--experimental-remote-ip=local", "alice@fe80::2%usb0"],
             &["--experimental-remote-ip=remote", "fe80::2%usb0"],
         ] {
@@ -120,6 +122,23 @@ fn the_name_that_a_host_has_for_its_own_interface_says_nothing(lab: &Lab) -> Res
     let script = "#!/bin/sh\nprintf 'MOSH IP fe80::2%%eth0\\n'\nexec mosh-server \"$@\"\n";
     desk.board.write_script("/usr/local/bin/told", script)?;
     used(&desk.laptop, &["moshpunch", "--server=told", "board"], BY_THE_LINK)
+}
+
+fn a_cable_may_be_unplugged_and_plugged_in_again(lab: &Lab) -> Result<()> {
+    let desk = Desk::raise(lab, First::WayOut, "usb0")?;
+    let moshpunch = desk.laptop.command("moshpunch").args(["-v", "--log=/tmp/log", "board"]).as_user(USER);
+    let mut terminal = desk.laptop.terminal(&moshpunch, 24, 100)?;
+    terminal.wait_for("alice@", PATIENCE)?;
+    computes(&mut terminal, 6502)?;
+    desk.laptop.interface_down("usb0")?;
+    let silent = || Ok(desk.laptop.read_file("/tmp/log")?.contains("event=Silent").then_some(()));
+    wait_until("a silence", PATIENCE, silent)?;
+    desk.laptop.interface_up("usb0")?;
+    computes(&mut terminal, 6503)?;
+    use_and_leave(&mut terminal, BY_THE_LINK)?;
+    let first = "0.000 s: [fe80::2%usb0]:60001 (looked up by its name), because it answered first";
+    ensure!(terminal.screen().contains(first), "{}", terminal.screen());
+    Ok(())
 }
 
 fn only_ipv6(host: &Host) -> Result<()> {
