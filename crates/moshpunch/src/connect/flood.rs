@@ -14,7 +14,7 @@ const BYTES_BESIDE_A_SESSION_MAXIMUM: usize = 256 * 1024;
 /// What a line of ours counts, whatever it has. The longest offer is no longer.
 const BYTES_OF_A_LINE_OF_OURS: usize = wire::offer::LONGEST;
 
-/// What any other counts beside its bytes, for each is shown by itself.
+/// What any other line counts beside its bytes, for each is shown by itself.
 const BYTES_BESIDE_A_TEXT: usize = 64;
 
 /// What one login has printed.
@@ -26,7 +26,8 @@ pub(crate) struct Printed {
 
 impl Printed {
     pub(crate) fn add(&mut self, lines: &[Line], messages: &[u8]) {
-        self.bytes += messages.len();
+        let ends = messages.iter().filter(|&&byte| byte == b'\n').count();
+        self.bytes += messages.len() + ends * BYTES_BESIDE_A_TEXT;
         for line in lines {
             if let Line::Text(text) = line {
                 self.bytes += text.len() + BYTES_BESIDE_A_TEXT;
@@ -92,6 +93,9 @@ mod tests {
         printed.add(&[], &vec![b'x'; BYTES_MAXIMUM]);
         assert!(!printed.is_a_flood());
         printed.add(&[], b"x");
+        assert!(printed.is_a_flood());
+        let mut printed = Printed::default();
+        printed.add(&[], &vec![b'\n'; BYTES_MAXIMUM / BYTES_BESIDE_A_TEXT]);
         assert!(printed.is_a_flood());
     }
 }
