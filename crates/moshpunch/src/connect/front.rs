@@ -5,6 +5,7 @@
 //! in IPv4 (measured with mosh 1.4.0: 1216 bytes at most, ECT(0)). Where IPv6 sockets are for IPv6 alone
 //! (`net.ipv6.bindv6only`), `::1` leaves the room, but it marks nothing there, nor reads what routers marked.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::{Context, Result};
@@ -36,10 +37,7 @@ impl Front {
         self.socket.receive(buffer)
     }
 
-    /// # Errors
-    ///
-    /// mosh-client is not there.
-    pub(crate) fn send(&self, datagram: &[u8], client: SocketAddr, tos: u8) -> std::io::Result<()> {
+    pub(crate) fn send(&self, datagram: &[u8], client: SocketAddr, tos: u8) -> io::Result<()> {
         self.socket.send(datagram, client, tos)
     }
 

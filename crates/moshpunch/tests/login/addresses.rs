@@ -16,6 +16,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_scope_is_kept_where_the_link_comes_first),
         scenario!(a_scope_is_kept_on_the_way_to_a_host_of_stock_mosh),
         scenario!(the_name_that_a_host_has_for_its_own_interface_says_nothing),
+        scenario!(locally_the_host_is_any_address_of_this_machine),
         scenario!(a_cable_may_be_unplugged_and_plugged_in_again),
         scenario!(ipv6_sockets_that_are_for_ipv6_alone_are_no_obstacle),
         scenario!(a_host_whose_ipv6_sockets_are_for_ipv6_alone_serves_both_families),
@@ -122,6 +123,22 @@ fn the_name_that_a_host_has_for_its_own_interface_says_nothing(lab: &Lab) -> Res
     let script = "#!/bin/sh\nprintf 'MOSH IP fe80::2%%eth0\\n'\nexec mosh-server \"$@\"\n";
     desk.board.write_script("/usr/local/bin/told", script)?;
     used(&desk.laptop, &["moshpunch", "--server=told", "board"], BY_THE_LINK)
+}
+
+fn locally_the_host_is_any_address_of_this_machine(lab: &Lab) -> Result<()> {
+    let desk = Desk::raise(lab, First::WayOut, "usb0")?;
+    for (host, path) in [
+        ("fe80::1%usb0", "[fe80::1%usb0]:60001 ("),
+        ("192.168.7.2", "192.168.7.2:60001 ("),
+        ("127.0.0.1", "127.0.0.1:60001 ("),
+        ("::1", "[::1]:60001 ("),
+        ("0.0.0.0", ""),
+        ("::", ""),
+    ] {
+        used(&desk.laptop, &["mosh", "--local", host], EXITING)?;
+        used(&desk.laptop, &["moshpunch", "--local", host], &format!("the session went over {path}"))?;
+    }
+    Ok(())
 }
 
 fn a_cable_may_be_unplugged_and_plugged_in_again(lab: &Lab) -> Result<()> {
