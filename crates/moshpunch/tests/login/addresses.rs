@@ -186,7 +186,7 @@ fn a_host_whose_ipv6_sockets_are_for_ipv6_alone_serves_both_families(lab: &Lab) 
 fn this_machine_is_a_host_as_any_other(lab: &Lab) -> Result<()> {
     let WriteUp { laptop, .. } = raise(lab)?;
     let _sshd = laptop.sshd(&Sshd::default())?;
-    for host in ["localhost", "127.0.0.1", "::1", "0.0.0.0", "laptop"] {
+    for host in ["localhost", "::1", "0.0.0.0"] {
         used(&laptop, &["mosh", host], EXITING)?;
         for how in ["local", "remote", "proxy"] {
             let how = format!("--experimental-remote-ip={how}");
