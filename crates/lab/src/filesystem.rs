@@ -58,7 +58,8 @@ pub(crate) fn check_overlay() -> Result<()> {
 pub(crate) fn show_program(program: &Path) -> Result<()> {
     let name = program.file_name().context("a program to install has a file name")?;
     let place = Path::new("/usr/local/bin").join(name);
-    fs::write(&place, "")?;
+    // Without emptying it: a program that is shown already is the original.
+    fs::File::options().create(true).append(true).open(&place)?;
     let source = program.to_str().context("the lab's paths are UTF-8")?;
     mount_at(Some(source), &place, None, MsFlags::MS_BIND, "")
 }

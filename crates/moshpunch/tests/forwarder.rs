@@ -95,14 +95,14 @@ fn captured(tos: u8, (from, to): (IpAddr, IpAddr), udp: &[u8]) -> Option<Capture
     Some(Captured { from, to, tos, payload: udp.get(UDP_HEADER..)?.to_vec() })
 }
 
-/// The socket that they came from.
-fn send_all(host: &Host, datagrams: &[Vec<u8>], to: SocketAddr) -> Result<UdpSocket> {
-    let socket = host.inside(|| Ok(UdpSocket::bind("0.0.0.0:0")?))?;
+fn attacker(host: &Host, address: &str) -> Result<UdpSocket> {
+    let socket = host.inside(|| Ok(UdpSocket::bind(address)?))?;
     socket.set_nonblocking(true)?;
-    for datagram in datagrams {
-        socket.send_to(datagram, to)?;
-    }
     Ok(socket)
+}
+
+fn send_all(attacker: &UdpSocket, datagrams: &[Vec<u8>], to: SocketAddr) -> Result<()> {
+    datagrams.iter().try_for_each(|datagram| Ok(attacker.send_to(datagram, to).map(drop)?))
 }
 
 fn nothing_was_answered(socket: &UdpSocket) -> Result<()> {
@@ -145,30 +145,51 @@ fn replays_and_forgeries_of_another_local_user_change_nothing(lab: &Lab) -> Resu
     let of_client = captured.into_iter().filter(|packet| packet.to == front).map(|packet| packet.payload);
     let datagrams: Vec<_> = of_client.collect();
     ensure!(datagrams.len() > 3, "only {} datagrams captured", datagrams.len());
-    let attacker = send_all(&world.laptop, &with_forgeries(datagrams), front)?;
+    let attacker = attacker(&world.laptop, "0.0.0.0:0")?;
+    send_all(&attacker, &with_forgeries(datagrams), front)?;
     still_hears_the_server(&world, &mut session, "one")?;
     still_hears_the_server(&world, &mut session, "two")?;
     nothing_was_answered(&attacker)
 }
 
+/// Mallory has an address that is looked up as the host's, and so a path; and a port where nobody expects the server.
 fn replays_and_forgeries_from_another_host_change_nothing(lab: &Lab) -> Result<()> {
     let world = World::raise(lab, Spot::Internet)?;
     let mallory = world.on_the_internet(lab, "mallory", "20.0.0.66/24")?;
+    let (candidate, stray) = (attacker(&mallory, "20.0.0.66:60001")?, attacker(&mallory, "20.0.0.66:0")?);
+    let name = "echo 20.0.0.66 router >>/etc/hosts";
+    world.laptop.command("sh").args(["-c", name]).run(PATIENCE)?;
     let capture = Capture::start(&world.laptop, "eth0")?;
     let mut session = world.connect(&FROM_OUTSIDE)?;
     listen(&world, &mut session)?;
     let captured = capture.end()?;
     let reply = captured.iter().rfind(|packet| packet.to.ip().to_string() == "20.0.0.9");
     let (server, back) = reply.map(|packet| (packet.from, packet.to)).context("the server answered")?;
-    let datagrams: Vec<_> = captured.into_iter().filter(|it| it.to == back).map(|it| it.payload).collect();
+    let mut datagrams: Vec<_> =
+        captured.into_iter().filter(|it| it.to == back).map(|it| it.payload).collect();
     ensure!(datagrams.len() > 3, "only {} datagrams captured", datagrams.len());
-    let attacker = send_all(&mallory, &with_forgeries(datagrams), back)?;
+    ensure!(candidate.recv_from(&mut [0; 2_048]).is_ok(), "Mallory's address was a candidate");
+    send_all(&candidate, &with_forgeries(datagrams.clone()), back)?;
     still_hears_the_server(&world, &mut session, "one")?;
-    nothing_was_answered(&attacker)?;
+    // The oldest last: whoever took it for news would take all that follows for news.
+    datagrams.reverse();
+    send_all(&stray, &with_forgeries(datagrams.clone()), back)?;
+    datagrams.reverse();
+    send_all(&candidate, &datagrams, back)?;
+    still_hears_the_server(&world, &mut session, "two")?;
+    nothing_was_answered(&stray)?;
     still_hears_the_server(&world, &mut session, "enough")?;
     let paths = session.leave()?;
     ensure!(paths.len() == 1 && paths[0].starts_with(&server.to_string()), "{paths:?}");
     Ok(())
+}
+
+/// More than a datagram takes.
+fn paste(session: &mut Walker) -> Result<()> {
+    let paste: String =
+        (1..600_u64).map(|number| format!("{:x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+    session.terminal.type_text(&format!(": {paste}\r"))?;
+    session.computes_within(PATIENCE)
 }
 
 /// ECT(0) of RFC 3168, with which mosh marks what it sends (1.4.0, and seen below).
@@ -178,15 +199,24 @@ fn moshs_marks_are_kept_both_ways_and_its_datagrams_leave_room_for_ipv6(lab: &La
     let world = World::raise(lab, Spot::Internet)?;
     let (inside, outside) = (Capture::start(&world.laptop, "lo")?, Capture::start(&world.laptop, "eth0")?);
     let mut session = world.connect(&FROM_OUTSIDE)?;
-    let paste: String =
-        (1..600_u64).map(|number| format!("{:x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
-    session.terminal.type_text(&format!(": {paste}\r"))?;
-    session.computes_within(PATIENCE)?;
+    paste(&mut session)?;
     let (inside, outside) = (inside.end()?, outside.end()?);
     for packet in inside.iter().chain(&outside) {
         ensure!(packet.tos == MARK, "{} to {} has {:#x}", packet.from, packet.to, packet.tos);
     }
     let sent = inside.iter().chain(&outside).map(|packet| packet.payload.len()).max();
+    ensure!(sent.is_some_and(|longest| (1_000..=LONGEST_OVER_IPV6).contains(&longest)), "{sent:?}");
+    Ok(())
+}
+
+/// There mosh-client has sockets that cannot send to the form that IPv4 addresses take in IPv6, and marks nothing.
+fn where_ipv6_sockets_are_for_ipv6_alone_datagrams_leave_room_all_the_same(lab: &Lab) -> Result<()> {
+    let world = World::raise(lab, Spot::Internet)?;
+    world.laptop.inside(|| Ok(fs::write("/proc/sys/net/ipv6/bindv6only", "1")?))?;
+    let outside = Capture::start(&world.laptop, "eth0")?;
+    let mut session = world.connect(&FROM_OUTSIDE)?;
+    paste(&mut session)?;
+    let sent = outside.end()?.iter().map(|packet| packet.payload.len()).max();
     ensure!(sent.is_some_and(|longest| (1_000..=LONGEST_OVER_IPV6).contains(&longest)), "{sent:?}");
     Ok(())
 }
@@ -286,6 +316,8 @@ fn main() -> ExitCode {
         scenario!(replays_and_forgeries_of_another_local_user_change_nothing).needs(&["tcpdump"]),
         scenario!(replays_and_forgeries_from_another_host_change_nothing).needs(&["tcpdump"]),
         scenario!(moshs_marks_are_kept_both_ways_and_its_datagrams_leave_room_for_ipv6).needs(&["tcpdump"]),
+        scenario!(where_ipv6_sockets_are_for_ipv6_alone_datagrams_leave_room_all_the_same)
+            .needs(&["tcpdump"]),
         scenario!(marks_are_kept_both_ways_in_ipv6).needs(&["tcpdump"]),
         scenario!(killed_it_leaves_a_usable_terminal_and_no_process),
         scenario!(terminated_it_ends_the_session),

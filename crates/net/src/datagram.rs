@@ -56,6 +56,9 @@ pub(crate) fn announcements(internal: IpAddr, link: &Link) -> io::Result<UdpSock
 fn unbound(internal: IpAddr) -> io::Result<Socket> {
     let domain = Domain::for_address(SocketAddr::new(internal, 0));
     let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    if internal.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
     socket.set_nonblocking(true)?;
     Ok(socket)
 }

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, UdpSocket};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 
 use rustix::net::sockopt::ipv6_v6only;
+use socket2::{Domain, Protocol, Socket, Type};
 
 /// sysfs(5), an interface a directory. (In a container it may be missing, or be another network's.)
 const INTERFACES: &str = "/sys/class/net";
@@ -86,9 +87,20 @@ impl Interface {
     }
 }
 
-/// Whether a socket bound to `::` serves IPv4, too.
+/// Whether a socket bound to `::` that asks for it serves IPv4, too; mosh-server's asks.
 #[must_use]
 pub fn is_dual_stack() -> bool {
+    let bound = || {
+        let socket = Socket::new(Domain::IPV6, Type::DGRAM, Some(Protocol::UDP))?;
+        socket.set_only_v6(false)?;
+        socket.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)).into())
+    };
+    bound().is_ok()
+}
+
+/// Whether an IPv6 socket that asks for nothing does, as `net.ipv6.bindv6only` has it; mosh-client's asks for nothing.
+#[must_use]
+pub fn is_dual_stack_unasked() -> bool {
     UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).is_ok_and(|socket| ipv6_v6only(&socket) == Ok(false))
 }
 

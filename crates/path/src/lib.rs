@@ -32,10 +32,13 @@
 //! calls [`Agent::handle_outgoing`] again, and calls [`Agent::handle_timeout`] at [`Agent::poll_timeout`]. That is
 //! the last seen `now` while something is queued, so that an owner who looks only there loses nothing.
 //!
+//! An [`Allowance`] bounds what its owner lets in as candidates.
+//!
 //! *Outside this crate*: sockets, the clock (one that goes on while the machine sleeps, or no suspend is seen), the
 //! session key and with it what is authentic, finding candidates, watching the network, sending SIGWINCH.
 
 mod agent;
+mod allowance;
 mod candidate;
 mod event;
 mod log;
@@ -49,6 +52,7 @@ mod sockets;
 mod timer;
 
 pub use self::agent::{Agent, CLOCK_JUMP, Counters, MAX_COPIES, NUDGE_GAP};
+pub use self::allowance::{Allowance, MAX_ADDRESSES, MAX_NEW_ADDRESSES, NEW_ADDRESSES_SPAN};
 pub use self::candidate::{Binding, Candidate, Family, Kind, MAX_CANDIDATES_PER_KIND, Rank};
 pub use self::event::{Event, PathId, Reply, SocketId, Transmit};
 pub use self::log::{Entry, MAX_LOG, Reason};

@@ -155,7 +155,7 @@ pub(crate) struct ConnectArguments {
     pub(crate) log: Option<PathBuf>,
 
     /// As ssh takes it: a name, an address, a Host of ~/.ssh/config
-    #[arg(help_heading = OURS, value_name = "[USER@]HOST", required = true)]
+    #[arg(help_heading = OURS, value_name = "[USER@]HOST", required = true, value_parser = host)]
     pub(crate) host: String,
 
     /// What to run there in place of a shell
@@ -211,6 +211,20 @@ fn ports(text: &str) -> Result<String, String> {
         }
         (Some(0), Some(_)) => Err("a range of ports cannot begin with 0".into()),
         (Some(low), Some(Some(high))) if low > high => Err(format!("port {low} is higher than port {high}")),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// What ssh would read as something else, an option above all, is refused.
+fn host(text: &str) -> Result<String, String> {
+    let bare = text.strip_prefix("ssh://").unwrap_or(text);
+    let name = bare.rsplit_once('@').map_or(bare, |(_, name)| name).trim_start_matches('[');
+    match name {
+        "" => Err("a host was expected".into()),
+        _ if text.starts_with('-') || name.starts_with('-') => {
+            Err("a host cannot begin with a dash; options stand before the host, without --".into())
+        }
+        _ if text.chars().any(char::is_control) => Err("a host has no control characters".into()),
         _ => Ok(text.to_owned()),
     }
 }
@@ -309,6 +323,33 @@ mod tests {
         ] {
             assert_eq!(ports(bad), Err(expected.to_owned()), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_ssh_would_not_read_as_a_host_is_refused() {
+        let dash = "a host cannot begin with a dash; options stand before the host, without --";
+        for (text, expected) in [
+            ("-V", dash),
+            ("-oProxyCommand=x", dash),
+            ("-oProxyCommand=x@host", dash),
+            ("alice@-x", dash),
+            ("alice@b@-x", dash),
+            ("ssh://-x", dash),
+            ("ssh://alice@-x:22", dash),
+            ("[-x]", dash),
+            ("-", dash),
+            ("", "a host was expected"),
+            ("alice@", "a host was expected"),
+            ("ssh://", "a host was expected"),
+            ("ho\nst", "a host has no control characters"),
+            ("al\x1bice@host", "a host has no control characters"),
+        ] {
+            assert_eq!(host(text), Err(expected.to_owned()), "{text:?}");
+        }
+        for text in ["host", "a-b", "alice@host", "fe80::2%usb0", "[::1]", "ssh://alice@host:22"] {
+            assert_eq!(host(text).as_deref(), Ok(text));
+        }
+        assert!(refused("-- -V").contains("cannot begin with a dash"));
     }
 
     #[test]

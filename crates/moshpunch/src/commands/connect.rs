@@ -13,7 +13,8 @@ use crate::configuration::{ConnectConfiguration, Environment};
 use crate::connect::connecting::{Connected, Connecting, Outcome};
 use crate::connect::destination::Destination;
 use crate::connect::farewell;
-use crate::connect::forwarder::{Ended, Forwarder, Front};
+use crate::connect::forwarder::{Ended, Forwarder};
+use crate::connect::front::Front;
 use crate::connect::gate::Gate;
 use crate::connect::login::colours;
 use crate::connect::mosh_client::MoshClient;
@@ -45,17 +46,27 @@ pub(crate) fn run(arguments: &ConnectArguments) -> Result<ExitCode> {
 }
 
 fn hold_session(connected: Connected, signals: UnixStream) -> Result<ExitCode> {
-    let Connected { configuration, connect, unread, mut candidates, offers, login, look_up, mut progress } =
-        connected;
+    let Connected {
+        configuration,
+        connect,
+        unread,
+        mut candidates,
+        intake,
+        offers,
+        login,
+        look_up,
+        mut progress,
+    } = connected;
     let key = connect.key.parse().context("the key that the host told")?;
     let front = Front::open()?;
     // From here on the terminal is mosh-client's.
     progress.clear();
-    let client = MoshClient::start(&configuration, &connect.key, front.address()?)?;
+    let client = MoshClient::start(&configuration, &connect.key, front.address())?;
     drop(connect.key);
     let (families, verbose) = (configuration.families, configuration.verbose);
-    let mut scout = Scout::new(configuration, connect.port, offers, (login, look_up), clock::now());
-    candidates.extend(scout.read_all(unread));
+    let now = clock::now();
+    let mut scout = Scout::new(configuration, connect.port, intake, offers, (login, look_up), now);
+    candidates.extend(scout.read_all(unread, now));
     let forwarder = Forwarder::new(Gate::new(key), front, families, client, scout, signals)?;
     let ended = forwarder.run(&candidates)?;
     say_farewell(&ended, verbose);

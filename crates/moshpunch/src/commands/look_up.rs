@@ -1,7 +1,7 @@
-//! `moshpunch --look-up HOST SSH …`: where ssh would connect to, for a caller that cannot wait for a name server.
+//! `moshpunch --look-up HOST [SSH …]`: where ssh would connect to, for a caller that cannot wait for a name server.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::net::ToSocketAddrs;
 use std::process::{ExitCode, Stdio};
 
@@ -10,13 +10,17 @@ use anyhow::{Context, Result};
 use crate::arguments::LookUpArguments;
 use crate::connect::child::tied;
 
+/// `ssh -G` prints some 8 KiB. What prints more is no OpenSSH.
+const CONFIGURATION_BYTES_MAXIMUM: u64 = 256 * 1024;
+
 pub(crate) fn run(arguments: &LookUpArguments) -> Result<ExitCode> {
     let name = configured_name(&arguments.ssh, &arguments.host).unwrap_or_else(|| bare(&arguments.host));
     // The port only serves to ask; std asks for names with one.
     let addresses = (name.as_str(), 22).to_socket_addrs().with_context(|| name.clone())?;
     let mut stdout = io::stdout();
     for address in addresses {
-        writeln!(stdout, "{}", address.ip())?;
+        // With the scope of a link-local one, as a number.
+        writeln!(stdout, "{address}")?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -24,14 +28,18 @@ pub(crate) fn run(arguments: &LookUpArguments) -> Result<ExitCode> {
 /// What the user's ssh configuration makes of the name: `ssh -G`, ssh(1).
 fn configured_name(ssh: &[OsString], host: &str) -> Option<String> {
     let (program, options) = ssh.split_first()?;
-    let output = tied(program)
+    let mut child = tied(program)
         .args(options)
         .args(["-G", "--", host])
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .output()
+        .spawn()
         .ok()?;
-    hostname(&String::from_utf8_lossy(&output.stdout))
+    let mut printed = Vec::new();
+    child.stdout.take()?.take(CONFIGURATION_BYTES_MAXIMUM).read_to_end(&mut printed).ok()?;
+    // By now it has nobody to print to; a program that goes on all the same ends with this one.
+    hostname(&String::from_utf8_lossy(&printed))
 }
 
 fn hostname(configuration: &str) -> Option<String> {

@@ -3,17 +3,20 @@
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::net::UnixStream;
 use std::process::{Command, ExitStatus};
 
 use anyhow::Result;
+use net::clock;
 use net::wait::wait;
 use path::Candidate;
 use rustix::event::{PollFd, PollFlags};
 
+use super::candidates::Intake;
 use super::destination::Destination;
-use super::diagnosis::Evidence;
+use super::diagnosis::{Cause, Evidence};
+use super::flood::Printed;
 use super::login::Login;
 use super::look_up::LookUp;
 use super::messages::Messages;
@@ -21,7 +24,7 @@ use super::progress::Progress;
 use super::remote_command::{self, ServerWords};
 use super::scout::{OURS, Offers};
 use super::transcript::{Connect, Line};
-use super::{candidates, child, farewell, ssh};
+use super::{child, farewell, ssh};
 use crate::arguments::RemoteIp;
 use crate::configuration::ConnectConfiguration;
 use crate::report;
@@ -58,6 +61,8 @@ pub(crate) struct Connecting {
     progress: Progress,
     messages: Messages,
     evidence: Evidence,
+    intake: Intake,
+    printed: Printed,
     told: Told,
 }
 
@@ -67,6 +72,8 @@ pub(crate) struct Told {
     pub(crate) offered: Vec<Candidate>,
     pub(crate) offers: Offers,
     addresses: Vec<IpAddr>,
+    /// Where ssh was sent, if that was looked up here.
+    gone_to: Option<SocketAddr>,
 }
 
 /// How it ended.
@@ -86,6 +93,7 @@ pub(crate) struct Connected {
     /// What came with the connect line, behind it.
     pub(crate) unread: Vec<Line>,
     pub(crate) candidates: Vec<Candidate>,
+    pub(crate) intake: Intake,
     pub(crate) offers: Offers,
     pub(crate) login: Login,
     pub(crate) look_up: Option<LookUp>,
@@ -100,7 +108,7 @@ impl Connecting {
     ) -> Result<Self> {
         let mut progress = Progress::new(configuration.verbose);
         let Destination { host, address } = destination;
-        let told = Told { addresses: address.into_iter().collect(), ..Told::default() };
+        let told = Told { gone_to: address, ..Told::default() };
         let words = ServerWords {
             bind: configuration.bind.clone(),
             port: configuration.port.clone(),
@@ -113,11 +121,13 @@ impl Connecting {
         progress.detail(&format!("running {}", child::shown(&words)));
         let login = Login::start(&words, |command| prepare(&configuration, command))?;
         progress.step(&format!("logging in to {} …", configuration.host));
-        let look_up = (configuration.remote_ip == RemoteIp::Proxy || configuration.local)
-            .then(|| LookUp::start(&configuration.ssh, &configuration.host))
+        // With `remote`, too: this machine and the scopes of its links are known by the name alone.
+        let look_up = (configuration.remote_ip != RemoteIp::Local || configuration.local)
+            .then(|| LookUp::start(&configuration))
             .transpose()?;
         let (messages, evidence) = (Messages::new(), Evidence::default());
-        Ok(Self { configuration, login, look_up, progress, messages, evidence, told })
+        let (intake, printed) = (Intake::new(&configuration), Printed::default());
+        Ok(Self { configuration, login, look_up, progress, messages, evidence, intake, printed, told })
     }
 
     pub(crate) fn run(mut self, signals: &mut UnixStream) -> Result<Outcome> {
@@ -129,6 +139,10 @@ impl Connecting {
             // In this order: mosh-server greets on stderr after its connect line, and must not be taken for older than that.
             let messages = self.login.messages(ended.is_some());
             let lines = self.login.lines(ended.is_some());
+            self.printed.add(&lines, &messages);
+            if self.printed.is_a_flood() {
+                return Ok(self.flooded());
+            }
             if let Some((connect, unread)) = self.pass_on(&messages, lines, ended.is_some())? {
                 return Ok(self.connected(connect, unread));
             }
@@ -173,7 +187,7 @@ impl Connecting {
             Line::Connect(_) => {}
             Line::Offer(offer) => {
                 self.told.offers.follow(&offer);
-                let offered = candidates::offered(&offer, self.configuration.families);
+                let offered = self.intake.offered(&offer, clock::now());
                 self.progress.detail(&format!("the host offers {}", farewell::listed(&offered)));
                 self.told.offered.extend(offered);
             }
@@ -224,16 +238,16 @@ impl Connecting {
             Offers::Complete | Offers::None => "",
         };
         self.progress.step(&format!("mosh-server waits on UDP port {port}{mapping}; looking for a path …"));
-        let families = self.configuration.families;
-        let mut found = self.told.offered;
-        let own =
-            self.told.addresses.iter().filter_map(|&address| candidates::of_host(address, port, families));
-        found.extend(own);
+        let (mut found, now) = (self.told.offered, clock::now());
+        found.extend(self.told.gone_to.and_then(|address| self.intake.gone_to(address, port, now)));
+        let own = |&address| self.intake.of_host(address, port, now);
+        found.extend(self.told.addresses.iter().filter_map(own));
         Outcome::Connected(Box::new(Connected {
             configuration: self.configuration,
             connect,
             unread,
             candidates: found,
+            intake: self.intake,
             offers: self.told.offers,
             login: self.login,
             look_up: self.look_up,
@@ -246,6 +260,13 @@ impl Connecting {
         let ConnectConfiguration { ssh, host, .. } = &self.configuration;
         let failure = self.evidence.cause(ssh, status.code()).explained(host, &child::shown(ssh));
         Outcome::Failed(failure, status.code())
+    }
+
+    fn flooded(mut self) -> Outcome {
+        self.progress.clear();
+        self.login.end();
+        let ConnectConfiguration { ssh, host, .. } = &self.configuration;
+        Outcome::Failed(Cause::Flood.explained(host, &child::shown(ssh)), None)
     }
 
     fn interrupted(mut self) -> Outcome {

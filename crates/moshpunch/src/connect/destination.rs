@@ -1,9 +1,10 @@
 //! Where ssh is told to go.
 
-use std::net::{IpAddr, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
 
 use anyhow::{Context, Result};
 
+use super::reachable::{Witness, reachable, shown_host};
 use crate::arguments::RemoteIp;
 use crate::configuration::ConnectConfiguration;
 
@@ -11,7 +12,7 @@ use crate::configuration::ConnectConfiguration;
 pub(crate) struct Destination {
     pub(crate) host: String,
     /// Known before ssh says anything.
-    pub(crate) address: Option<IpAddr>,
+    pub(crate) address: Option<SocketAddr>,
 }
 
 impl Destination {
@@ -32,11 +33,11 @@ impl Destination {
         };
         let addresses = (name, 22).to_socket_addrs().with_context(|| format!("looking up {name}"))?;
         let families = configuration.families;
-        let allowed = |address: &IpAddr| {
+        let allowed = |address: &SocketAddr| {
             families.allow(if address.is_ipv6() { path::Family::V6 } else { path::Family::V4 })
         };
-        let address = addresses.map(|address| address.ip()).find(allowed);
+        let address = addresses.filter_map(|address| reachable(address, Witness::Name)).find(allowed);
         let address = address.with_context(|| format!("{name} has no address of the wanted family"))?;
-        Ok(Self { host: format!("{user}{address}"), address: Some(address) })
+        Ok(Self { host: format!("{user}{}", shown_host(address)), address: Some(address) })
     }
 }

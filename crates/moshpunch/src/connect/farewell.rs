@@ -5,6 +5,7 @@ use std::time::Instant;
 use path::{Agent, Candidate, Entry, Kind, Reason};
 
 use super::forwarder::Find;
+use super::reachable::shown;
 use crate::session::Failure;
 
 /// Which path was used, in one line.
@@ -70,7 +71,7 @@ fn described(candidate: Candidate) -> String {
         Kind::Mapped => "mapped by its router",
         _ => "looked up by its name",
     };
-    format!("{} ({kind})", candidate.address)
+    format!("{} ({kind})", shown(candidate.address))
 }
 
 fn because(reason: Reason) -> &'static str {

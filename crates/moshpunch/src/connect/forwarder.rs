@@ -1,24 +1,23 @@
 //! One session's forwarder: a loop around a path agent, between mosh-client on loopback and the paths.
 //!
-//! Datagrams are passed on as they are, with their TOS byte. mosh-client is given an IPv4 address of this machine in
-//! the form that IPv6 sockets take: over such a socket it sends datagrams that leave room for IPv6's longer header, yet
-//! marks them as in IPv4 (measured with mosh 1.4.0: 1216 bytes at most, ECT(0)).
+//! Datagrams are passed on as they are, with their TOS byte.
 
 use std::io::Read;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::process::ExitStatus;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use net::changes::Changes;
 use net::clock::SleeplessClock;
 use net::wait::wait_for;
-use net::{MarkedSocket, NotSent, PathSockets};
+use net::{NotSent, PathSockets};
 use path::{Agent, Binding, Candidate, Event, Family, PathId};
 use rustix::event::{PollFd, PollFlags};
 use wire::datagram::LONGEST;
 
+use super::front::Front;
 use super::gate::Gate;
 use super::mosh_client::MoshClient;
 use super::scout::Scout;
@@ -33,29 +32,6 @@ const FINDS_MAXIMUM: usize = 32;
 /// One byte more than mosh takes, so that what is too long is seen to be.
 type Buffer = [u8; LONGEST + 1];
 
-/// Where mosh-client is on this machine.
-#[derive(Debug)]
-pub(crate) struct Front {
-    socket: MarkedSocket,
-    /// Of its newest datagram: it changes its port now and then.
-    client: Option<SocketAddr>,
-}
-
-impl Front {
-    pub(crate) fn open() -> Result<Self> {
-        let socket = MarkedSocket::bind(Ipv4Addr::LOCALHOST.into()).context("a socket for mosh-client")?;
-        Ok(Self { socket, client: None })
-    }
-
-    /// What mosh-client is told. A machine without IPv6 has no path that would need the room.
-    pub(crate) fn address(&self) -> Result<SocketAddr> {
-        let address = self.socket.address()?;
-        let mapped = Ipv4Addr::LOCALHOST.to_ipv6_mapped();
-        let has_ipv6 = MarkedSocket::bind_any(true).is_ok();
-        Ok(SocketAddr::new(if has_ipv6 { IpAddr::V6(mapped) } else { address.ip() }, address.port()))
-    }
-}
-
 #[derive(Debug)]
 pub(crate) struct Forwarder {
     clock: SleeplessClock,
@@ -67,6 +43,8 @@ pub(crate) struct Forwarder {
     /// Without it a move is noticed by the silence that it causes.
     changes: Option<Changes>,
     client: MoshClient,
+    /// Where its newest datagram came from: it changes its port now and then.
+    client_at: Option<SocketAddr>,
     scout: Scout,
     finds: Vec<Find>,
     signals: UnixStream,
@@ -112,6 +90,7 @@ impl Forwarder {
                 .inspect_err(|error| tracing::debug!(%error, "changes go unnoticed"))
                 .ok(),
             client,
+            client_at: None,
             scout,
             finds: Vec::new(),
             signals,
@@ -150,7 +129,7 @@ impl Forwarder {
         let now = self.clock.now();
         let longest = self.agent.poll_timeout().map(|deadline| deadline.saturating_duration_since(now));
         let mut descriptors = vec![
-            PollFd::new(&self.front.socket, PollFlags::IN),
+            self.front.descriptor(),
             PollFd::new(&self.signals, PollFlags::IN),
             self.client.descriptor(),
         ];
@@ -192,12 +171,12 @@ impl Forwarder {
 
     fn handle_client(&mut self) {
         for _ in 0..DATAGRAMS_PER_TURN {
-            let Some(received) = self.front.socket.receive(&mut *self.buffer) else { return };
+            let Some(received) = self.front.receive(&mut *self.buffer) else { return };
             let datagram = &self.buffer[..received.length];
             if !self.gate.admits_to_server(datagram) {
                 continue;
             }
-            self.front.client = Some(received.from);
+            self.client_at = Some(received.from);
             self.newest.clear();
             self.newest.extend_from_slice(datagram);
             self.newest_tos = received.tos;
@@ -211,8 +190,8 @@ impl Forwarder {
             let Some((socket, received)) = self.back.receive(&mut *self.buffer) else { return };
             let datagram = &self.buffer[..received.length];
             let Some(reply) = self.gate.reply(datagram) else { continue };
-            if let Some(client) = self.front.client
-                && let Err(error) = self.front.socket.send(datagram, client, received.tos)
+            if let Some(client) = self.client_at
+                && let Err(error) = self.front.send(datagram, client, received.tos)
             {
                 tracing::debug!(%error, "mosh-client is not there");
             }
@@ -232,10 +211,10 @@ impl Forwarder {
     }
 
     fn handle_found(&mut self) {
-        let found = self.scout.found();
+        let now = self.clock.now();
+        let found = self.scout.found(now);
         if !found.is_empty() {
             tracing::debug!(?found);
-            let now = self.clock.now();
             self.agent.handle_candidates(&found, now);
             if self.finds.len() < FINDS_MAXIMUM {
                 self.finds.push(Find { at: now, candidates: found });

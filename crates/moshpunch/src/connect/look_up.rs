@@ -1,13 +1,14 @@
 //! The addresses of the host's name, looked up by a process of its own, because that may take its time.
 
-use std::ffi::OsString;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::process::{ChildStdout, Stdio};
 
 use anyhow::{Context, Result};
 use rustix::event::PollFd;
 
 use super::child::{Pipe, Running, tied};
+use super::ssh;
+use crate::configuration::ConnectConfiguration;
 
 /// A name with more addresses than this is no single host's.
 const ADDRESSES_MAXIMUM: usize = 16;
@@ -20,10 +21,12 @@ pub(crate) struct LookUp {
 }
 
 impl LookUp {
-    pub(crate) fn start(ssh: &[OsString], host: &str) -> Result<Self> {
+    /// Only OpenSSH is asked what it makes of the name; any other program would log in.
+    pub(crate) fn start(configuration: &ConnectConfiguration) -> Result<Self> {
+        let asked = Some(&configuration.ssh).filter(|_| ssh::speaks_openssh(configuration));
         let mut child = tied("/proc/self/exe")
-            .args(["--look-up", host])
-            .args(ssh)
+            .args(["--look-up", &configuration.host])
+            .args(asked.into_iter().flatten())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -33,8 +36,8 @@ impl LookUp {
         Ok(Self { program: Running::new(child)?, output, text: String::new() })
     }
 
-    /// All addresses, once it has ended: none, if the name has none here.
-    pub(crate) fn finished(&mut self) -> Option<Vec<IpAddr>> {
+    /// All addresses with their scopes, once it has ended: none, if the name has none here. Their port is ssh's.
+    pub(crate) fn finished(&mut self) -> Option<Vec<SocketAddr>> {
         let ended = self.program.ended().is_some();
         self.text.push_str(&String::from_utf8_lossy(&self.output.read()));
         ended.then(|| addresses(&self.text))
@@ -49,11 +52,9 @@ impl LookUp {
     }
 }
 
-fn addresses(text: &str) -> Vec<IpAddr> {
+fn addresses(text: &str) -> Vec<SocketAddr> {
     let mut addresses = Vec::new();
-    for address in
-        text.lines().filter_map(|line| line.parse::<IpAddr>().ok()).map(|address| address.to_canonical())
-    {
+    for address in text.lines().filter_map(|line| line.parse().ok()) {
         if !addresses.contains(&address) && addresses.len() < ADDRESSES_MAXIMUM {
             addresses.push(address);
         }
@@ -68,8 +69,9 @@ mod tests {
     #[test]
     fn each_address_counts_once_and_not_too_many_do() {
         let of = |text: &str| addresses(text).len();
-        assert_eq!(addresses("20.0.0.1\n::ffff:20.0.0.1\nnonsense\nfd00::1\n").len(), 2);
-        let many: String = (0..200).map(|number| format!("10.0.0.{number}\n")).collect();
+        let told = addresses("20.0.0.1:22\n20.0.0.1:22\nnonsense\n[fe80::2%3]:22\n");
+        assert_eq!(told, ["20.0.0.1:22", "[fe80::2%3]:22"].map(|address| address.parse().unwrap()));
+        let many: String = (0..200).map(|number| format!("10.0.0.{number}:22\n")).collect();
         assert_eq!((of(&many), of("")), (ADDRESSES_MAXIMUM, 0));
     }
 }

@@ -8,11 +8,13 @@ use path::Candidate;
 use rustix::event::PollFd;
 use wire::offer::Offer;
 
+use super::candidates::Intake;
 use super::child::Leaving;
+use super::flood::Printed;
 use super::login::Login;
 use super::look_up::LookUp;
 use super::transcript::{Line, Transcript};
-use super::{candidates, remote_command, ssh};
+use super::{remote_command, ssh};
 use crate::commands::server::offer;
 use crate::configuration::ConnectConfiguration;
 
@@ -46,8 +48,10 @@ impl Offers {
 pub(crate) struct Scout {
     configuration: ConnectConfiguration,
     port: NonZeroU16,
+    intake: Intake,
     offers: Offers,
     login: Option<Login>,
+    printed: Printed,
     /// When the login that began the session is stuck, whatever it still has to tell.
     overdue: Instant,
     /// What it says beside its lines. Later logins say nothing that the user could act on.
@@ -61,6 +65,7 @@ impl Scout {
     pub(crate) fn new(
         configuration: ConnectConfiguration,
         port: NonZeroU16,
+        intake: Intake,
         offers: Offers,
         (login, look_up): (Login, Option<LookUp>),
         now: Instant,
@@ -68,8 +73,10 @@ impl Scout {
         Self {
             configuration,
             port,
+            intake,
             offers,
             login: Some(login),
+            printed: Printed::default(),
             overdue: now + LOGIN_OVERDUE,
             messages: Some(Transcript::default()),
             look_up,
@@ -79,23 +86,27 @@ impl Scout {
     }
 
     /// What the login has told already; the candidates in it.
-    pub(crate) fn read_all(&mut self, lines: Vec<Line>) -> Vec<Candidate> {
-        lines.into_iter().flat_map(|line| self.read(line)).collect()
+    pub(crate) fn read_all(&mut self, lines: Vec<Line>, now: Instant) -> Vec<Candidate> {
+        lines.into_iter().flat_map(|line| self.read(line, now)).collect()
     }
 
     /// What has been found since the last call.
-    pub(crate) fn found(&mut self) -> Vec<Candidate> {
+    pub(crate) fn found(&mut self, now: Instant) -> Vec<Candidate> {
         self.leaving.reap();
-        let mut found = self.looked_up();
+        let mut found = self.looked_up(now);
         let Some(login) = &mut self.login else { return found };
         let ended = login.ended().is_some();
         let lines = login.lines(ended);
         let messages = login.messages(ended);
+        self.printed.add(&lines, &messages);
         if ended {
             self.login = None;
+        } else if self.printed.is_a_flood_beside_a_session() {
+            tracing::debug!("a login that prints without end is closed");
+            self.close_login();
         }
         self.read_messages(&messages);
-        found.extend(self.read_all(lines));
+        found.extend(self.read_all(lines, now));
         found
     }
 
@@ -127,13 +138,17 @@ impl Scout {
     fn look_up_again(&mut self) {
         let former = self.look_up.take().map(LookUp::into_program);
         former.into_iter().for_each(|program| self.leaving.add(program));
-        let ConnectConfiguration { ssh, host, .. } = &self.configuration;
-        self.look_up = LookUp::start(ssh, host).inspect_err(log).ok();
+        self.look_up = LookUp::start(&self.configuration).inspect_err(log).ok();
+    }
+
+    fn close_login(&mut self) {
+        let former = self.login.take().map(Login::into_program);
+        former.into_iter().for_each(|program| self.leaving.add(program));
     }
 
     fn log_in_again(&mut self) {
-        let former = self.login.take().map(Login::into_program);
-        former.into_iter().for_each(|program| self.leaving.add(program));
+        self.close_login();
+        self.printed = Printed::default();
         let command = remote_command::offer(self.port.get());
         let words: Vec<OsString> = ssh::unattended(&self.configuration, &self.configuration.host, command);
         self.login = Login::start(&words, |_| {}).inspect_err(log).ok();
@@ -143,22 +158,19 @@ impl Scout {
         self.login.is_some() && self.offers == Offers::Unfinished && now < self.overdue
     }
 
-    fn looked_up(&mut self) -> Vec<Candidate> {
+    fn looked_up(&mut self, now: Instant) -> Vec<Candidate> {
         let Some(addresses) = self.look_up.as_mut().and_then(LookUp::finished) else { return Vec::new() };
         self.look_up = None;
-        let families = self.configuration.families;
-        addresses
-            .into_iter()
-            .filter_map(|address| candidates::resolved(address, self.port, families))
-            .collect()
+        let resolved = |address| self.intake.resolved(address, self.port, now);
+        addresses.into_iter().filter_map(resolved).collect()
     }
 
-    fn read(&mut self, line: Line) -> Vec<Candidate> {
+    fn read(&mut self, line: Line, now: Instant) -> Vec<Candidate> {
         tracing::debug!(?line);
         match line {
             Line::Offer(offer) => {
                 self.offers.follow(&offer);
-                candidates::offered(&offer, self.configuration.families)
+                self.intake.offered(&offer, now)
             }
             other => {
                 self.note(other);
@@ -198,8 +210,8 @@ mod tests {
     fn scout(offers: Offers, now: Instant) -> Scout {
         let arguments = ConnectArguments::parse_words(["moshpunch", "host"].map(OsString::from)).unwrap();
         let configuration = ConnectConfiguration::resolve(&arguments, Environment::default()).unwrap();
-        let login = Login::that_goes_on();
-        Scout::new(configuration, NonZeroU16::MIN, offers, (login, None), now)
+        let (login, intake) = (Login::that_goes_on(), Intake::new(&configuration));
+        Scout::new(configuration, NonZeroU16::MIN, intake, offers, (login, None), now)
     }
 
     #[test]
@@ -214,17 +226,18 @@ mod tests {
     fn a_login_that_has_told_all_is_not_waited_for() {
         let now = clock::now();
         let mut scout = scout(Offers::Unfinished, now);
-        scout.read(Line::Offer(Offer { candidates: Vec::new(), more: true }));
+        scout.read(Line::Offer(Offer { candidates: Vec::new(), more: true }), now);
         assert!(scout.is_told_more(now));
-        scout.read(Line::Offer(Offer::default()));
+        scout.read(Line::Offer(Offer::default()), now);
         assert!(!scout.is_told_more(now));
     }
 
     #[test]
     fn each_cause_is_kept_once_and_not_too_many_are() {
-        let mut scout = scout(Offers::Complete, clock::now());
+        let now = clock::now();
+        let mut scout = scout(Offers::Complete, now);
         for number in [1, 1, 2, 3, 4, 5] {
-            scout.read(Line::Text(format!("moshpunch: cause {number}").into()));
+            scout.read(Line::Text(format!("moshpunch: cause {number}").into()), now);
         }
         scout.read_messages(b"moshpunch: cause 1\nWelcome\n");
         assert_eq!(scout.notes(), ["cause 1", "cause 2", "cause 3", "cause 4"]);

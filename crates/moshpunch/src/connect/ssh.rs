@@ -31,6 +31,11 @@ pub(crate) fn unattended(
     call(configuration, UNATTENDED.to_vec(), host, command)
 }
 
+/// Whether it may be asked what only OpenSSH's own client answers.
+pub(crate) fn speaks_openssh(configuration: &ConnectConfiguration) -> bool {
+    configuration.remote_ip == RemoteIp::Proxy
+}
+
 fn call(
     configuration: &ConnectConfiguration,
     options: Vec<&str>,

@@ -113,8 +113,10 @@ fn malformed(text: &str) -> Line {
     Line::Malformed(text.to_owned())
 }
 
+/// Its scope, if it has one, is the name of an interface of the host's, which says nothing here.
 fn address(text: &str) -> Option<IpAddr> {
-    text.parse().ok().map(|address: IpAddr| address.to_canonical())
+    let of_a_link = || text.split_once('%')?.0.parse().ok().map(IpAddr::V6);
+    text.parse().ok().or_else(of_a_link).map(|address: IpAddr| address.to_canonical())
 }
 
 fn connect(text: &str) -> Option<Connect> {
@@ -167,6 +169,11 @@ mod tests {
         assert_eq!(
             parsed("MOSH SSH_CONNECTION 20.0.0.9 4000 ::ffff:192.168.1.10 22"),
             address("192.168.1.10")
+        );
+        let by_a_link = "MOSH SSH_CONNECTION fe80::1%eth0 4000 fe80::2%eth0 22";
+        assert_eq!(
+            (parsed("MOSH IP fe80::2%eth0"), parsed(by_a_link)),
+            (address("fe80::2"), address("fe80::2"))
         );
         assert_eq!(parsed("MOSHPUNCH ABSENT"), Line::Absent);
         assert_eq!(parsed("MOSHPUNCH PRESENT"), Line::Present);

@@ -1,10 +1,12 @@
 //! The client's login is what a user of ssh and mosh expects.
 
+mod addresses;
 mod channel;
 #[path = "../common/mod.rs"]
 mod common;
 mod configuration;
 mod failures;
+mod hostile;
 mod hosts;
 mod options;
 mod place;
@@ -16,7 +18,13 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let scenarios =
         [configuration::scenarios(), prompts::scenarios(), hosts::scenarios(), failures::scenarios()];
-    let others = [options::scenarios(), secrecy::scenarios(), channel::scenarios()];
+    let others = [
+        options::scenarios(),
+        secrecy::scenarios(),
+        channel::scenarios(),
+        addresses::scenarios(),
+        hostile::scenarios(),
+    ];
     let needs = ["mosh", "mosh-server", "ssh", "sshd"];
     lab::harness::run(scenarios.into_iter().chain(others).flatten().map(|scenario| scenario.needs(&needs)))
 }

@@ -79,7 +79,6 @@ fn settled(now: Instant) -> Agent {
         answer(&mut agent, MAPPED_PATH, 1 + second, now + ms(1_000 * second + 50));
     }
     events(&mut agent);
-    agent.probe.restart(now + ms(2_050));
     agent
 }
 
@@ -169,6 +168,20 @@ fn an_old_sequence_number_changes_nothing() {
     answer(&mut agent, LAN_PATH, 1, now + ms(2_510));
     assert_eq!((events(&mut agent), agent.poll_timeout()), (vec![], awaited));
     assert_eq!((agent.followed, agent.counters().stale_replies), (Some(MAPPED_PATH), 2));
+}
+
+#[test]
+fn an_old_stray_reply_changes_nothing_either() {
+    let now = start();
+    let mut agent = settled(now);
+    let typed = now + ms(2_500);
+    datagram(&mut agent, typed);
+    for sequence in [3, 1] {
+        agent.handle_stray_reply(Reply { sequence, answers: true }, typed + ms(10));
+    }
+    answer(&mut agent, LAN_PATH, 2, typed + ms(20));
+    assert_eq!((agent.followed, agent.counters().stale_replies), (Some(MAPPED_PATH), 3));
+    assert_eq!(pass(&mut agent, typed, typed + ms(200)), [(200, vec![], vec![LAN_PATH])], "still awaited");
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub(crate) enum Cause {
     Locale,
     PortsTaken,
     WrongOptions,
+    /// It prints without end.
+    Flood,
 }
 
 impl Cause {
@@ -54,6 +56,7 @@ impl Cause {
             }
             Self::PortsTaken => format!("every UDP port that mosh-server may take on {host} is taken"),
             Self::WrongOptions => format!("the server on {host} does not take these options"),
+            Self::Flood => format!("{host} prints without end, and no mosh-server's connect line"),
         }
     }
 
@@ -100,6 +103,10 @@ impl Cause {
                 "use a mosh-server of 1.3 or newer there; -p with a range, -l and --bind-server are such options"
                     .into()
             }
+            Self::Flood => format!(
+                "`{ssh} {host} true` must print little and end: look in the start-up files of the login shell there, \
+                 and what --server prints"
+            ),
         }
     }
 }
@@ -110,7 +117,9 @@ mod tests {
 
     #[test]
     fn each_is_a_line_and_so_is_its_cure() {
-        for cause in [Cause::Refused, Cause::HostKey, Cause::SilentShell, Cause::Malformed("x".into())] {
+        for cause in
+            [Cause::Refused, Cause::HostKey, Cause::SilentShell, Cause::Flood, Cause::Malformed("x".into())]
+        {
             let Failure { cause, cure } = cause.explained("host", "ssh -p 22");
             assert!(cause.contains("host") && !cause.contains('\n'), "{cause}");
             assert!(!cure.is_empty() && !cure.contains('\n'), "{cure}");

@@ -65,7 +65,8 @@ fn moves_that_nobody_asked_about_are_told_as_one() {
 fn copies_of_an_older_datagram_that_were_not_taken_are_forgotten() {
     let now = start();
     let mut agent = settled(now);
-    agent.probe.hurry();
+    let address = "198.51.100.9:60001".parse().unwrap();
+    agent.handle_candidates(&[Candidate { kind: Kind::Resolved, address }], now + ms(2_500));
     for _ in 0..3 {
         agent.handle_outgoing(now + ms(2_500));
     }

@@ -35,7 +35,6 @@ fn a_jump_of_the_clock_is_a_change_of_the_network() {
         [LAN_PATH, MAPPED_PATH],
         "a probe"
     );
-    agent.probe.restart(now);
     answer(&mut agent, MAPPED_PATH, 9, now + ms(2_050) + CLOCK_JUMP);
     assert_eq!(events(&mut agent), []);
     agent.handle_timeout(now + ms(2_050) + 2 * CLOCK_JUMP);
