@@ -54,6 +54,9 @@ pub(crate) struct LookUpArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct TiedArguments {
+    /// Run it in a session of its own, without a terminal, of which nothing is left in the end
+    #[arg(long)]
+    pub(crate) secluded: bool,
     /// The process that started this one
     pub(crate) parent: i32,
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]

@@ -7,7 +7,7 @@ use std::process::{ChildStdout, Stdio};
 use anyhow::{Context, Result};
 use rustix::event::PollFd;
 
-use super::child::{Pipe, Running, tied};
+use super::child::{Pipe, Running, secluded};
 
 /// A name with more addresses than this is no single host's.
 const ADDRESSES_MAXIMUM: usize = 16;
@@ -21,7 +21,7 @@ pub(crate) struct LookUp {
 
 impl LookUp {
     pub(crate) fn start(ssh: &[OsString], host: &str) -> Result<Self> {
-        let mut child = tied("/proc/self/exe")
+        let mut child = secluded("/proc/self/exe")
             .args(["--look-up", host])
             .args(ssh)
             .stdin(Stdio::null())

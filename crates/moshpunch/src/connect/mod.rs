@@ -3,9 +3,10 @@
 //! [`connecting`] is the time until the connect line: [`login`] runs [`ssh`] to a [`destination`] with a
 //! [`remote_command`] and reads its [`transcript`]; [`diagnosis`] says why that led to nothing.
 //! [`forwarder`] then stands between [`mosh_client`] and the paths of a [`path::Agent`]; [`gate`] decides what it lets
-//! through, and [`scout`] looks for more [`candidates`]. [`progress`], [`messages`]
+//! through, and [`scout`] looks for more [`candidates`]: [`background`] logs in on the [`occasions`] for that. [`progress`], [`messages`]
 //! and [`farewell`] are what the user reads.
 
+pub(crate) mod background;
 pub(crate) mod candidates;
 pub(crate) mod child;
 pub(crate) mod connecting;
@@ -16,9 +17,13 @@ pub(crate) mod forwarder;
 pub(crate) mod gate;
 pub(crate) mod login;
 pub(crate) mod look_up;
+pub(crate) mod master;
 pub(crate) mod messages;
 pub(crate) mod mosh_client;
+pub(crate) mod network;
+pub(crate) mod occasions;
 pub(crate) mod progress;
+pub(crate) mod refusal;
 pub(crate) mod remote_command;
 pub(crate) mod scout;
 pub(crate) mod ssh;

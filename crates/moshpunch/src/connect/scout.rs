@@ -1,6 +1,5 @@
-//! What finds candidates while the session runs: the login that began it, look-ups of the name, further logins.
+//! What finds candidates while the session runs: look-ups of the name, and what [`Logins`] tell.
 
-use std::ffi::OsString;
 use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
@@ -8,11 +7,13 @@ use path::Candidate;
 use rustix::event::PollFd;
 use wire::offer::Offer;
 
+use super::background::Logins;
 use super::child::Leaving;
 use super::login::Login;
 use super::look_up::LookUp;
+use super::network::Network;
 use super::transcript::{Line, Transcript};
-use super::{candidates, remote_command, ssh};
+use super::{candidates, ssh};
 use crate::commands::server::offer;
 use crate::configuration::ConnectConfiguration;
 
@@ -47,11 +48,11 @@ pub(crate) struct Scout {
     configuration: ConnectConfiguration,
     port: NonZeroU16,
     offers: Offers,
-    login: Option<Login>,
+    logins: Logins,
     /// When the login that began the session is stuck, whatever it still has to tell.
     overdue: Instant,
-    /// What it says beside its lines. Later logins say nothing that the user could act on.
-    messages: Option<Transcript>,
+    messages: Transcript,
+    network: Network,
     look_up: Option<LookUp>,
     leaving: Leaving,
     notes: Vec<String>,
@@ -66,12 +67,13 @@ impl Scout {
         now: Instant,
     ) -> Self {
         Self {
+            logins: Logins::beside(login, configuration.clone(), port),
             configuration,
             port,
             offers,
-            login: Some(login),
             overdue: now + LOGIN_OVERDUE,
-            messages: Some(Transcript::default()),
+            messages: Transcript::default(),
+            network: Network::read(),
             look_up,
             leaving: Leaving::default(),
             notes: Vec::new(),
@@ -84,18 +86,12 @@ impl Scout {
     }
 
     /// What has been found since the last call.
-    pub(crate) fn found(&mut self) -> Vec<Candidate> {
+    pub(crate) fn found(&mut self, now: Instant) -> Vec<Candidate> {
         self.leaving.reap();
         let mut found = self.looked_up();
-        let Some(login) = &mut self.login else { return found };
-        let ended = login.ended().is_some();
-        let lines = login.lines(ended);
-        let messages = login.messages(ended);
-        if ended {
-            self.login = None;
-        }
-        self.read_messages(&messages);
-        found.extend(self.read_all(lines));
+        let said = self.logins.read(now);
+        self.read_messages(&said.messages);
+        found.extend(self.read_all(said.lines));
         found
     }
 
@@ -107,10 +103,26 @@ impl Scout {
         }
         self.look_up_again();
         if self.offers != Offers::None && !self.is_told_more(now) {
-            self.log_in_again();
-            self.messages = None;
-            self.overdue = now;
+            self.logins.alarm(now);
         }
+    }
+
+    /// Not all that the kernel tells of is a change.
+    pub(crate) fn network_may_have_changed(&mut self, now: Instant) {
+        let network = Network::read();
+        if network != self.network {
+            tracing::debug!(?network, "another network");
+            self.network = network;
+            self.logins.network_changed(now);
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.logins.deadline()
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.logins.handle_timeout(now);
     }
 
     /// What failed on the host, in its own words.
@@ -119,28 +131,20 @@ impl Scout {
     }
 
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
-        let login = self.login.iter().flat_map(Login::descriptors);
         let look_up = self.look_up.iter().flat_map(LookUp::descriptors);
-        login.chain(look_up).chain(self.leaving.descriptors())
+        self.logins.descriptors().chain(look_up).chain(self.leaving.descriptors())
     }
 
     fn look_up_again(&mut self) {
         let former = self.look_up.take().map(LookUp::into_program);
         former.into_iter().for_each(|program| self.leaving.add(program));
         let ConnectConfiguration { ssh, host, .. } = &self.configuration;
-        self.look_up = LookUp::start(ssh, host).inspect_err(log).ok();
-    }
-
-    fn log_in_again(&mut self) {
-        let former = self.login.take().map(Login::into_program);
-        former.into_iter().for_each(|program| self.leaving.add(program));
-        let command = remote_command::offer(self.port.get());
-        let words: Vec<OsString> = ssh::unattended(&self.configuration, &self.configuration.host, command);
-        self.login = Login::start(&words, |_| {}).inspect_err(log).ok();
+        let asked = if ssh::speaks_openssh(&self.configuration) { &ssh[..] } else { &[] };
+        self.look_up = LookUp::start(asked, host).inspect_err(log).ok();
     }
 
     fn is_told_more(&self, now: Instant) -> bool {
-        self.login.is_some() && self.offers == Offers::Unfinished && now < self.overdue
+        self.logins.has_first() && self.offers == Offers::Unfinished && now < self.overdue
     }
 
     fn looked_up(&mut self) -> Vec<Candidate> {
@@ -168,8 +172,7 @@ impl Scout {
     }
 
     fn read_messages(&mut self, messages: &[u8]) {
-        let lines = self.messages.as_mut().map(|transcript| transcript.read(messages));
-        lines.into_iter().flatten().for_each(|line| self.note(line));
+        self.messages.read(messages).into_iter().for_each(|line| self.note(line));
     }
 
     /// Each cause once, however often the host is asked.
@@ -189,6 +192,8 @@ fn log(error: &anyhow::Error) {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use net::clock;
 
     use super::*;
