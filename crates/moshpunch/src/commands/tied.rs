@@ -25,7 +25,7 @@ pub(crate) fn run(arguments: &TiedArguments) -> Result<ExitCode> {
     }
     let (program, words) = arguments.command.split_first().context("a program is required")?;
     if arguments.secluded {
-        return session::lead(program, words);
+        return session::lead(program, words, arguments.configuration.as_deref());
     }
     let error = Command::new(program).args(words).exec();
     report::note(format_args!("{}: {error}", program.display()));

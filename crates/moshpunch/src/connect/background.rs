@@ -172,7 +172,8 @@ impl Logins {
             Connection::Master => Some(self.master.as_deref().context("a master was found")?),
         };
         let command = remote_command::offer(self.port.get());
-        Login::unattended(&ssh::unattended(&self.configuration, master, command))
+        let words = ssh::unattended(&self.configuration, master, command);
+        Login::unattended(&words, ssh::unattended_file(&self.configuration).as_deref())
     }
 
     fn signal_leaving(&self, signal: Signal) {

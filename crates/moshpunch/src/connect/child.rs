@@ -31,8 +31,15 @@ pub(crate) fn tied(program: impl AsRef<OsStr>) -> Command {
 /// The same, where nobody is to be asked anything, neither by the command nor by what it starts: in a session without the
 /// user's terminal, and without what would tell of another place to ask. All of it ends together.
 pub(crate) fn secluded(program: impl AsRef<OsStr>) -> Command {
+    secluded_with(None, program)
+}
+
+/// The same, for an ssh that gets this text in place of the user's configuration, which it may include.
+pub(crate) fn secluded_with(configuration: Option<&str>, program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("/proc/self/exe");
-    command.args(["--tied", "--secluded"]).arg(id().to_string()).arg(program);
+    command.args(["--tied", "--secluded"]);
+    command.args(configuration.map(|text| format!("--configuration={text}")));
+    command.arg(id().to_string()).arg(program);
     for name in PLACES_TO_ASK {
         command.env_remove(name);
     }

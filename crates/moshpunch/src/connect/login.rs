@@ -11,7 +11,7 @@ use net::wait::wait;
 use rustix::event::PollFd;
 use rustix::process::Signal;
 
-use super::child::{Pipe, READ_BYTES, Running, secluded, tied};
+use super::child::{Pipe, READ_BYTES, Running, secluded_with, tied};
 use super::transcript::{Line, Transcript};
 
 /// A pipe holds 64 KiB (pipe(7)); what others still write into it does not count.
@@ -40,9 +40,9 @@ impl Login {
     }
 
     /// One that nobody waits for: without a terminal, and ended with all that it starts.
-    pub(crate) fn unattended(words: &[OsString]) -> Result<Self> {
+    pub(crate) fn unattended(words: &[OsString], configuration: Option<&str>) -> Result<Self> {
         let (program, options) = words.split_first().context("a login needs a program")?;
-        let mut command = secluded(program);
+        let mut command = secluded_with(configuration, program);
         command.args(options).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self::of(command.spawn().with_context(|| format!("starting {}", program.display()))?)
     }

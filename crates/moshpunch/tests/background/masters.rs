@@ -20,6 +20,7 @@ const MULTIPLEXED: &str = " ControlMaster auto\n ControlPath ~/.ssh/master-%C\n 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         scenario!(a_master_that_the_routers_new_address_has_cut_off_is_not_used),
+        scenario!(nor_is_one_to_a_jump_host),
         scenario!(a_master_of_before_a_move_is_not_used),
         scenario!(where_only_a_password_opens_the_master_serves_in_the_same_network),
         scenario!(a_master_that_has_ended_is_not_replaced_by_a_login_that_is_refused),
@@ -29,12 +30,15 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
 /// ssh goes to an address of the router that leads to no session.
 const FOR_SSH: &str = "20.0.0.3";
 
-fn with_master(lab: &Lab, spot: Spot) -> Result<World> {
+const HOME: &str = "Host home\n HostName 20.0.0.3\n Port 8022\n";
+const BEHIND_A_JUMP_HOST: &str =
+    "Host home\n HostName 192.168.1.10\n ProxyJump gw\nHost gw\n HostName 20.0.0.3\n";
+
+fn with_master(lab: &Lab, spot: Spot, configuration: &str) -> Result<World> {
     let world = World::raise(lab, spot)?;
     world.router.readdress("wan0", &["20.0.0.1/24", "20.0.0.3/24", "2a00:1::1/64"], &[])?;
     drop_at_router(&world, "for_ssh", &format!("ip daddr {FOR_SSH} udp dport 60000-60999"))?;
-    let configuration = format!("Host home\n HostName {FOR_SSH}\n Port 8022\n{MULTIPLEXED}");
-    world.laptop.write_user_file("/home/alice/.ssh/config", &configuration)?;
+    world.laptop.write_user_file("/home/alice/.ssh/config", &format!("{configuration}{MULTIPLEXED}"))?;
     world.laptop.command("ssh").args(["home", "true"]).as_user(USER).run(PATIENCE)?;
     Ok(world)
 }
@@ -51,14 +55,21 @@ fn port_of_the_master(world: &World) -> Result<String> {
     Ok(port.with_context(|| format!("one connection: {listed}"))?.1.to_owned())
 }
 
-/// No datagram tells the laptop of it.
 fn a_master_that_the_routers_new_address_has_cut_off_is_not_used(lab: &Lab) -> Result<()> {
-    let world = with_master(lab, Spot::Internet)?;
+    cut_off(&with_master(lab, Spot::Internet, HOME)?)
+}
+
+fn nor_is_one_to_a_jump_host(lab: &Lab) -> Result<()> {
+    cut_off(&with_master(lab, Spot::Internet, BEHIND_A_JUMP_HOST)?)
+}
+
+/// No datagram tells the laptop of it.
+fn cut_off(world: &World) -> Result<()> {
     let mut session = world.connect(&["home"])?;
-    drop_at_router(&world, "dead", &format!("tcp sport {}", port_of_the_master(&world)?))?;
+    drop_at_router(world, "dead", &format!("tcp sport {}", port_of_the_master(world)?))?;
     world.router.readdress("wan0", &["20.0.0.2/24", "20.0.0.3/24"], &[])?;
     // Neighbours that know the router's hardware address would go on to reach it.
-    drop_at_router(&world, "former", "ip daddr 20.0.0.1")?;
+    drop_at_router(world, "former", "ip daddr 20.0.0.1")?;
     world.signal_miniupnpd(Signal::USR1)?;
     session.computes_within(FOUND_AGAIN)?;
     let paths = session.leave()?;
@@ -67,7 +78,7 @@ fn a_master_that_the_routers_new_address_has_cut_off_is_not_used(lab: &Lab) -> R
 }
 
 fn a_master_of_before_a_move_is_not_used(lab: &Lab) -> Result<()> {
-    let mut world = with_master(lab, Spot::CafeA)?;
+    let mut world = with_master(lab, Spot::CafeA, HOME)?;
     let mut session = world.connect(&["home"])?;
     world.lose_mappings()?;
     let _taken = world.router.udp("20.0.0.1:60001")?;

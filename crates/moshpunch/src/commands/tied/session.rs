@@ -3,7 +3,9 @@
 //! Without a terminal of its own, a session's processes cannot open /dev/tty, and the kernel gives them no other's keys.
 
 use std::ffi::OsString;
-use std::io::Read;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::process::{ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
@@ -12,8 +14,10 @@ use anyhow::{Context, Result};
 use net::clock;
 use net::wait::wait;
 use rustix::event::{PollFd, PollFlags};
+use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{
-    Pid, Signal, WaitOptions, getpid, kill_process_group, set_child_subreaper, setsid, waitpgid,
+    DumpableBehavior, Pid, Signal, WaitOptions, getpid, kill_process_group, set_child_subreaper,
+    set_dumpable_behavior, setsid, waitpgid,
 };
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level::pipe::register;
@@ -26,17 +30,32 @@ const TIME_TO_END: Duration = Duration::from_secs(2);
 
 /// Runs the program in a session of its own. Whatever it started, and did not give another session, has ended when this
 /// returns: of SIGTERM, or of SIGKILL together with the leader.
-pub(super) fn lead(program: &OsString, words: &[OsString]) -> Result<ExitCode> {
+pub(super) fn lead(program: &OsString, words: &[OsString], configuration: Option<&str>) -> Result<ExitCode> {
     let session = setsid().context("a session of its own")?;
     // Who loses its parent becomes the leader's child, who then knows when all have ended.
     set_child_subreaper(Some(getpid()))?;
     let mut leader =
         Leader { told: signalled(&[SIGTERM, SIGINT, SIGHUP])?, children: signalled(&[SIGCHLD])? };
-    let child = tied(program).args(words).stdin(Stdio::null()).spawn();
-    let mut program = Running::new(child.with_context(|| program.display().to_string())?)?;
+    let file = configuration.map(as_a_file).transpose()?;
+    let mut command = tied(program);
+    command.args(file.iter().flat_map(named)).args(words).stdin(Stdio::null());
+    let mut program = Running::new(command.spawn().with_context(|| program.display().to_string())?)?;
     let status = leader.waits_for(&mut program)?;
     leader.ends(session)?;
     Ok(status.map_or(ExitCode::FAILURE, exit_code::of))
+}
+
+/// Of no directory, so that nothing of it is left. ssh closes what it inherits, and opens this by the leader's own table.
+fn as_a_file(text: &str) -> Result<File> {
+    set_dumpable_behavior(DumpableBehavior::Dumpable)?;
+    let mut file = File::from(memfd_create("ssh_config", MemfdFlags::CLOEXEC)?);
+    file.write_all(text.as_bytes())?;
+    Ok(file)
+}
+
+fn named(file: &File) -> [OsString; 2] {
+    let path = format!("/proc/{}/fd/{}", getpid().as_raw_nonzero(), file.as_raw_fd());
+    ["-F", &path].map(OsString::from)
 }
 
 struct Leader {
