@@ -32,8 +32,8 @@ pub(crate) struct Logins {
     port: NonZeroU16,
     occasions: Occasions,
     login: Option<Listened>,
-    /// Told to end; nobody listens to it any more.
-    leaving: Option<Running>,
+    /// Told to end; nobody listens to it any more, and how it ended is known.
+    leaving: Option<(Running, Ended)>,
     search: Option<MasterSearch>,
     master: Option<String>,
 }
@@ -81,7 +81,7 @@ impl Logins {
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
         let login = self.login.iter().flat_map(|listened| listened.login.descriptors());
         let search = self.search.iter().flat_map(MasterSearch::descriptors);
-        login.chain(search).chain(self.leaving.iter().map(Running::end))
+        login.chain(search).chain(self.leaving.iter().map(|(program, _)| program.end()))
     }
 
     pub(crate) fn alarm(&mut self, now: Instant) {
@@ -112,9 +112,8 @@ impl Logins {
     }
 
     fn listen(&mut self, now: Instant) -> (Said, Option<Task>) {
-        if self.leaving.as_mut().is_some_and(|program| program.ended().is_some()) {
-            self.leaving = None;
-            return (Said::default(), self.occasions.ended(Ended::Failed, now));
+        if let Some((_, how)) = self.leaving.take_if(|(program, _)| program.ended().is_some()) {
+            return (Said::default(), self.occasions.ended(how, now));
         }
         let Some(listened) = &mut self.login else { return (Said::default(), None) };
         let status = listened.login.ended();
@@ -126,7 +125,7 @@ impl Logins {
                 self.login = None;
                 self.occasions.ended(how, now)
             }
-            None if listened.talks_too_much() => self.occasions.end(now),
+            None if listened.talks_too_much() || listened.asks() => self.occasions.end(now),
             None => None,
         };
         (said, task)
@@ -144,7 +143,7 @@ impl Logins {
         match task {
             Some(Task::Start(connection)) => self.start(connection, now),
             Some(Task::End) => {
-                self.leaving = self.login.take().map(|listened| listened.login.into_program());
+                self.leaving = self.login.take().map(Listened::given_up);
                 self.signal_leaving(Signal::TERM);
             }
             Some(Task::Kill) => self.signal_leaving(Signal::KILL),
@@ -177,7 +176,7 @@ impl Logins {
     }
 
     fn signal_leaving(&self, signal: Signal) {
-        self.leaving.iter().for_each(|program| program.signal(signal));
+        self.leaving.iter().for_each(|(program, _)| program.signal(signal));
     }
 }
 
@@ -201,18 +200,80 @@ impl Listened {
         self.lines > LINES_MAXIMUM || self.message_bytes > MESSAGE_BYTES_MAXIMUM
     }
 
+    /// Who cannot ask on a terminal asks on stderr. A question has no end of a line.
+    fn asks(&self) -> bool {
+        let question = self.last_words.strip_suffix(b" ").unwrap_or(&self.last_words);
+        matches!(question.last(), Some(b':' | b'?'))
+    }
+
+    fn given_up(self) -> (Running, Ended) {
+        let how = if self.asks() { Ended::Refused } else { Ended::Failed };
+        (self.login.into_program(), how)
+    }
+
     /// Only OpenSSH has an exit code of its own for what the host's command has no part in.
     fn how_it_ended(&self, status: ExitStatus, openssh: bool) -> Ended {
-        let failed = if openssh { status.code() == Some(SSH_FAILED) } else { !status.success() };
-        match failed && !self.has_offered {
-            false if status.code().is_none() => Ended::Failed,
-            false => Ended::Served,
-            true if refusal::is_told_by(&self.last_words) => Ended::Refused,
-            true => Ended::Failed,
+        let is_told = status.code().is_some() || !self.last_words.is_empty();
+        if self.has_offered || openssh && status.code().is_some_and(|code| code != SSH_FAILED) {
+            Ended::Served
+        } else if is_told && refusal::is_told_by(&self.last_words) {
+            Ended::Refused
+        } else {
+            Ended::Failed
         }
     }
 }
 
 fn log(error: &anyhow::Error) {
     tracing::debug!(%error, "not asked again");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    fn listened(last_words: &str) -> Listened {
+        Listened { last_words: last_words.into(), ..Listened::to(Login::that_goes_on()) }
+    }
+
+    fn exited(code: i32) -> ExitStatus {
+        ExitStatus::from_raw(code << 8)
+    }
+
+    #[test]
+    fn a_question_is_a_line_without_an_end() {
+        for (words, expected) in [
+            ("alice@router's password: ", true),
+            ("Continue?", true),
+            ("Warning:\n", false),
+            ("Host keys:\nrouter\n", false),
+            ("", false),
+        ] {
+            assert_eq!(listened(words).asks(), expected, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_host_said_last_is_no_refusal_by_ssh() {
+        let denied = || listened("sh: moshpunch: Permission denied\n");
+        assert_eq!(denied().how_it_ended(exited(126), true), Ended::Served);
+        assert_eq!(denied().how_it_ended(exited(SSH_FAILED), true), Ended::Refused);
+        assert_eq!(denied().how_it_ended(exited(126), false), Ended::Refused, "who knows whose code that is");
+        assert_eq!(listened("Connection reset by peer\n").how_it_ended(exited(0), false), Ended::Failed);
+    }
+
+    #[test]
+    fn whoever_has_offered_has_served_however_it_ends() {
+        let served = Listened { has_offered: true, ..listened("Permission denied\n") };
+        assert_eq!(served.how_it_ended(exited(SSH_FAILED), true), Ended::Served);
+    }
+
+    #[test]
+    fn who_was_killed_without_a_word_was_not_refused() {
+        let killed = ExitStatus::from_raw(9);
+        assert_eq!(listened("").how_it_ended(killed, true), Ended::Failed);
+        assert_eq!(listened("").how_it_ended(exited(SSH_FAILED), true), Ended::Refused);
+    }
 }

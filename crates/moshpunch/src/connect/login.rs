@@ -39,11 +39,12 @@ impl Login {
         Self::of(command.spawn().with_context(|| format!("starting {}", program.display()))?)
     }
 
-    /// One that nobody waits for: without a terminal, and ended with all that it starts.
+    /// One that nobody waits for: without a terminal, and ended with all that it starts. Who asks by stdin gets no answer,
+    /// which at the end of a file would be an empty one.
     pub(crate) fn unattended(words: &[OsString], configuration: Option<&str>) -> Result<Self> {
         let (program, options) = words.split_first().context("a login needs a program")?;
         let mut command = secluded_with(configuration, program);
-        command.args(options).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(options).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self::of(command.spawn().with_context(|| format!("starting {}", program.display()))?)
     }
 

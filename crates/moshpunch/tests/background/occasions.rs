@@ -17,6 +17,7 @@ const QUIT: &str = "\x1e.";
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
+        scenario!(another_program_than_openssh_is_refused_once).needs(&["dbclient"]),
         scenario!(after_a_refusal_the_network_must_change_first),
         scenario!(after_an_unknown_host_key_the_network_must_change_first),
         scenario!(another_program_than_openssh_is_called_for_logins_alone),
@@ -75,4 +76,20 @@ fn another_program_than_openssh_is_called_for_logins_alone(lab: &Lab) -> Result<
     session.is_heard_again()?;
     session.shell.run("exit")?;
     session.shell.is_back("0")
+}
+
+/// It cannot ask on a terminal, and would take the end of stdin for an empty password.
+fn another_program_than_openssh_is_refused_once(lab: &Lab) -> Result<()> {
+    let mut session = Session::prepare(lab, &BY_PASSWORD, "")?;
+    let dropbears = "--ssh='dbclient -y -p 2222' --experimental-remote-ip=remote";
+    session.run(&format!("moshpunch --no-ssh-pty {dropbears} router"))?;
+    session.shell.answer(ASKED, PASSWORD)?;
+    session.begins_on("router")?;
+    session.falls_silent()?;
+    session.waits_for_alarm(3)?;
+    let log = session.place.sshd.log();
+    assert_eq!(log.matches("Connection from ").count(), 2, "{log}");
+    ensure!(!log.contains("Failed password"), "{log}");
+    session.shell.terminal.type_text(QUIT)?;
+    session.shell.sees("the session went over")
 }

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::process::{ExitCode, ExitStatus, Stdio};
+use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -38,7 +38,7 @@ pub(super) fn lead(program: &OsString, words: &[OsString], configuration: Option
         Leader { told: signalled(&[SIGTERM, SIGINT, SIGHUP])?, children: signalled(&[SIGCHLD])? };
     let file = configuration.map(as_a_file).transpose()?;
     let mut command = tied(program);
-    command.args(file.iter().flat_map(named)).args(words).stdin(Stdio::null());
+    command.args(file.iter().flat_map(named)).args(words);
     let mut program = Running::new(command.spawn().with_context(|| program.display().to_string())?)?;
     let status = leader.waits_for(&mut program)?;
     leader.ends(session)?;
