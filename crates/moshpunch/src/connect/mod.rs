@@ -15,6 +15,7 @@ pub(crate) mod diagnosis;
 pub(crate) mod farewell;
 pub(crate) mod forwarder;
 pub(crate) mod gate;
+pub(crate) mod listened;
 pub(crate) mod login;
 pub(crate) mod look_up;
 pub(crate) mod master;
