@@ -54,6 +54,12 @@ pub(crate) struct LookUpArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct TiedArguments {
+    /// Run it in a session of its own, without a terminal, of which nothing is left in the end
+    #[arg(long)]
+    pub(crate) secluded: bool,
+    /// For such a session: give the program this text as the file that its -F names
+    #[arg(long, value_name = "TEXT", requires = "secluded")]
+    pub(crate) configuration: Option<String>,
     /// The process that started this one
     pub(crate) parent: i32,
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]

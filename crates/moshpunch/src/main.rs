@@ -35,7 +35,9 @@ use crate::arguments::{Arguments, Command, ConnectArguments, is_own_command};
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = env::args_os().collect();
-    let result = if let Some(run) = started_by_itself(&words) {
+    let result = if let Some(question) = commands::asked::question(&words) {
+        Ok(commands::asked::run(question))
+    } else if let Some(run) = started_by_itself(&words) {
         Ok(run())
     } else if is_own_command(words.get(1..).unwrap_or_default()) {
         Arguments::try_parse_from(words).map(|arguments| run(arguments.command))

@@ -1,5 +1,8 @@
 //! `moshpunch --tied PARENT PROGRAM …`: becomes that program, which gets SIGTERM when the parent ends. A program that
-//! runs in the user's terminal must not outlive the process that carries its datagrams.
+//! runs in the user's terminal must not outlive the process that carries its datagrams. With `--secluded` it runs in a
+//! [`session`] of its own, which ends as a whole.
+
+mod session;
 
 use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
@@ -21,6 +24,9 @@ pub(crate) fn run(arguments: &TiedArguments) -> Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     let (program, words) = arguments.command.split_first().context("a program is required")?;
+    if arguments.secluded {
+        return session::lead(program, words, arguments.configuration.as_deref());
+    }
     let error = Command::new(program).args(words).exec();
     report::note(format_args!("{}: {error}", program.display()));
     Ok(if error.kind() == ErrorKind::NotFound { NOT_FOUND } else { NOT_RUN }.into())

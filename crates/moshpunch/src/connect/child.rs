@@ -10,16 +10,40 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
+use crate::commands::asked;
+
 /// The most that is taken from a pipe at once.
 pub(crate) const READ_BYTES: usize = 16 * 1024;
 
 /// ssh and a look-up end at once when they are told to. One that does not is no longer asked.
 const LEAVING_MAXIMUM: usize = 4;
 
+/// ssh(1), gpg-agent(1).
+const PLACES_TO_ASK: [&str; 4] = ["DISPLAY", "WAYLAND_DISPLAY", "GPG_TTY", "SSH_TTY"];
+
 /// A command that is told to end when this process does, however it ends.
 pub(crate) fn tied(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("/proc/self/exe");
     command.arg("--tied").arg(id().to_string()).arg(program);
+    command
+}
+
+/// The same, where nobody is to be asked anything, neither by the command nor by what it starts: in a session without the
+/// user's terminal, and without what would tell of another place to ask. All of it ends together.
+pub(crate) fn secluded(program: impl AsRef<OsStr>) -> Command {
+    secluded_with(None, program)
+}
+
+/// The same, for an ssh that gets this text in place of the user's configuration, which it may include.
+pub(crate) fn secluded_with(configuration: Option<&str>, program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.args(["--tied", "--secluded"]);
+    command.args(configuration.map(|text| format!("--configuration={text}")));
+    command.arg(id().to_string()).arg(program);
+    for name in PLACES_TO_ASK {
+        command.env_remove(name);
+    }
+    asked::instead_of_the_user(&mut command);
     command
 }
 

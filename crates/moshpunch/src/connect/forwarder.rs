@@ -122,12 +122,14 @@ impl Forwarder {
             }
             // 5. Fire the timers.
             self.agent.handle_timeout(self.clock.now());
+            self.scout.handle_timeout(self.clock.now());
         }
     }
 
     fn wait(&self) -> Result<()> {
         let now = self.clock.now();
-        let longest = self.agent.poll_timeout().map(|deadline| deadline.saturating_duration_since(now));
+        let deadline = self.agent.poll_timeout().into_iter().chain(self.scout.deadline()).min();
+        let longest = deadline.map(|deadline| deadline.saturating_duration_since(now));
         let mut descriptors = vec![
             self.front.descriptor(),
             PollFd::new(&self.signals, PollFlags::IN),
@@ -207,6 +209,7 @@ impl Forwarder {
         if self.changes.as_ref().is_some_and(Changes::any) {
             tracing::debug!("the network changed");
             self.agent.handle_network(&self.bindings, self.clock.now());
+            self.scout.network_may_have_changed(self.clock.now());
         }
     }
 

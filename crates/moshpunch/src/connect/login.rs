@@ -11,7 +11,7 @@ use net::wait::wait;
 use rustix::event::PollFd;
 use rustix::process::Signal;
 
-use super::child::{Pipe, READ_BYTES, Running, tied};
+use super::child::{Pipe, READ_BYTES, Running, secluded_with, tied};
 use super::transcript::{Line, Transcript};
 
 /// A pipe holds 64 KiB (pipe(7)); what others still write into it does not count.
@@ -36,6 +36,15 @@ impl Login {
         let mut command = tied(program);
         command.args(options).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         prepare(&mut command);
+        Self::of(command.spawn().with_context(|| format!("starting {}", program.display()))?)
+    }
+
+    /// One that nobody waits for: without a terminal, and ended with all that it starts. Who asks by stdin gets no answer,
+    /// which at the end of a file would be an empty one.
+    pub(crate) fn unattended(words: &[OsString], configuration: Option<&str>) -> Result<Self> {
+        let (program, options) = words.split_first().context("a login needs a program")?;
+        let mut command = secluded_with(configuration, program);
+        command.args(options).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self::of(command.spawn().with_context(|| format!("starting {}", program.display()))?)
     }
 

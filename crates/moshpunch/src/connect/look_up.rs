@@ -6,7 +6,7 @@ use std::process::{ChildStdout, Stdio};
 use anyhow::{Context, Result};
 use rustix::event::PollFd;
 
-use super::child::{Pipe, Running, tied};
+use super::child::{Pipe, Running, secluded};
 use super::ssh;
 use crate::configuration::ConnectConfiguration;
 
@@ -24,7 +24,7 @@ impl LookUp {
     /// Only OpenSSH is asked what it makes of the name; any other program would log in.
     pub(crate) fn start(configuration: &ConnectConfiguration) -> Result<Self> {
         let asked = Some(&configuration.ssh).filter(|_| ssh::speaks_openssh(configuration));
-        let mut child = tied("/proc/self/exe")
+        let mut child = secluded("/proc/self/exe")
             .args(["--look-up", &configuration.host])
             .args(asked.into_iter().flatten())
             .stdin(Stdio::null())

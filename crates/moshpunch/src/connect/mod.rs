@@ -4,9 +4,10 @@
 //! [`remote_command`] and reads its [`transcript`]; [`diagnosis`] says why that led to nothing.
 //! [`forwarder`] then stands between [`mosh_client`], which knows its [`front`], and the paths of a [`path::Agent`];
 //! [`gate`] decides what it lets through, and [`scout`] looks for more [`candidates`], of which only what is
-//! [`reachable`] counts. [`flood`] bounds what a login may print. [`progress`], [`messages`] and [`farewell`] are what
-//! the user reads.
+//! [`reachable`] counts: [`background`] logs in on the [`occasions`] for that. [`flood`] bounds what a login may print.
+//! [`progress`], [`messages`] and [`farewell`] are what the user reads.
 
+pub(crate) mod background;
 pub(crate) mod candidates;
 pub(crate) mod child;
 pub(crate) mod connecting;
@@ -17,12 +18,17 @@ pub(crate) mod flood;
 pub(crate) mod forwarder;
 pub(crate) mod front;
 pub(crate) mod gate;
+pub(crate) mod listened;
 pub(crate) mod login;
 pub(crate) mod look_up;
+pub(crate) mod master;
 pub(crate) mod messages;
 pub(crate) mod mosh_client;
+pub(crate) mod network;
+pub(crate) mod occasions;
 pub(crate) mod progress;
 pub(crate) mod reachable;
+pub(crate) mod refusal;
 pub(crate) mod remote_command;
 pub(crate) mod scout;
 pub(crate) mod ssh;

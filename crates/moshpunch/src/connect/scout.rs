@@ -1,6 +1,5 @@
-//! What finds candidates while the session runs: the login that began it, look-ups of the name, further logins.
+//! What finds candidates while the session runs: look-ups of the name, and what [`Logins`] tell.
 
-use std::ffi::OsString;
 use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
@@ -8,13 +7,13 @@ use path::Candidate;
 use rustix::event::PollFd;
 use wire::offer::Offer;
 
+use super::background::Logins;
 use super::candidates::Intake;
 use super::child::Leaving;
-use super::flood::Printed;
 use super::login::Login;
 use super::look_up::LookUp;
+use super::network::Network;
 use super::transcript::{Line, Transcript};
-use super::{remote_command, ssh};
 use crate::commands::server::offer;
 use crate::configuration::ConnectConfiguration;
 
@@ -50,12 +49,11 @@ pub(crate) struct Scout {
     port: NonZeroU16,
     intake: Intake,
     offers: Offers,
-    login: Option<Login>,
-    printed: Printed,
+    logins: Logins,
     /// When the login that began the session is stuck, whatever it still has to tell.
     overdue: Instant,
-    /// What it says beside its lines. Later logins say nothing that the user could act on.
-    messages: Option<Transcript>,
+    messages: Transcript,
+    network: Network,
     look_up: Option<LookUp>,
     leaving: Leaving,
     notes: Vec<String>,
@@ -71,14 +69,14 @@ impl Scout {
         now: Instant,
     ) -> Self {
         Self {
+            logins: Logins::beside(login, configuration.clone(), port),
             configuration,
             port,
             intake,
             offers,
-            login: Some(login),
-            printed: Printed::default(),
             overdue: now + LOGIN_OVERDUE,
-            messages: Some(Transcript::default()),
+            messages: Transcript::default(),
+            network: Network::read(),
             look_up,
             leaving: Leaving::default(),
             notes: Vec::new(),
@@ -94,19 +92,9 @@ impl Scout {
     pub(crate) fn found(&mut self, now: Instant) -> Vec<Candidate> {
         self.leaving.reap();
         let mut found = self.looked_up(now);
-        let Some(login) = &mut self.login else { return found };
-        let ended = login.ended().is_some();
-        let lines = login.lines(ended);
-        let messages = login.messages(ended);
-        self.printed.add(&lines, &messages);
-        if ended {
-            self.login = None;
-        } else if self.printed.is_a_flood_beside_a_session() {
-            tracing::debug!("a login that prints without end is closed");
-            self.close_login();
-        }
-        self.read_messages(&messages);
-        found.extend(self.read_all(lines, now));
+        let said = self.logins.read(now);
+        self.read_messages(&said.messages);
+        found.extend(self.read_all(said.lines, now));
         found
     }
 
@@ -118,10 +106,26 @@ impl Scout {
         }
         self.look_up_again();
         if self.offers != Offers::None && !self.is_told_more(now) {
-            self.log_in_again();
-            self.messages = None;
-            self.overdue = now;
+            self.logins.alarm(now);
         }
+    }
+
+    /// Not all that the kernel tells of is a change.
+    pub(crate) fn network_may_have_changed(&mut self, now: Instant) {
+        let network = Network::read();
+        if network != self.network {
+            tracing::debug!(?network, "another network");
+            self.network = network;
+            self.logins.network_changed(now);
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.logins.deadline()
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.logins.handle_timeout(now);
     }
 
     /// What failed on the host, in its own words.
@@ -130,9 +134,8 @@ impl Scout {
     }
 
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
-        let login = self.login.iter().flat_map(Login::descriptors);
         let look_up = self.look_up.iter().flat_map(LookUp::descriptors);
-        login.chain(look_up).chain(self.leaving.descriptors())
+        self.logins.descriptors().chain(look_up).chain(self.leaving.descriptors())
     }
 
     fn look_up_again(&mut self) {
@@ -141,21 +144,8 @@ impl Scout {
         self.look_up = LookUp::start(&self.configuration).inspect_err(log).ok();
     }
 
-    fn close_login(&mut self) {
-        let former = self.login.take().map(Login::into_program);
-        former.into_iter().for_each(|program| self.leaving.add(program));
-    }
-
-    fn log_in_again(&mut self) {
-        self.close_login();
-        self.printed = Printed::default();
-        let command = remote_command::offer(self.port.get());
-        let words: Vec<OsString> = ssh::unattended(&self.configuration, &self.configuration.host, command);
-        self.login = Login::start(&words, |_| {}).inspect_err(log).ok();
-    }
-
     fn is_told_more(&self, now: Instant) -> bool {
-        self.login.is_some() && self.offers == Offers::Unfinished && now < self.overdue
+        self.logins.has_first() && self.offers == Offers::Unfinished && now < self.overdue
     }
 
     fn looked_up(&mut self, now: Instant) -> Vec<Candidate> {
@@ -180,8 +170,7 @@ impl Scout {
     }
 
     fn read_messages(&mut self, messages: &[u8]) {
-        let lines = self.messages.as_mut().map(|transcript| transcript.read(messages));
-        lines.into_iter().flatten().for_each(|line| self.note(line));
+        self.messages.read(messages).into_iter().for_each(|line| self.note(line));
     }
 
     /// Each cause once, however often the host is asked.
@@ -201,6 +190,8 @@ fn log(error: &anyhow::Error) {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use net::clock;
 
     use super::*;

@@ -1,6 +1,7 @@
 //! How ssh is called. The user's own configuration decides all that is not said here.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use crate::arguments::RemoteIp;
 use crate::configuration::{ConnectConfiguration, Families};
@@ -10,8 +11,16 @@ use crate::configuration::{ConnectConfiguration, Families};
 const OPTIONS: [&str; 6] =
     ["-o", "ControlMaster=no", "-o", "RemoteCommand=none", "-o", "ClearAllForwardings=yes"];
 
-/// A login in the background: without questions, nor for long.
-const UNATTENDED: [&str; 5] = ["-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"];
+/// A login in the background: without questions, nor for long. Whatever the user's configuration adds to a login is done
+/// once, by the one that began the session. ssh's last words are wanted, however quiet it is told to be.
+const UNATTENDED: [&str; 5] =
+    ["BatchMode=yes", "ConnectTimeout=10", "PermitLocalCommand=no", "UpdateHostKeys=no", "LogLevel=INFO"];
+
+/// ssh(1) hands its -F on to the jump hosts' ssh, and nothing else; of two values the first counts.
+const FILES: &str = "ControlPath=none\nInclude ~/.ssh/config\nInclude /etc/ssh/ssh_config\n";
+
+/// A master that has ended is not replaced by a new connection.
+const NO_OTHER_WAY: &str = "ProxyCommand=false";
 
 /// The login that starts a session, or the shell that does so locally.
 pub(crate) fn login(configuration: &ConnectConfiguration, host: &str, command: OsString) -> Vec<OsString> {
@@ -22,18 +31,45 @@ pub(crate) fn login(configuration: &ConnectConfiguration, host: &str, command: O
     call(configuration, terminal.into_iter().collect(), host, command)
 }
 
-/// A login beside a session that runs, from which nobody expects to be asked anything.
+/// A login beside a session that runs, from which nobody expects to be asked anything: by a connection of its own, or by
+/// that of the `master` with this path alone.
 pub(crate) fn unattended(
     configuration: &ConnectConfiguration,
-    host: &str,
+    master: Option<&str>,
     command: OsString,
 ) -> Vec<OsString> {
-    call(configuration, UNATTENDED.to_vec(), host, command)
+    if !speaks_openssh(configuration) {
+        return call(configuration, vec!["-T"], &configuration.host, command);
+    }
+    // Of two values the first counts (ssh_config(5)), but of two paths the last (ssh(1), -S).
+    let path = master.map_or_else(|| "none".to_owned(), |path| path.replace('%', "%%"));
+    let words = call(configuration, vec!["-T", "-S", &path], &configuration.host, command);
+    let only = master.map(|_| NO_OTHER_WAY);
+    let ours = UNATTENDED.into_iter().chain(only).flat_map(|option| ["-o", option]).map(OsString::from);
+    let (program, options) = words.split_at(words_of_the_program(configuration));
+    program.iter().cloned().chain(ours).chain(options.iter().cloned()).collect()
 }
 
-/// Whether it may be asked what only OpenSSH's own client answers.
+/// What is to hold for jump hosts as well, before the user's own. A file that the user names comes later, and is taken
+/// instead.
+pub(crate) fn unattended_file(configuration: &ConnectConfiguration) -> Option<String> {
+    let options = || UNATTENDED.into_iter().flat_map(|option| [option, "\n"]).chain([FILES]).collect();
+    (speaks_openssh(configuration) && is_ssh(configuration)).then(options)
+}
+
+/// Whether it takes OpenSSH's own options. Where mosh needs no OpenSSH, neither do we.
 pub(crate) fn speaks_openssh(configuration: &ConnectConfiguration) -> bool {
     configuration.remote_ip == RemoteIp::Proxy
+}
+
+/// Behind which ssh's own options begin, the user's among them: only behind all of them, where the program is another that
+/// starts ssh.
+fn words_of_the_program(configuration: &ConnectConfiguration) -> usize {
+    if is_ssh(configuration) { 1 } else { configuration.ssh.len() }
+}
+
+fn is_ssh(configuration: &ConnectConfiguration) -> bool {
+    configuration.ssh.first().is_some_and(|program| Path::new(program).ends_with("ssh"))
 }
 
 fn call(
@@ -46,8 +82,7 @@ fn call(
     words.push("-n".into());
     words.extend(options.into_iter().map(OsString::from));
     words.extend(family(configuration.families).map(OsString::from));
-    // Where mosh needs no OpenSSH, neither do we.
-    if configuration.remote_ip == RemoteIp::Proxy {
+    if speaks_openssh(configuration) {
         words.extend(OPTIONS.map(OsString::from));
     }
     words.extend([host.into(), "--".into(), command]);
@@ -59,5 +94,65 @@ fn family(families: Families) -> Option<&'static str> {
         Families::All => None,
         Families::Only(path::Family::V4) => Some("-4"),
         Families::Only(path::Family::V6) => Some("-6"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::*;
+    use crate::arguments::ConnectArguments;
+    use crate::configuration::Environment;
+
+    fn configuration(line: &str) -> ConnectConfiguration {
+        let words = shlex::split(line).unwrap().into_iter().map(OsString::from);
+        let arguments = ConnectArguments::parse_words(words).unwrap();
+        ConnectConfiguration::resolve(&arguments, Environment::default()).unwrap()
+    }
+
+    fn unattended_words(line: &str, master: Option<&str>) -> String {
+        let words = unattended(&configuration(line), master, "true".into());
+        words.join(OsStr::new(" ")).into_string().unwrap()
+    }
+
+    #[test]
+    fn what_the_user_says_does_not_make_a_login_ask_or_join_a_master() {
+        let words = unattended_words("moshpunch --ssh='ssh -o BatchMode=no -S ~/master' host", None);
+        let at = |word: &str| words.find(word).unwrap();
+        assert!(at("BatchMode=yes") < at("BatchMode=no"), "{words}");
+        assert!(at("-S ~/master") < at("-S none"), "{words}");
+        assert!(!words.contains("ProxyCommand"), "{words}");
+    }
+
+    #[test]
+    fn a_master_is_the_only_way_where_it_is_one() {
+        let words = unattended_words("moshpunch --ssh='ssh -J gw' host", Some("/tmp/100%"));
+        assert!(words.starts_with("ssh -o BatchMode=yes "), "{words}");
+        assert!(words.contains("-o ProxyCommand=false -J gw") && words.contains("-S /tmp/100%%"), "{words}");
+    }
+
+    #[test]
+    fn a_program_that_starts_ssh_gets_its_own_words_first() {
+        let line = "moshpunch --ssh='env A=b ssh -p 7' host";
+        let words = unattended_words(line, None);
+        assert!(words.starts_with("env A=b ssh -p 7 -o BatchMode=yes "), "{words}");
+        assert_eq!(unattended_file(&configuration(line)), None);
+    }
+
+    #[test]
+    fn another_program_gets_no_options_of_openssh() {
+        let line = "moshpunch --ssh=dbclient --experimental-remote-ip=remote host";
+        assert_eq!(unattended_words(line, None), "dbclient -n -T host -- true");
+        assert_eq!(unattended_file(&configuration(line)), None);
+    }
+
+    #[test]
+    fn what_holds_for_jump_hosts_stands_before_the_users_own() {
+        let file = unattended_file(&configuration("moshpunch host")).unwrap();
+        assert!(
+            file.starts_with("BatchMode=yes\n") && file.contains("\nControlPath=none\nInclude ~/"),
+            "{file}"
+        );
     }
 }

@@ -1,0 +1,113 @@
+//! A session (setsid(2)) without a terminal, and its leader, who ends with the program and leaves nothing behind.
+//!
+//! Without a terminal of its own, a session's processes cannot open /dev/tty, and the kernel gives them no other's keys.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::process::{ExitCode, ExitStatus};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use net::clock;
+use net::wait::wait;
+use rustix::event::{PollFd, PollFlags};
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::process::{
+    DumpableBehavior, Pid, Signal, WaitOptions, getpid, kill_process_group, set_child_subreaper,
+    set_dumpable_behavior, setsid, waitpgid,
+};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use signal_hook::low_level::pipe::register;
+
+use crate::connect::child::{Running, tied};
+use crate::exit_code;
+
+/// ssh and what it starts need none but for a busy machine.
+const TIME_TO_END: Duration = Duration::from_secs(2);
+
+/// Runs the program in a session of its own. Whatever it started, and did not give another session, has ended when this
+/// returns: of SIGTERM, or of SIGKILL together with the leader.
+pub(super) fn lead(program: &OsString, words: &[OsString], configuration: Option<&str>) -> Result<ExitCode> {
+    let session = setsid().context("a session of its own")?;
+    // Who loses its parent becomes the leader's child, who then knows when all have ended.
+    set_child_subreaper(Some(getpid()))?;
+    let mut leader =
+        Leader { told: signalled(&[SIGTERM, SIGINT, SIGHUP])?, children: signalled(&[SIGCHLD])? };
+    let file = configuration.map(as_a_file).transpose()?;
+    let mut command = tied(program);
+    command.args(file.iter().flat_map(named)).args(words);
+    let mut program = Running::new(command.spawn().with_context(|| program.display().to_string())?)?;
+    let status = leader.waits_for(&mut program)?;
+    leader.ends(session)?;
+    Ok(status.map_or(ExitCode::FAILURE, exit_code::of))
+}
+
+/// Of no directory, so that nothing of it is left. ssh closes what it inherits, and opens this by the leader's own table.
+fn as_a_file(text: &str) -> Result<File> {
+    set_dumpable_behavior(DumpableBehavior::Dumpable)?;
+    let mut file = File::from(memfd_create("ssh_config", MemfdFlags::CLOEXEC)?);
+    file.write_all(text.as_bytes())?;
+    Ok(file)
+}
+
+fn named(file: &File) -> [OsString; 2] {
+    let path = format!("/proc/{}/fd/{}", getpid().as_raw_nonzero(), file.as_raw_fd());
+    ["-F", &path].map(OsString::from)
+}
+
+struct Leader {
+    /// Can be read from once the session is to end.
+    told: UnixStream,
+    /// Can be read from once a child has ended.
+    children: UnixStream,
+}
+
+impl Leader {
+    /// How the program ended, unless the session was told to end first.
+    fn waits_for(&mut self, program: &mut Running) -> Result<Option<ExitStatus>> {
+        loop {
+            let status = program.ended();
+            if status.is_some() || self.told.read(&mut [0; 16]).is_ok() {
+                return Ok(status);
+            }
+            wait(&mut [program.end(), PollFd::new(&self.told, PollFlags::IN)], None)?;
+        }
+    }
+
+    /// SIGTERM does nothing to the leader but tell it once more.
+    fn ends(&mut self, session: Pid) -> Result<()> {
+        kill_process_group(session, Signal::TERM)?;
+        let deadline = clock::now() + TIME_TO_END;
+        while has_children(session) {
+            if clock::now() >= deadline {
+                kill_process_group(session, Signal::KILL)?;
+            }
+            wait(&mut [PollFd::new(&self.children, PollFlags::IN)], Some(deadline))?;
+            let _drained = self.children.read(&mut [0; 64]);
+        }
+        Ok(())
+    }
+}
+
+/// Waits for those that have ended.
+fn has_children(session: Pid) -> bool {
+    loop {
+        match waitpgid(session, WaitOptions::NOHANG) {
+            Ok(Some(_)) => {}
+            Ok(None) => return true,
+            Err(_) => return false,
+        }
+    }
+}
+
+fn signalled(signals: &[i32]) -> Result<UnixStream> {
+    let (ours, signalled) = UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    for &signal in signals {
+        register(signal, signalled.try_clone()?)?;
+    }
+    Ok(ours)
+}

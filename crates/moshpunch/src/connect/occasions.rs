@@ -1,0 +1,260 @@
+//! When a login beside the session may start, by which connection, and when it has to end.
+//!
+//! One at a time, and only on an alarm. A host that refused one is asked again only once the network has changed: it may
+//! count the tries, and shut everybody out in the end.
+
+use std::mem::take;
+use std::time::{Duration, Instant};
+
+/// A login that takes longer hangs in a network that is gone.
+const LIFE: Duration = Duration::from_secs(15);
+
+/// What was told to end, and has not by then, does not listen.
+const TIME_TO_END: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Connection {
+    /// Its own. A silence may be a change of the network that this machine cannot see, and whatever was connected before
+    /// is dead then.
+    Own,
+    /// That of a master which is there already, and no other.
+    Master,
+}
+
+/// How a login ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Served,
+    /// Perhaps for want of a network.
+    Failed,
+    /// Whoever tries again in the same way is refused again.
+    Refused,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Task {
+    Start(Connection),
+    /// And to say so once it has ended.
+    End,
+    Kill,
+    /// Whether there is a master.
+    FindMaster,
+}
+
+#[derive(Debug)]
+pub(crate) struct Occasions {
+    /// Of the next login; none while that would be refused.
+    next: Option<Connection>,
+    login: Option<Login>,
+    /// An alarm came while the former login had still to end.
+    is_due: bool,
+    network_has_changed: bool,
+}
+
+#[derive(Debug)]
+struct Login {
+    /// What its end tells about: nothing, if it began the session, or in another network.
+    tries: Option<Connection>,
+    is_told_to_end: bool,
+    deadline: Option<Instant>,
+}
+
+impl Occasions {
+    /// While the login that began the session still runs, which may take its time.
+    pub(crate) fn beside_the_first() -> Self {
+        let first = Login { tries: None, is_told_to_end: false, deadline: None };
+        Self { next: Some(Connection::Own), login: Some(first), is_due: false, network_has_changed: false }
+    }
+
+    pub(crate) fn is_beside_the_first(&self) -> bool {
+        self.login.as_ref().is_some_and(|login| login.tries.is_none() && !login.is_told_to_end)
+    }
+
+    /// Every path is silent. A login that still runs since the last time hangs, and gives way.
+    pub(crate) fn alarm(&mut self, now: Instant) -> Option<Task> {
+        let connection = self.next?;
+        if self.login.is_none() {
+            return Some(self.start(connection, now));
+        }
+        self.is_due = true;
+        self.end(now)
+    }
+
+    /// What was learnt of the network before no longer counts.
+    pub(crate) fn network_changed(&mut self, now: Instant) -> Option<Task> {
+        (self.next, self.is_due, self.network_has_changed) = (Some(Connection::Own), false, true);
+        if self.is_beside_the_first() {
+            return None;
+        }
+        self.login.iter_mut().for_each(|login| login.tries = None);
+        self.end(now)
+    }
+
+    pub(crate) fn ended(&mut self, how: Ended, now: Instant) -> Option<Task> {
+        let login = self.login.take()?;
+        let former = self.next;
+        match (login.tries, how) {
+            (Some(Connection::Own), Ended::Refused)
+            | (Some(Connection::Master), Ended::Refused | Ended::Failed) => self.next = None,
+            _ => {}
+        }
+        let is_due = take(&mut self.is_due);
+        match self.next {
+            Some(connection) => is_due.then(|| self.start(connection, now)),
+            None => self.may_find_master(former).then_some(Task::FindMaster),
+        }
+    }
+
+    pub(crate) fn found_master(&mut self) {
+        if self.next.is_none() && !self.network_has_changed {
+            self.next = Some(Connection::Master);
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.login.as_ref()?.deadline
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Option<Task> {
+        let login = self.login.as_mut()?;
+        if login.deadline.is_none_or(|deadline| now < deadline) {
+            return None;
+        }
+        if login.is_told_to_end {
+            login.deadline = None;
+            return Some(Task::Kill);
+        }
+        self.end(now)
+    }
+
+    /// One that has been told more than it should, as one that takes too long.
+    pub(crate) fn end(&mut self, now: Instant) -> Option<Task> {
+        let login = self.login.as_mut().filter(|login| !login.is_told_to_end)?;
+        login.is_told_to_end = true;
+        login.deadline = Some(now + TIME_TO_END);
+        Some(Task::End)
+    }
+
+    fn start(&mut self, connection: Connection, now: Instant) -> Task {
+        let deadline = Some(now + LIFE);
+        self.login = Some(Login { tries: Some(connection), is_told_to_end: false, deadline });
+        Task::Start(connection)
+    }
+
+    fn may_find_master(&self, former: Option<Connection>) -> bool {
+        former == Some(Connection::Own) && !self.network_has_changed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use net::clock;
+
+    use super::*;
+
+    const OWN: Option<Task> = Some(Task::Start(Connection::Own));
+    const MASTER: Option<Task> = Some(Task::Start(Connection::Master));
+
+    fn after_the_first() -> (Occasions, Instant) {
+        let (mut occasions, now) = (Occasions::beside_the_first(), clock::now());
+        assert_eq!(occasions.ended(Ended::Served, now), None);
+        (occasions, now)
+    }
+
+    fn refused() -> (Occasions, Instant) {
+        let (mut occasions, now) = after_the_first();
+        assert_eq!(occasions.alarm(now), OWN);
+        assert_eq!(occasions.ended(Ended::Refused, now), Some(Task::FindMaster));
+        (occasions, now)
+    }
+
+    #[test]
+    fn each_alarm_is_an_occasion_and_nothing_else_is() {
+        let (mut occasions, now) = after_the_first();
+        for how in [Ended::Served, Ended::Failed, Ended::Served] {
+            assert_eq!(occasions.handle_timeout(now), None);
+            assert_eq!(occasions.alarm(now), OWN);
+            assert_eq!(occasions.ended(how, now), None);
+        }
+        assert_eq!(occasions.network_changed(now), None);
+        assert_eq!(occasions.deadline(), None);
+    }
+
+    #[test]
+    fn one_that_hangs_is_gone_before_the_next_starts() {
+        let (mut occasions, now) = after_the_first();
+        occasions.alarm(now);
+        assert_eq!(occasions.alarm(now), Some(Task::End));
+        assert_eq!(occasions.alarm(now), None, "it has been told");
+        assert_eq!(occasions.ended(Ended::Failed, now), OWN);
+        assert_eq!(occasions.ended(Ended::Failed, now), None);
+    }
+
+    #[test]
+    fn the_first_login_gives_way_like_any_other_but_has_its_time() {
+        let (mut occasions, now) = (Occasions::beside_the_first(), clock::now());
+        assert!(occasions.is_beside_the_first() && occasions.deadline().is_none());
+        assert_eq!(occasions.network_changed(now), None);
+        assert_eq!(occasions.alarm(now), Some(Task::End));
+        assert!(!occasions.is_beside_the_first());
+        assert_eq!(occasions.ended(Ended::Refused, now), OWN, "it was not refused: the session runs");
+    }
+
+    #[test]
+    fn none_lives_long_and_one_that_does_not_listen_is_killed() {
+        let (mut occasions, now) = after_the_first();
+        occasions.alarm(now);
+        assert_eq!(occasions.deadline(), Some(now + LIFE));
+        assert_eq!(occasions.handle_timeout(now + LIFE - Duration::from_millis(1)), None);
+        assert_eq!(occasions.handle_timeout(now + LIFE), Some(Task::End));
+        let killed = now + LIFE + TIME_TO_END;
+        assert_eq!(occasions.deadline(), Some(killed));
+        assert_eq!(occasions.handle_timeout(killed), Some(Task::Kill));
+        assert_eq!(occasions.deadline(), None);
+        assert_eq!(occasions.ended(Ended::Failed, killed), None, "no alarm came");
+    }
+
+    #[test]
+    fn after_a_refusal_there_is_none_until_the_network_changes() {
+        let (mut occasions, now) = refused();
+        assert_eq!(occasions.alarm(now), None);
+        assert_eq!(occasions.network_changed(now), None, "a change is no occasion");
+        assert_eq!(occasions.alarm(now), OWN);
+        assert_eq!(occasions.ended(Ended::Refused, now), None, "a master is of another network");
+        occasions.found_master();
+        assert_eq!(occasions.alarm(now), None);
+    }
+
+    #[test]
+    fn a_refusal_counts_even_if_the_next_was_due() {
+        let (mut occasions, now) = after_the_first();
+        occasions.alarm(now);
+        occasions.alarm(now);
+        assert_eq!(occasions.ended(Ended::Refused, now), Some(Task::FindMaster));
+        assert_eq!(occasions.alarm(now), None);
+    }
+
+    #[test]
+    fn a_master_serves_whom_a_login_of_its_own_refused_as_long_as_it_serves() {
+        let (mut occasions, now) = refused();
+        occasions.found_master();
+        for _ in 0..2 {
+            assert_eq!(occasions.alarm(now), MASTER);
+            assert_eq!(occasions.ended(Ended::Served, now), None);
+        }
+        assert_eq!(occasions.alarm(now), MASTER);
+        assert_eq!(occasions.ended(Ended::Failed, now), None);
+        assert_eq!(occasions.alarm(now), None);
+    }
+
+    #[test]
+    fn a_master_is_left_with_its_network() {
+        let (mut occasions, now) = refused();
+        occasions.found_master();
+        assert_eq!(occasions.alarm(now), MASTER);
+        assert_eq!(occasions.network_changed(now), Some(Task::End));
+        assert_eq!(occasions.ended(Ended::Failed, now), None);
+        assert_eq!(occasions.alarm(now), OWN);
+    }
+}

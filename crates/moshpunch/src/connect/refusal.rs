@@ -1,0 +1,101 @@
+//! Whether a login failed because it was refused, or for want of a network: by ssh's last words, since banners and
+//! start-up files stand before them.
+
+/// What OpenSSH says of the end of a connection whose cause it told before, or another ssh on the way.
+const AFTERWARDS: [&str; 8] = [
+    "debug",
+    "Disconnected from ",
+    "Connection closed by UNKNOWN",
+    "kex_exchange_identification: ",
+    "ssh_exchange_identification: ",
+    "banner exchange: ",
+    "stdio forwarding failed",
+    "Killed by signal",
+];
+
+/// Whatever else is said is said again by whoever tries again.
+const NETWORK: [&str; 14] = [
+    "connect to host",
+    "connect failed",
+    "connection refused",
+    "connection closed",
+    "closed the connection",
+    "could not resolve",
+    "name resolution",
+    "timed out",
+    "timeout",
+    "reset",
+    "broken pipe",
+    "unreachable",
+    "no route to host",
+    "network error",
+];
+
+/// What says nothing at all was told to be quiet: it is rather believed to be refused than tried for ever.
+pub(crate) fn is_told_by(last_words: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(last_words);
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).rev().peekable();
+    let is_silent = lines.peek().is_none();
+    let cause = lines.find(|line| !AFTERWARDS.iter().any(|word| line.starts_with(word)));
+    is_silent || cause.is_some_and(|cause| !is_of_the_network(&cause.to_lowercase()))
+}
+
+fn is_of_the_network(cause: &str) -> bool {
+    NETWORK.iter().any(|word| cause.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_refused_is_told_so() {
+        for words in [
+            "alice@router: Permission denied (publickey,password).\r\n",
+            "No ED25519 host key is known for router and you have requested strict checking.\r\n\
+             Host key verification failed.\r\n",
+            "Received disconnect from 20.0.0.1 port 22:2: Too many authentication failures\r\n\
+             Disconnected from 20.0.0.1 port 22\r\n",
+            "Unable to negotiate with 20.0.0.1 port 22: no matching host key type found. Their offer: ssh-rsa\r\n",
+            "dbclient: Connection to alice@router:22 exited: No auth methods could be used.\n",
+            "",
+        ] {
+            assert!(is_told_by(words.as_bytes()), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_of_a_jump_host_is_one() {
+        let refused = "alice@gw: Permission denied (password).\r\n";
+        let afterwards = "kex_exchange_identification: Connection closed by remote host\r\nConnection closed by UNKNOWN port 65535\r\n";
+        assert!(is_told_by(format!("{refused}{afterwards}").as_bytes()));
+        assert!(is_told_by(format!("{refused}{afterwards}{afterwards}").as_bytes()));
+    }
+
+    #[test]
+    fn a_network_that_is_gone_is_no_refusal() {
+        for words in [
+            "ssh: connect to host 20.0.0.1 port 22: Network is unreachable\r\n",
+            "ssh: connect to host 20.0.0.1 port 22: Connection refused\r\n",
+            "ssh: Could not resolve hostname router: Temporary failure in name resolution\r\n",
+            "Connection timed out during banner exchange\r\nConnection to 20.0.0.1 port 22 timed out\r\n",
+            "kex_exchange_identification: read: Connection reset by peer\r\nConnection reset by 20.0.0.1 port 22\r\n",
+            "channel 0: open failed: connect failed: No route to host\r\nstdio forwarding failed\r\n\
+             Connection closed by UNKNOWN port 65535\r\n",
+            "ssh: connect to host gw port 22: Connection timed out\r\nConnection closed by UNKNOWN port 65535\r\n",
+            "dbclient: Connection to alice@router:22 exited: Connect failed: No route to host\n",
+            "Connection closed by UNKNOWN port 65535\r\n",
+        ] {
+            assert!(!is_told_by(words.as_bytes()), "{words}");
+        }
+    }
+
+    #[test]
+    fn a_banner_decides_nothing() {
+        let banner = "Permission denied to whom is not authorised.\r\n";
+        let network = "Connection reset by 20.0.0.1 port 22\r\n";
+        assert!(!is_told_by(format!("{banner}{network}").as_bytes()));
+        let banner = "A connection that is idle will be reset.\r\n";
+        assert!(is_told_by(format!("{banner}alice@router: Permission denied (publickey).\r\n").as_bytes()));
+    }
+}

@@ -1,0 +1,95 @@
+//! When a login in the background is tried, and when it is not.
+
+use anyhow::{Result, ensure};
+use lab::harness::Scenario;
+use lab::{Lab, scenario, wait_until};
+
+use crate::common::PATIENCE;
+use crate::place::PASSWORD;
+use crate::silence::Session;
+
+const BY_PASSWORD: [&str; 2] = ["PasswordAuthentication yes", "PubkeyAuthentication no"];
+const ASKED: &str = "alice@router's password:";
+const REFUSED: &str = "Connection closed by authenticating user";
+
+/// mosh's escape: Ctrl-^ and a full stop.
+const QUIT: &str = "\x1e.";
+
+pub(crate) fn scenarios() -> Vec<Scenario> {
+    vec![
+        scenario!(another_program_than_openssh_is_refused_once).needs(&["dbclient"]),
+        scenario!(after_a_refusal_the_network_must_change_first),
+        scenario!(after_an_unknown_host_key_the_network_must_change_first),
+        scenario!(another_program_than_openssh_is_called_for_logins_alone),
+    ]
+}
+
+fn wait_for_refusals(session: &Session, number: usize) -> Result<()> {
+    let refused = || Ok((session.place.sshd.log().matches(REFUSED).count() == number).then_some(()));
+    wait_until(&format!("{number} refused logins"), PATIENCE, refused)
+}
+
+fn after_a_refusal_the_network_must_change_first(lab: &Lab) -> Result<()> {
+    let mut session = Session::prepare(lab, &BY_PASSWORD, "Host router\n Port 2222\n LogLevel QUIET\n")?;
+    session.run("moshpunch router")?;
+    session.shell.answer(ASKED, PASSWORD)?;
+    session.begins_on("router")?;
+    session.falls_silent()?;
+    session.waits_for_alarm(3)?;
+    assert_eq!(session.place.sshd.log().matches(REFUSED).count(), 1, "{}", session.place.sshd.log());
+    session.place.laptop().readdress("eth0", &["20.0.0.19/24"], &[])?;
+    wait_for_refusals(&session, 2)?;
+    session.waits_for_alarm(session.alarms() + 1)?;
+    assert_eq!(session.place.sshd.log().matches(REFUSED).count(), 2, "{}", session.place.sshd.log());
+    session.shell.terminal.type_text(QUIT)?;
+    session.shell.sees("the session went over")
+}
+
+/// As where the host was installed anew during the session.
+fn after_an_unknown_host_key_the_network_must_change_first(lab: &Lab) -> Result<()> {
+    let mut session = Session::prepare(lab, &[], "Host router\n Port 2222\n")?;
+    session.run("moshpunch router")?;
+    session.begins_on("router")?;
+    session.place.configure("Host router\n Port 2222\n GlobalKnownHostsFile /dev/null\n")?;
+    session.falls_silent()?;
+    session.waits_for_alarm(3)?;
+    let log = session.place.sshd.log();
+    assert_eq!(log.matches("Connection closed by 20.0.0.9").count(), 1, "{log}");
+    session.shell.terminal.type_text(QUIT)?;
+    session.shell.sees("the session went over")
+}
+
+fn another_program_than_openssh_is_called_for_logins_alone(lab: &Lab) -> Result<()> {
+    let mut session = Session::prepare(lab, &[], "Host gw\n HostName router\n Port 2222\n")?;
+    let through = "#!/bin/bash\necho \"$*\" >>/tmp/calls\nexec ssh -tt gw ssh \"${@@Q}\"\n";
+    session.place.laptop().write_script("/usr/local/bin/through", through)?;
+    session.run("moshpunch --ssh=through --experimental-remote-ip=remote 192.168.1.10")?;
+    session.begins_on("server")?;
+    session.falls_silent()?;
+    session.waits_for_alarm(3)?;
+    let calls = || session.place.laptop().read_file("/tmp/calls");
+    wait_until("the third login of the silence", PATIENCE, || {
+        Ok((calls()?.matches("moshpunch server offer").count() == 3).then_some(()))
+    })?;
+    let calls = calls()?;
+    ensure!(calls.lines().count() == 4 && !calls.contains("-G "), "{calls}");
+    session.is_heard_again()?;
+    session.shell.run("exit")?;
+    session.shell.is_back("0")
+}
+
+/// It cannot ask on a terminal, and would take the end of stdin for an empty password.
+fn another_program_than_openssh_is_refused_once(lab: &Lab) -> Result<()> {
+    let mut session = Session::prepare(lab, &BY_PASSWORD, "")?;
+    let dropbears = "--ssh='dbclient -y -p 2222' --experimental-remote-ip=remote";
+    session.run(&format!("moshpunch --no-ssh-pty {dropbears} router"))?;
+    session.shell.answer(ASKED, PASSWORD)?;
+    session.begins_on("router")?;
+    session.falls_silent()?;
+    session.waits_for_alarm(3)?;
+    let log = session.place.sshd.log();
+    assert_eq!(log.matches("Connection from ").count(), 2, "{log}");
+    ensure!(!log.contains("Failed password"), "{log}");
+    session.shell.terminal.type_text(QUIT)?;
+    session.shell.sees("the session went over")
+}

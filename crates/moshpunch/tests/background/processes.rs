@@ -1,0 +1,88 @@
+//! What a login in the background starts ends with it.
+
+use anyhow::{Result, ensure};
+use lab::harness::Scenario;
+use lab::{Lab, Signal, scenario, wait_until};
+
+use crate::common::{PATIENCE, signal};
+use crate::silence::{Session, nothing_is_left};
+
+/// The first login gets through; what comes later hangs, and does not listen.
+const HANGS: &str = "#!/bin/bash
+if [ -e /tmp/first ]; then trap '' TERM HUP; sleep 1000; exit; fi
+>/tmp/first
+exec 3<>\"/dev/tcp/$1/$2\"
+cat <&3 &
+cat >&3
+";
+
+/// mosh's escape: Ctrl-^ and a full stop.
+const QUIT: &str = "\x1e.";
+
+pub(crate) fn scenarios() -> Vec<Scenario> {
+    vec![
+        scenario!(a_login_that_hangs_is_gone_before_the_next_and_with_the_session),
+        scenario!(a_login_that_hangs_ends_with_a_moshpunch_that_is_killed),
+        scenario!(a_login_that_never_stops_talking_is_ended),
+    ]
+}
+
+fn that_hangs(lab: &Lab) -> Result<Session> {
+    let configuration = "Host away\n HostName 20.0.0.1\n ProxyCommand hangs %h %p\n";
+    let mut session = Session::prepare(lab, &[], configuration)?;
+    session.place.laptop().write_script("/usr/local/bin/hangs", HANGS)?;
+    session.run("moshpunch away")?;
+    session.begins_on("router")?;
+    session.falls_silent()?;
+    wait_for_one(&session, "sleep")?;
+    Ok(session)
+}
+
+fn wait_for_one(session: &Session, program: &str) -> Result<()> {
+    let one = || Ok((session.place.laptop().processes(program)?.len() == 1).then_some(()));
+    wait_until(&format!("one {program}"), PATIENCE, one)
+}
+
+fn a_login_that_hangs_is_gone_before_the_next_and_with_the_session(lab: &Lab) -> Result<()> {
+    let mut session = that_hangs(lab)?;
+    let first = crate::common::process(session.place.laptop(), "sleep")?;
+    wait_until("another", PATIENCE, || {
+        let sleeping = session.place.laptop().processes("sleep")?;
+        ensure!(sleeping.len() <= 1, "{sleeping:?}");
+        Ok(sleeping.iter().any(|process| *process != first).then_some(()))
+    })?;
+    session.shell.terminal.type_text(QUIT)?;
+    session.shell.sees("the session went over")?;
+    nothing_is_left(&session.place)
+}
+
+fn a_login_that_hangs_ends_with_a_moshpunch_that_is_killed(lab: &Lab) -> Result<()> {
+    let session = that_hangs(lab)?;
+    let is_ours = |words: &[String]| words.last().is_some_and(|word| word == "away") && words.len() == 3;
+    let processes = session.place.laptop().processes("moshpunch")?;
+    let ours: Vec<_> = processes.iter().filter(|process| is_ours(&process.arguments)).collect();
+    ensure!(ours.len() == 1, "{processes:?}");
+    signal(ours[0], Signal::KILL)?;
+    nothing_is_left(&session.place)
+}
+
+/// It must not take the session's time, nor this machine's memory.
+fn a_login_that_never_stops_talking_is_ended(lab: &Lab) -> Result<()> {
+    let mut session = Session::prepare(lab, &[], "Host router\n Port 2222\n")?;
+    let both = "yes >&2 & exec yes 'MOSHPUNCH OFFER 1'";
+    let talks = format!("#!/bin/sh\ncase \"$*\" in *'server offer'*) {both} ;; esac\n");
+    session.place.laptop().write_script("/usr/local/bin/talks", &format!("{talks}exec ssh \"$@\"\n"))?;
+    session.run("moshpunch --ssh=talks router")?;
+    session.begins_on("router")?;
+    session.falls_silent()?;
+    session.waits_for_alarm(1)?;
+    wait_until("the end of the talk", PATIENCE, || {
+        let talk = session.log().matches("line=Offer").count();
+        let talks = !session.place.laptop().processes("yes")?.is_empty();
+        ensure!(talk < 5_000, "{talk} lines were read");
+        Ok((talk > 0 && !talks).then_some(()))
+    })?;
+    session.shell.terminal.type_text(QUIT)?;
+    session.shell.sees("the session went over")?;
+    nothing_is_left(&session.place)
+}
