@@ -14,6 +14,7 @@ use rustix::event::{PollFd, PollFlags};
 
 use super::destination::Destination;
 use super::diagnosis::Evidence;
+use super::fallback::Ended;
 use super::login::Login;
 use super::look_up::LookUp;
 use super::messages::Messages;
@@ -24,12 +25,19 @@ use super::transcript::{Connect, Line};
 use super::{candidates, child, farewell, ssh};
 use crate::arguments::RemoteIp;
 use crate::configuration::ConnectConfiguration;
+use crate::mosh_server::locale;
 use crate::report;
 use crate::session::Failure;
 
 /// Of a host that stock mosh is as good for.
 const WITHOUT_OURS: &str =
     "has no moshpunch, so its router maps no port; as with mosh, its UDP port must be reachable";
+
+/// Of one whose moshpunch does not run.
+const WITH_A_BROKEN_ONE: &str = "has a moshpunch that does not run, so it is served as by mosh";
+
+/// Of one that lets in and does not run our command.
+const WITHOUT_OUR_COMMAND: &str = "did not run what starts a session; logging in once more, with what mosh itself sends (--server=mosh-server)";
 
 /// As mosh's script collects them.
 const LOCALE: [&str; 15] = [
@@ -59,6 +67,8 @@ pub(crate) struct Connecting {
     messages: Messages,
     evidence: Evidence,
     told: Told,
+    /// How to log in as mosh itself does, where that may help and was not tried.
+    as_mosh: Option<Vec<OsString>>,
 }
 
 /// What the host has told so far, before its port is known.
@@ -66,6 +76,7 @@ pub(crate) struct Connecting {
 pub(crate) struct Told {
     pub(crate) offered: Vec<Candidate>,
     pub(crate) offers: Offers,
+    absent: bool,
     addresses: Vec<IpAddr>,
 }
 
@@ -107,7 +118,10 @@ impl Connecting {
             colours,
             locale: locale(),
             command: configuration.command.clone(),
+            tell_address: configuration.remote_ip == RemoteIp::Remote && !configuration.local,
         };
+        let as_mosh = (configuration.server.is_none() && !configuration.local)
+            .then(|| ssh::login(&configuration, &host, remote_command::stock("mosh-server", &words)));
         let command = remote_command::start(configuration.server.as_deref(), &words);
         let words = ssh::login(&configuration, &host, command);
         progress.detail(&format!("running {}", child::shown(&words)));
@@ -117,7 +131,7 @@ impl Connecting {
             .then(|| LookUp::start(&configuration.ssh, &configuration.host))
             .transpose()?;
         let (messages, evidence) = (Messages::new(), Evidence::default());
-        Ok(Self { configuration, login, look_up, progress, messages, evidence, told })
+        Ok(Self { configuration, login, look_up, progress, messages, evidence, told, as_mosh })
     }
 
     pub(crate) fn run(mut self, signals: &mut UnixStream) -> Result<Outcome> {
@@ -133,12 +147,30 @@ impl Connecting {
                 return Ok(self.connected(connect, unread));
             }
             if let Some(status) = ended {
+                if self.log_in_as_mosh(status)? {
+                    continue;
+                }
                 return Ok(self.failed(status));
             }
             let mut descriptors: Vec<_> = self.login.descriptors().collect();
             descriptors.push(PollFd::new(&*signals, PollFlags::IN));
             wait(&mut descriptors, None)?;
         }
+    }
+
+    /// Whether that is worth trying, and begun.
+    fn log_in_as_mosh(&mut self, status: ExitStatus) -> Result<bool> {
+        let Some(words) = self.as_mosh.take() else { return Ok(false) };
+        let ssh = &self.configuration.ssh;
+        let cause = &self.evidence.cause(ssh, status.code());
+        let Evidence { ran, spoke, .. } = self.evidence;
+        if !(Ended { ssh, code: status.code(), cause, ran, spoke }).is_refused_command() {
+            return Ok(false);
+        }
+        report::note(format_args!("{} {WITHOUT_OUR_COMMAND}", self.configuration.host));
+        self.evidence = Evidence::default();
+        self.login = Login::start(&words, |command| prepare(&self.configuration, command))?;
+        Ok(true)
     }
 
     /// ssh's messages are older than the lines that come with them, save for the last. Gives the connect line, and what
@@ -181,12 +213,19 @@ impl Connecting {
                 self.progress.detail(&format!("the host's offer is of no use: {why}"));
             }
             Line::Present => {
+                self.evidence.ran = true;
                 self.progress.step("logged in; starting mosh-server there, and looking for its gateway …");
             }
             Line::Absent => {
-                self.evidence.absent = true;
+                (self.evidence.ran, self.evidence.absent) = (true, true);
+                self.told.absent = true;
                 self.progress.detail("the host has no moshpunch; starting its mosh-server as mosh does");
             }
+            Line::Broken(what) => {
+                (self.evidence.ran, self.evidence.absent) = (true, true);
+                report::note(format_args!("{} {WITH_A_BROKEN_ONE}: {what}", self.configuration.host));
+            }
+            Line::Locale(name) => report::note(locale::told(&self.configuration.host, &name)),
             Line::Address(address) => self.told.addresses.push(address),
             Line::Malformed(line) => self.evidence.malformed = Some(line),
             Line::Text(text) => self.show(&text)?,
@@ -201,6 +240,7 @@ impl Connecting {
         if text.is_empty() {
             return Ok(());
         }
+        self.evidence.spoke = true;
         let mut stdout = io::stdout().lock();
         stdout.write_all(text)?;
         stdout.write_all(b"\n")?;
@@ -216,7 +256,7 @@ impl Connecting {
 
     fn connected(mut self, connect: Connect, unread: Vec<Line>) -> Outcome {
         let port = connect.port;
-        if self.evidence.absent {
+        if self.told.absent {
             report::note(format_args!("{} {WITHOUT_OURS}", self.configuration.host));
         }
         let mapping = match self.told.offers {

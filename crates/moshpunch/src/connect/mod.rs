@@ -11,6 +11,7 @@ pub(crate) mod child;
 pub(crate) mod connecting;
 pub(crate) mod destination;
 pub(crate) mod diagnosis;
+mod fallback;
 pub(crate) mod farewell;
 pub(crate) mod forwarder;
 pub(crate) mod gate;
