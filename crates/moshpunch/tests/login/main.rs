@@ -10,13 +10,14 @@ mod options;
 mod place;
 mod prompts;
 mod secrecy;
+mod shells;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let scenarios =
         [configuration::scenarios(), prompts::scenarios(), hosts::scenarios(), failures::scenarios()];
-    let others = [options::scenarios(), secrecy::scenarios(), channel::scenarios()];
+    let others = [options::scenarios(), secrecy::scenarios(), channel::scenarios(), shells::scenarios()];
     let needs = ["mosh", "mosh-server", "ssh", "sshd"];
     lab::harness::run(scenarios.into_iter().chain(others).flatten().map(|scenario| scenario.needs(&needs)))
 }
