@@ -54,7 +54,7 @@ impl OtherLocale {
 /// What to tell the user, who is served all the same.
 pub(crate) fn told(host: &str, name: &str) -> String {
     format!(
-        "{host} does not have your locale, so mosh-server runs with {name} there; make yours there (Debian: \
+        "your locale does not serve on {host}, so mosh-server runs with {name} there; make it there (Debian: \
          dpkg-reconfigure locales), or set LC_ALL={name} here"
     )
 }

@@ -1,11 +1,13 @@
 //! The client's login is what a user of ssh and mosh expects.
 
+mod accounts;
 mod channel;
 #[path = "../common/mod.rs"]
 mod common;
 mod configuration;
 mod failures;
 mod hosts;
+mod locales;
 mod options;
 mod place;
 mod prompts;
@@ -17,7 +19,14 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let scenarios =
         [configuration::scenarios(), prompts::scenarios(), hosts::scenarios(), failures::scenarios()];
-    let others = [options::scenarios(), secrecy::scenarios(), channel::scenarios(), shells::scenarios()];
+    let others = [
+        options::scenarios(),
+        secrecy::scenarios(),
+        channel::scenarios(),
+        shells::scenarios(),
+        locales::scenarios(),
+        accounts::scenarios(),
+    ];
     let needs = ["mosh", "mosh-server", "ssh", "sshd"];
     lab::harness::run(scenarios.into_iter().chain(others).flatten().map(|scenario| scenario.needs(&needs)))
 }

@@ -37,7 +37,7 @@ impl Host {
     fn with(programs: &[&str]) -> Self {
         let host = Self::new();
         for program in programs {
-            host.put(&format!("bin/{program}"), &format!("#!/bin/sh\n{RUNS}{PRINTS}"), 0o755);
+            host.put(&format!("bin/{program}"), format!("#!/bin/sh\n{RUNS}{PRINTS}"), 0o755);
         }
         host
     }
