@@ -13,7 +13,7 @@ use path::Candidate;
 use rustix::event::{PollFd, PollFlags};
 
 use super::destination::Destination;
-use super::diagnosis::Evidence;
+use super::diagnosis::{Cause, Evidence};
 use super::fallback::Ended;
 use super::login::Login;
 use super::look_up::LookUp;
@@ -160,13 +160,10 @@ impl Connecting {
 
     /// Whether that is worth trying, and begun.
     fn log_in_as_mosh(&mut self, status: ExitStatus) -> Result<bool> {
-        let Some(words) = self.as_mosh.take() else { return Ok(false) };
         let ssh = &self.configuration.ssh;
         let cause = &self.evidence.cause(ssh, status.code());
-        let Evidence { ran, spoke, .. } = self.evidence;
-        if !(Ended { ssh, code: status.code(), cause, ran, spoke }).is_refused_command() {
-            return Ok(false);
-        }
+        let ended = Ended { ssh, code: status.code(), cause, ran: self.evidence.ran };
+        let Some(words) = self.as_mosh.take_if(|_| ended.is_refused_command()) else { return Ok(false) };
         report::note(format_args!("{} {WITHOUT_OUR_COMMAND}", self.configuration.host));
         self.evidence = Evidence::default();
         self.login = Login::start(&words, |command| prepare(&self.configuration, command))?;
@@ -240,7 +237,6 @@ impl Connecting {
         if text.is_empty() {
             return Ok(());
         }
-        self.evidence.spoke = true;
         let mut stdout = io::stdout().lock();
         stdout.write_all(text)?;
         stdout.write_all(b"\n")?;
@@ -284,8 +280,15 @@ impl Connecting {
     fn failed(mut self, status: ExitStatus) -> Outcome {
         self.progress.clear();
         let ConnectConfiguration { ssh, host, .. } = &self.configuration;
-        let failure = self.evidence.cause(ssh, status.code()).explained(host, &child::shown(ssh));
+        let failure = self.cause(status.code()).explained(host, &child::shown(ssh));
         Outcome::Failed(failure, status.code())
+    }
+
+    fn cause(&self, code: Option<i32>) -> Cause {
+        match self.evidence.cause(&self.configuration.ssh, code) {
+            Cause::SilentShell if self.as_mosh.is_some() => Cause::OtherCommands,
+            cause => cause,
+        }
     }
 
     fn interrupted(mut self) -> Outcome {

@@ -53,8 +53,6 @@ pub(crate) struct Evidence {
     pub(crate) absent: bool,
     /// Our command has run there, whatever the host has.
     pub(crate) ran: bool,
-    /// Something came by ssh's channel.
-    pub(crate) spoke: bool,
     pub(crate) malformed: Option<String>,
 }
 

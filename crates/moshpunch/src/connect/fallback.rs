@@ -13,17 +13,15 @@ pub(crate) struct Ended<'a> {
     pub(crate) cause: &'a Cause,
     /// Our command has run there.
     pub(crate) ran: bool,
-    /// The host has printed something.
-    pub(crate) spoke: bool,
 }
 
 impl Ended<'_> {
     /// Whether the host let us in, and then would not run what it was asked to. OpenSSH has a code of its own for not
-    /// having come that far; of another program only what the host prints tells.
+    /// having come that far; another program may only have asked in vain, and is not to ask twice.
     pub(crate) fn is_refused_command(&self) -> bool {
         let is_openssh =
             self.ssh.first().is_some_and(|ssh| Path::new(ssh).file_name() == Some(OsStr::new("ssh")));
-        let let_in = self.code.is_some_and(|code| code != SSH_FAILED) && (is_openssh || self.spoke);
+        let let_in = is_openssh && self.code.is_some_and(|code| code != SSH_FAILED);
         let_in && !self.ran && !matches!(self.cause, Cause::NoSsh | Cause::NoShell | Cause::Malformed(_))
     }
 }
@@ -34,13 +32,8 @@ mod tests {
 
     #[test]
     fn what_was_let_in_and_not_run_is_asked_otherwise() {
-        let refused = Ended {
-            ssh: &["/usr/bin/ssh".into()],
-            code: Some(1),
-            cause: &Cause::SilentShell,
-            ran: false,
-            spoke: false,
-        };
+        let ssh = ["/usr/bin/ssh".into(), "-p".into(), "22".into()];
+        let refused = Ended { ssh: &ssh, code: Some(1), cause: &Cause::SilentShell, ran: false };
         assert!(refused.is_refused_command());
         for other in [
             Ended { code: Some(SSH_FAILED), cause: &Cause::Denied, ..refused },
@@ -48,16 +41,9 @@ mod tests {
             Ended { ran: true, cause: &Cause::SilentServer, ..refused },
             Ended { cause: &Cause::NoShell, ..refused },
             Ended { cause: &Cause::NoSsh, code: Some(127), ..refused },
+            Ended { ssh: &["dbclient".into()], ..refused },
         ] {
             assert!(!other.is_refused_command(), "{other:?}");
         }
-    }
-
-    #[test]
-    fn a_code_of_another_program_says_nothing_unless_the_host_has_spoken() {
-        let ssh = ["dbclient".into()];
-        let ended = Ended { ssh: &ssh, code: Some(1), cause: &Cause::SilentShell, ran: false, spoke: false };
-        assert!(!ended.is_refused_command());
-        assert!(Ended { spoke: true, ..ended }.is_refused_command());
     }
 }

@@ -20,6 +20,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(moshpunch_finds_a_mosh_server_beside_path_and_path_stays),
         scenario!(an_account_that_admits_mosh_server_alone_is_served_at_the_second_login),
         scenario!(an_account_that_admits_mosh_server_alone_is_served_at_once_where_the_user_says_so),
+        scenario!(to_another_ssh_such_an_account_is_named_with_the_cure),
         scenario!(words_before_moshpunch_server_change_nothing),
     ]
 }
@@ -144,5 +145,16 @@ fn words_before_moshpunch_server_change_nothing(lab: &Lab) -> Result<()> {
         ensure!(!arguments.contains(&"-s".to_owned()), "{server}: {arguments:?}");
         crate::common::leave(terminal)?;
     }
+    Ok(())
+}
+
+/// It might ask everything again.
+fn to_another_ssh_such_an_account_is_named_with_the_cure(lab: &Lab) -> Result<()> {
+    let place = Place::raise(lab, &[])?;
+    admits_only_mosh_server(&place, "echo refused")?;
+    place.laptop().write_script("/usr/local/bin/wrapped", "#!/bin/sh\nexec ssh -p 2222 \"$@\"\n")?;
+    let output = place.output(&["--ssh=wrapped", "router"])?;
+    ensure!(output.stdout.matches("refused").count() == 1, "{output}");
+    ensure!(output.stderr.trim_end().ends_with("say --server=mosh-server"), "{output}");
     Ok(())
 }
