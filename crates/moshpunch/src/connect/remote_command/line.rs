@@ -15,7 +15,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 const READER: &str = concat!(
     r#"moshpunch_escape="\\\\"; moshpunch_escape=${moshpunch_escape%"${moshpunch_escape#?}"}; "#,
     r#"for moshpunch_word; do shift; case ${moshpunch_word} in *%*) moshpunch_word=$(set -f; IFS=%; "#,
-    r#"set -- ${moshpunch_word}; text=${1}; shift; for rest; do text=${text}${moshpunch_escape}0${rest}; done; "#,
+    r#"set -- ${moshpunch_word}; text=${1}; shift; "#,
+    r#"text=${text}$(printf "${moshpunch_escape}${moshpunch_escape}0%s" "$@"); "#,
     r#"printf %b "${text}."); moshpunch_word=${moshpunch_word%.};; esac; "#,
     r#"set -- "$@" "${moshpunch_word}"; done; moshpunch_word=${1}; shift; eval "${moshpunch_word}""#
 );
