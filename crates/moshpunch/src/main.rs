@@ -21,11 +21,13 @@ mod runtime_directory;
 mod saved_mapping;
 mod service_manager;
 mod session;
+mod shell_script;
 mod signals;
 mod tmux;
 
 use std::env;
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -37,7 +39,7 @@ fn main() -> ExitCode {
     let words: Vec<OsString> = env::args_os().collect();
     let result = if let Some(question) = commands::asked::question(&words) {
         Ok(commands::asked::run(question))
-    } else if let Some(run) = started_by_itself(&words) {
+    } else if let Some(run) = without_arguments(&words) {
         Ok(run())
     } else if is_own_command(words.get(1..).unwrap_or_default()) {
         Arguments::try_parse_from(words).map(|arguments| run(arguments.command))
@@ -53,13 +55,19 @@ fn main() -> ExitCode {
     }
 }
 
-/// What this program starts of itself, with nothing to be parsed: a keeper that never touches clap stays small.
-fn started_by_itself(words: &[OsString]) -> Option<fn() -> Result<ExitCode>> {
+/// With nothing to be parsed: a keeper that never touches clap stays small, and each login asks for the version.
+fn without_arguments(words: &[OsString]) -> Option<fn() -> Result<ExitCode>> {
     match words {
         [_, word] if word == commands::keeper::WORD => Some(commands::keeper::run),
         [_, word] if word == commands::sweep::WORD => Some(commands::sweep::run),
+        [_, word] if word == "--version" || word == "-V" => Some(version),
         _ => None,
     }
+}
+
+fn version() -> Result<ExitCode> {
+    writeln!(io::stdout(), "moshpunch {}", env!("CARGO_PKG_VERSION"))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn run(command: Command) -> Result<ExitCode> {

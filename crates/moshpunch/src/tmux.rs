@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use anyhow::{Error, Result, ensure};
 
+use crate::shell_script::without_comments;
+
 const SCRIPT: &str = include_str!("tmux.sh");
 
 /// tmux has no limit, but its status line shows no more than ten.
@@ -74,15 +76,9 @@ impl Colours {
 
 /// The words for mosh-server to run in place of the login shell, or of `command`.
 pub(crate) fn command(name: &SessionName, colours: Colours, command: &[OsString]) -> Vec<OsString> {
-    let script = script();
+    let script = without_comments(SCRIPT);
     let words = ["sh", "-c", &script, "moshpunch", &name.0, colours.capability()];
     words.into_iter().map(OsString::from).chain(command.iter().cloned()).collect()
-}
-
-/// Without the comments: it is to be seen in the host's list of processes.
-fn script() -> String {
-    let is_code = |line: &&str| !line.is_empty() && !line.trim_start().starts_with('#');
-    SCRIPT.lines().filter(is_code).flat_map(|line| [line, "\n"]).collect()
 }
 
 #[cfg(test)]
@@ -125,7 +121,7 @@ mod tests {
     fn name_colours_and_command_are_arguments_of_the_script_and_no_part_of_it() {
         let name = "it's `date`".parse().unwrap();
         let words = command(&name, Colours::TrueColour, &["top".into(), "-d 1".into()]);
-        let fixed = ["sh", "-c", &script(), "moshpunch", "it's `date`"];
+        let fixed = ["sh", "-c", &without_comments(SCRIPT), "moshpunch", "it's `date`"];
         assert_eq!(words, [&fixed[..], &["Tc", "top", "-d 1"]].concat());
         assert_eq!(command(&name, Colours::AsMoshSays, &[]), [&fixed[..], &[""]].concat());
     }
@@ -133,8 +129,12 @@ mod tests {
     #[test]
     fn the_script_travels_without_its_comments() {
         assert!(SCRIPT.starts_with("# "));
-        assert!(script().starts_with("name=$1 colours=$2\nshift 2\nplain() {\n"), "{}", script());
-        assert!(!script().lines().any(|line| line.trim_start().starts_with('#')));
+        assert!(
+            without_comments(SCRIPT).starts_with("name=$1 colours=$2\nshift 2\nplain() {\n"),
+            "{}",
+            without_comments(SCRIPT)
+        );
+        assert!(!without_comments(SCRIPT).lines().any(|line| line.trim_start().starts_with('#')));
     }
 
     #[test]

@@ -113,6 +113,8 @@ fn both(server: &Host, arguments: &str, environment: (&str, &str)) -> Result<[Ou
 fn wrong_arguments_are_answered_as_mosh_server_answers_them(lab: &Lab) -> Result<()> {
     let network = raise(lab)?;
     let utf8 = ("LC_ALL", "C.UTF-8");
+    // Else a locale would be found, and what mosh-server lets pass would lead to a session.
+    network.server.write_script("/usr/local/bin/locale", "#!/bin/sh\necho ANSI_X3.4-1968\n")?;
     for (arguments, environment) in [
         ("new -p none", utf8),
         ("new -p 60010:60005", utf8),

@@ -16,6 +16,7 @@ use rustix::event::{PollFd, PollFlags};
 use super::candidates::Intake;
 use super::destination::Destination;
 use super::diagnosis::{Cause, Evidence};
+use super::fallback::Ended;
 use super::flood::Printed;
 use super::login::Login;
 use super::look_up::LookUp;
@@ -27,12 +28,19 @@ use super::transcript::{Connect, Line};
 use super::{child, farewell, ssh};
 use crate::arguments::RemoteIp;
 use crate::configuration::ConnectConfiguration;
+use crate::mosh_server::locale;
 use crate::report;
 use crate::session::Failure;
 
 /// Of a host that stock mosh is as good for.
 const WITHOUT_OURS: &str =
     "has no moshpunch, so its router maps no port; as with mosh, its UDP port must be reachable";
+
+/// Of one whose moshpunch does not run.
+const WITH_A_BROKEN_ONE: &str = "has a moshpunch that does not run, so it is served as by mosh";
+
+/// Of one that lets in and does not run our command.
+const WITHOUT_OUR_COMMAND: &str = "did not run what starts a session; logging in once more, with what mosh itself sends (--server=mosh-server)";
 
 /// As mosh's script collects them.
 const LOCALE: [&str; 15] = [
@@ -64,6 +72,8 @@ pub(crate) struct Connecting {
     intake: Intake,
     printed: Printed,
     told: Told,
+    /// How to log in as mosh itself does, where that may help and was not tried.
+    as_mosh: Option<Vec<OsString>>,
 }
 
 /// What the host has told so far, before its port is known.
@@ -71,6 +81,7 @@ pub(crate) struct Connecting {
 pub(crate) struct Told {
     pub(crate) offered: Vec<Candidate>,
     pub(crate) offers: Offers,
+    absent: bool,
     addresses: Vec<IpAddr>,
     /// Where ssh was sent, if that was looked up here.
     gone_to: Option<SocketAddr>,
@@ -115,7 +126,10 @@ impl Connecting {
             colours,
             locale: locale(),
             command: configuration.command.clone(),
+            tell_address: configuration.remote_ip == RemoteIp::Remote && !configuration.local,
         };
+        let as_mosh = (configuration.server.is_none() && !configuration.local)
+            .then(|| ssh::login(&configuration, &host, remote_command::stock("mosh-server", &words)));
         let command = remote_command::start(configuration.server.as_deref(), &words);
         let words = ssh::login(&configuration, &host, command);
         progress.detail(&format!("running {}", child::shown(&words)));
@@ -127,7 +141,18 @@ impl Connecting {
             .transpose()?;
         let (messages, evidence) = (Messages::new(), Evidence::default());
         let (intake, printed) = (Intake::new(&configuration), Printed::default());
-        Ok(Self { configuration, login, look_up, progress, messages, evidence, intake, printed, told })
+        Ok(Self {
+            configuration,
+            login,
+            look_up,
+            progress,
+            messages,
+            evidence,
+            intake,
+            printed,
+            told,
+            as_mosh,
+        })
     }
 
     pub(crate) fn run(mut self, signals: &mut UnixStream) -> Result<Outcome> {
@@ -147,12 +172,27 @@ impl Connecting {
                 return Ok(self.connected(connect, unread));
             }
             if let Some(status) = ended {
+                if self.log_in_as_mosh(status)? {
+                    continue;
+                }
                 return Ok(self.failed(status));
             }
             let mut descriptors: Vec<_> = self.login.descriptors().collect();
             descriptors.push(PollFd::new(&*signals, PollFlags::IN));
             wait(&mut descriptors, None)?;
         }
+    }
+
+    /// Whether that is worth trying, and begun.
+    fn log_in_as_mosh(&mut self, status: ExitStatus) -> Result<bool> {
+        let ssh = &self.configuration.ssh;
+        let cause = &self.evidence.cause(ssh, status.code());
+        let ended = Ended { ssh, code: status.code(), cause, ran: self.evidence.ran };
+        let Some(words) = self.as_mosh.take_if(|_| ended.is_refused_command()) else { return Ok(false) };
+        report::note(format_args!("{} {WITHOUT_OUR_COMMAND}", self.configuration.host));
+        self.evidence = Evidence::default();
+        self.login = Login::start(&words, |command| prepare(&self.configuration, command))?;
+        Ok(true)
     }
 
     /// ssh's messages are older than the lines that come with them, save for the last. Gives the connect line, and what
@@ -195,12 +235,19 @@ impl Connecting {
                 self.progress.detail(&format!("the host's offer is of no use: {why}"));
             }
             Line::Present => {
+                self.evidence.ran = true;
                 self.progress.step("logged in; starting mosh-server there, and looking for its gateway …");
             }
             Line::Absent => {
-                self.evidence.absent = true;
+                (self.evidence.ran, self.evidence.absent) = (true, true);
+                self.told.absent = true;
                 self.progress.detail("the host has no moshpunch; starting its mosh-server as mosh does");
             }
+            Line::Broken(what) => {
+                (self.evidence.ran, self.evidence.absent) = (true, true);
+                report::note(format_args!("{} {WITH_A_BROKEN_ONE}: {what}", self.configuration.host));
+            }
+            Line::Locale(name) => report::note(locale::told(&self.configuration.host, &name)),
             Line::Address(address) => self.told.addresses.push(address),
             Line::Malformed(line) => self.evidence.malformed = Some(line),
             Line::Text(text) => self.show(&text)?,
@@ -230,7 +277,7 @@ impl Connecting {
 
     fn connected(mut self, connect: Connect, unread: Vec<Line>) -> Outcome {
         let port = connect.port;
-        if self.evidence.absent {
+        if self.told.absent {
             report::note(format_args!("{} {WITHOUT_OURS}", self.configuration.host));
         }
         let mapping = match self.told.offers {
@@ -258,7 +305,7 @@ impl Connecting {
     fn failed(mut self, status: ExitStatus) -> Outcome {
         self.progress.clear();
         let ConnectConfiguration { ssh, host, .. } = &self.configuration;
-        let failure = self.evidence.cause(ssh, status.code()).explained(host, &child::shown(ssh));
+        let failure = self.cause(status.code()).explained(host, &child::shown(ssh));
         Outcome::Failed(failure, status.code())
     }
 
@@ -267,6 +314,13 @@ impl Connecting {
         self.login.end();
         let ConnectConfiguration { ssh, host, .. } = &self.configuration;
         Outcome::Failed(Cause::Flood.explained(host, &child::shown(ssh)), None)
+    }
+
+    fn cause(&self, code: Option<i32>) -> Cause {
+        match self.evidence.cause(&self.configuration.ssh, code) {
+            Cause::SilentShell if self.as_mosh.is_some() => Cause::OtherCommands,
+            cause => cause,
+        }
     }
 
     fn interrupted(mut self) -> Outcome {

@@ -10,7 +10,7 @@ pub(crate) use self::cause::Cause;
 const REMEMBERED_BYTES: usize = 8 * 1024;
 
 /// ssh(1): "or with 255 if an error occurred".
-const SSH_FAILED: i32 = 255;
+pub(crate) const SSH_FAILED: i32 = 255;
 
 /// As shells have it.
 const NOT_FOUND: i32 = 127;
@@ -51,6 +51,8 @@ pub(crate) struct Evidence {
     text: String,
     /// The host has no moshpunch; and so our command has run there.
     pub(crate) absent: bool,
+    /// Our command has run there, whatever the host has.
+    pub(crate) ran: bool,
     pub(crate) malformed: Option<String>,
 }
 

@@ -1,7 +1,8 @@
 //! The client's parts: from the words of the user to a session over the best path.
 //!
 //! [`connecting`] is the time until the connect line: [`login`] runs [`ssh`] to a [`destination`] with a
-//! [`remote_command`] and reads its [`transcript`]; [`diagnosis`] says why that led to nothing.
+//! [`remote_command`] and reads its [`transcript`]; [`diagnosis`] says why that led to nothing, and [`fallback`]
+//! whether mosh's own line may help.
 //! [`forwarder`] then stands between [`mosh_client`], which knows its [`front`], and the paths of a [`path::Agent`];
 //! [`gate`] decides what it lets through, and [`scout`] looks for more [`candidates`], of which only what is
 //! [`reachable`] counts: [`background`] logs in on the [`occasions`] for that. [`flood`] bounds what a login may print.
@@ -13,6 +14,7 @@ pub(crate) mod child;
 pub(crate) mod connecting;
 pub(crate) mod destination;
 pub(crate) mod diagnosis;
+mod fallback;
 pub(crate) mod farewell;
 pub(crate) mod flood;
 pub(crate) mod forwarder;

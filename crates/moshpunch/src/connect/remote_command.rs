@@ -1,19 +1,24 @@
-//! What ssh runs on the host: one line that every login shell takes, csh and fish included. It has no newline and no
-//! `!`, and every word is in single quotes.
+//! What ssh runs on the host.
 
-use std::ffi::{OsStr, OsString};
+mod line;
+mod server;
+
+use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use self::server::Server;
 use crate::arguments::ConnectArguments;
+use crate::mosh_server::locale;
+use crate::shell_script::{quoted, without_comments};
 
-/// Where programs are that a shell without a login does not find.
-const PLACES: &str = "$HOME/.local/bin:$HOME/.cargo/bin:/usr/local/bin:/opt/homebrew/bin:/opt/local/bin";
+const PROGRAMS: &str = include_str!("remote_command/programs.sh");
+const START: &str = include_str!("remote_command/start.sh");
+const OWN: &str = include_str!("remote_command/own.sh");
+const OFFER: &str = include_str!("remote_command/offer.sh");
 
-/// Stock mosh-server listens where ssh came in, as mosh's script has it.
-const STOCK: &str = "shift; exec mosh-server new";
-
-const TELL_ADDRESS: &str =
-    r#"if [ -n "$SSH_CONNECTION" ]; then printf "\nMOSH SSH_CONNECTION %s\n" "$SSH_CONNECTION"; fi"#;
+/// As mosh's script asks for the address of ssh.
+const STOCK_ADDRESS: &str =
+    r#"[ -n "$SSH_CONNECTION" ] && printf "\nMOSH SSH_CONNECTION %s\n" "$SSH_CONNECTION""#;
 
 /// Where the server is to listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +59,8 @@ pub(crate) struct ServerWords {
     /// `NAME=value`, for a host whose own locale will not do.
     pub(crate) locale: Vec<OsString>,
     pub(crate) command: Vec<OsString>,
+    /// The user wants to know by which address ssh came in.
+    pub(crate) tell_address: bool,
 }
 
 impl ServerWords {
@@ -68,147 +75,57 @@ impl ServerWords {
         }
         words
     }
+
+    fn bound_as_mosh_does(&self) -> Self {
+        let bind = if self.bind == Bind::Unsaid { Bind::Ssh } else { self.bind.clone() };
+        Self { bind, ..self.clone() }
+    }
 }
 
 /// Starts a session. `server` is the user's own way to start one: text for a shell, as mosh's script takes it.
 pub(crate) fn start(server: Option<&str>, words: &ServerWords) -> OsString {
-    match server {
-        Some(server) if is_ours(server) => shell(&wanted_offer(server), &words.words()),
-        Some(server) => {
-            let bind = if words.bind == Bind::Unsaid { Bind::Ssh } else { words.bind.clone() };
-            shell(&wanted_offer(server), &ServerWords { bind, ..words.clone() }.words())
-        }
-        None => shell(&whatever_is_there(&words.bind), &words.words()),
+    match server.map(|text| (text, Server::of(text))) {
+        None => whatever_is_there(words),
+        Some((text, Server::Ours)) => own(&format!("{text} --offer"), words),
+        Some((text, Server::Unknown)) => own(text, &words.bound_as_mosh_does()),
+        Some((text, Server::Stock)) => stock(text, words),
     }
+}
+
+/// What mosh's script sends, byte for byte.
+pub(crate) fn stock(server: &str, words: &ServerWords) -> OsString {
+    let mut line = Vec::new();
+    if words.tell_address {
+        line.extend_from_slice(b"sh -c ");
+        line.extend(quoted(STOCK_ADDRESS.as_bytes()));
+        line.extend_from_slice(b" ; ");
+    }
+    line.extend_from_slice(server.as_bytes());
+    line.push(b' ');
+    let words = words.bound_as_mosh_does().words();
+    line.extend(words.iter().map(|word| quoted(word.as_bytes())).collect::<Vec<_>>().join(&b' '));
+    OsString::from_vec(line)
 }
 
 /// Asks for the offer of a session that runs.
 pub(crate) fn offer(port: u16) -> OsString {
-    let script = format!("{}; exec moshpunch server offer \"$1\"", look_further("moshpunch"));
-    shell(&script, &[port.to_string().into()])
+    line::running(&without_comments(&[PROGRAMS, OFFER].concat()), &[port.to_string().into()])
 }
 
-/// A session of stock mosh shows it, too, if the user wants to know what runs there.
-fn wanted_offer(server: &str) -> String {
-    format!("{TELL_ADDRESS}; MOSHPUNCH_OFFER=1; export MOSHPUNCH_OFFER; {server} \"$@\"")
+fn own(server: &str, words: &ServerWords) -> OsString {
+    let words: Vec<_> = [server.into()].into_iter().chain(words.words()).collect();
+    line::running(&without_comments(&[PROGRAMS, OWN].concat()), &words)
 }
 
-fn whatever_is_there(bind: &Bind) -> String {
-    let look = look_further("mosh-server");
-    let found = "command -v moshpunch >/dev/null 2>&1";
-    let ours = r#"printf "\nMOSHPUNCH PRESENT\n"; exec env MOSHPUNCH_OFFER=1 moshpunch server "$@""#;
-    let absent = r#"printf "\nMOSHPUNCH ABSENT\n""#;
-    let here = if *bind == Bind::Unsaid { " -s" } else { "" };
-    format!("{look}; if {found}; then {ours}; fi; {absent}; {TELL_ADDRESS}; {STOCK}{here} \"$@\"")
-}
-
-fn look_further(program: &str) -> String {
-    format!(
-        "command -v moshpunch >/dev/null 2>&1 && command -v {program} >/dev/null 2>&1 || PATH=\"$PATH:{PLACES}\""
-    )
-}
-
-/// Whether this is `moshpunch server`, by whatever path.
-fn is_ours(server: &str) -> bool {
-    let mut words = server.split_whitespace();
-    let program = words.next().and_then(|word| word.rsplit('/').next());
-    program == Some("moshpunch") && words.next() == Some("server")
-}
-
-fn shell(script: &str, words: &[OsString]) -> OsString {
-    let fixed = ["sh", "-c", script, "moshpunch"].map(OsString::from);
-    let mut line = Vec::new();
-    for word in fixed.iter().chain(words) {
-        line.extend_from_slice(if line.is_empty() { b"" } else { b" " });
-        line.extend(quoted(word));
-    }
-    OsString::from_vec(line)
-}
-
-fn quoted(word: &OsStr) -> Vec<u8> {
-    let mut text = vec![b'\''];
-    for &byte in word.as_bytes() {
-        match byte {
-            b'\'' => text.extend(br"'\''"),
-            _ => text.push(byte),
-        }
-    }
-    text.push(b'\'');
-    text
+fn whatever_is_there(words: &ServerWords) -> OsString {
+    let session = String::from_utf8(quoted(locale::session().as_bytes())).expect("quotes are text");
+    let stock_bind = if words.bind == Bind::Unsaid { "-s" } else { "" };
+    let address = if words.tell_address { "yes" } else { "" };
+    let settings =
+        format!("moshpunch_bind={stock_bind} moshpunch_remote={address} moshpunch_session={session}\n");
+    let script = [settings.as_str(), PROGRAMS, &locale::needed(), START].concat();
+    line::running(&without_comments(&script), &words.words())
 }
 
 #[cfg(test)]
-mod tests {
-    use std::process::Command;
-
-    use super::*;
-
-    fn words(bind: Bind, command: &[&str]) -> ServerWords {
-        ServerWords {
-            bind,
-            port: Some("60005".into()),
-            colours: "256".into(),
-            locale: vec!["LANG=C.UTF-8".into()],
-            command: command.iter().map(OsString::from).collect(),
-        }
-    }
-
-    /// What a login shell makes of the command, where `moshpunch` and `mosh-server` print their words.
-    fn run(line: &OsStr, programs: &[&str]) -> String {
-        let directory = tempfile::tempdir().unwrap();
-        let print = "#!/bin/sh\nprintf '%s|' \"${0##*/}\" \"$@\"; printf '%s' \"$MOSHPUNCH_OFFER\"\n";
-        for program in programs {
-            let path = directory.path().join(program);
-            std::fs::write(&path, print).unwrap();
-            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-            std::fs::set_permissions(path, mode).unwrap();
-        }
-        let path = format!("{}:/bin:/usr/bin", directory.path().display());
-        let mut shell = Command::new("/bin/sh");
-        shell.arg("-c").arg(line).env_clear().env("PATH", path).env("HOME", "/nowhere");
-        let output = shell.env("SSH_CONNECTION", "a 1 192.168.1.10 22").output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    #[test]
-    fn ours_is_asked_for_an_offer_and_decides_itself_where_to_listen() {
-        let line = start(None, &words(Bind::Unsaid, &["sh", "-c", "echo 'a b' \"$HOME\""]));
-        let words = "moshpunch|server|new|-c|256|-p|60005|-l|LANG=C.UTF-8|--|sh|-c|echo 'a b' \"$HOME\"|1";
-        let expected = format!("\nMOSHPUNCH PRESENT\n{words}");
-        assert_eq!(run(&line, &["moshpunch", "mosh-server"]), expected);
-    }
-
-    #[test]
-    fn without_ours_stock_mosh_is_started_as_its_own_script_does() {
-        let line = start(None, &words(Bind::Unsaid, &[]));
-        let told = "\nMOSHPUNCH ABSENT\n\nMOSH SSH_CONNECTION a 1 192.168.1.10 22\n";
-        let stock = "mosh-server|new|-s|-c|256|-p|60005|-l|LANG=C.UTF-8|";
-        assert_eq!(run(&line, &["mosh-server"]), format!("{told}{stock}"));
-        let line = start(None, &words(Bind::Address("::".into()), &[]));
-        assert!(run(&line, &["mosh-server"]).ends_with("|new|-c|256|-i|::|-p|60005|-l|LANG=C.UTF-8|"));
-    }
-
-    #[test]
-    fn the_users_own_server_is_text_for_a_shell() {
-        let line = start(Some("A=1 mosh-server --more"), &words(Bind::Unsaid, &[]));
-        let told = "\nMOSH SSH_CONNECTION a 1 192.168.1.10 22\n";
-        let expected = "mosh-server|--more|new|-c|256|-s|-p|60005|-l|LANG=C.UTF-8|1";
-        assert_eq!(run(&line, &["mosh-server"]), format!("{told}{expected}"));
-        let line = start(Some("moshpunch server --lease 9"), &words(Bind::Unsaid, &[]));
-        assert!(
-            run(&line, &["moshpunch"]).ends_with("|server|--lease|9|new|-c|256|-p|60005|-l|LANG=C.UTF-8|1")
-        );
-    }
-
-    #[test]
-    fn a_running_session_is_asked_by_its_port() {
-        assert_eq!(run(&offer(60_005), &["moshpunch", "mosh-server"]), "moshpunch|server|offer|60005|");
-    }
-
-    #[test]
-    fn every_login_shell_can_read_it() {
-        let line = start(None, &words(Bind::Unsaid, &["it's"]));
-        let text = line.to_str().unwrap();
-        assert!(!text.contains(['\n', '!']) && text.ends_with(r"'it'\''s'"), "{text}");
-    }
-}
+mod tests;

@@ -11,6 +11,9 @@ use zeroize::Zeroizing;
 /// A line of ours has a thousand bytes at most; what a login shell prints is cut here.
 const LINE_BYTES_MAXIMUM: usize = 8 * 1024;
 
+/// Of what a program printed that does not run.
+const TOLD_CHARACTERS_MAXIMUM: usize = 200;
+
 const KEY_CHARACTERS: usize = 22;
 
 /// One line of what the host printed.
@@ -22,6 +25,10 @@ pub(crate) enum Line {
     Present,
     /// The host has none.
     Absent,
+    /// It has one that does not run: which, and what it printed.
+    Broken(String),
+    /// mosh-server runs in this locale, since the user's is not there.
+    Locale(String),
     /// Where the host itself says that it is.
     Address(IpAddr),
     Connect(Connect),
@@ -89,11 +96,17 @@ impl Line {
             Err(unusable) => return Self::UnusableOffer(unusable),
             Ok(None) => {}
         }
+        if let Some(what) = line.strip_prefix(b"MOSHPUNCH BROKEN ") {
+            return Self::Broken(cut(&String::from_utf8_lossy(what)));
+        }
         let Ok(text) = str::from_utf8(line) else { return Self::Text(line.to_vec()) };
         match text.trim_end() {
             "MOSHPUNCH PRESENT" => return Self::Present,
             "MOSHPUNCH ABSENT" => return Self::Absent,
             _ => {}
+        }
+        if let Some(name) = text.strip_prefix("MOSHPUNCH LOCALE ") {
+            return Self::Locale(cut(name));
         }
         if let Some(rest) = text.strip_prefix("MOSH CONNECT ") {
             return connect(rest.trim_end()).map_or_else(|| malformed("MOSH CONNECT"), Self::Connect);
@@ -107,6 +120,11 @@ impl Line {
         }
         Self::Text(line.to_vec())
     }
+}
+
+/// To what fits into a message.
+fn cut(text: &str) -> String {
+    text.trim_end().chars().take(TOLD_CHARACTERS_MAXIMUM).collect()
 }
 
 fn malformed(text: &str) -> Line {
@@ -177,8 +195,17 @@ mod tests {
         );
         assert_eq!(parsed("MOSHPUNCH ABSENT"), Line::Absent);
         assert_eq!(parsed("MOSHPUNCH PRESENT"), Line::Present);
+        assert_eq!(parsed("MOSHPUNCH LOCALE C.UTF-8\r"), Line::Locale("C.UTF-8".into()));
         assert_eq!(parsed(&format!("MOSH CONNECT 60001 {KEY}  ")), connected(60_001));
         assert_eq!(parsed("see MOSH CONNECT"), text("see MOSH CONNECT"));
+    }
+
+    #[test]
+    fn of_what_does_not_run_a_part_is_kept_whatever_its_bytes() {
+        let line = [&b"MOSHPUNCH BROKEN /bin/moshpunch: \xff"[..], &[b'x'; 1000]].concat();
+        let Line::Broken(what) = Line::parse(&line) else { panic!("{line:?}") };
+        assert!(what.starts_with("/bin/moshpunch: \u{fffd}xx"), "{what}");
+        assert_eq!(what.chars().count(), TOLD_CHARACTERS_MAXIMUM);
     }
 
     #[test]

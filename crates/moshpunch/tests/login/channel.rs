@@ -122,7 +122,7 @@ fn nobody_is_asked_by_the_login_of_a_silence(lab: &Lab) -> Result<()> {
     let mut shell = place.shell()?;
     shell.run("moshpunch --ssh=written-down --server=its-own router")?;
     shell.answer(ASKED, crate::place::PASSWORD)?;
-    let refused = |login: &str| login.starts_with("255 ") && login.contains("moshpunch server offer");
+    let refused = |login: &str| login.starts_with("255 ") && login.contains("server offer");
     wait_until("a login that was refused", PATIENCE, || {
         let logins = place.laptop().read_file("/tmp/logins").unwrap_or_default();
         Ok(logins.lines().any(refused).then_some(()))

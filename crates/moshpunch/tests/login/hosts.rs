@@ -17,7 +17,6 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_noisy_login_shell_is_no_obstacle),
         scenario!(an_offer_that_comes_with_the_connect_line_counts),
         scenario!(every_way_to_log_in_leads_to_a_session),
-        scenario!(csh_is_a_login_shell_too).needs(&["tcsh"]),
         scenario!(verbosely_each_step_is_told),
         scenario!(while_mosh_server_starts_the_search_for_the_gateway_is_told),
     ]
@@ -77,21 +76,6 @@ fn every_way_to_log_in_leads_to_a_session(lab: &Lab) -> Result<()> {
     shell.run("clear; moshpunch --local 127.0.0.1 -- sh -c \"echo with'in'; read end\"")?;
     shell.sees("within")?;
     shell.run("")?;
-    shell.is_back("0")
-}
-
-fn csh_is_a_login_shell_too(lab: &Lab) -> Result<()> {
-    let place = Place::raise(lab, &[])?;
-    place.set_shell("/usr/bin/tcsh")?;
-    place.network.router.write_user_file("/home/alice/.cshrc", "set prompt='alice@router:csh%# '\n")?;
-    let mut shell = place.shell()?;
-    shell.run(&format!("{COMMAND} -- sh -c \"echo 'it'\\''s' \\!ok; cat\""))?;
-    shell.sees("it's !ok")?;
-    shell.terminal.type_text("\x04")?;
-    shell.is_back("0")?;
-    shell.run(COMMAND)?;
-    shell.sees("alice@router:csh>")?;
-    shell.run("exit")?;
     shell.is_back("0")
 }
 

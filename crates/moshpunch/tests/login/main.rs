@@ -1,5 +1,6 @@
 //! The client's login is what a user of ssh and mosh expects.
 
+mod accounts;
 mod addresses;
 mod channel;
 #[path = "../common/mod.rs"]
@@ -8,10 +9,12 @@ mod configuration;
 mod failures;
 mod hostile;
 mod hosts;
+mod locales;
 mod options;
 mod place;
 mod prompts;
 mod secrecy;
+mod shells;
 
 use std::process::ExitCode;
 
@@ -24,6 +27,9 @@ fn main() -> ExitCode {
         channel::scenarios(),
         addresses::scenarios(),
         hostile::scenarios(),
+        shells::scenarios(),
+        locales::scenarios(),
+        accounts::scenarios(),
     ];
     let needs = ["mosh", "mosh-server", "ssh", "sshd"];
     lab::harness::run(scenarios.into_iter().chain(others).flatten().map(|scenario| scenario.needs(&needs)))

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
@@ -29,9 +30,13 @@ const CLIENT: &str = "if [ \"$1\" = -c ]; then echo 88; exit; fi
 for name in MOSH_KEY MOSH_PREDICTION_DISPLAY MOSH_PREDICTION_OVERWRITE MOSH_NO_TERM_INIT; do
 record \"$name=$(printenv $name)\"; done\n";
 
+/// A hundred logins.
+const PLENTY: Duration = Duration::from_secs(240);
+
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
-        scenario!(every_option_means_what_mosh_means_by_it),
+        scenario!(every_option_means_what_mosh_means_by_it).within(PLENTY),
+        scenario!(a_mosh_server_that_the_user_names_is_asked_byte_for_byte_as_mosh_asks_it),
         scenario!(what_mosh_refuses_is_refused_and_nothing_is_started),
     ]
 }
@@ -193,6 +198,30 @@ fn every_option_means_what_mosh_means_by_it(lab: &Lab) -> Result<()> {
     same("-a host", &[("MOSH_PREDICTION_DISPLAY", "never")])?;
     same("host", &[("LC_ALL", "C.UTF-8"), ("LC_TIME", "C"), ("LANGUAGE", "de:en")])?;
     same("host", &[("MOSH_PREDICTION_OVERWRITE", "yes"), ("MOSH_NO_TERM_INIT", "1")])
+}
+
+/// What ssh was told to run.
+fn sent(laptop: &Host, program: &str, line: &[String]) -> Result<String> {
+    run(laptop, program, line, &[("LC_TIME", "C")])?;
+    let words = laptop.read_file(&format!("{RECORDS}/ssh"))?;
+    let (_, command) = words.rsplit_once("\n--\n").with_context(|| words.clone())?;
+    Ok(command.to_owned())
+}
+
+fn a_mosh_server_that_the_user_names_is_asked_byte_for_byte_as_mosh_asks_it(lab: &Lab) -> Result<()> {
+    let laptop = raise(lab)?;
+    for line in [
+        "--server=mosh-server host",
+        "--server=/usr/local/bin/mosh-server -p 60005:60010 --bind-server=any host",
+        "--server='LANG=x mosh-server' --bind-server=::1 host -- sh -c \"echo 'a b' \\\\ \\$HOME !\" ''",
+        "--server='exec mosh-server  -v' --experimental-remote-ip=remote host ls",
+    ] {
+        let line = split(&laptop, line)?;
+        let theirs = sent(&laptop, "mosh", &line)?;
+        ensure!(theirs.contains("mosh-server") && theirs.contains("'new' '-c' '88'"), "{theirs}");
+        assert_eq!(sent(&laptop, OURS, &line)?, theirs, "{line:?}");
+    }
+    Ok(())
 }
 
 /// By a shell, as a user's line is.

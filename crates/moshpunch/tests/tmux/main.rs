@@ -6,6 +6,9 @@
 mod common;
 mod network;
 mod plain;
+#[path = "../../src/shell_script.rs"]
+#[allow(dead_code, reason = "a part is used here")]
+mod shell_script;
 #[path = "../../src/tmux.rs"]
 #[allow(dead_code, unused_imports, reason = "its own tests are not run here")]
 mod tmux;

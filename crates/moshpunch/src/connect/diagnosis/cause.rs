@@ -16,6 +16,8 @@ pub(crate) enum Cause {
     NoShell,
     /// The login ended without a trace of our command.
     SilentShell,
+    /// The same, where mosh's own line was not tried.
+    OtherCommands,
     NoServer,
     MayNotRun,
     /// It ran, and said nothing.
@@ -44,7 +46,9 @@ impl Cause {
             Self::Denied => format!("{host} let nobody in: it refused every way to log in that ssh tried"),
             Self::Ssh => format!("ssh to {host} failed"),
             Self::NoShell => format!("the account on {host} has no login shell"),
-            Self::SilentShell => format!("{host} ended the login without starting a mosh-server"),
+            Self::SilentShell | Self::OtherCommands => {
+                format!("{host} ended the login without starting a mosh-server")
+            }
             Self::NoServer => format!("no mosh-server was found on {host}"),
             Self::MayNotRun => format!("the server on {host} may not be run"),
             Self::SilentServer => format!("mosh-server on {host} ended without a connect line"),
@@ -81,6 +85,11 @@ impl Cause {
             Self::SilentShell => format!(
                 "`{ssh} {host} true` must succeed: look in the start-up files of the login shell there for what ends it"
             ),
+            Self::OtherCommands => {
+                "look in the start-up files of the login shell there for what ends it; if the account admits nothing but \
+                 mosh-server, say --server=mosh-server"
+                    .into()
+            }
             Self::NoServer => "install mosh there (Debian: apt install mosh), or name it with --server".into(),
             Self::MayNotRun => {
                 "look at the permissions of mosh-server there, or name another with --server".into()

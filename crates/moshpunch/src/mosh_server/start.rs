@@ -1,0 +1,51 @@
+//! mosh-server is found and started, wherever it is and whatever its locale.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use rustix::fs::{Access, access};
+
+use super::locale::{self, OtherLocale};
+use super::process::{self, Outcome};
+use crate::report;
+
+/// Where programs are that a login by ssh does not find in its PATH.
+const OF_THE_USER: [&str; 2] = [".local/bin", ".cargo/bin"];
+const OF_ALL: [&str; 3] = ["/usr/local/bin", "/opt/homebrew/bin", "/opt/local/bin"];
+
+/// As [`process::start`].
+pub(crate) fn start(program: &Path, arguments: &[OsString], verbose: bool) -> Result<Outcome> {
+    let program = found(program);
+    let outcome = process::start(&program, arguments, verbose)?;
+    match other_locale(&outcome, &program, arguments) {
+        None => Ok(outcome),
+        Some(other) => {
+            report::note(locale::told("this host", &other.name));
+            process::start(other.program, &other.arguments, verbose)
+        }
+    }
+}
+
+pub(crate) fn places(home: &Path) -> impl Iterator<Item = PathBuf> {
+    OF_THE_USER.iter().map(|place| home.join(place)).chain(OF_ALL.iter().map(PathBuf::from))
+}
+
+fn other_locale(outcome: &Outcome, program: &Path, arguments: &[OsString]) -> Option<OtherLocale> {
+    let printed = [&outcome.errors, outcome.output.as_bytes()].concat();
+    let is_up = outcome.started.is_some();
+    (!is_up).then(|| OtherLocale::after(&printed, program, arguments))?
+}
+
+/// A program that PATH has, or that nobody has, keeps its name.
+fn found(program: &Path) -> PathBuf {
+    let is_there = |directory: &PathBuf| access(directory.join(program), Access::EXEC_OK).is_ok();
+    let path = env::var_os("PATH").unwrap_or_default();
+    if program.components().count() != 1 || env::split_paths(&path).any(|directory| is_there(&directory)) {
+        return program.to_owned();
+    }
+    let home = env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    let elsewhere = places(&home).find(is_there).map(|directory| directory.join(program));
+    elsewhere.unwrap_or_else(|| program.to_owned())
+}

@@ -1,0 +1,20 @@
+//! Text for a shell.
+
+/// Without the comments and empty lines: it travels, and is seen in lists of processes.
+pub(crate) fn without_comments(script: &str) -> String {
+    let is_code = |line: &&str| !line.is_empty() && !line.trim_start().starts_with('#');
+    script.lines().filter(is_code).flat_map(|line| [line, "\n"]).collect()
+}
+
+/// One word, as sh reads it, and as mosh's script writes it.
+pub(crate) fn quoted(word: &[u8]) -> Vec<u8> {
+    let mut text = vec![b'\''];
+    for &byte in word {
+        match byte {
+            b'\'' => text.extend(br"'\''"),
+            _ => text.push(byte),
+        }
+    }
+    text.push(b'\'');
+    text
+}
