@@ -56,6 +56,7 @@ fn started_by_itself(words: &[OsString]) -> Option<fn() -> Result<ExitCode>> {
     match words {
         [_, word] if word == commands::keeper::WORD => Some(commands::keeper::run),
         [_, word] if word == commands::sweep::WORD => Some(commands::sweep::run),
+        [_, word] if word == connect::eraser::WORD => Some(connect::eraser::run),
         _ => None,
     }
 }

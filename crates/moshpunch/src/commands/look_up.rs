@@ -9,20 +9,26 @@ use anyhow::{Context, Result};
 
 use crate::arguments::LookUpArguments;
 use crate::connect::child::tied;
+use crate::connect::look_up::CONTROL_PATH;
 
 pub(crate) fn run(arguments: &LookUpArguments) -> Result<ExitCode> {
-    let name = configured_name(&arguments.ssh, &arguments.host).unwrap_or_else(|| bare(&arguments.host));
+    let configuration = configuration(&arguments.ssh, &arguments.host).unwrap_or_default();
+    let mut stdout = io::stdout();
+    // First: a name may take its time.
+    if let Some(control_path) = configuration.lines().find(|line| line.starts_with(CONTROL_PATH)) {
+        writeln!(stdout, "{control_path}")?;
+    }
+    let name = hostname(&configuration).unwrap_or_else(|| bare(&arguments.host));
     // The port only serves to ask; std asks for names with one.
     let addresses = (name.as_str(), 22).to_socket_addrs().with_context(|| name.clone())?;
-    let mut stdout = io::stdout();
     for address in addresses {
         writeln!(stdout, "{}", address.ip())?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the user's ssh configuration makes of the name: `ssh -G`, ssh(1).
-fn configured_name(ssh: &[OsString], host: &str) -> Option<String> {
+/// What ssh would do: `ssh -G`, ssh(1).
+fn configuration(ssh: &[OsString], host: &str) -> Option<String> {
     let (program, options) = ssh.split_first()?;
     let output = tied(program)
         .args(options)
@@ -31,7 +37,7 @@ fn configured_name(ssh: &[OsString], host: &str) -> Option<String> {
         .stderr(Stdio::null())
         .output()
         .ok()?;
-    hostname(&String::from_utf8_lossy(&output.stdout))
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn hostname(configuration: &str) -> Option<String> {

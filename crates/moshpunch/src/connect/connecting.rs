@@ -1,26 +1,31 @@
 //! From the start of ssh to the connect line.
 
 use std::env;
-use std::ffi::OsString;
-use std::io::{self, Read, Write};
+use std::ffi::{OsStr, OsString};
+use std::io::Read;
+use std::mem::replace;
 use std::net::IpAddr;
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::{Command, ExitStatus};
 
 use anyhow::Result;
+use net::clock;
 use net::wait::wait;
 use path::Candidate;
 use rustix::event::{PollFd, PollFlags};
 
+use super::console::Console;
 use super::destination::Destination;
-use super::diagnosis::Evidence;
-use super::login::Login;
+use super::diagnosis::{Attempt, Evidence};
+use super::login::{Login, Terminals};
 use super::look_up::LookUp;
-use super::messages::Messages;
 use super::progress::Progress;
 use super::remote_command::{self, ServerWords};
 use super::scout::{OURS, Offers};
-use super::transcript::{Connect, Line};
+use super::silence::{Alarm, Silence};
+use super::transcript::{Connect, Line, without_secret};
 use super::{candidates, child, farewell, ssh};
 use crate::arguments::RemoteIp;
 use crate::configuration::ConnectConfiguration;
@@ -53,10 +58,13 @@ const LOCALE: [&str; 15] = [
 #[derive(Debug)]
 pub(crate) struct Connecting {
     configuration: ConnectConfiguration,
+    /// Where ssh is told to go, and what it runs there.
+    destination: String,
+    command: OsString,
     login: Login,
     look_up: Option<LookUp>,
-    progress: Progress,
-    messages: Messages,
+    console: Console,
+    silence: Silence,
     evidence: Evidence,
     told: Told,
 }
@@ -98,8 +106,8 @@ impl Connecting {
         destination: Destination,
         colours: String,
     ) -> Result<Self> {
-        let mut progress = Progress::new(configuration.verbose);
-        let Destination { host, address } = destination;
+        let mut console = Console::new(configuration.verbose)?;
+        let Destination { host: destination, address } = destination;
         let told = Told { addresses: address.into_iter().collect(), ..Told::default() };
         let words = ServerWords {
             bind: configuration.bind.clone(),
@@ -109,36 +117,44 @@ impl Connecting {
             command: configuration.command.clone(),
         };
         let command = remote_command::start(configuration.server.as_deref(), &words);
-        let words = ssh::login(&configuration, &host, command);
-        progress.detail(&format!("running {}", child::shown(&words)));
-        let login = Login::start(&words, |command| prepare(&configuration, command))?;
-        progress.step(&format!("logging in to {} …", configuration.host));
+        let login = log_in(&configuration, &destination, &command, &console)?;
+        console.step(&first_step(&configuration));
         let look_up = (configuration.remote_ip == RemoteIp::Proxy || configuration.local)
             .then(|| LookUp::start(&configuration.ssh, &configuration.host))
             .transpose()?;
-        let (messages, evidence) = (Messages::new(), Evidence::default());
-        Ok(Self { configuration, login, look_up, progress, messages, evidence, told })
+        let (silence, evidence) = (Silence::new(clock::now()), Evidence::default());
+        Ok(Self { configuration, destination, command, login, look_up, console, silence, evidence, told })
     }
 
     pub(crate) fn run(mut self, signals: &mut UnixStream) -> Result<Outcome> {
         loop {
             if signals.read(&mut [0; 16]).is_ok() {
-                return Ok(self.interrupted());
+                return self.interrupted();
             }
+            self.console.keep_up();
             let ended = self.login.ended();
             // In this order: mosh-server greets on stderr after its connect line, and must not be taken for older than that.
             let messages = self.login.messages(ended.is_some());
             let lines = self.login.lines(ended.is_some());
             if let Some((connect, unread)) = self.pass_on(&messages, lines, ended.is_some())? {
-                return Ok(self.connected(connect, unread));
+                return self.connected(connect, unread);
             }
             if let Some(status) = ended {
-                return Ok(self.failed(status));
+                return self.failed(status);
             }
-            let mut descriptors: Vec<_> = self.login.descriptors().collect();
-            descriptors.push(PollFd::new(&*signals, PollFlags::IN));
-            wait(&mut descriptors, None)?;
+            self.console.show_unfinished(self.login.unfinished())?;
+            let keys = self.console.keys(self.login.has_keyboard());
+            self.login.type_keys(&keys);
+            self.listen_for_silence()?;
+            self.wait(signals)?;
         }
+    }
+
+    fn wait(&self, signals: &UnixStream) -> Result<()> {
+        let mut descriptors: Vec<_> = self.login.descriptors().chain(self.console.descriptors()).collect();
+        descriptors.push(PollFd::new(signals, PollFlags::IN));
+        let deadline = self.console.poll_timeout().into_iter().chain(self.silence.poll_timeout()).min();
+        Ok(wait(&mut descriptors, deadline)?)
     }
 
     /// ssh's messages are older than the lines that come with them, save for the last. Gives the connect line, and what
@@ -154,11 +170,15 @@ impl Connecting {
         let messages = if end.is_some() { worth_showing(messages) } else { messages.to_vec() };
         let last_words = ended && end.is_none();
         if !last_words {
-            self.show_messages(&messages);
+            self.console.show_messages(&messages);
         }
         lines.into_iter().try_for_each(|line| self.read(line))?;
         if last_words {
-            self.show_messages(&messages);
+            self.console.show_messages(&messages);
+        }
+        if !messages.is_empty() {
+            self.silence.handle_message();
+            self.evidence.add_messages(&messages);
         }
         let mut unread = unread.into_iter();
         match unread.next() {
@@ -168,54 +188,96 @@ impl Connecting {
     }
 
     fn read(&mut self, line: Line) -> Result<()> {
+        if !matches!(line, Line::Text(_)) {
+            self.evidence.begin();
+        }
         match line {
             // Told from the others before.
             Line::Connect(_) => {}
             Line::Offer(offer) => {
                 self.told.offers.follow(&offer);
                 let offered = candidates::offered(&offer, self.configuration.families);
-                self.progress.detail(&format!("the host offers {}", farewell::listed(&offered)));
+                self.console.detail(&format!("the host offers {}", farewell::listed(&offered)));
                 self.told.offered.extend(offered);
             }
             Line::UnusableOffer(why) => {
-                self.progress.detail(&format!("the host's offer is of no use: {why}"));
+                self.console.detail(&format!("the host's offer is of no use: {why}"));
             }
             Line::Present => {
-                self.progress.step("logged in; starting mosh-server there, and looking for its gateway …");
+                self.console.step("logged in; starting mosh-server there, and looking for its gateway …");
             }
             Line::Absent => {
                 self.evidence.absent = true;
-                self.progress.detail("the host has no moshpunch; starting its mosh-server as mosh does");
+                self.console.detail("the host has no moshpunch; starting its mosh-server as mosh does");
             }
             Line::Address(address) => self.told.addresses.push(address),
             Line::Malformed(line) => self.evidence.malformed = Some(line),
-            Line::Text(text) => self.show(&text)?,
+            Line::Text(text) => {
+                let text = without_secret(&text);
+                self.evidence.add_line(text);
+                self.console.show_line(text)?;
+            }
         }
         Ok(())
     }
 
-    /// As mosh's script does with what it does not understand.
-    fn show(&mut self, text: &[u8]) -> Result<()> {
-        self.evidence.add(text);
-        self.evidence.add(b"\n");
-        if text.is_empty() {
-            return Ok(());
+    /// Says so where nothing comes any more, and what helps.
+    fn listen_for_silence(&mut self) -> Result<()> {
+        let now = clock::now();
+        if self.login.has_spoken() {
+            self.silence.handle_output(now);
         }
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(text)?;
-        stdout.write_all(b"\n")?;
-        Ok(stdout.flush()?)
+        if self.login.is_left_to_others() {
+            self.silence.handle_end(now);
+        }
+        match self.silence.poll_alarm(now) {
+            Some(Alarm::NeverHeard) => self.leave_dead_master()?,
+            Some(Alarm::FellSilent) => self.console.note(&self.told_of_silence()),
+            Some(Alarm::Lost) => self.login.give_up(),
+            None => {}
+        }
+        Ok(())
     }
 
-    fn show_messages(&mut self, messages: &[u8]) {
-        if !messages.is_empty() {
-            self.evidence.add(messages);
-            self.messages.show(messages);
+    /// ssh would join a connection that exists, and nothing comes over it: its network may be gone.
+    fn leave_dead_master(&mut self) -> Result<()> {
+        let master = self.look_up.as_mut().and_then(LookUp::control_path).filter(|path| is_socket(path));
+        let Some(master) = master.filter(|_| !self.configuration.local) else { return Ok(()) };
+        let call = self.attempt().exit_of_master();
+        self.console.note(&format!(
+            "the connection that ssh shares at {} does not answer, and is left aside; `{call}` ends it",
+            master.display()
+        ));
+        self.configuration.ssh.extend(["-o", "ControlPath=none"].map(OsString::from));
+        let another = log_in(&self.configuration, &self.destination, &self.command, &self.console)?;
+        replace(&mut self.login, another).end();
+        Ok(())
+    }
+
+    fn told_of_silence(&self) -> String {
+        let (host, call) = (&self.configuration.host, self.attempt().call());
+        match self.console.last_words() {
+            (words, true) => format!(
+                "{host} has printed nothing for 10 s but \"{words}\", and waits for an answer; else log in once with `{call}`, and see what it asks"
+            ),
+            (words, false) if words.is_empty() => format!(
+                "{host} has printed nothing for 10 s; log in once with `{call}`, and see what it asks"
+            ),
+            (words, false) => format!(
+                "{host} has printed nothing for 10 s since \"{words}\"; log in once with `{call}`, and see what it asks"
+            ),
         }
     }
 
-    fn connected(mut self, connect: Connect, unread: Vec<Line>) -> Outcome {
+    fn attempt(&self) -> Attempt<'_> {
+        let ConnectConfiguration { host, ssh, server, local, .. } = &self.configuration;
+        let is_openssh = ssh::speaks_openssh(&self.configuration);
+        Attempt { host, ssh, server: server.as_deref(), is_openssh, is_local: *local }
+    }
+
+    fn connected(self, connect: Connect, unread: Vec<Line>) -> Result<Outcome> {
         let port = connect.port;
+        let mut progress = self.console.leave()?;
         if self.evidence.absent {
             report::note(format_args!("{} {WITHOUT_OURS}", self.configuration.host));
         }
@@ -223,13 +285,13 @@ impl Connecting {
             Offers::Unfinished => ", not mapped yet",
             Offers::Complete | Offers::None => "",
         };
-        self.progress.step(&format!("mosh-server waits on UDP port {port}{mapping}; looking for a path …"));
+        progress.step(&format!("mosh-server waits on UDP port {port}{mapping}; looking for a path …"));
         let families = self.configuration.families;
         let mut found = self.told.offered;
         let own =
             self.told.addresses.iter().filter_map(|&address| candidates::of_host(address, port, families));
         found.extend(own);
-        Outcome::Connected(Box::new(Connected {
+        Ok(Outcome::Connected(Box::new(Connected {
             configuration: self.configuration,
             connect,
             unread,
@@ -237,22 +299,45 @@ impl Connecting {
             offers: self.told.offers,
             login: self.login,
             look_up: self.look_up,
-            progress: self.progress,
-        }))
+            progress,
+        })))
     }
 
-    fn failed(mut self, status: ExitStatus) -> Outcome {
-        self.progress.clear();
-        let ConnectConfiguration { ssh, host, .. } = &self.configuration;
-        let failure = self.evidence.cause(ssh, status.code()).explained(host, &child::shown(ssh));
-        Outcome::Failed(failure, status.code())
+    fn failed(self, status: ExitStatus) -> Result<Outcome> {
+        let failure = self.evidence.explained(&self.attempt(), status.code());
+        self.console.leave()?.clear();
+        Ok(Outcome::Failed(failure, status.code()))
     }
 
-    fn interrupted(mut self) -> Outcome {
-        self.progress.clear();
+    fn interrupted(self) -> Result<Outcome> {
+        self.console.leave()?.clear();
         self.login.end();
-        Outcome::Interrupted
+        Ok(Outcome::Interrupted)
     }
+}
+
+fn log_in(
+    configuration: &ConnectConfiguration,
+    destination: &str,
+    command: &OsStr,
+    console: &Console,
+) -> Result<Login> {
+    let words = ssh::login(configuration, destination, command.to_owned());
+    console.detail(&format!("running {}", child::shown(&words)));
+    let terminals = Terminals::open(configuration.ssh_terminal && !configuration.local)?;
+    Login::start_in_foreground(&words, terminals, |command| prepare(configuration, command))
+}
+
+fn first_step(configuration: &ConnectConfiguration) -> String {
+    if configuration.local {
+        "starting mosh-server on this machine …".to_owned()
+    } else {
+        format!("logging in to {} …", configuration.host)
+    }
+}
+
+fn is_socket(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| found.file_type().is_socket())
 }
 
 /// What comes with the connect line is mosh-server's greeting, but for what the host's moshpunch has to say.

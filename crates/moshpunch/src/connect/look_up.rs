@@ -2,12 +2,16 @@
 
 use std::ffi::OsString;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::process::{ChildStdout, Stdio};
 
 use anyhow::{Context, Result};
 use rustix::event::PollFd;
 
 use super::child::{Pipe, Running, tied};
+
+/// How `ssh -G` begins the line about it.
+pub(crate) const CONTROL_PATH: &str = "controlpath ";
 
 /// A name with more addresses than this is no single host's.
 const ADDRESSES_MAXIMUM: usize = 16;
@@ -38,6 +42,12 @@ impl LookUp {
         let ended = self.program.ended().is_some();
         self.text.push_str(&String::from_utf8_lossy(&self.output.read()));
         ended.then(|| addresses(&self.text))
+    }
+
+    /// The connection that ssh would share, as far as that is known yet.
+    pub(crate) fn control_path(&mut self) -> Option<PathBuf> {
+        self.text.push_str(&String::from_utf8_lossy(&self.output.read()));
+        self.text.lines().find_map(|line| line.strip_prefix(CONTROL_PATH)).map(PathBuf::from)
     }
 
     pub(crate) fn into_program(self) -> Running {

@@ -93,6 +93,7 @@ fn a_message_that_comes_late_stands_above_the_question(lab: &Lab) -> Result<()> 
     let mut shell = place.shell()?;
     shell.run("moshpunch --ssh=late router")?;
     shell.sees("again.")?;
+    shell.sees(PROGRESS)?;
     assert_eq!(shell.lines(), ["Wrong,", "again.", "Password:", PROGRESS]);
     shell.run("sesame")?;
     shell.is_back("9")?;
@@ -172,6 +173,7 @@ fn a_second_factor_is_asked_by_the_host(lab: &Lab) -> Result<()> {
     let factor = "(alice@router) Password:";
     shell.answer(factor, PASSWORD)?;
     shell.terminal.wait_until("the other prompt", PATIENCE, |screen| screen.matches(factor).count() == 2)?;
+    shell.sees(PROGRESS)?;
     assert_eq!(shell.lines(), [factor, factor, PROGRESS]);
     shell.run(PASSWORD)?;
     shell.uses_session("router")
