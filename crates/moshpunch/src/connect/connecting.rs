@@ -26,7 +26,7 @@ use super::remote_command::{self, ServerWords};
 use super::scout::{OURS, Offers};
 use super::silence::{Alarm, Silence};
 use super::transcript::{Connect, Line, without_secret};
-use super::{candidates, child, farewell, ssh};
+use super::{candidates, child, farewell, silence, ssh};
 use crate::arguments::RemoteIp;
 use crate::configuration::ConnectConfiguration;
 use crate::report;
@@ -142,11 +142,12 @@ impl Connecting {
             if let Some(status) = ended {
                 return self.failed(status);
             }
-            self.console.show_unfinished(self.login.unfinished())?;
-            let keys = self.console.keys(self.login.has_keyboard());
-            self.login.type_keys(&keys);
+            self.console.show_unfinished(self.login.unfinished(), self.login.has_keyboard())?;
+            self.login.type_keys(&self.console.keys());
             self.listen_for_silence()?;
-            self.wait(signals)?;
+            if self.login.ended().is_none() {
+                self.wait(signals)?;
+            }
         }
     }
 
@@ -232,7 +233,11 @@ impl Connecting {
         }
         match self.silence.poll_alarm(now) {
             Some(Alarm::NeverHeard) => self.leave_dead_master()?,
-            Some(Alarm::FellSilent) => self.console.note(&self.told_of_silence()),
+            Some(Alarm::FellSilent) => {
+                let (words, is_asked) = self.console.last_words();
+                let attempt = self.attempt();
+                self.console.note(&silence::told(attempt.host, &attempt.call(), &words, is_asked));
+            }
             Some(Alarm::Lost) => self.login.give_up(),
             None => {}
         }
@@ -254,25 +259,15 @@ impl Connecting {
         Ok(())
     }
 
-    fn told_of_silence(&self) -> String {
-        let (host, call) = (&self.configuration.host, self.attempt().call());
-        match self.console.last_words() {
-            (words, true) => format!(
-                "{host} has printed nothing for 10 s but \"{words}\", and waits for an answer; else log in once with `{call}`, and see what it asks"
-            ),
-            (words, false) if words.is_empty() => format!(
-                "{host} has printed nothing for 10 s; log in once with `{call}`, and see what it asks"
-            ),
-            (words, false) => format!(
-                "{host} has printed nothing for 10 s since \"{words}\"; log in once with `{call}`, and see what it asks"
-            ),
-        }
-    }
-
     fn attempt(&self) -> Attempt<'_> {
         let ConnectConfiguration { host, ssh, server, local, .. } = &self.configuration;
-        let is_openssh = ssh::speaks_openssh(&self.configuration);
-        Attempt { host, ssh, server: server.as_deref(), is_openssh, is_local: *local }
+        Attempt {
+            host,
+            ssh,
+            server: server.as_deref(),
+            is_openssh: ssh::speaks_openssh(&self.configuration),
+            is_local: *local,
+        }
     }
 
     fn connected(self, connect: Connect, unread: Vec<Line>) -> Result<Outcome> {

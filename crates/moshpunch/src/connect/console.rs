@@ -74,11 +74,17 @@ impl Console {
         Ok(())
     }
 
-    /// What the host has printed of a line so far.
-    pub(crate) fn show_unfinished(&mut self, begun: &[u8]) -> Result<()> {
+    /// What the host has printed of a line so far. Where it `has_keyboard`, what is typed from now on may be for it, and is
+    /// not to be echoed here.
+    pub(crate) fn show_unfinished(&mut self, begun: &[u8], has_keyboard: bool) -> Result<()> {
+        self.question.handle_output(!begun.is_empty(), clock::now());
+        if has_keyboard && self.question.may_be_asked() {
+            self.keyboard.give_to_host();
+        } else {
+            self.keyboard.give_back();
+        }
         write(begun.get(self.shown.len()..).unwrap_or_default())?;
         self.shown = begun.to_vec();
-        self.question.handle_output(!begun.is_empty(), clock::now());
         Ok(())
     }
 
@@ -86,18 +92,13 @@ impl Console {
     pub(crate) fn last_words(&self) -> (String, bool) {
         let is_asked = !self.shown.is_empty();
         let line = if is_asked { &self.shown } else { &self.last_line };
-        let text = String::from_utf8_lossy(line);
-        (report::sanitized(text.trim()).chars().take(CHARACTERS_TOLD).collect(), is_asked)
+        let words = report::plain(&String::from_utf8_lossy(line));
+        (words.chars().take(CHARACTERS_TOLD).collect(), is_asked)
     }
 
-    /// What was typed for a host that `has_keyboard`.
-    pub(crate) fn keys(&mut self, has_keyboard: bool) -> Vec<u8> {
-        if has_keyboard && self.question.is_asked(clock::now()) {
-            self.keyboard.give_to_host();
-            return self.keyboard.read();
-        }
-        self.keyboard.give_back();
-        Vec::new()
+    /// What was typed for the host.
+    pub(crate) fn keys(&mut self) -> Vec<u8> {
+        if self.question.is_asked(clock::now()) { self.keyboard.read() } else { Vec::new() }
     }
 
     /// Draws what is due; stops, if the user wants that, with the terminal as it was.
@@ -118,7 +119,8 @@ impl Console {
     }
 
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
-        self.jobs.descriptors().chain(self.keyboard.descriptor())
+        let keyboard = self.keyboard.descriptor().filter(|_| self.question.is_asked(clock::now()));
+        self.jobs.descriptors().chain(keyboard)
     }
 
     /// The terminal is as it was, and the cursor at the beginning of a line. What is left is the progress.

@@ -21,8 +21,9 @@ const SSH_FAILED: i32 = 255;
 const NOT_FOUND: i32 = 127;
 const NOT_RUN: i32 = 126;
 
-/// Of a host where nothing shows that our command has run, only the end may tell why: as many lines as passwd(1) prints.
-const LAST_LINES: usize = 8;
+/// Of a host where nothing shows that our command has run, only the end may tell why: as many lines as mosh-server and
+/// locale(1) print where there is no UTF-8.
+const LAST_LINES: usize = 32;
 
 /// What a login has printed so far.
 #[derive(Debug, Default)]
@@ -92,12 +93,11 @@ impl Evidence {
 
     fn cause_of_the_host(&self, attempt: &Attempt<'_>, code: Option<i32>) -> Cause {
         let began_here = self.has_begun || attempt.is_local;
-        let (output, messages): (Vec<_>, Vec<_>) =
-            (self.output.lines().collect(), self.messages.lines().collect());
+        let output: Vec<_> = self.output.lines().collect();
         let since = if began_here { 0 } else { output.len().saturating_sub(LAST_LINES) };
-        let of_messages =
-            if self.has_begun { messages.len() } else { messages.len().saturating_sub(LAST_LINES) };
-        let last = || output[since..].iter().chain(&messages[of_messages..]).copied();
+        // Of a host, those may be a banner; since our command began, they are in its output.
+        let messages = self.messages.lines().filter(|_| attempt.is_local).collect::<Vec<_>>();
+        let last = || output[since..].iter().chain(&messages).copied();
         if let Some(cause) = words_of_the_host::cause(last()) {
             return cause;
         }
@@ -196,16 +196,12 @@ mod tests {
     #[test]
     fn where_the_host_failed_only_what_our_command_printed_counts() {
         let missing = "sh: 1: exec: mosh-server: not found";
+        let long_ago = format!("{missing}\n{}", "noise\n".repeat(LAST_LINES));
         for (before, since, code, expected) in [
             ("", Some(missing), 127, Cause::NoServer),
             (missing, Some(""), 1, Cause::SilentServer),
             (missing, None, 127, Cause::NoServer),
-            (
-                "mosh-server needs a UTF-8 native locale to run.\n1\n2\n3\n4\n5\n6\n7\n8",
-                None,
-                1,
-                Cause::SilentShell,
-            ),
+            (&long_ago, None, 1, Cause::SilentShell),
             ("", Some("zsh: exec format"), 126, Cause::MayNotRun),
             ("This account is currently not available.", None, 1, Cause::NoShell),
             (

@@ -45,7 +45,7 @@ impl Keyboard {
 
     /// What has been typed. A terminal that another job uses now, or nobody any more, is not read again.
     pub(crate) fn read(&mut self) -> Vec<u8> {
-        if !is_in_foreground() {
+        if self.usual.is_none() || !is_in_foreground() {
             self.usual = None;
             return Vec::new();
         }

@@ -17,6 +17,10 @@ impl Question {
         self.begun = is_unfinished.then(|| self.begun.unwrap_or(now));
     }
 
+    pub(crate) fn may_be_asked(&self) -> bool {
+        self.begun.is_some()
+    }
+
     pub(crate) fn is_asked(&self, now: Instant) -> bool {
         self.begun.is_some_and(|begun| now >= begun + SETTLED)
     }
@@ -39,7 +43,7 @@ mod tests {
         let mut question = Question::default();
         assert!(!question.is_asked(now + SETTLED) && question.poll_timeout(now).is_none());
         question.handle_output(true, now);
-        assert!(!question.is_asked(now));
+        assert!(question.may_be_asked() && !question.is_asked(now));
         assert_eq!(question.poll_timeout(now), Some(now + SETTLED));
         assert!(question.is_asked(now + SETTLED));
         assert_eq!(question.poll_timeout(now + SETTLED), None);

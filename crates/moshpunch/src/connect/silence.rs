@@ -28,6 +28,7 @@ pub(crate) struct Silence {
     newest: Option<Instant>,
     is_told: bool,
     ended: Option<Instant>,
+    is_lost: bool,
 }
 
 impl Silence {
@@ -39,6 +40,7 @@ impl Silence {
             newest: None,
             is_told: false,
             ended: None,
+            is_lost: false,
         }
     }
 
@@ -63,7 +65,7 @@ impl Silence {
         match alarm {
             Alarm::NeverHeard => self.is_first_alarm_raised = true,
             Alarm::FellSilent => self.is_told = true,
-            Alarm::Lost => self.ended = None,
+            Alarm::Lost => self.is_lost = true,
         }
         Some(alarm)
     }
@@ -74,7 +76,10 @@ impl Silence {
 
     fn next(&self) -> Option<(Alarm, Instant)> {
         if let Some(ended) = self.ended {
-            return Some((Alarm::Lost, self.newest.map_or(ended, |newest| newest.max(ended)) + OF_THE_HOST));
+            return (!self.is_lost).then_some((
+                Alarm::Lost,
+                self.newest.map_or(ended, |newest| newest.max(ended)) + OF_THE_HOST,
+            ));
         }
         match self.newest {
             Some(newest) if !self.is_told => Some((Alarm::FellSilent, newest + OF_THE_HOST)),
@@ -83,6 +88,18 @@ impl Silence {
             }
             _ => None,
         }
+    }
+}
+
+/// What the user is told of a host that fell silent. `words` are its last; they may be a question.
+pub(crate) fn told(host: &str, call: &str, words: &str, is_asked: bool) -> String {
+    let cure = format!("log in once with `{call}`, and see what it asks");
+    match words {
+        "" => format!("{host} has printed nothing for 10 s; {cure}"),
+        _ if is_asked => {
+            format!("{host} has printed nothing for 10 s but \"{words}\"; answer it here, or {cure}")
+        }
+        _ => format!("{host} has printed nothing for 10 s since \"{words}\"; {cure}"),
     }
 }
 

@@ -5,15 +5,12 @@ use lab::harness::Scenario;
 use lab::{Lab, USER, scenario, wait_until};
 
 use crate::common::{PATIENCE, no_moshpunch_is_left};
-use crate::place::{PASSWORD, Place, Shell};
+use crate::place::{NOT_ASKED, PASSWORD, Place, Shell};
 
 const COMMAND: &str = "moshpunch --ssh='ssh -p 2222' router";
 const PROGRESS: &str = "moshpunch: logging in to router …";
 const ASKED: &str = "alice@router's password:";
 const BY_PASSWORD: [&str; 2] = ["PasswordAuthentication yes", "PubkeyAuthentication no"];
-
-/// How a program in place of ssh begins: it has no configuration to tell of.
-const NOT_ASKED: &str = "#!/bin/sh\ncase \" $* \" in *' -G '*) exit 1 ;; esac\n";
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
