@@ -319,7 +319,7 @@ fn log_in(
 ) -> Result<Login> {
     let words = ssh::login(configuration, destination, command.to_owned());
     console.detail(&format!("running {}", child::shown(&words)));
-    let terminals = Terminals::open(configuration.ssh_terminal && !configuration.local)?;
+    let terminals = Terminals::open(configuration.ssh_terminal && !configuration.local);
     Login::start_in_foreground(&words, terminals, |command| prepare(configuration, command))
 }
 

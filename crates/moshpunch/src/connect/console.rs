@@ -88,12 +88,11 @@ impl Console {
         Ok(())
     }
 
-    /// What the host said last, in words for one line; whether it stands unanswered.
+    /// What the host said last, in words for one line; whether the user can answer it here.
     pub(crate) fn last_words(&self) -> (String, bool) {
-        let is_asked = !self.shown.is_empty();
-        let line = if is_asked { &self.shown } else { &self.last_line };
+        let line = if self.shown.is_empty() { &self.last_line } else { &self.shown };
         let words = report::plain(&String::from_utf8_lossy(line));
-        (words.chars().take(CHARACTERS_TOLD).collect(), is_asked)
+        (words.chars().take(CHARACTERS_TOLD).collect(), self.keyboard.is_given())
     }
 
     /// What was typed for the host.

@@ -34,6 +34,10 @@ impl Keyboard {
         }
     }
 
+    pub(crate) fn is_given(&self) -> bool {
+        self.usual.is_some()
+    }
+
     pub(crate) fn give_back(&mut self) {
         // Who has taken the terminal from us has modes of its own there.
         if let Some(usual) = self.usual.take().filter(|_| is_in_foreground())

@@ -13,6 +13,7 @@ use net::clock;
 use net::wait::wait;
 use rustix::event::PollFd;
 use rustix::process::Signal;
+use zeroize::Zeroizing;
 
 use super::child::{Pipe, READ_BYTES, Running, tied};
 use super::pseudo_terminal::PseudoTerminal;
@@ -47,12 +48,16 @@ pub(crate) struct Terminals {
 
 impl Terminals {
     /// Where the host gives us a terminal, the program here wants one as well.
-    pub(crate) fn open(host_has_terminal: bool) -> Result<Self> {
-        Ok(Self {
-            keyboard: host_has_terminal.then(PseudoTerminal::open).transpose()?,
-            screen: io::stderr().is_terminal().then(PseudoTerminal::open_raw).transpose()?,
-        })
+    pub(crate) fn open(host_has_terminal: bool) -> Self {
+        let keyboard = host_has_terminal.then(PseudoTerminal::open);
+        let screen = io::stderr().is_terminal().then(PseudoTerminal::open_raw);
+        Self { keyboard: keyboard.and_then(if_there_is_any), screen: screen.and_then(if_there_is_any) }
     }
+}
+
+/// A machine without any leaves the program what it has with mosh.
+fn if_there_is_any(terminal: Result<PseudoTerminal>) -> Option<PseudoTerminal> {
+    terminal.inspect_err(|error| tracing::debug!(%error, "no terminal of our own")).ok()
 }
 
 impl Login {
@@ -112,7 +117,7 @@ impl Login {
         let reads = if ended { READS_OF_ALL } else { 1 };
         let mut lines = Vec::new();
         for _ in 0..reads {
-            let output = self.output.read();
+            let output = Zeroizing::new(self.output.read());
             self.has_spoken |= !output.is_empty();
             lines.extend(self.transcript.read(&output));
         }

@@ -12,9 +12,6 @@ use crate::configuration::{ConnectConfiguration, Families};
 const OPTIONS: [&str; 6] =
     ["-o", "ControlMaster=no", "-o", "RemoteCommand=none", "-o", "ClearAllForwardings=yes"];
 
-/// A list of host keys that the host sends once it has let us in: ssh may ask whether to take it, in mosh's screen.
-const ATTENDED: [&str; 2] = ["-o", "UpdateHostKeys=no"];
-
 /// A login in the background: without questions, nor for long.
 const UNATTENDED: [&str; 6] = ["-n", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"];
 
@@ -26,10 +23,8 @@ pub(crate) fn login(configuration: &ConnectConfiguration, host: &str, command: O
     if configuration.local {
         return vec!["sh".into(), "-c".into(), command];
     }
-    let mut options = vec![if configuration.ssh_terminal { "-tt" } else { "-n" }];
-    if speaks_openssh(configuration) {
-        options.extend(ATTENDED);
-    }
+    // With a terminal there, ssh reads from one of ours.
+    let options = vec![if configuration.ssh_terminal { "-tt" } else { "-n" }];
     call(configuration, options, host, command)
 }
 

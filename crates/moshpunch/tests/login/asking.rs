@@ -25,6 +25,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(an_interrupt_at_a_question_of_the_host_puts_the_terminal_back),
         scenario!(a_stop_at_a_question_of_the_host_puts_the_terminal_back),
         scenario!(a_touch_that_ssh_waits_for_is_told),
+        scenario!(what_is_typed_ahead_reaches_the_session_of_stock_mosh),
         scenario!(what_is_typed_ahead_reaches_the_session),
         scenario!(what_is_typed_ahead_is_not_for_what_a_start_up_file_prints_in_passing),
     ]
@@ -172,8 +173,12 @@ fn typed_ahead(lab: &Lab, client: &str, at_login_there: &str) -> Result<()> {
     shell.is_back("0")
 }
 
-fn what_is_typed_ahead_reaches_the_session(lab: &Lab) -> Result<()> {
+fn what_is_typed_ahead_reaches_the_session_of_stock_mosh(lab: &Lab) -> Result<()> {
     typed_ahead(lab, "mosh", ":")
+}
+
+fn what_is_typed_ahead_reaches_the_session(lab: &Lab) -> Result<()> {
+    typed_ahead(lab, "moshpunch", ":")
 }
 
 fn what_is_typed_ahead_is_not_for_what_a_start_up_file_prints_in_passing(lab: &Lab) -> Result<()> {

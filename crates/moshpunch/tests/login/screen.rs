@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use lab::harness::Scenario;
-use lab::{Lab, Signal, scenario};
+use lab::{Lab, Signal, Sshd, scenario};
 
 use crate::common::{PATIENCE, no_moshpunch_is_left, signal};
 use crate::place::{Place, Shell};
@@ -16,7 +16,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_stop_leaves_a_clean_screen_and_the_progress_comes_back),
         scenario!(killed_while_connecting_it_leaves_a_clean_screen),
         scenario!(in_the_background_nothing_is_drawn),
-        scenario!(a_list_of_new_host_keys_is_not_asked_about_in_the_session),
+        scenario!(new_host_keys_are_learnt_and_never_asked_about),
     ]
 }
 
@@ -75,20 +75,28 @@ fn in_the_background_nothing_is_drawn(lab: &Lab) -> Result<()> {
 }
 
 /// They come once ssh has logged in, and so when the screen may be mosh's.
-fn a_list_of_new_host_keys_is_not_asked_about_in_the_session(lab: &Lab) -> Result<()> {
-    let place = Place::raise(lab, &["HostKey /etc/ssh/lab_host_key", "HostKey /etc/ssh/another_key"])?;
+fn new_host_keys_are_learnt_and_never_asked_about(lab: &Lab) -> Result<()> {
+    let place = Place::raise(lab, &[])?;
+    let router = &place.network.router;
     let make = ["-q", "-t", "ecdsa", "-N", "", "-f", "/etc/ssh/another_key"];
-    place.network.router.command("ssh-keygen").args(make).run(PATIENCE)?;
-    place.sshd.signal(Signal::HUP)?;
-    place.sshd.wait_for_log("Received SIGHUP; restarting", PATIENCE)?;
-    let known = "GlobalKnownHostsFile /dev/null\nHostKeyAlgorithms ssh-ed25519\n";
+    router.command("ssh-keygen").args(make).run(PATIENCE)?;
+    let extra = vec!["HostKey /etc/ssh/another_key".to_owned()];
+    let _sshd = router.sshd(&Sshd { port: 2224, extra })?;
+    let known = "GlobalKnownHostsFile /dev/null\n";
     place.configure(&format!("{known}StrictHostKeyChecking accept-new\nUpdateHostKeys no\n"))?;
-    let first = place.laptop().command("ssh").args(["-p", "2222", "router", "true"]);
+    let one_key = ["-p", "2224", "-o", "HostKeyAlgorithms=ssh-ed25519", "router", "true"];
+    let first = place.laptop().command("ssh").args(one_key);
     first.as_user(lab::USER).run(PATIENCE)?;
     place.configure(&format!("{known}UpdateHostKeys ask\n"))?;
     let mut shell = place.shell()?;
-    shell.run(COMMAND)?;
+    shell.run("moshpunch --ssh='ssh -p 2224' router")?;
     shell.uses_session("router")?;
     ensure!(!shell.terminal.screen().contains("host keys"), "{}", shell.terminal.screen());
+    let known_hosts = || place.laptop().read_file("/home/alice/.ssh/known_hosts");
+    ensure!(!known_hosts()?.contains("ecdsa"), "{}", known_hosts()?);
+    place.configure(&format!("{known}UpdateHostKeys yes\n"))?;
+    shell.run("clear; moshpunch --ssh='ssh -p 2224' router")?;
+    shell.uses_session("router")?;
+    ensure!(known_hosts()?.contains("ecdsa"), "{}", known_hosts()?);
     Ok(())
 }
