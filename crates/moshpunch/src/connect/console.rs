@@ -58,9 +58,11 @@ impl Console {
         }
     }
 
-    /// A line of ours, above what the host or ssh asks.
+    /// A line of ours, above what the host or ssh asks; below it where the cursor cannot be moved.
     pub(crate) fn note(&mut self, text: &str) {
-        self.messages.show(format!("moshpunch: {}\n", report::sanitized(text)).as_bytes());
+        let is_below = !self.shown.is_empty() && !self.messages.stand_above();
+        let begin = if is_below { "\n" } else { "" };
+        self.messages.show(format!("{begin}moshpunch: {}\n", report::sanitized(text)).as_bytes());
     }
 
     /// A whole line of the host's, as mosh's script shows what it does not understand.

@@ -5,7 +5,7 @@ use lab::harness::Scenario;
 use lab::{Host, Lab, USER, scenario, wait_until};
 
 use crate::common::{PATIENCE, home::nft};
-use crate::place::Place;
+use crate::place::{Place, Shell};
 
 const BASHRC: &str = "/home/alice/.bashrc";
 const MULTIPLEXED: &str =
@@ -15,6 +15,7 @@ const LEFT: &str = "moshpunch: the connection that ssh shares at /home/alice/.ss
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         scenario!(a_host_that_waits_for_an_answer_is_told_of),
+        scenario!(on_a_terminal_without_a_cursor_a_question_is_told_of_below_it),
         scenario!(a_host_that_prints_no_more_is_told_of),
         scenario!(a_dead_master_connection_is_left_aside),
         scenario!(a_slow_master_connection_leads_to_one_session),
@@ -22,13 +23,24 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-fn a_host_that_waits_for_an_answer_is_told_of(lab: &Lab) -> Result<()> {
+fn asks_for_a_name(lab: &Lab) -> Result<(Place, Shell)> {
     let place = Place::raise(lab, &[])?;
-    place
-        .network
-        .router
-        .write_user_file(BASHRC, "[ -n \"$PS1\" ] || { printf 'Name? '; read -r name; }\n")?;
-    let mut shell = place.shell()?;
+    let asks = "[ -n \"$PS1\" ] || { printf 'Name? '; read -r name; }\n";
+    place.network.router.write_user_file(BASHRC, asks)?;
+    let shell = place.shell()?;
+    Ok((place, shell))
+}
+
+fn on_a_terminal_without_a_cursor_a_question_is_told_of_below_it(lab: &Lab) -> Result<()> {
+    let (_place, mut shell) = asks_for_a_name(lab)?;
+    shell.run("TERM=dumb moshpunch --ssh='ssh -p 2222' router")?;
+    shell.sees("Name? \nmoshpunch: router has printed nothing for 10 s but \"Name?\"; answer it here")?;
+    shell.terminal.type_text("\x03")?;
+    shell.is_back("130")
+}
+
+fn a_host_that_waits_for_an_answer_is_told_of(lab: &Lab) -> Result<()> {
+    let (_place, mut shell) = asks_for_a_name(lab)?;
     shell.run("moshpunch --ssh='ssh -p 2222' router")?;
     shell.sees("moshpunch: router has printed nothing for 10 s but \"Name?\"; answer it here")?;
     shell.answer("Name?", "alice")?;
