@@ -61,6 +61,7 @@ fn without_arguments(words: &[OsString]) -> Option<fn() -> Result<ExitCode>> {
         [_, word] if word == commands::keeper::WORD => Some(commands::keeper::run),
         [_, word] if word == commands::sweep::WORD => Some(commands::sweep::run),
         [_, word] if word == "--version" || word == "-V" => Some(version),
+        [_, word] if word == connect::eraser::WORD => Some(connect::eraser::run),
         _ => None,
     }
 }

@@ -41,6 +41,28 @@ pub(crate) fn sanitized(text: &str) -> String {
         .collect()
 }
 
+/// The words that a line of a program leaves on the screen: without what only moves and colours, and what is written over.
+pub(crate) fn plain(line: &str) -> String {
+    let mut words = String::new();
+    let mut characters = line.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\x1b' => skip_sequence(&mut characters),
+            '\r' => words.clear(),
+            _ if character.is_control() => {}
+            _ => words.push(character),
+        }
+    }
+    sanitized(words.trim())
+}
+
+/// Behind ESC: of a control sequence all (ECMA-48, 5.4), of others one character.
+fn skip_sequence(characters: &mut std::str::Chars<'_>) {
+    if characters.next() == Some('[') {
+        characters.find(|character| ('@'..='~').contains(character));
+    }
+}
+
 /// Control characters, and those that turn the direction of what follows (UAX #9).
 fn drives_the_terminal(character: char) -> bool {
     let turns = ['\u{200e}', '\u{200f}', '\u{2028}', '\u{2029}'];
@@ -53,6 +75,12 @@ fn drives_the_terminal(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prompt_is_told_without_what_draws_it() {
+        assert_eq!(plain("\x1b[1m\x1b[7m%\x1b[27m   \r \r\r\x1b[0m\x1b[Jhost% \x1b[K\x1b[?2004h"), "host%");
+        assert_eq!(plain("Press \x07Enter: \x1b[1"), "Press Enter:");
+    }
 
     #[test]
     fn control_characters_do_not_reach_the_terminal() {

@@ -9,15 +9,21 @@ use anyhow::{Context, Result};
 
 use crate::arguments::LookUpArguments;
 use crate::connect::child::tied;
+use crate::connect::look_up::CONTROL_PATH;
 
 /// `ssh -G` prints some 8 KiB. What prints more is no OpenSSH.
 const CONFIGURATION_BYTES_MAXIMUM: u64 = 256 * 1024;
 
 pub(crate) fn run(arguments: &LookUpArguments) -> Result<ExitCode> {
-    let name = configured_name(&arguments.ssh, &arguments.host).unwrap_or_else(|| bare(&arguments.host));
+    let configuration = configuration(&arguments.ssh, &arguments.host).unwrap_or_default();
+    let mut stdout = io::stdout();
+    // First: a name may take its time.
+    if let Some(control_path) = configuration.lines().find(|line| line.starts_with(CONTROL_PATH)) {
+        writeln!(stdout, "{control_path}")?;
+    }
+    let name = hostname(&configuration).unwrap_or_else(|| bare(&arguments.host));
     // The port only serves to ask; std asks for names with one.
     let addresses = (name.as_str(), 22).to_socket_addrs().with_context(|| name.clone())?;
-    let mut stdout = io::stdout();
     for address in addresses {
         // With the scope of a link-local one, as a number.
         writeln!(stdout, "{address}")?;
@@ -25,8 +31,8 @@ pub(crate) fn run(arguments: &LookUpArguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the user's ssh configuration makes of the name: `ssh -G`, ssh(1).
-fn configured_name(ssh: &[OsString], host: &str) -> Option<String> {
+/// What ssh would do: `ssh -G`, ssh(1).
+fn configuration(ssh: &[OsString], host: &str) -> Option<String> {
     let (program, options) = ssh.split_first()?;
     let mut child = tied(program)
         .args(options)
@@ -39,7 +45,7 @@ fn configured_name(ssh: &[OsString], host: &str) -> Option<String> {
     let mut printed = Vec::new();
     child.stdout.take()?.take(CONFIGURATION_BYTES_MAXIMUM).read_to_end(&mut printed).ok()?;
     // By now it has nobody to print to; a program that goes on all the same ends with this one.
-    hostname(&String::from_utf8_lossy(&printed))
+    Some(String::from_utf8_lossy(&printed).into_owned())
 }
 
 fn hostname(configuration: &str) -> Option<String> {

@@ -7,9 +7,9 @@ use std::process::{Child, Command, ExitStatus, id};
 
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags};
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
+use super::pseudo_terminal::set_nonblocking;
 use crate::commands::asked;
 
 /// The most that is taken from a pipe at once.
@@ -127,7 +127,7 @@ pub(crate) struct Pipe<R>(Option<R>);
 impl<R: Read + AsFd> Pipe<R> {
     pub(crate) fn new(pipe: Option<R>) -> Result<Self> {
         if let Some(pipe) = &pipe {
-            fcntl_setfl(pipe, fcntl_getfl(pipe)? | OFlags::NONBLOCK)?;
+            set_nonblocking(pipe)?;
         }
         Ok(Self(pipe))
     }
@@ -145,6 +145,11 @@ impl<R: Read + AsFd> Pipe<R> {
         };
         bytes.truncate(length);
         bytes
+    }
+
+    /// Nobody writes any more, and all was read.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.is_none()
     }
 
     pub(crate) fn descriptor(&self) -> Option<PollFd<'_>> {

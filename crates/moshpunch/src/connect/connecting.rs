@@ -1,10 +1,13 @@
 //! From the start of ssh to the connect line.
 
 use std::env;
-use std::ffi::OsString;
-use std::io::{self, Read, Write};
+use std::ffi::{OsStr, OsString};
+use std::io::Read;
+use std::mem::replace;
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::{Command, ExitStatus};
 
 use anyhow::Result;
@@ -14,18 +17,19 @@ use path::Candidate;
 use rustix::event::{PollFd, PollFlags};
 
 use super::candidates::Intake;
+use super::console::Console;
 use super::destination::Destination;
-use super::diagnosis::{Cause, Evidence};
+use super::diagnosis::{self, Attempt, Cause, Evidence, Machine};
 use super::fallback::Ended;
 use super::flood::Printed;
-use super::login::Login;
+use super::login::{Login, Terminals};
 use super::look_up::LookUp;
-use super::messages::Messages;
 use super::progress::Progress;
 use super::remote_command::{self, ServerWords};
 use super::scout::{OURS, Offers};
-use super::transcript::{Connect, Line};
-use super::{child, farewell, ssh};
+use super::silence::{Alarm, Silence};
+use super::transcript::{Connect, Line, without_secret};
+use super::{child, farewell, locale_variables, silence, ssh};
 use crate::arguments::RemoteIp;
 use crate::configuration::ConnectConfiguration;
 use crate::mosh_server::locale;
@@ -36,44 +40,28 @@ use crate::session::Failure;
 const WITHOUT_OURS: &str =
     "has no moshpunch, so its router maps no port; as with mosh, its UDP port must be reachable";
 
-/// Of one whose moshpunch does not run.
+/// Of one where a moshpunch is, and of no use.
 const WITH_A_BROKEN_ONE: &str = "has a moshpunch that does not run, so it is served as by mosh";
 
-/// Of one that lets in and does not run our command.
+/// Of an account that did not run our line.
 const WITHOUT_OUR_COMMAND: &str = "did not run what starts a session; logging in once more, with what mosh itself sends (--server=mosh-server)";
-
-/// As mosh's script collects them.
-const LOCALE: [&str; 15] = [
-    "LANG",
-    "LANGUAGE",
-    "LC_CTYPE",
-    "LC_NUMERIC",
-    "LC_TIME",
-    "LC_COLLATE",
-    "LC_MONETARY",
-    "LC_MESSAGES",
-    "LC_PAPER",
-    "LC_NAME",
-    "LC_ADDRESS",
-    "LC_TELEPHONE",
-    "LC_MEASUREMENT",
-    "LC_IDENTIFICATION",
-    "LC_ALL",
-];
 
 #[derive(Debug)]
 pub(crate) struct Connecting {
     configuration: ConnectConfiguration,
+    /// Where ssh is told to go, and what it runs there.
+    destination: String,
+    command: OsString,
     login: Login,
     look_up: Option<LookUp>,
-    progress: Progress,
-    messages: Messages,
+    console: Console,
+    silence: Silence,
     evidence: Evidence,
     intake: Intake,
     printed: Printed,
     told: Told,
-    /// How to log in as mosh itself does, where that may help and was not tried.
-    as_mosh: Option<Vec<OsString>>,
+    /// What to run there as mosh itself does, where that may help and was not tried.
+    as_mosh: Option<OsString>,
 }
 
 /// What the host has told so far, before its port is known.
@@ -117,39 +105,37 @@ impl Connecting {
         destination: Destination,
         colours: String,
     ) -> Result<Self> {
-        let mut progress = Progress::new(configuration.verbose);
-        let Destination { host, address } = destination;
+        let mut console = Console::new(configuration.verbose)?;
+        let Destination { host: destination, address } = destination;
         let told = Told { gone_to: address, ..Told::default() };
         let words = ServerWords {
             bind: configuration.bind.clone(),
             port: configuration.port.clone(),
             colours,
-            locale: locale(),
+            locale: locale_variables::settings(),
             command: configuration.command.clone(),
             tell_address: configuration.remote_ip == RemoteIp::Remote && !configuration.local,
         };
         let as_mosh = (configuration.server.is_none() && !configuration.local)
-            .then(|| ssh::login(&configuration, &host, remote_command::stock("mosh-server", &words)));
+            .then(|| remote_command::stock("mosh-server", &words));
         let command = remote_command::start(configuration.server.as_deref(), &words);
-        let words = ssh::login(&configuration, &host, command);
-        progress.detail(&format!("running {}", child::shown(&words)));
-        let login = Login::start(&words, |command| prepare(&configuration, command))?;
-        progress.step(&format!("logging in to {} …", configuration.host));
+        let login = log_in(&configuration, &destination, &command, &console)?;
+        console.step(&first_step(&configuration));
         // With `remote`, too: this machine and the scopes of its links are known by the name alone.
         let look_up = (configuration.remote_ip != RemoteIp::Local || configuration.local)
             .then(|| LookUp::start(&configuration))
             .transpose()?;
-        let (messages, evidence) = (Messages::new(), Evidence::default());
-        let (intake, printed) = (Intake::new(&configuration), Printed::default());
         Ok(Self {
+            silence: Silence::new(clock::now()),
+            evidence: Evidence::default(),
+            intake: Intake::new(&configuration),
+            printed: Printed::default(),
             configuration,
+            destination,
+            command,
             login,
             look_up,
-            progress,
-            messages,
-            evidence,
-            intake,
-            printed,
+            console,
             told,
             as_mosh,
         })
@@ -158,41 +144,54 @@ impl Connecting {
     pub(crate) fn run(mut self, signals: &mut UnixStream) -> Result<Outcome> {
         loop {
             if signals.read(&mut [0; 16]).is_ok() {
-                return Ok(self.interrupted());
+                return self.interrupted();
             }
+            self.console.keep_up();
             let ended = self.login.ended();
             // In this order: mosh-server greets on stderr after its connect line, and must not be taken for older than that.
             let messages = self.login.messages(ended.is_some());
             let lines = self.login.lines(ended.is_some());
             self.printed.add(&lines, &messages);
             if self.printed.is_a_flood() {
-                return Ok(self.flooded());
+                return self.flooded();
             }
             if let Some((connect, unread)) = self.pass_on(&messages, lines, ended.is_some())? {
-                return Ok(self.connected(connect, unread));
+                return self.connected(connect, unread);
             }
             if let Some(status) = ended {
                 if self.log_in_as_mosh(status)? {
                     continue;
                 }
-                return Ok(self.failed(status));
+                return self.failed(status);
             }
-            let mut descriptors: Vec<_> = self.login.descriptors().collect();
-            descriptors.push(PollFd::new(&*signals, PollFlags::IN));
-            wait(&mut descriptors, None)?;
+            self.console.show_unfinished(self.login.unfinished(), self.login.has_keyboard())?;
+            self.login.type_keys(&self.console.keys());
+            self.listen_for_silence()?;
+            if self.login.ended().is_none() {
+                self.wait(signals)?;
+            }
         }
     }
 
     /// Whether that is worth trying, and begun.
     fn log_in_as_mosh(&mut self, status: ExitStatus) -> Result<bool> {
         let ssh = &self.configuration.ssh;
-        let cause = &self.evidence.cause(ssh, status.code());
-        let ended = Ended { ssh, code: status.code(), cause, ran: self.evidence.ran };
-        let Some(words) = self.as_mosh.take_if(|_| ended.is_refused_command()) else { return Ok(false) };
-        report::note(format_args!("{} {WITHOUT_OUR_COMMAND}", self.configuration.host));
+        let (cause, _) = &self.evidence.cause(&self.attempt(), status.code());
+        let ended = Ended { ssh, code: status.code(), cause, ran: self.evidence.has_begun };
+        let Some(command) = self.as_mosh.take_if(|_| ended.is_refused_command()) else { return Ok(false) };
+        self.console.note(&format!("{} {WITHOUT_OUR_COMMAND}", self.configuration.host));
         self.evidence = Evidence::default();
-        self.login = Login::start(&words, |command| prepare(&self.configuration, command))?;
+        self.silence = Silence::new(clock::now());
+        self.login = log_in(&self.configuration, &self.destination, &command, &self.console)?;
+        self.command = command;
         Ok(true)
+    }
+
+    fn wait(&self, signals: &UnixStream) -> Result<()> {
+        let mut descriptors: Vec<_> = self.login.descriptors().chain(self.console.descriptors()).collect();
+        descriptors.push(PollFd::new(signals, PollFlags::IN));
+        let deadline = self.console.poll_timeout().into_iter().chain(self.silence.poll_timeout()).min();
+        Ok(wait(&mut descriptors, deadline)?)
     }
 
     /// ssh's messages are older than the lines that come with them, save for the last. Gives the connect line, and what
@@ -208,11 +207,15 @@ impl Connecting {
         let messages = if end.is_some() { worth_showing(messages) } else { messages.to_vec() };
         let last_words = ended && end.is_none();
         if !last_words {
-            self.show_messages(&messages);
+            self.console.show_messages(&messages);
         }
         lines.into_iter().try_for_each(|line| self.read(line))?;
         if last_words {
-            self.show_messages(&messages);
+            self.console.show_messages(&messages);
+        }
+        if !messages.is_empty() {
+            self.silence.handle_message();
+            self.evidence.add_messages(&messages);
         }
         let mut unread = unread.into_iter();
         match unread.next() {
@@ -222,61 +225,94 @@ impl Connecting {
     }
 
     fn read(&mut self, line: Line) -> Result<()> {
+        if !matches!(line, Line::Text(_)) {
+            self.evidence.begin();
+        }
         match line {
             // Told from the others before.
             Line::Connect(_) => {}
             Line::Offer(offer) => {
                 self.told.offers.follow(&offer);
                 let offered = self.intake.offered(&offer, clock::now());
-                self.progress.detail(&format!("the host offers {}", farewell::listed(&offered)));
+                self.console.detail(&format!("the host offers {}", farewell::listed(&offered)));
                 self.told.offered.extend(offered);
             }
             Line::UnusableOffer(why) => {
-                self.progress.detail(&format!("the host's offer is of no use: {why}"));
+                self.console.detail(&format!("the host's offer is of no use: {why}"));
             }
             Line::Present => {
-                self.evidence.ran = true;
-                self.progress.step("logged in; starting mosh-server there, and looking for its gateway …");
+                self.console.step("logged in; starting mosh-server there, and looking for its gateway …");
             }
             Line::Absent => {
-                (self.evidence.ran, self.evidence.absent) = (true, true);
                 self.told.absent = true;
-                self.progress.detail("the host has no moshpunch; starting its mosh-server as mosh does");
+                self.console.detail("the host has no moshpunch; starting its mosh-server as mosh does");
             }
             Line::Broken(what) => {
-                (self.evidence.ran, self.evidence.absent) = (true, true);
-                report::note(format_args!("{} {WITH_A_BROKEN_ONE}: {what}", self.configuration.host));
+                self.console.note(&format!("{} {WITH_A_BROKEN_ONE}: {what}", self.configuration.host));
             }
-            Line::Locale(name) => report::note(locale::told(&self.configuration.host, &name)),
+            Line::Locale(name) => self.console.note(&locale::told(&self.configuration.host, &name)),
             Line::Address(address) => self.told.addresses.push(address),
             Line::Malformed(line) => self.evidence.malformed = Some(line),
-            Line::Text(text) => self.show(&text)?,
+            Line::Text(text) => {
+                let text = without_secret(&text);
+                self.evidence.add_line(text);
+                self.console.show_line(text)?;
+            }
         }
         Ok(())
     }
 
-    /// As mosh's script does with what it does not understand.
-    fn show(&mut self, text: &[u8]) -> Result<()> {
-        self.evidence.add(text);
-        self.evidence.add(b"\n");
-        if text.is_empty() {
-            return Ok(());
+    /// Says so where nothing comes any more, and what helps.
+    fn listen_for_silence(&mut self) -> Result<()> {
+        let now = clock::now();
+        if self.login.has_spoken() {
+            self.silence.handle_output(now);
         }
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(text)?;
-        stdout.write_all(b"\n")?;
-        Ok(stdout.flush()?)
+        if self.login.is_left_to_others() {
+            self.silence.handle_end(now);
+        }
+        match self.silence.poll_alarm(now) {
+            Some(Alarm::NeverHeard) => self.leave_dead_master()?,
+            Some(Alarm::FellSilent) => {
+                let (words, is_asked) = self.console.last_words();
+                let attempt = self.attempt();
+                self.console.note(&silence::told(attempt.host, &attempt.call(), &words, is_asked));
+            }
+            Some(Alarm::Lost) => self.login.give_up(),
+            None => {}
+        }
+        Ok(())
     }
 
-    fn show_messages(&mut self, messages: &[u8]) {
-        if !messages.is_empty() {
-            self.evidence.add(messages);
-            self.messages.show(messages);
+    /// ssh would join a connection that exists, and nothing comes over it: its network may be gone.
+    fn leave_dead_master(&mut self) -> Result<()> {
+        let master = self.look_up.as_mut().and_then(LookUp::control_path).filter(|path| is_socket(path));
+        let Some(master) = master.filter(|_| !self.configuration.local) else { return Ok(()) };
+        let call = self.attempt().exit_of_master();
+        self.console.note(&format!(
+            "the connection that ssh shares at {} does not answer, and is left aside; `{call}` ends it",
+            master.display()
+        ));
+        self.configuration.ssh.extend(["-o", "ControlPath=none"].map(OsString::from));
+        let another = log_in(&self.configuration, &self.destination, &self.command, &self.console)?;
+        replace(&mut self.login, another).end();
+        Ok(())
+    }
+
+    fn attempt(&self) -> Attempt<'_> {
+        let ConnectConfiguration { host, ssh, server, local, .. } = &self.configuration;
+        Attempt {
+            host,
+            ssh,
+            server: server.as_deref(),
+            is_openssh: ssh::speaks_openssh(&self.configuration),
+            is_local: *local,
         }
     }
 
-    fn connected(mut self, connect: Connect, unread: Vec<Line>) -> Outcome {
+    fn connected(mut self, connect: Connect, unread: Vec<Line>) -> Result<Outcome> {
         let port = connect.port;
+        let mut progress = self.console.leave()?;
         if self.told.absent {
             report::note(format_args!("{} {WITHOUT_OURS}", self.configuration.host));
         }
@@ -284,12 +320,12 @@ impl Connecting {
             Offers::Unfinished => ", not mapped yet",
             Offers::Complete | Offers::None => "",
         };
-        self.progress.step(&format!("mosh-server waits on UDP port {port}{mapping}; looking for a path …"));
+        progress.step(&format!("mosh-server waits on UDP port {port}{mapping}; looking for a path …"));
         let (mut found, now) = (self.told.offered, clock::now());
         found.extend(self.told.gone_to.and_then(|address| self.intake.gone_to(address, port, now)));
         let own = |&address| self.intake.of_host(address, port, now);
         found.extend(self.told.addresses.iter().filter_map(own));
-        Outcome::Connected(Box::new(Connected {
+        Ok(Outcome::Connected(Box::new(Connected {
             configuration: self.configuration,
             connect,
             unread,
@@ -298,36 +334,57 @@ impl Connecting {
             offers: self.told.offers,
             login: self.login,
             look_up: self.look_up,
-            progress: self.progress,
-        }))
+            progress,
+        })))
     }
 
-    fn failed(mut self, status: ExitStatus) -> Outcome {
-        self.progress.clear();
-        let ConnectConfiguration { ssh, host, .. } = &self.configuration;
-        let failure = self.cause(status.code()).explained(host, &child::shown(ssh));
-        Outcome::Failed(failure, status.code())
+    fn failed(self, status: ExitStatus) -> Result<Outcome> {
+        let attempt = self.attempt();
+        let (cause, machine) = match self.evidence.cause(&attempt, status.code()) {
+            (Cause::SilentShell, machine) if self.as_mosh.is_some() => (Cause::OtherCommands, machine),
+            judged => judged,
+        };
+        let failure = diagnosis::explained(&cause, &machine, &attempt);
+        self.console.leave()?.clear();
+        Ok(Outcome::Failed(failure, status.code()))
     }
 
-    fn flooded(mut self) -> Outcome {
-        self.progress.clear();
+    fn flooded(self) -> Result<Outcome> {
+        let failure = diagnosis::explained(&Cause::Flood, &Machine::Host, &self.attempt());
+        self.console.leave()?.clear();
         self.login.end();
-        let ConnectConfiguration { ssh, host, .. } = &self.configuration;
-        Outcome::Failed(Cause::Flood.explained(host, &child::shown(ssh)), None)
+        Ok(Outcome::Failed(failure, None))
     }
 
-    fn cause(&self, code: Option<i32>) -> Cause {
-        match self.evidence.cause(&self.configuration.ssh, code) {
-            Cause::SilentShell if self.as_mosh.is_some() => Cause::OtherCommands,
-            cause => cause,
-        }
-    }
-
-    fn interrupted(mut self) -> Outcome {
-        self.progress.clear();
+    fn interrupted(self) -> Result<Outcome> {
+        self.console.leave()?.clear();
         self.login.end();
-        Outcome::Interrupted
+        Ok(Outcome::Interrupted)
     }
+}
+
+fn log_in(
+    configuration: &ConnectConfiguration,
+    destination: &str,
+    command: &OsStr,
+    console: &Console,
+) -> Result<Login> {
+    let words = ssh::login(configuration, destination, command.to_owned());
+    console.detail(&format!("running {}", child::shown(&words)));
+    let terminals = Terminals::open(configuration.ssh_terminal && !configuration.local);
+    Login::attended(&words, terminals, |command| prepare(configuration, command))
+}
+
+fn first_step(configuration: &ConnectConfiguration) -> String {
+    if configuration.local {
+        "starting mosh-server on this machine …".to_owned()
+    } else {
+        format!("logging in to {} …", configuration.host)
+    }
+}
+
+fn is_socket(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| found.file_type().is_socket())
 }
 
 /// What comes with the connect line is mosh-server's greeting, but for what the host's moshpunch has to say.
@@ -341,15 +398,4 @@ fn prepare(configuration: &ConnectConfiguration, command: &mut Command) {
         command.env_remove("SSH_CONNECTION");
         command.current_dir(env::var_os("HOME").unwrap_or_else(|| "/".into()));
     }
-}
-
-fn locale() -> Vec<OsString> {
-    let set = LOCALE.iter().filter_map(|&name| Some((name, env::var_os(name)?)));
-    let words = set.map(|(name, value)| {
-        let mut word = OsString::from(name);
-        word.push("=");
-        word.push(value);
-        word
-    });
-    words.collect()
 }

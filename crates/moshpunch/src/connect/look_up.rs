@@ -1,6 +1,7 @@
 //! The addresses of the host's name, looked up by a process of its own, because that may take its time.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::{ChildStdout, Stdio};
 
 use anyhow::{Context, Result};
@@ -9,6 +10,9 @@ use rustix::event::PollFd;
 use super::child::{Pipe, Running, secluded};
 use super::ssh;
 use crate::configuration::ConnectConfiguration;
+
+/// How `ssh -G` begins the line about it.
+pub(crate) const CONTROL_PATH: &str = "controlpath ";
 
 /// A name with more addresses than this is no single host's.
 const ADDRESSES_MAXIMUM: usize = 16;
@@ -41,6 +45,12 @@ impl LookUp {
         let ended = self.program.ended().is_some();
         self.text.push_str(&String::from_utf8_lossy(&self.output.read()));
         ended.then(|| addresses(&self.text))
+    }
+
+    /// The connection that ssh would share, as far as that is known yet.
+    pub(crate) fn control_path(&mut self) -> Option<PathBuf> {
+        self.text.push_str(&String::from_utf8_lossy(&self.output.read()));
+        self.text.lines().find_map(|line| line.strip_prefix(CONTROL_PATH)).map(PathBuf::from)
     }
 
     pub(crate) fn into_program(self) -> Running {

@@ -20,6 +20,11 @@ impl Messages {
         Self { screen: is_screen(), unfinished: false }
     }
 
+    /// Whether each goes above the line in which the cursor stands.
+    pub(crate) fn stand_above(&self) -> bool {
+        self.screen
+    }
+
     pub(crate) fn show(&mut self, text: &[u8]) {
         let columns = window().filter(|_| self.screen).map(|(_, columns)| columns);
         let shown = match columns {

@@ -1,13 +1,18 @@
 //! What the user sees while connecting: with -v a line for each step, else one line that is gone afterwards.
 //!
 //! ssh may be asking on the same terminal, and nobody tells us. The line therefore stands on the last row, outside the
-//! part that scrolls: whatever is asked and answered above it neither moves nor meets it.
+//! part that scrolls: whatever is asked and answered above it neither moves nor meets it. It goes even if this
+//! process is killed: see [`eraser`](super::eraser).
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
+use std::time::{Duration, Instant};
 
-use rustix::termios::tcgetwinsize;
+use net::clock;
+use rustix::process::getpgrp;
+use rustix::termios::{tcgetpgrp, tcgetwinsize};
 
+use super::eraser::Eraser;
 use crate::report;
 
 const SAVE_CURSOR: &str = "\x1b7";
@@ -22,10 +27,17 @@ const MAKE_ROOM_BELOW: &str = "\x0b\x1b[A";
 /// With fewer rows there is none to spare.
 const ROWS_MINIMUM: u16 = 4;
 
+/// A step that is over sooner is not worth a line.
+const WORTH_A_LINE: Duration = Duration::from_millis(300);
+
 #[derive(Debug)]
 pub(crate) struct Progress {
     manner: Manner,
-    shown: bool,
+    step: Option<String>,
+    /// When the step is shown, if it is not over by then.
+    due: Option<Instant>,
+    /// While the line stands.
+    eraser: Option<Eraser>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +54,7 @@ impl Progress {
             (false, true) => Manner::OneLine,
             (false, false) => Manner::Silent,
         };
-        Self { manner, shown: false }
+        Self { manner, step: None, due: None, eraser: None }
     }
 
     /// What is being done now.
@@ -50,9 +62,11 @@ impl Progress {
         match self.manner {
             Manner::Verbose => report::note(text),
             Manner::OneLine => {
-                if let Some((rows, columns)) = window().filter(|&(rows, _)| rows >= ROWS_MINIMUM) {
-                    self.shown = true;
-                    write(&drawn(text, rows, columns));
+                self.step = Some(text.to_owned());
+                if self.eraser.is_some() {
+                    self.draw();
+                } else {
+                    self.due = Some(clock::now() + WORTH_A_LINE);
                 }
             }
             Manner::Silent => {}
@@ -66,12 +80,42 @@ impl Progress {
         }
     }
 
+    pub(crate) fn draw_if_due(&mut self) {
+        if self.due.is_some_and(|due| due <= clock::now()) {
+            self.draw();
+        }
+    }
+
+    /// Unless another job uses the terminal.
+    pub(crate) fn draw(&mut self) {
+        self.due = None;
+        let size = window().filter(|&(rows, _)| rows >= ROWS_MINIMUM && !is_in_background());
+        let (Some((rows, columns)), Some(text)) = (size, &self.step) else { return };
+        if self.eraser.is_none() {
+            self.eraser = Eraser::start().inspect_err(|error| tracing::debug!(%error, "no eraser")).ok();
+        }
+        // What nobody could erase is not drawn.
+        if self.eraser.is_some() {
+            write(&drawn(text, rows, columns));
+        }
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// The terminal is somebody else's until the next drawing.
+    pub(crate) fn hide(&mut self) {
+        if let Some(eraser) = self.eraser.take() {
+            erase();
+            eraser.dismiss();
+        }
+    }
+
     /// The terminal is somebody else's from now on.
     pub(crate) fn clear(&mut self) {
-        if std::mem::take(&mut self.shown) {
-            let (rows, _) = window().unwrap_or((ROWS_MINIMUM, 0));
-            write(&erased(rows));
-        }
+        (self.step, self.due) = (None, None);
+        self.hide();
     }
 }
 
@@ -79,6 +123,17 @@ impl Drop for Progress {
     fn drop(&mut self) {
         self.clear();
     }
+}
+
+/// Gives the last row back to what scrolls.
+pub(crate) fn erase() {
+    let (rows, _) = window().unwrap_or((ROWS_MINIMUM, 0));
+    write(&erased(rows));
+}
+
+/// What a job draws from the background stands in the way of another.
+fn is_in_background() -> bool {
+    tcgetpgrp(io::stderr()).is_ok_and(|group| group != getpgrp())
 }
 
 /// Whether stderr is a terminal whose cursor can be moved.

@@ -1,7 +1,8 @@
 //! How ssh is called. The user's own configuration decides all that is not said here.
 
-use std::ffi::OsString;
-use std::path::Path;
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 
 use crate::arguments::RemoteIp;
 use crate::configuration::{ConnectConfiguration, Families};
@@ -21,14 +22,17 @@ const FILES: &str = "ControlPath=none\nInclude ~/.ssh/config\nInclude /etc/ssh/s
 
 /// A master that has ended is not replaced by a new connection.
 const NO_OTHER_WAY: &str = "ProxyCommand=false";
+/// Programs that log in by SSH and know no `-o` of OpenSSH's, by the name of their file.
+const OTHERS: [&str; 4] = ["dbclient", "dropbear", "dropbearmulti", "plink"];
 
 /// The login that starts a session, or the shell that does so locally.
 pub(crate) fn login(configuration: &ConnectConfiguration, host: &str, command: OsString) -> Vec<OsString> {
     if configuration.local {
         return vec!["sh".into(), "-c".into(), command];
     }
-    let terminal = configuration.ssh_terminal.then_some("-tt");
-    call(configuration, terminal.into_iter().collect(), host, command)
+    // With a terminal there, ssh reads from one of ours.
+    let options = vec![if configuration.ssh_terminal { "-tt" } else { "-n" }];
+    call(configuration, options, host, command)
 }
 
 /// A login beside a session that runs, from which nobody expects to be asked anything: by a connection of its own, or by
@@ -39,11 +43,11 @@ pub(crate) fn unattended(
     command: OsString,
 ) -> Vec<OsString> {
     if !speaks_openssh(configuration) {
-        return call(configuration, vec!["-T"], &configuration.host, command);
+        return call(configuration, vec!["-n", "-T"], &configuration.host, command);
     }
     // Of two values the first counts (ssh_config(5)), but of two paths the last (ssh(1), -S).
     let path = master.map_or_else(|| "none".to_owned(), |path| path.replace('%', "%%"));
-    let words = call(configuration, vec!["-T", "-S", &path], &configuration.host, command);
+    let words = call(configuration, vec!["-n", "-T", "-S", &path], &configuration.host, command);
     let only = master.map(|_| NO_OTHER_WAY);
     let ours = UNATTENDED.into_iter().chain(only).flat_map(|option| ["-o", option]).map(OsString::from);
     let (program, options) = words.split_at(words_of_the_program(configuration));
@@ -55,11 +59,6 @@ pub(crate) fn unattended(
 pub(crate) fn unattended_file(configuration: &ConnectConfiguration) -> Option<String> {
     let options = || UNATTENDED.into_iter().flat_map(|option| [option, "\n"]).chain([FILES]).collect();
     (speaks_openssh(configuration) && is_ssh(configuration)).then(options)
-}
-
-/// Whether it takes OpenSSH's own options. Where mosh needs no OpenSSH, neither do we.
-pub(crate) fn speaks_openssh(configuration: &ConnectConfiguration) -> bool {
-    configuration.remote_ip == RemoteIp::Proxy
 }
 
 /// Behind which ssh's own options begin, the user's among them: only behind all of them, where the program is another that
@@ -79,7 +78,6 @@ fn call(
     command: OsString,
 ) -> Vec<OsString> {
     let mut words = configuration.ssh.clone();
-    words.push("-n".into());
     words.extend(options.into_iter().map(OsString::from));
     words.extend(family(configuration.families).map(OsString::from));
     if speaks_openssh(configuration) {
@@ -87,6 +85,28 @@ fn call(
     }
     words.extend([host.into(), "--".into(), command]);
     words
+}
+
+/// Whether options of OpenSSH's own may be given. Where mosh needs no OpenSSH, neither do we; and some programs are known
+/// to be another.
+pub(crate) fn speaks_openssh(configuration: &ConnectConfiguration) -> bool {
+    let is_another = configuration.ssh.first().is_some_and(|program| is_another(program));
+    configuration.remote_ip == RemoteIp::Proxy && !is_another
+}
+
+/// As on OpenWrt, where ssh is a link to dropbear.
+fn is_another(program: &OsStr) -> bool {
+    let found = found(program).and_then(|path| path.canonicalize().ok());
+    let names = [Path::new(program).file_name(), found.as_deref().and_then(Path::file_name)];
+    names.into_iter().flatten().any(|name| OTHERS.iter().any(|other| name == *other))
+}
+
+fn found(program: &OsStr) -> Option<PathBuf> {
+    let path = Path::new(program);
+    if path.components().count() > 1 {
+        return Some(path.to_owned());
+    }
+    env::split_paths(&env::var_os("PATH")?).map(|place| place.join(path)).find(|path| path.is_file())
 }
 
 fn family(families: Families) -> Option<&'static str> {
@@ -99,8 +119,6 @@ fn family(families: Families) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsStr;
-
     use super::*;
     use crate::arguments::ConnectArguments;
     use crate::configuration::Environment;
@@ -154,5 +172,17 @@ mod tests {
             file.starts_with("BatchMode=yes\n") && file.contains("\nControlPath=none\nInclude ~/"),
             "{file}"
         );
+    }
+
+    #[test]
+    fn a_program_is_known_by_its_file_whatever_it_is_called() {
+        let directory = tempfile::tempdir().unwrap();
+        let (dropbear, link) = (directory.path().join("dropbearmulti"), directory.path().join("ssh"));
+        std::fs::write(&dropbear, "").unwrap();
+        std::os::unix::fs::symlink(&dropbear, &link).unwrap();
+        assert!(is_another(link.as_os_str()) && is_another(OsStr::new("dbclient")));
+        std::fs::remove_file(&link).unwrap();
+        std::fs::write(&link, "").unwrap();
+        assert!(!is_another(link.as_os_str()) && !is_another(OsStr::new("no-such-program")));
     }
 }

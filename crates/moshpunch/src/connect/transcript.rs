@@ -16,6 +16,12 @@ const TOLD_CHARACTERS_MAXIMUM: usize = 200;
 
 const KEY_CHARACTERS: usize = 22;
 
+/// How every line begins that is meant for us.
+const OURS: &[u8] = b"MOSH";
+
+/// What no text may go on with that is shown: a key follows.
+const SECRET: &[u8] = b"MOSH CONNECT ";
+
 /// One line of what the host printed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line {
@@ -83,6 +89,17 @@ impl Transcript {
         (!self.partial.is_empty()).then(|| self.finish())
     }
 
+    /// The same, as far as it may be shown before its end has come: nothing that may be meant for us.
+    pub(crate) fn unfinished(&self) -> &[u8] {
+        let begun = self.partial.as_slice();
+        let may_be_ours = |&at: &usize| {
+            let rest = &begun[at..];
+            let beginning = if at == 0 { OURS } else { SECRET };
+            rest.starts_with(beginning) || beginning.starts_with(rest)
+        };
+        &begun[..(0..begun.len()).find(may_be_ours).unwrap_or(begun.len())]
+    }
+
     fn finish(&mut self) -> Line {
         let line = take(&mut self.partial);
         Line::parse(line.strip_suffix(b"\r").unwrap_or(&line))
@@ -125,6 +142,16 @@ impl Line {
 /// To what fits into a message.
 fn cut(text: &str) -> String {
     text.trim_end().chars().take(TOLD_CHARACTERS_MAXIMUM).collect()
+}
+
+/// Text up to a connect line that begins within it: its key is not to be shown.
+pub(crate) fn without_secret(text: &[u8]) -> &[u8] {
+    let is_followed_by_key = |&at: &usize| {
+        let rest = text[at..].strip_prefix(SECRET).map(String::from_utf8_lossy);
+        let key = rest.as_deref().and_then(|rest| rest.split(' ').nth(1));
+        key.is_some_and(|key| key.len() >= KEY_CHARACTERS)
+    };
+    &text[..(0..text.len()).find(is_followed_by_key).unwrap_or(text.len())]
 }
 
 fn malformed(text: &str) -> Line {
@@ -177,6 +204,33 @@ mod tests {
             assert!(matches!(&lines[4], Line::Offer(offer) if !offer.more && offer.candidates.is_empty()));
             assert_eq!(lines[5], text("bye"));
         }
+    }
+
+    #[test]
+    fn an_unfinished_line_is_shown_unless_it_may_be_ours() {
+        for (begun, shown) in [
+            ("Press Enter: ", "Press Enter: "),
+            ("Welcome\nname? ", "name? "),
+            ("Welcome\n", ""),
+            ("M", ""),
+            ("MOSHPUNCH OFFER 1 host=1.2.3.4:5", ""),
+            ("Motto: ", "Motto: "),
+            ("More? MOSH", "More? "),
+            ("no end MOSH CONNECT 60001 4NeCC", "no end "),
+            ("MOSHER: MOSHERS ", ""),
+        ] {
+            let mut transcript = Transcript::default();
+            transcript.read(begun.as_bytes());
+            assert_eq!(transcript.unfinished(), shown.as_bytes(), "{begun}");
+        }
+    }
+
+    #[test]
+    fn a_key_behind_other_text_is_not_shown() {
+        let line = format!("no end of a lineMOSH CONNECT 60001 {KEY} ");
+        assert_eq!(without_secret(line.as_bytes()), b"no end of a line");
+        let advice = b"mosh-server prints MOSH CONNECT and a port";
+        assert_eq!(without_secret(advice), advice);
     }
 
     #[test]

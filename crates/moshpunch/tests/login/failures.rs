@@ -22,6 +22,12 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(an_account_without_a_shell_is_named),
         scenario!(what_ssh_refuses_is_told_apart),
         scenario!(programs_that_are_missing_here_are_named),
+        scenario!(words_in_a_banner_are_no_cause),
+        scenario!(words_of_a_start_up_file_are_no_cause),
+        scenario!(a_server_that_the_user_named_is_blamed),
+        scenario!(what_is_started_here_is_no_login),
+        scenario!(a_jump_host_that_fails_is_named),
+        scenario!(a_name_that_falls_back_to_another_is_not_blamed),
     ]
 }
 
@@ -204,4 +210,85 @@ fn programs_that_are_missing_here_are_named(lab: &Lab) -> Result<()> {
     let expected = "moshpunch: noclient is not installed on this machine; install mosh (Debian: apt install mosh), or name it with --client\n";
     ensure!(output.stderr == expected && output.status.code() == Some(1), "{output}");
     Ok(())
+}
+
+const BANNER: &str = "Acceptable Usage: all access is logged.\nUsage: of mosh-server is forbidden\n\
+                      mosh-server needs a UTF-8 native locale to run.\nPermission denied (to others).\n\
+                      Could not resolve hostname, or Connection refused?\n\
+                      mosh-server: command not found\nHost key verification failed.\n";
+
+fn words_in_a_banner_are_no_cause(lab: &Lab) -> Result<()> {
+    let place = Place::raise(lab, &["Banner /etc/issue.net"])?;
+    place.network.router.write_file("/etc/issue.net", BANNER)?;
+    let output = place.output(&[TO_PORT, "mallory@router"])?;
+    let cure = "`ssh -p 2222 mallory@router` must work first: look at the user's name and keys";
+    let cause = "mallory@router let nobody in: it refused every way to log in that ssh tried";
+    failed(&place, &output, 255, cause, cure)?;
+    place.network.router.write_user_file(BASHRC, "exit 3\n")?;
+    let cure = "`ssh -p 2222 router true` must succeed: look in the start-up files of the login shell there for what ends it";
+    let cause = "router ended the login without starting a mosh-server";
+    for options in [&[TO_PORT, "router"][..], &[TO_PORT, "--no-ssh-pty", "router"]] {
+        failed(&place, &place.output(options)?, 3, cause, cure)?;
+    }
+    Ok(())
+}
+
+fn words_of_a_start_up_file_are_no_cause(lab: &Lab) -> Result<()> {
+    let place = Place::raise_stock(lab, &[])?;
+    place.network.router.write_script(SERVER, "#!/bin/sh\nexit 4\n")?;
+    place.network.router.write_user_file(BASHRC, &format!("cat <<END\n{BANNER}END\n"))?;
+    let output = place.output(&[TO_PORT, "router"])?;
+    let cure = "run `ssh -p 2222 router mosh-server`: it must print a line that begins with MOSH CONNECT";
+    failed(&place, &output, 4, "mosh-server on router ended without a connect line", cure)
+}
+
+fn a_server_that_the_user_named_is_blamed(lab: &Lab) -> Result<()> {
+    let place = Place::raise(lab, &[])?;
+    let output = place.output(&[TO_PORT, "--server=false", "router"])?;
+    let cure = "run `ssh -p 2222 router false`: it must print a line that begins with MOSH CONNECT";
+    failed(&place, &output, 1, "`false` on router ended without a connect line", cure)?;
+    let output = place.output(&[TO_PORT, "--server=no-such-server", "router"])?;
+    let cure = "install it there, or name another with --server";
+    failed(&place, &output, 127, "`no-such-server` was not found on router", cure)
+}
+
+fn what_is_started_here_is_no_login(lab: &Lab) -> Result<()> {
+    let place = Place::raise(lab, &[])?;
+    let output = place.output(&["--local", "-v", "--server=false", "127.0.0.1"])?;
+    ensure!(output.stderr.contains("moshpunch: starting mosh-server on this machine …\n"), "{output}");
+    ensure!(!output.stderr.contains("logging in"), "{output}");
+    let output = place.output(&["--local", "--server=sh -c \"exit 255\"", "127.0.0.1"])?;
+    let cure = "run `sh -c \"exit 255\"`: it must print a line that begins with MOSH CONNECT";
+    failed(&place, &output, 255, "`sh -c \"exit 255\"` on this machine ended without a connect line", cure)?;
+    let output = place.output(&["--local", "--server=no-such-server", "127.0.0.1"])?;
+    ensure!(
+        output.stderr.contains("\nmoshpunch: `no-such-server` was not found on this machine\n"),
+        "{output}"
+    );
+    Ok(())
+}
+
+fn a_jump_host_that_fails_is_named(lab: &Lab) -> Result<()> {
+    let place = Place::raise(lab, &[])?;
+    for (jump, cause) in [
+        ("router:9", "nothing answers ssh on router, or not on that port"),
+        ("mallory@router", "mallory@router let nobody in: it refused every way to log in that ssh tried"),
+        ("nowhere.invalid", "ssh could not look up a name on the way to nowhere.invalid"),
+    ] {
+        place.configure(&format!("Host inner\n HostName 192.168.1.10\n ProxyJump {jump}\n"))?;
+        let output = place.output(&["inner"])?;
+        ensure!(output.stderr.contains(&format!("\nmoshpunch: {cause}\n")), "{output}");
+    }
+    place.configure("Host inner\n HostName 192.168.1.10\n Port 9\n ProxyJump router\n")?;
+    let output = place.output(&["inner"])?;
+    ensure!(output.stderr.contains("\nmoshpunch: nothing answers ssh on inner,"), "{output}");
+    Ok(())
+}
+
+fn a_name_that_falls_back_to_another_is_not_blamed(lab: &Lab) -> Result<()> {
+    let place = Place::raise(lab, &[])?;
+    place.configure("CanonicalizeHostname yes\nCanonicalDomains nowhere.invalid\nPort 9\n")?;
+    let output = place.output(&["router"])?;
+    let cure = "start sshd on router, or name its port: --ssh=\"ssh -p PORT\"";
+    failed(&place, &output, 255, "nothing answers ssh on router, or not on that port", cure)
 }

@@ -87,7 +87,7 @@ fn verbosely_each_step_is_told(lab: &Lab) -> Result<()> {
     let steps = place.laptop().read_file("/tmp/steps")?;
     let mut rest = steps.as_str();
     for step in [
-        "moshpunch: running ssh -p 2222 -n -tt ",
+        "moshpunch: running ssh -p 2222 -tt ",
         "moshpunch: logging in to router …",
         "moshpunch: logged in; starting mosh-server there, and looking for its gateway …",
         "moshpunch: the host offers ",

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod addresses;
+mod asking;
 mod channel;
 #[path = "../common/mod.rs"]
 mod common;
@@ -12,9 +13,12 @@ mod hosts;
 mod locales;
 mod options;
 mod place;
+mod programs;
 mod prompts;
+mod screen;
 mod secrecy;
 mod shells;
+mod silence;
 
 use std::process::ExitCode;
 
@@ -30,6 +34,10 @@ fn main() -> ExitCode {
         shells::scenarios(),
         locales::scenarios(),
         accounts::scenarios(),
+        asking::scenarios(),
+        screen::scenarios(),
+        silence::scenarios(),
+        programs::scenarios(),
     ];
     let needs = ["mosh", "mosh-server", "ssh", "sshd"];
     lab::harness::run(scenarios.into_iter().chain(others).flatten().map(|scenario| scenario.needs(&needs)))

@@ -111,14 +111,15 @@ fn in_order(words: &mut Vec<String>) {
     words.extend(options.into_iter().chain(command));
 }
 
-/// ssh's own words, without what differs on purpose: how the address is learned, and that -4 and -6 hold for ssh, too.
+/// ssh's own words, without what differs on purpose: how the address is learned, that -4 and -6 hold for ssh, too, and what
+/// ssh reads: nothing with mosh.
 fn login(name: String, words: &[String]) -> Vec<String> {
     let mut said = vec![name];
     let mut words = words.iter().take_while(|word| *word != "--");
     while let Some(word) = words.next() {
         match word.as_str() {
             "-o" | "-S" => drop(words.next()),
-            "-4" | "-6" => {}
+            "-4" | "-6" | "-n" => {}
             _ => said.push(word.clone()),
         }
     }

@@ -11,6 +11,8 @@ pub(crate) const PORT: u16 = 2222;
 pub(crate) const TO_PORT: &str = "--ssh=ssh -p 2222";
 pub(crate) const PASSWORD: &str = "correct horse";
 pub(crate) const CONFIGURATION: &str = "/home/alice/.ssh/config";
+/// How a program in place of ssh begins: it has no configuration to tell of.
+pub(crate) const NOT_ASKED: &str = "#!/bin/sh\ncase \" $* \" in *' -G '*) exit 1 ;; esac\n";
 const PROMPT_HERE: &str = "alice@laptop:~$ ";
 
 pub(crate) struct Place {

@@ -5,15 +5,12 @@ use lab::harness::Scenario;
 use lab::{Lab, USER, scenario, wait_until};
 
 use crate::common::{PATIENCE, no_moshpunch_is_left};
-use crate::place::{PASSWORD, Place, Shell};
+use crate::place::{NOT_ASKED, PASSWORD, Place, Shell};
 
 const COMMAND: &str = "moshpunch --ssh='ssh -p 2222' router";
 const PROGRESS: &str = "moshpunch: logging in to router …";
 const ASKED: &str = "alice@router's password:";
 const BY_PASSWORD: [&str; 2] = ["PasswordAuthentication yes", "PubkeyAuthentication no"];
-
-/// How a program in place of ssh begins: it has no configuration to tell of.
-const NOT_ASKED: &str = "#!/bin/sh\ncase \" $* \" in *' -G '*) exit 1 ;; esac\n";
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -93,6 +90,7 @@ fn a_message_that_comes_late_stands_above_the_question(lab: &Lab) -> Result<()> 
     let mut shell = place.shell()?;
     shell.run("moshpunch --ssh=late router")?;
     shell.sees("again.")?;
+    shell.sees(PROGRESS)?;
     assert_eq!(shell.lines(), ["Wrong,", "again.", "Password:", PROGRESS]);
     shell.run("sesame")?;
     shell.is_back("9")?;
@@ -172,6 +170,7 @@ fn a_second_factor_is_asked_by_the_host(lab: &Lab) -> Result<()> {
     let factor = "(alice@router) Password:";
     shell.answer(factor, PASSWORD)?;
     shell.terminal.wait_until("the other prompt", PATIENCE, |screen| screen.matches(factor).count() == 2)?;
+    shell.sees(PROGRESS)?;
     assert_eq!(shell.lines(), [factor, factor, PROGRESS]);
     shell.run(PASSWORD)?;
     shell.uses_session("router")

@@ -1,6 +1,57 @@
 //! The causes, each with its cure, in the user's words.
 
+use std::ffi::OsString;
+
+use crate::connect::child;
 use crate::session::Failure;
+
+/// What was tried.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attempt<'a> {
+    pub(crate) host: &'a str,
+    /// As the user calls it, such as `ssh -p 2222`.
+    pub(crate) ssh: &'a [OsString],
+    /// The user's own way to start a server.
+    pub(crate) server: Option<&'a str>,
+    pub(crate) is_openssh: bool,
+    /// Without ssh, on this machine.
+    pub(crate) is_local: bool,
+}
+
+impl<'a> Attempt<'a> {
+    /// The same on another machine, which stood in the way.
+    pub(crate) fn at<'b>(&self, machine: &'b str) -> Attempt<'b>
+    where
+        'a: 'b,
+    {
+        Attempt { host: machine, ..*self }
+    }
+
+    fn place(&self) -> &'a str {
+        if self.is_local { "this machine" } else { self.host }
+    }
+
+    /// In place of "there".
+    fn there(&self) -> &'static str {
+        if self.is_local { "here" } else { "there" }
+    }
+
+    /// How the user would log in without us.
+    pub(crate) fn call(&self) -> String {
+        format!("{} {}", child::shown(self.ssh), self.host)
+    }
+
+    /// How the connection that ssh shares is ended.
+    pub(crate) fn exit_of_master(&self) -> String {
+        format!("{} -O exit {}", child::shown(self.ssh), self.host)
+    }
+
+    /// How the user would start the server without us.
+    fn server_call(&self) -> String {
+        let server = self.server.unwrap_or("mosh-server");
+        if self.is_local { server.to_owned() } else { format!("{} {server}", self.call()) }
+    }
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Cause {
@@ -14,11 +65,14 @@ pub(crate) enum Cause {
     /// Whatever else ssh said.
     Ssh,
     NoShell,
+    ExpiredPassword,
     /// The login ended without a trace of our command.
     SilentShell,
     /// The same, where mosh's own line was not tried.
     OtherCommands,
     NoServer,
+    /// What the user named.
+    NoSuchServer,
     MayNotRun,
     /// It ran, and said nothing.
     SilentServer,
@@ -31,40 +85,47 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
-    /// `ssh` is what the user calls it, such as `ssh -p 2222`.
-    pub(crate) fn explained(&self, host: &str, ssh: &str) -> Failure {
-        Failure { cause: self.told(host, ssh), cure: self.cure(host, ssh) }
+    pub(crate) fn explained(&self, attempt: &Attempt<'_>) -> Failure {
+        Failure { cause: self.told(attempt), cure: self.cure(attempt) }
     }
 
-    fn told(&self, host: &str, ssh: &str) -> String {
+    fn told(&self, attempt: &Attempt<'_>) -> String {
+        let (place, ssh) = (attempt.place(), child::shown(attempt.ssh));
+        let server = attempt.server.map_or_else(|| "mosh-server".to_owned(), |server| format!("`{server}`"));
         match self {
             Self::NoSsh => format!("`{ssh}` cannot be started on this machine"),
-            Self::UnknownName => format!("ssh could not look up a name on the way to {host}"),
-            Self::Refused => format!("nothing answers ssh on {host}, or not on that port"),
-            Self::Unreachable => format!("ssh cannot reach {host} from here"),
-            Self::HostKey => format!("the host key of {host} was not accepted"),
-            Self::Denied => format!("{host} let nobody in: it refused every way to log in that ssh tried"),
-            Self::Ssh => format!("ssh to {host} failed"),
-            Self::NoShell => format!("the account on {host} has no login shell"),
+            Self::UnknownName => format!("ssh could not look up a name on the way to {place}"),
+            Self::Refused => format!("nothing answers ssh on {place}, or not on that port"),
+            Self::Unreachable => format!("ssh cannot reach {place} from here"),
+            Self::HostKey => format!("the host key of {place} was not accepted"),
+            Self::Denied => format!("{place} let nobody in: it refused every way to log in that ssh tried"),
+            Self::Ssh => format!("ssh to {place} failed"),
+            Self::NoShell => format!("the account on {place} has no login shell"),
+            Self::ExpiredPassword => format!("the account on {place} has to change its password first"),
             Self::SilentShell | Self::OtherCommands => {
-                format!("{host} ended the login without starting a mosh-server")
+                format!("{place} ended the login without starting a mosh-server")
             }
-            Self::NoServer => format!("no mosh-server was found on {host}"),
-            Self::MayNotRun => format!("the server on {host} may not be run"),
-            Self::SilentServer => format!("mosh-server on {host} ended without a connect line"),
-            Self::Malformed(line) => format!("{host} printed a line that is not mosh's: {line}"),
+            Self::NoServer => format!("no mosh-server was found on {place}"),
+            Self::NoSuchServer => format!("{server} was not found on {place}"),
+            Self::MayNotRun => format!("the server on {place} may not be run"),
+            Self::SilentServer => format!("{server} on {place} ended without a connect line"),
+            Self::Malformed(line) => format!("{place} printed a line that is not mosh's: {line}"),
+            Self::Locale if attempt.is_local => {
+                format!("{place} has no locale with UTF-8 that mosh-server can use")
+            }
             Self::Locale => {
                 format!(
-                    "neither {host} nor this machine has a locale with UTF-8 that mosh-server can use there"
+                    "neither {place} nor this machine has a locale with UTF-8 that mosh-server can use there"
                 )
             }
-            Self::PortsTaken => format!("every UDP port that mosh-server may take on {host} is taken"),
-            Self::WrongOptions => format!("the server on {host} does not take these options"),
-            Self::Flood => format!("{host} prints without end, and no mosh-server's connect line"),
+            Self::PortsTaken => format!("every UDP port that mosh-server may take on {place} is taken"),
+            Self::WrongOptions => format!("the server on {place} does not take these options"),
+            Self::Flood => format!("{place} prints without end, and no mosh-server's connect line"),
         }
     }
 
-    fn cure(&self, host: &str, ssh: &str) -> String {
+    fn cure(&self, attempt: &Attempt<'_>) -> String {
+        let (host, call, there) = (attempt.place(), attempt.call(), attempt.there());
         match self {
             Self::NoSsh => "install it (Debian: apt install openssh-client), or name another with --ssh".into(),
             Self::UnknownName => {
@@ -72,49 +133,55 @@ impl Cause {
             }
             Self::Refused => format!("start sshd on {host}, or name its port: --ssh=\"ssh -p PORT\""),
             Self::Unreachable => {
-                format!("`{ssh} {host}` must work first: is {host} up, and on a network that this one leads to?")
+                format!("`{call}` must work first: is {host} up, and on a network that this one leads to?")
             }
             Self::HostKey => {
                 "compare it with the host's own (ssh-keygen -lf, there); a key that changed for good reason is \
                  forgotten by ssh-keygen -R"
                     .into()
             }
-            Self::Denied => format!("`{ssh} {host}` must work first: look at the user's name and keys"),
-            Self::Ssh => format!("`{ssh} {host}` must work first; its own message is above"),
+            Self::Denied => format!("`{call}` must work first: look at the user's name and keys"),
+            Self::Ssh => format!("`{call}` must work first; its own message is above"),
             Self::NoShell => "use an account that may run commands".into(),
+            Self::ExpiredPassword => format!("log in once with `{call}`, and follow what it asks"),
             Self::SilentShell => format!(
-                "`{ssh} {host} true` must succeed: look in the start-up files of the login shell there for what ends it"
+                "`{call} true` must succeed: look in the start-up files of the login shell there for what ends it"
             ),
             Self::OtherCommands => {
                 "look in the start-up files of the login shell there for what ends it; if the account admits nothing but \
                  mosh-server, say --server=mosh-server"
                     .into()
             }
-            Self::NoServer => "install mosh there (Debian: apt install mosh), or name it with --server".into(),
+            Self::NoServer => {
+                format!("install mosh {there} (Debian: apt install mosh), or name it with --server")
+            }
+            Self::NoSuchServer => format!("install it {there}, or name another with --server"),
             Self::MayNotRun => {
-                "look at the permissions of mosh-server there, or name another with --server".into()
+                format!("look at the permissions of mosh-server {there}, or name another with --server")
             }
             Self::SilentServer => {
-                format!("run `{ssh} {host} mosh-server`: it must print a line that begins with MOSH CONNECT")
+                format!("run `{}`: it must print a line that begins with MOSH CONNECT", attempt.server_call())
             }
             Self::Malformed(_) => {
-                "look what --server, or a program in mosh-server's place, prints there".into()
+                format!("look what --server, or a program in mosh-server's place, prints {there}")
+            }
+            Self::Locale if attempt.is_local => {
+                "set LC_ALL=C.UTF-8, or make a UTF-8 locale (Debian: dpkg-reconfigure locales)".into()
             }
             Self::Locale => {
                 format!(
                     "set LC_ALL=C.UTF-8 here, or make a UTF-8 locale on {host} (Debian: dpkg-reconfigure locales)"
                 )
             }
-            Self::PortsTaken => {
-                "end sessions that nobody uses (mosh-server processes there), or give other ports with -p".into()
-            }
-            Self::WrongOptions => {
-                "use a mosh-server of 1.3 or newer there; -p with a range, -l and --bind-server are such options"
-                    .into()
-            }
+            Self::PortsTaken => format!(
+                "end sessions that nobody uses (mosh-server processes {there}), or give other ports with -p"
+            ),
+            Self::WrongOptions => format!(
+                "use a mosh-server of 1.3 or newer {there}; -p with a range, -l and --bind-server are such options"
+            ),
             Self::Flood => format!(
-                "`{ssh} {host} true` must print little and end: look in the start-up files of the login shell there, \
-                 and what --server prints"
+                "`{call} true` must print little and end: look in the start-up files of the login shell there, and what \
+                 --server prints"
             ),
         }
     }
@@ -126,10 +193,12 @@ mod tests {
 
     #[test]
     fn each_is_a_line_and_so_is_its_cure() {
+        let ssh = ["ssh", "-p", "22"].map(OsString::from);
+        let attempt = Attempt { host: "host", ssh: &ssh, server: None, is_openssh: true, is_local: false };
         for cause in
             [Cause::Refused, Cause::HostKey, Cause::SilentShell, Cause::Flood, Cause::Malformed("x".into())]
         {
-            let Failure { cause, cure } = cause.explained("host", "ssh -p 22");
+            let Failure { cause, cure } = cause.explained(&attempt);
             assert!(cause.contains("host") && !cause.contains('\n'), "{cause}");
             assert!(!cure.is_empty() && !cure.contains('\n'), "{cure}");
         }

@@ -1,0 +1,37 @@
+//! Erases the progress line when this process is killed before it could: a process of ours that waits for the end of a
+//! pipe. It is in a process group of its own, and so outlives what a shell kills as one job.
+
+use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context, Result};
+
+use super::child::Running;
+use super::progress;
+
+/// `moshpunch --eraser`.
+pub(crate) const WORD: &str = "--eraser";
+
+#[derive(Debug)]
+pub(crate) struct Eraser(Running);
+
+impl Eraser {
+    pub(crate) fn start() -> Result<Self> {
+        let mut command = Command::new("/proc/self/exe");
+        command.arg(WORD).process_group(0).stdin(Stdio::piped()).stdout(Stdio::null());
+        Ok(Self(Running::new(command.spawn().context("starting the eraser")?)?))
+    }
+
+    /// There is nothing to erase any more.
+    pub(crate) fn dismiss(mut self) {
+        self.0.kill();
+    }
+}
+
+/// The eraser itself. The other end of the pipe closes with the process that holds it, by whatever cause.
+pub(crate) fn run() -> Result<ExitCode> {
+    io::stdin().read_to_end(&mut Vec::new())?;
+    progress::erase();
+    Ok(ExitCode::SUCCESS)
+}
