@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use self::connect::{ConnectArguments, Family, Predict, RemoteIp, is_own_command};
+pub(crate) use self::connect::{ConnectArguments, Family, Order, Predict, RemoteIp, is_own_command};
 pub(crate) use self::map::{
     AddArguments, AnswerArguments, GatewayArguments, ListArguments, MapCommand, PlaceArguments,
     ProtocolChoice, RemoveArguments, RenewArguments, TransportChoice,

@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 
-use crate::arguments::{Arguments, Command, ConnectArguments, is_own_command};
+use crate::arguments::{Arguments, Command, ConnectArguments, Order, is_own_command};
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = env::args_os().collect();
@@ -40,7 +40,8 @@ fn main() -> ExitCode {
     } else if is_own_command(words.get(1..).unwrap_or_default()) {
         Arguments::try_parse_from(words).map(|arguments| run(arguments.command))
     } else {
-        ConnectArguments::parse_words(words).map(|arguments| commands::connect::run(&arguments))
+        let order = Order::from_environment(env::var_os("POSIXLY_CORRECT").as_deref());
+        ConnectArguments::parse_words(words, order).map(|arguments| commands::connect::run(&arguments))
     };
     match result.unwrap_or_else(|error| Ok(usage(&error))) {
         Ok(code) => code,

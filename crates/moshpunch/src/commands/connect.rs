@@ -10,12 +10,12 @@ use path::Agent;
 
 use crate::arguments::ConnectArguments;
 use crate::configuration::{ConnectConfiguration, Environment};
+use crate::connect::colours;
 use crate::connect::connecting::{Connected, Connecting, Outcome};
 use crate::connect::destination::Destination;
 use crate::connect::farewell;
 use crate::connect::forwarder::{Ended, Forwarder, Front};
 use crate::connect::gate::Gate;
-use crate::connect::login::colours;
 use crate::connect::mosh_client::MoshClient;
 use crate::connect::scout::Scout;
 use crate::session::Failure;
@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &ConnectArguments) -> Result<ExitCode> {
     }
     let destination = Destination::of(&configuration)?;
     let mut signals = signals::of_the_end()?;
-    let colours = colours(&configuration.client)?;
+    let colours = colours::count(&configuration.client)?;
     match Connecting::start(configuration, destination, colours)?.run(&mut signals)? {
         Outcome::Connected(connected) => hold_session(*connected, signals),
         Outcome::Failed(failure, code) => {

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 
 use anyhow::Result;
 use net::wait::wait;
@@ -21,7 +21,7 @@ use super::progress::Progress;
 use super::remote_command::{self, ServerWords};
 use super::scout::{OURS, Offers};
 use super::transcript::{Connect, Line};
-use super::{candidates, child, farewell, ssh};
+use super::{candidates, child, farewell, ssh, surroundings};
 use crate::arguments::RemoteIp;
 use crate::configuration::ConnectConfiguration;
 use crate::report;
@@ -111,7 +111,7 @@ impl Connecting {
         let command = remote_command::start(configuration.server.as_deref(), &words);
         let words = ssh::login(&configuration, &host, command);
         progress.detail(&format!("running {}", child::shown(&words)));
-        let login = Login::start(&words, |command| prepare(&configuration, command))?;
+        let login = Login::start(&words, |command| surroundings::prepare(&configuration, command))?;
         progress.step(&format!("logging in to {} …", configuration.host));
         let look_up = (configuration.remote_ip == RemoteIp::Proxy || configuration.local)
             .then(|| LookUp::start(&configuration.ssh, &configuration.host))
@@ -259,13 +259,6 @@ impl Connecting {
 fn worth_showing(messages: &[u8]) -> Vec<u8> {
     let lines = messages.split_inclusive(|&byte| byte == b'\n');
     lines.filter(|line| line.starts_with(OURS)).flatten().copied().collect()
-}
-
-fn prepare(configuration: &ConnectConfiguration, command: &mut Command) {
-    if configuration.local {
-        command.env_remove("SSH_CONNECTION");
-        command.current_dir(env::var_os("HOME").unwrap_or_else(|| "/".into()));
-    }
 }
 
 fn locale() -> Vec<OsString> {

@@ -1,11 +1,10 @@
 //! One ssh to the host, read as it speaks.
 
 use std::ffi::OsString;
-use std::io::ErrorKind;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use net::clock;
 use net::wait::wait;
 use rustix::event::PollFd;
@@ -95,22 +94,6 @@ impl Login {
         let pipes = self.output.descriptor().into_iter().chain(self.messages.descriptor());
         pipes.chain([self.program.end()])
     }
-}
-
-/// How many colours the terminal has, as mosh-client counts them. The first use of mosh-client, and so where it is missed.
-pub(crate) fn colours(client: &std::path::Path) -> Result<String> {
-    let output = Command::new(client).arg("-c").stdin(Stdio::null()).stderr(Stdio::null()).output();
-    let output = match output {
-        Err(error) if error.kind() == ErrorKind::NotFound => bail!(
-            "{} is not installed on this machine; install mosh (Debian: apt install mosh), or name it with --client",
-            client.display()
-        ),
-        output => output.with_context(|| client.display().to_string())?,
-    };
-    let text = String::from_utf8_lossy(&output.stdout);
-    let number = text.trim();
-    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    Ok(if is_number { number.to_owned() } else { "0".to_owned() })
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 
 pub(crate) mod candidates;
 pub(crate) mod child;
+pub(crate) mod colours;
 pub(crate) mod connecting;
 pub(crate) mod destination;
 pub(crate) mod diagnosis;
@@ -22,4 +23,5 @@ pub(crate) mod progress;
 pub(crate) mod remote_command;
 pub(crate) mod scout;
 pub(crate) mod ssh;
+pub(crate) mod surroundings;
 pub(crate) mod transcript;

@@ -192,11 +192,12 @@ mod tests {
     use net::clock;
 
     use super::*;
-    use crate::arguments::ConnectArguments;
+    use crate::arguments::{ConnectArguments, Order};
     use crate::configuration::Environment;
 
     fn scout(offers: Offers, now: Instant) -> Scout {
-        let arguments = ConnectArguments::parse_words(["moshpunch", "host"].map(OsString::from)).unwrap();
+        let arguments =
+            ConnectArguments::parse_words(["moshpunch", "host"].map(OsString::from), Order::Free).unwrap();
         let configuration = ConnectConfiguration::resolve(&arguments, Environment::default()).unwrap();
         let login = Login::that_goes_on();
         Scout::new(configuration, NonZeroU16::MIN, offers, (login, None), now)
