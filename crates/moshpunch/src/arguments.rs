@@ -41,6 +41,9 @@ pub(crate) enum Command {
     /// Become a program that is told to end when the process that started this one does (started by the client)
     #[command(hide = true, long_flag = "tied")]
     Tied(TiedArguments),
+    /// Start mosh-client, and let it stop, go on and end with the process that started this one (started by the client)
+    #[command(hide = true, long_flag = "attend")]
+    Attend(TiedArguments),
 }
 
 #[derive(Debug, Args)]

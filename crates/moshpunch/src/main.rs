@@ -19,6 +19,7 @@ mod remembered;
 mod report;
 mod runtime_directory;
 mod saved_mapping;
+mod secrets;
 mod service_manager;
 mod session;
 mod signals;
@@ -68,6 +69,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Router(command) => Ok(commands::router::run(&command)),
         Command::LookUp(arguments) => commands::look_up::run(&arguments),
         Command::Tied(arguments) => commands::tied::run(&arguments),
+        Command::Attend(arguments) => commands::attend::run(&arguments),
     }
 }
 

@@ -235,7 +235,7 @@ pub(crate) fn is_own_command(words: &[OsString]) -> bool {
         "server" => own_option || ["new", "offer"].contains(&second),
         "map" => own_option || ["add", "renew", "remove", "list", "gateway", "help"].contains(&second),
         "router" => own_option || ["setup", "check", "guard", "help"].contains(&second),
-        _ => ["--look-up", "--tied"].contains(&first),
+        _ => ["--look-up", "--tied", "--attend"].contains(&first),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::connect::gate::Gate;
 use crate::connect::mosh_client::MoshClient;
 use crate::connect::scout::Scout;
 use crate::session::Failure;
-use crate::{exit_code, log, report, signals};
+use crate::{exit_code, log, report, secrets, signals};
 
 /// As a shell counts SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -31,6 +31,7 @@ pub(crate) fn run(arguments: &ConnectArguments) -> Result<ExitCode> {
     if let Some(log) = &arguments.log {
         log::append_to(log);
     }
+    secrets::keep();
     let destination = Destination::of(&configuration)?;
     let mut signals = signals::of_the_end()?;
     let colours = colours::count(&configuration.client)?;
@@ -59,7 +60,7 @@ fn hold_session(connected: Connected, signals: UnixStream) -> Result<ExitCode> {
     let forwarder = Forwarder::new(Gate::new(key), front, families, client, scout, signals)?;
     let ended = forwarder.run(&candidates)?;
     say_farewell(&ended, verbose);
-    Ok(exit_code::of(ended.status))
+    Ok(exit_code::end_as(ended.status))
 }
 
 fn say_farewell(ended: &Ended, verbose: bool) {

@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub(crate) mod attend;
 pub(crate) mod connect;
 pub(crate) mod keeper;
 pub(crate) mod look_up;

@@ -149,11 +149,9 @@ impl Forwarder {
     fn wait(&self) -> Result<()> {
         let now = self.clock.now();
         let longest = self.agent.poll_timeout().map(|deadline| deadline.saturating_duration_since(now));
-        let mut descriptors = vec![
-            PollFd::new(&self.front.socket, PollFlags::IN),
-            PollFd::new(&self.signals, PollFlags::IN),
-            self.client.descriptor(),
-        ];
+        let mut descriptors =
+            vec![PollFd::new(&self.front.socket, PollFlags::IN), PollFd::new(&self.signals, PollFlags::IN)];
+        descriptors.extend(self.client.descriptors());
         descriptors.extend(self.back.descriptors());
         descriptors.extend(self.changes.iter().map(|changes| PollFd::new(changes, PollFlags::IN)));
         descriptors.extend(self.scout.descriptors());
@@ -247,5 +245,6 @@ impl Forwarder {
         if self.signals.read(&mut [0; 16]).is_ok() {
             self.client.terminate();
         }
+        self.client.handle_signals();
     }
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use net::clock;
 use net::wait::wait;
 use rustix::event::PollFd;
-use rustix::process::Signal;
+use zeroize::Zeroizing;
 
 use super::child::{Pipe, READ_BYTES, Running, tied};
 use super::transcript::{Line, Transcript};
@@ -58,7 +58,7 @@ impl Login {
         let reads = if ended { READS_OF_ALL } else { 1 };
         let mut lines = Vec::new();
         for _ in 0..reads {
-            lines.extend(self.transcript.read(&self.output.read()));
+            lines.extend(self.transcript.read(&Zeroizing::new(self.output.read())));
         }
         lines.extend(ended.then(|| self.transcript.rest()).flatten());
         lines
@@ -76,7 +76,7 @@ impl Login {
 
     /// Ends it now. ssh may be asking for a password, and then has to put the terminal in order first.
     pub(crate) fn end(mut self) {
-        self.program.signal(Signal::TERM);
+        self.program.terminate();
         let deadline = clock::now() + TIME_TO_END;
         while self.ended().is_none() && clock::now() < deadline {
             if wait(&mut [self.program.end()], Some(deadline)).is_err() {

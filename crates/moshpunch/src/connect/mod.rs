@@ -6,6 +6,7 @@
 //! through, and [`scout`] looks for more [`candidates`]. [`progress`], [`messages`]
 //! and [`farewell`] are what the user reads.
 
+pub(crate) mod attendance;
 pub(crate) mod candidates;
 pub(crate) mod child;
 pub(crate) mod colours;
@@ -15,6 +16,7 @@ pub(crate) mod diagnosis;
 pub(crate) mod farewell;
 pub(crate) mod forwarder;
 pub(crate) mod gate;
+pub(crate) mod handover;
 pub(crate) mod login;
 pub(crate) mod look_up;
 pub(crate) mod messages;
@@ -24,4 +26,5 @@ pub(crate) mod remote_command;
 pub(crate) mod scout;
 pub(crate) mod ssh;
 pub(crate) mod surroundings;
+pub(crate) mod terminal_modes;
 pub(crate) mod transcript;
