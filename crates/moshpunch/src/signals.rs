@@ -27,7 +27,7 @@ impl Signals {
     pub(crate) fn of(signals: &[Signal]) -> Result<Self> {
         let (read, write) = UnixStream::pair()?;
         let numbers = signals.iter().map(|signal| signal.as_raw());
-        Ok(Self(SignalDelivery::with_pipe(read, write, SignalOnly::default(), numbers)?))
+        Ok(Self(SignalDelivery::with_pipe(read, write, SignalOnly, numbers)?))
     }
 
     pub(crate) fn pending(&mut self) -> impl Iterator<Item = Signal> {

@@ -7,7 +7,7 @@ use std::process::{ExitCode, Stdio};
 use anyhow::{Context, Result};
 use net::wait::wait;
 use rustix::event::{PollFd, PollFlags};
-use rustix::process::{Pid, Signal, kill_process, setsid};
+use rustix::process::{Pid, Signal, getpgrp, kill_process, kill_process_group, setsid};
 
 use super::tied::tie_to;
 use crate::arguments::TiedArguments;
@@ -23,21 +23,21 @@ pub(crate) fn run(arguments: &TiedArguments) -> Result<ExitCode> {
     if !tie_to(arguments.parent)? {
         return Ok(ExitCode::FAILURE);
     }
-    let client = start(arguments)?;
+    let (group, client) = (getpgrp(), start(arguments)?);
     // mosh-client is in the user's session by now.
     setsid().context("a session without a terminal")?;
-    let mut attendant = Attendant { started: arguments.parent, client, attendance: Attendance::default() };
+    let attendance = Attendance::default();
+    let mut attendant = Attendant { started: arguments.parent, group, client, attendance };
     loop {
         wait(&mut [PollFd::new(&signals, PollFlags::IN), attendant.client.end()], None)?;
-        signals
-            .pending()
-            .filter(|&signal| signal != Signal::CHILD)
-            .for_each(|it| attendant.handle(Event::Told(it)));
+        attendant.look();
+        for signal in signals.pending().filter(|&signal| signal != Signal::CHILD) {
+            attendant.handle(Event::Told(signal));
+        }
         if let Some(status) = attendant.client.ended() {
             attendant.handle(Event::Ended);
             return Ok(exit_code::end_as(status));
         }
-        attendant.look();
     }
 }
 
@@ -52,6 +52,8 @@ fn start(arguments: &TiedArguments) -> Result<Running> {
 #[derive(Debug)]
 struct Attendant {
     started: i32,
+    /// There as long as mosh-client is.
+    group: Pid,
     client: Running,
     attendance: Attendance,
 }
@@ -65,13 +67,18 @@ impl Attendant {
 
     fn handle(&mut self, event: Event) {
         for action in self.attendance.handle(event) {
-            match action {
-                Action::Client(signal) => self.client.signal(signal),
-                Action::Started(signal) => {
-                    if let Some(started) = Pid::from_raw(self.started) {
-                        let _gone = kill_process(started, signal);
-                    }
+            let done = match action {
+                Action::Client(signal) => {
+                    self.client.signal(signal);
+                    Ok(())
                 }
+                Action::Started(signal) => {
+                    Pid::from_raw(self.started).map_or(Ok(()), |pid| kill_process(pid, signal))
+                }
+                Action::Wake => kill_process_group(self.group, Signal::CONT),
+            };
+            if let Err(error) = done {
+                tracing::debug!(?action, %error);
             }
         }
     }

@@ -21,7 +21,11 @@ pub(crate) enum Action {
     Client(Signal),
     /// The process that the user started: the shell waits for it.
     Started(Signal),
+    /// All that mosh-client stopped goes on.
+    Wake,
 }
+
+const ENDS: [Signal; 5] = [Signal::TERM, Signal::HUP, Signal::INT, Signal::PIPE, Signal::QUIT];
 
 /// Beside those that the kernel keeps for itself, what the attendant passes on.
 pub(crate) const PASSED_ON: [Signal; 8] = [
@@ -43,42 +47,41 @@ pub(crate) struct Attendance {
 
 impl Attendance {
     pub(crate) fn handle(&mut self, event: Event) -> Vec<Action> {
-        use Action::{Client, Started};
         match event {
             // What sleeps does not hear that it is to end.
-            Event::Told(signal) if ends(signal) => {
+            Event::Told(signal) if ENDS.contains(&signal) => {
                 self.is_ending = true;
-                vec![Client(signal), Client(Signal::CONT)]
+                vec![Action::Client(signal), self.wake()]
             }
-            Event::Told(signal) => vec![Client(signal)],
-            Event::Stopped if self.is_ending => vec![Client(Signal::CONT)],
+            Event::Told(Signal::CONT) if self.is_stopped => vec![self.wake()],
+            Event::Told(signal) => vec![Action::Client(signal)],
+            Event::Stopped if self.is_ending => vec![self.wake()],
             Event::Stopped => {
                 self.is_stopped = true;
-                vec![Started(Signal::STOP)]
+                vec![Action::Started(Signal::STOP)]
             }
             Event::Continued | Event::Ended => {
                 let was_stopped = std::mem::take(&mut self.is_stopped);
-                was_stopped.then_some(Started(Signal::CONT)).into_iter().collect()
+                was_stopped.then_some(Action::Started(Signal::CONT)).into_iter().collect()
             }
         }
     }
-}
 
-pub(crate) fn ends(signal: Signal) -> bool {
-    [Signal::TERM, Signal::HUP, Signal::INT, Signal::PIPE, Signal::QUIT].contains(&signal)
+    fn wake(&mut self) -> Action {
+        self.is_stopped = false;
+        Action::Wake
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const RESUME: Action = Action::Client(Signal::CONT);
-
     #[test]
     fn whoever_is_to_end_is_awake() {
-        for signal in [Signal::TERM, Signal::HUP, Signal::INT, Signal::PIPE, Signal::QUIT] {
+        for signal in ENDS {
             let told = Attendance::default().handle(Event::Told(signal));
-            assert_eq!(told, [Action::Client(signal), RESUME]);
+            assert_eq!(told, [Action::Client(signal), Action::Wake]);
         }
     }
 
@@ -86,7 +89,7 @@ mod tests {
     fn whoever_ends_does_not_stop_any_more() {
         let mut attendance = Attendance::default();
         attendance.handle(Event::Told(Signal::TERM));
-        assert_eq!(attendance.handle(Event::Stopped), [RESUME]);
+        assert_eq!(attendance.handle(Event::Stopped), [Action::Wake]);
         assert_eq!(attendance.handle(Event::Ended), []);
     }
 
@@ -95,9 +98,17 @@ mod tests {
         let mut attendance = Attendance::default();
         assert_eq!(attendance.handle(Event::Told(Signal::TSTP)), [Action::Client(Signal::TSTP)]);
         assert_eq!(attendance.handle(Event::Stopped), [Action::Started(Signal::STOP)]);
-        assert_eq!(attendance.handle(Event::Told(Signal::CONT)), [RESUME]);
         assert_eq!(attendance.handle(Event::Continued), [Action::Started(Signal::CONT)]);
         assert_eq!(attendance.handle(Event::Told(Signal::WINCH)), [Action::Client(Signal::WINCH)]);
+    }
+
+    #[test]
+    fn told_to_go_on_all_of_them_do_and_who_does_hears_it_once() {
+        let mut attendance = Attendance::default();
+        attendance.handle(Event::Stopped);
+        assert_eq!(attendance.handle(Event::Told(Signal::CONT)), [Action::Wake]);
+        assert_eq!(attendance.handle(Event::Continued), []);
+        assert_eq!(attendance.handle(Event::Told(Signal::CONT)), [Action::Client(Signal::CONT)]);
     }
 
     #[test]

@@ -9,9 +9,8 @@ use std::process::{ExitStatus, Stdio, id};
 
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags};
-use rustix::process::{Signal, kill_current_process_group};
+use rustix::process::Signal;
 
-use super::attendance::ends;
 use super::child::{Running, attended};
 use super::handover;
 use super::terminal_modes::TerminalModes;
@@ -19,21 +18,19 @@ use crate::configuration::ConnectConfiguration;
 use crate::signals::Signals;
 
 /// What is passed on to it, beside what the session's beginning has asked for already: see [`super::attendance`].
-const PASSED_ON: [Signal; 3] = [Signal::PIPE, Signal::QUIT, Signal::TSTP];
+const PASSED_ON: [Signal; 4] = [Signal::PIPE, Signal::QUIT, Signal::TSTP, Signal::CONT];
 
 #[derive(Debug)]
 pub(crate) struct MoshClient {
     attendant: Running,
     terminal: TerminalModes,
     told: Signals,
-    /// Whether this process has been stopped, and goes on.
-    resumed: Signals,
 }
 
 impl MoshClient {
     /// In our terminal. `front` is where it sends to.
     pub(crate) fn start(configuration: &ConnectConfiguration, key: &str, front: SocketAddr) -> Result<Self> {
-        let (told, resumed) = (Signals::of(&PASSED_ON)?, Signals::of(&[Signal::CONT])?);
+        let told = Signals::of(&PASSED_ON)?;
         let terminal = TerminalModes::read();
         let mut command = attended(&configuration.client);
         // What mosh's script gives: shown by ps(1), and not read otherwise.
@@ -51,7 +48,7 @@ impl MoshClient {
         handover::give(&here, key, io::stdin().as_fd())?;
         let child = command.stdin(Stdio::from(OwnedFd::from(there))).spawn();
         let child = child.with_context(|| format!("starting {}", configuration.client.display()))?;
-        Ok(Self { attendant: Running::new(child)?, terminal, told, resumed })
+        Ok(Self { attendant: Running::new(child)?, terminal, told })
     }
 
     /// It reads the size of its window again, finds that it must tell the server, and sends within 5 ms.
@@ -61,29 +58,12 @@ impl MoshClient {
 
     /// It says goodbye to the server, and puts the terminal in order.
     pub(crate) fn terminate(&self) {
-        self.pass_on(Signal::TERM);
+        self.attendant.signal(Signal::TERM);
     }
 
     /// What has been told to this process, but is meant for the session.
     pub(crate) fn handle_signals(&mut self) {
-        let told: Vec<_> = self.told.pending().collect();
-        told.into_iter().for_each(|signal| self.pass_on(signal));
-        if self.resumed.pending().next().is_some() {
-            self.resume();
-        }
-    }
-
-    fn pass_on(&self, signal: Signal) {
-        self.attendant.signal(signal);
-        if ends(signal) {
-            wake();
-        }
-    }
-
-    fn resume(&mut self) {
-        wake();
-        // This process is in the group, too.
-        self.resumed.pending().for_each(drop);
+        self.told.pending().for_each(|signal| self.attendant.signal(signal));
     }
 
     /// Where it was killed, the terminal is as it was before.
@@ -95,16 +75,9 @@ impl MoshClient {
         Some(status)
     }
 
-    pub(crate) fn descriptors(&self) -> [PollFd<'_>; 3] {
-        let signals = [&self.told, &self.resumed].map(|signals| PollFd::new(signals, PollFlags::IN));
-        let [told, resumed] = signals;
-        [self.attendant.end(), told, resumed]
+    pub(crate) fn descriptors(&self) -> [PollFd<'_>; 2] {
+        [self.attendant.end(), PollFd::new(&self.told, PollFlags::IN)]
     }
-}
-
-/// mosh-client stops all that is in its process group, and perhaps only this process has been told to go on.
-fn wake() {
-    let _somebody_is_there = kill_current_process_group(Signal::CONT);
 }
 
 fn shown_arguments() -> String {

@@ -7,8 +7,8 @@ mod session;
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
-use lab::{Lab, Signal, scenario};
+use anyhow::{Context, Result, ensure};
+use lab::{Lab, Signal, USER, scenario, wait_until};
 
 use crate::common::PATIENCE;
 use crate::session::{After, Came, Place, Scene, Who};
@@ -80,18 +80,51 @@ fn awake_it_ends_as_mosh_does(lab: &Lab) -> Result<()> {
     each(lab, &rows)
 }
 
-fn killed_asleep_nothing_is_left(lab: &Lab) -> Result<()> {
-    let killed =
-        |place, who, says| -> Row { (place, Came::Asleep, who, &[Signal::KILL], After::Ended(says)) };
+fn killed_nothing_is_left(lab: &Lab) -> Result<()> {
+    let killed = |place, came, who, says| -> Row { (place, came, who, &[Signal::KILL], After::Ended(says)) };
+    let by_signal = "signal: 9 (SIGKILL)";
     each(
         lab,
         &[
-            killed(Place::Terminal, Who::Started, "signal: 9 (SIGKILL)"),
-            killed(Place::Terminal, Who::Client, "signal: 9 (SIGKILL)"),
-            killed(Place::Shell, Who::Started, "Killed"),
-            killed(Place::Shell, Who::Client, "Killed"),
+            killed(Place::Terminal, Came::Asleep, Who::Started, by_signal),
+            killed(Place::Terminal, Came::Asleep, Who::Client, by_signal),
+            killed(Place::Terminal, Came::Awake, Who::Started, by_signal),
+            killed(Place::Terminal, Came::Awake, Who::Client, by_signal),
+            killed(Place::Shell, Came::Asleep, Who::Started, "Killed"),
+            killed(Place::Shell, Came::Asleep, Who::Client, "Killed"),
+            killed(Place::Script, Came::Awake, Who::Started, "code=137"),
+            killed(Place::Script, Came::Awake, Who::Client, "code=137"),
         ],
     )
+}
+
+/// As mosh's own end-to-end tests do it, to see that the server's time-outs hold.
+fn what_runs_in_a_session_knows_the_client_by_its_number(lab: &Lab) -> Result<()> {
+    let laptop = Scene::raise(lab)?.network.laptop;
+    for program in ["mosh", "moshpunch"] {
+        let kills = "kill -KILL $MOSH_CLIENT_PID && sleep 1000";
+        let command = laptop.command(program).args(["--local", "127.0.0.1", "--", "sh", "-c", kills]);
+        let patient = command.env("MOSH_SERVER_NETWORK_TMOUT", "2").as_user(USER);
+        let status = laptop.terminal(&patient, 24, 80)?.wait_exit(PATIENCE)?;
+        ensure!(status.to_string() == "signal: 9 (SIGKILL)", "{program}: {status}");
+        for name in ["mosh-client", "moshpunch", "exe", "mosh-server", "sleep"] {
+            let left = || Ok(laptop.processes(name)?.is_empty().then_some(()));
+            wait_until(&format!("the end of every {name}"), PATIENCE, left).context(program)?;
+        }
+    }
+    Ok(())
+}
+
+/// Stock mosh waits for the login's end before it shows anything.
+fn what_is_left_of_the_login_goes_on_and_ends_with_it(lab: &Lab) -> Result<()> {
+    let scene = Scene::raise(lab)?;
+    for signals in [&[Signal::CONT][..], &[Signal::TERM, Signal::CONT], &[Signal::KILL]] {
+        let mut session = scene.start("moshpunch --ssh=lives-on", Place::Terminal)?;
+        session.falls_asleep()?;
+        session.tell(Who::Started, signals)?;
+        session.leaves_nothing().with_context(|| format!("{signals:?}"))?;
+    }
+    Ok(())
 }
 
 fn whoever_is_stopped_the_shell_says_so_and_brings_it_back(lab: &Lab) -> Result<()> {
@@ -131,6 +164,7 @@ fn a_terminal_that_is_closed_ends_it_asleep_or_awake(lab: &Lab) -> Result<()> {
             closed(Place::Script, Came::Asleep),
             closed(Place::Shell, Came::Awake),
             closed(Place::Shell, Came::Asleep),
+            closed(Place::Su, Came::Asleep),
         ],
     )
 }
@@ -140,9 +174,11 @@ fn main() -> ExitCode {
         scenario!(asleep_it_goes_on_whoever_is_told_so),
         scenario!(asleep_it_ends_whoever_is_told_so),
         scenario!(awake_it_ends_as_mosh_does),
-        scenario!(killed_asleep_nothing_is_left),
+        scenario!(killed_nothing_is_left),
         scenario!(whoever_is_stopped_the_shell_says_so_and_brings_it_back),
         scenario!(stopped_where_nobody_brings_it_back_it_goes_on_whoever_is_told_so),
+        scenario!(what_runs_in_a_session_knows_the_client_by_its_number),
+        scenario!(what_is_left_of_the_login_goes_on_and_ends_with_it),
         scenario!(a_terminal_that_is_closed_ends_it_asleep_or_awake),
     ];
     let needs = ["mosh", "mosh-server", "sshd", "script", "su"];

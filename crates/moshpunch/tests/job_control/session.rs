@@ -8,6 +8,13 @@ use lab::{Host, HostProcess, Lab, Signal, Terminal, USER, WriteUp, wait_until};
 
 use crate::common::{PATIENCE, computes, signal};
 
+/// A login that goes on after the connect line. It has no configuration to tell of.
+const LIVES_ON: &str = "#!/bin/sh
+case \" $* \" in *' -G '*) exit 1 ;; esac
+ssh \"$@\"
+exec sleep 1000
+";
+
 /// What is started in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -52,7 +59,7 @@ pub(crate) enum After {
 }
 
 pub(crate) struct Scene {
-    network: WriteUp,
+    pub(crate) network: WriteUp,
 }
 
 impl Scene {
@@ -60,31 +67,42 @@ impl Scene {
     pub(crate) fn raise(lab: &Lab) -> Result<Self> {
         let network = WriteUp::raise(lab)?;
         network.laptop.install(Path::new(env!("CARGO_BIN_EXE_moshpunch")))?;
+        network.laptop.write_script("/usr/local/bin/lives-on", LIVES_ON)?;
         Ok(Self { network })
     }
 
+    /// A session that is used already.
     pub(crate) fn start(&self, program: &str, place: Place) -> Result<Session> {
         let laptop = self.network.laptop.clone();
-        let line = format!("{program} router");
-        let (command, typed) = match place {
-            Place::Terminal => (laptop.command(program).arg("router").as_user(USER), None),
-            Place::Shell => (laptop.command("bash").as_user(USER), Some(line)),
-            Place::Script => {
-                (laptop.command("bash").as_user(USER), Some(format!("script -qec '{line}' /dev/null")))
-            }
-            Place::Su => (laptop.command("bash"), Some(format!("su -P -c '{line}' {USER}"))),
-        };
-        let mut terminal = laptop.terminal(&command, 24, 80)?;
-        if let Some(typed) = typed {
-            terminal.wait_for("@laptop:", PATIENCE)?;
-            terminal.type_text(&format!("{typed}\r"))?;
-        }
+        let mut terminal = self.terminal(program, place)?;
         terminal.wait_for("alice@router", PATIENCE)?;
         computes(&mut terminal, 7_101)?;
-        let started = if program == "mosh" { "mosh-client" } else { program };
+        let started = program.split(' ').next().filter(|&program| program != "mosh");
         let client = only(&laptop, "mosh-client")?;
-        let started = only(&laptop, started)?;
+        let started = only(&laptop, started.unwrap_or("mosh-client"))?;
         Ok(Session { laptop, terminal, place, started, client })
+    }
+
+    fn terminal(&self, program: &str, place: Place) -> Result<Terminal> {
+        let laptop = &self.network.laptop;
+        let line = format!("{program} router");
+        let shell = laptop.command("bash");
+        let (command, typed) = match place {
+            Place::Terminal => {
+                return laptop.terminal(
+                    &laptop.command("sh").args(["-c", &format!("exec {line}")]).as_user(USER),
+                    24,
+                    80,
+                );
+            }
+            Place::Shell => (shell.as_user(USER), line),
+            Place::Script => (shell.as_user(USER), format!("script -qec '{line}' /dev/null")),
+            Place::Su => (shell, format!("su -P -c '{line}' {USER}")),
+        };
+        let mut terminal = laptop.terminal(&command, 24, 80)?;
+        terminal.wait_for("@laptop:", PATIENCE)?;
+        terminal.type_text(&format!("{typed}\r"))?;
+        Ok(terminal)
     }
 }
 
@@ -124,6 +142,7 @@ impl Session {
             (Who::Started, _) => Ok(self.started.clone()),
             (Who::Client, _) => Ok(self.client.clone()),
             (Who::Window, Place::Script) => only(&self.laptop, "script"),
+            (Who::Window, Place::Su) => only(&self.laptop, "su"),
             (Who::Window, _) => only(&self.laptop, "bash"),
             (Who::Nobody, _) => anyhow::bail!("nobody is told nothing"),
         }
@@ -141,6 +160,13 @@ impl Session {
             After::Ended(says) => self.has_ended(says),
             After::Gone => self.nothing_is_left(),
         }
+    }
+
+    /// Whatever it does until its terminal is closed.
+    pub(crate) fn leaves_nothing(mut self) -> Result<()> {
+        self.terminal.type_text("exit\r")?;
+        self.terminal.wait_exit(PATIENCE)?;
+        self.nothing_is_left()
     }
 
     fn goes_on(mut self) -> Result<()> {
@@ -175,7 +201,7 @@ impl Session {
     }
 
     fn nothing_is_left(&self) -> Result<()> {
-        for name in ["moshpunch", "exe", "mosh-client", "mosh", "ssh"] {
+        for name in ["moshpunch", "exe", "mosh-client", "mosh", "ssh", "sleep"] {
             let left = || Ok(self.laptop.processes(name)?.is_empty().then_some(()));
             wait_until(&format!("the end of every {name}"), PATIENCE, left)
                 .with_context(|| self.terminal.screen())?;
