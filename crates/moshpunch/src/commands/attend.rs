@@ -7,7 +7,7 @@ use std::process::{ExitCode, Stdio};
 use anyhow::{Context, Result};
 use net::wait::wait;
 use rustix::event::{PollFd, PollFlags};
-use rustix::process::{Pid, Signal, getpgrp, kill_process, kill_process_group, setsid};
+use rustix::process::{Pid, Signal, getpgrp, getppid, kill_process, kill_process_group, setsid};
 
 use super::tied::tie_to;
 use crate::arguments::TiedArguments;
@@ -33,6 +33,9 @@ pub(crate) fn run(arguments: &TiedArguments) -> Result<ExitCode> {
         attendant.look();
         for signal in signals.pending().filter(|&signal| signal != Signal::CHILD) {
             attendant.handle(Event::Told(signal));
+        }
+        if getppid() != Pid::from_raw(arguments.parent) {
+            attendant.handle(Event::Orphaned);
         }
         if let Some(status) = attendant.client.ended() {
             attendant.handle(Event::Ended);

@@ -13,6 +13,8 @@ pub(crate) enum Event {
     Stopped,
     Continued,
     Ended,
+    /// Whom the user started was killed.
+    Orphaned,
 }
 
 /// To whom it sends which signal.
@@ -53,6 +55,9 @@ impl Attendance {
                 self.is_ending = true;
                 vec![Action::Client(signal), self.wake()]
             }
+            // As with stock mosh, where it is the one that was killed. Without a forwarder it could say no goodbye, and
+            // would share the terminal with the user's shell until it has given that up.
+            Event::Orphaned => vec![Action::Client(Signal::KILL), self.wake()],
             Event::Told(Signal::CONT) if self.is_stopped => vec![self.wake()],
             Event::Told(signal) => vec![Action::Client(signal)],
             Event::Stopped if self.is_ending => vec![self.wake()],
@@ -91,6 +96,12 @@ mod tests {
         attendance.handle(Event::Told(Signal::TERM));
         assert_eq!(attendance.handle(Event::Stopped), [Action::Wake]);
         assert_eq!(attendance.handle(Event::Ended), []);
+    }
+
+    #[test]
+    fn killed_it_is_killed_and_what_sleeps_beside_it_wakes() {
+        let orphaned = Attendance::default().handle(Event::Orphaned);
+        assert_eq!(orphaned, [Action::Client(Signal::KILL), Action::Wake]);
     }
 
     #[test]

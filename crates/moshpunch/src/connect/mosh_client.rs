@@ -80,6 +80,15 @@ impl MoshClient {
     }
 }
 
+/// Where this process ends first, mosh-client has no time to put the terminal in order.
+impl Drop for MoshClient {
+    fn drop(&mut self) {
+        if self.attendant.ended().is_none() {
+            self.terminal.restore();
+        }
+    }
+}
+
 fn shown_arguments() -> String {
     let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
     words.collect::<Vec<_>>().join(" ")

@@ -45,8 +45,7 @@ fn the_key_is_in_no_argument_list_file_or_message(lab: &Lab) -> Result<()> {
 }
 
 /// The shell tells where there is a core.
-fn aborts(shell: &mut Shell, process: &HostProcess, core: &str) -> Result<()> {
-    signal(process, Signal::ABORT)?;
+fn aborted(shell: &mut Shell, core: &str) -> Result<()> {
     shell.sees("Aborted")?;
     let screen = shell.terminal.screen();
     let said = screen.lines().find_map(|line| line.split_once("Aborted")).map(|(_, said)| said.trim());
@@ -69,7 +68,8 @@ fn what_knows_the_key_leaves_no_core_and_shows_its_memory_to_nobody(lab: &Lab) -
     let planted =
         wait_until("a program that hides nothing", PATIENCE, || Ok(laptop.processes("sleep")?.pop()))?;
     ensure!(reads_memory_of(laptop, &planted)?, "its memory can be read");
-    aborts(&mut shell, &planted, "(core dumped)")?;
+    signal(&planted, Signal::ABORT)?;
+    aborted(&mut shell, "(core dumped)")?;
     for session in [false, true] {
         shell.run("moshpunch --ssh='ssh -p 2222' router")?;
         shell.sees("alice@router's password:")?;
@@ -83,8 +83,11 @@ fn what_knows_the_key_leaves_no_core_and_shows_its_memory_to_nobody(lab: &Lab) -
         }
         let moshpunch = process(laptop, "moshpunch")?;
         ensure!(!reads_memory_of(laptop, &moshpunch)?, "its memory can be read");
-        aborts(&mut shell, &moshpunch, "")?;
+        signal(&moshpunch, Signal::ABORT)?;
         no_moshpunch_is_left(laptop)?;
+        // It puts the terminal in order before it ends.
+        wait_until("the end of ssh", PATIENCE, || Ok(laptop.processes("ssh")?.is_empty().then_some(())))?;
+        aborted(&mut shell, "")?;
     }
     Ok(())
 }
