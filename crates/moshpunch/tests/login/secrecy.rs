@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
 use lab::{Host, HostProcess, Lab, Signal, USER, scenario, wait_until};
 
-use crate::common::{PATIENCE, no_moshpunch_is_left, process, signal};
+use crate::common::{PATIENCE, computes, no_moshpunch_is_left, process, signal};
 use crate::place::{PASSWORD, Place, Shell};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
@@ -45,13 +45,13 @@ fn the_key_is_in_no_argument_list_file_or_message(lab: &Lab) -> Result<()> {
 }
 
 /// The shell tells where there is a core.
-fn aborted(shell: &mut Shell, core: &str) -> Result<()> {
+fn aborted(shell: &mut Shell, core: &str, number: u32) -> Result<()> {
     shell.sees("Aborted")?;
     let screen = shell.terminal.screen();
     let said = screen.lines().find_map(|line| line.split_once("Aborted")).map(|(_, said)| said.trim());
     ensure!(said == Some(core), "{screen}");
-    shell.run("clear; echo ready=$((1 + 1))")?;
-    shell.sees("ready=2")
+    shell.run("clear")?;
+    computes(&mut shell.terminal, number)
 }
 
 fn reads_memory_of(laptop: &Host, process: &HostProcess) -> Result<bool> {
@@ -69,8 +69,8 @@ fn what_knows_the_key_leaves_no_core_and_shows_its_memory_to_nobody(lab: &Lab) -
         wait_until("a program that hides nothing", PATIENCE, || Ok(laptop.processes("sleep")?.pop()))?;
     ensure!(reads_memory_of(laptop, &planted)?, "its memory can be read");
     signal(&planted, Signal::ABORT)?;
-    aborted(&mut shell, "(core dumped)")?;
-    for session in [false, true] {
+    aborted(&mut shell, "(core dumped)", 6501)?;
+    for (session, number) in [(false, 6502), (true, 6503)] {
         shell.run("moshpunch --ssh='ssh -p 2222' router")?;
         shell.sees("alice@router's password:")?;
         if session {
@@ -87,7 +87,7 @@ fn what_knows_the_key_leaves_no_core_and_shows_its_memory_to_nobody(lab: &Lab) -
         no_moshpunch_is_left(laptop)?;
         // It puts the terminal in order before it ends.
         wait_until("the end of ssh", PATIENCE, || Ok(laptop.processes("ssh")?.is_empty().then_some(())))?;
-        aborted(&mut shell, "")?;
+        aborted(&mut shell, "", number)?;
     }
     Ok(())
 }
