@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use crate::command::PATH;
+use crate::terminal;
 
 /// Who has sessions in the lab, on every host.
 pub const USER: &str = "alice";
@@ -54,6 +55,7 @@ impl Account {
             ("LOGNAME", self.name.clone()),
             ("PATH", PATH.to_owned()),
             ("SHELL", self.shell.clone()),
+            ("TERM", terminal::TYPE.to_owned()),
             ("USER", self.name.clone()),
         ]);
         let runtime_directory = runtime_directory(self.uid);

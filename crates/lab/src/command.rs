@@ -107,11 +107,11 @@ impl Command {
     }
 
     /// Starts as the leader of a new session on the terminal `line`.
-    pub(crate) fn start_on(&self, line: &File, terminal_type: &str) -> Result<Arc<Process>> {
+    pub(crate) fn start_on(&self, line: &File) -> Result<Arc<Process>> {
         let (stdin, stdout, stderr) = (line.try_clone()?, line.try_clone()?, line.try_clone()?);
         let own_session: Vec<OsString> = ["setsid", "--ctty"].map(OsString::from).to_vec();
         self.spawn(&[own_session, self.words.clone()].concat(), |command| {
-            command.env("TERM", terminal_type).stdin(stdin).stdout(stdout).stderr(stderr);
+            command.stdin(stdin).stdout(stdout).stderr(stderr);
         })
     }
 

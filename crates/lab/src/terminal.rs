@@ -21,7 +21,7 @@ use crate::command::Command;
 use crate::process::Process;
 use crate::wait::Deadline;
 
-const TYPE: &str = "xterm-256color";
+pub(crate) const TYPE: &str = "xterm-256color";
 
 /// Closed on drop, as by closing its window: the program is hung up, then killed.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl Terminal {
     pub(crate) fn open(command: &Command, rows: u16, columns: u16) -> Result<Self> {
         let log = command.host().lab().journal.log(&format!("{command} (last screen)"))?;
         let (master, line) = pseudo_terminal(rows, columns)?;
-        let process = command.start_on(&line, TYPE)?;
+        let process = command.start_on(&line)?;
         let display = Arc::new(Display::new(rows, columns)?);
         let keyboard = master.try_clone()?;
         let screen = Arc::clone(&display);

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use self::connect::{ConnectArguments, Family, Predict, RemoteIp, is_own_command};
+pub(crate) use self::connect::{ConnectArguments, Family, Order, Predict, RemoteIp, is_own_command};
 pub(crate) use self::map::{
     AddArguments, AnswerArguments, GatewayArguments, ListArguments, MapCommand, PlaceArguments,
     ProtocolChoice, RemoveArguments, RenewArguments, TransportChoice,
@@ -41,6 +41,9 @@ pub(crate) enum Command {
     /// Become a program that is told to end when the process that started this one does (started by the client)
     #[command(hide = true, long_flag = "tied")]
     Tied(TiedArguments),
+    /// Start mosh-client, and let it stop, go on and end with the process that started this one (started by the client)
+    #[command(hide = true, long_flag = "attend")]
+    Attend(TiedArguments),
 }
 
 #[derive(Debug, Args)]

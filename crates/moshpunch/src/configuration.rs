@@ -4,6 +4,7 @@
 
 mod connect;
 mod map;
+mod shell_words;
 
 use std::env;
 use std::fs;

@@ -93,6 +93,14 @@ pub(crate) fn of(status: process::ExitStatus) -> process::ExitCode {
     u8::try_from(code).map_or(process::ExitCode::FAILURE, process::ExitCode::from)
 }
 
+/// As [`of`], but by a signal where the other ended by one: a shell tells which, and puts the terminal in order.
+pub(crate) fn end_as(status: process::ExitStatus) -> process::ExitCode {
+    if let Some(signal) = status.signal() {
+        let _it_had_no_effect = signal_hook::low_level::emulate_default_handler(signal);
+    }
+    of(status)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,6 +19,7 @@ mod remembered;
 mod report;
 mod runtime_directory;
 mod saved_mapping;
+mod secrets;
 mod service_manager;
 mod session;
 mod shell_script;
@@ -33,7 +34,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 
-use crate::arguments::{Arguments, Command, ConnectArguments, is_own_command};
+use crate::arguments::{Arguments, Command, ConnectArguments, Order, is_own_command};
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = env::args_os().collect();
@@ -44,7 +45,8 @@ fn main() -> ExitCode {
     } else if is_own_command(words.get(1..).unwrap_or_default()) {
         Arguments::try_parse_from(words).map(|arguments| run(arguments.command))
     } else {
-        ConnectArguments::parse_words(words).map(|arguments| commands::connect::run(&arguments))
+        let order = Order::from_environment(env::var_os("POSIXLY_CORRECT").as_deref());
+        ConnectArguments::parse_words(words, order).map(|arguments| commands::connect::run(&arguments))
     };
     match result.unwrap_or_else(|error| Ok(usage(&error))) {
         Ok(code) => code,
@@ -78,6 +80,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Router(command) => Ok(commands::router::run(&command)),
         Command::LookUp(arguments) => commands::look_up::run(&arguments),
         Command::Tied(arguments) => commands::tied::run(&arguments),
+        Command::Attend(arguments) => commands::attend::run(&arguments),
     }
 }
 

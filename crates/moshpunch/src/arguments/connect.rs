@@ -5,8 +5,9 @@ mod spelling;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use clap::{ArgAction, Parser, ValueEnum};
+use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
 
+pub(crate) use self::spelling::Order;
 use crate::tmux::SessionName;
 
 /// Beside `--help`.
@@ -42,6 +43,7 @@ A host of such a name: `moshpunch server` or `moshpunch -- server COMMAND`.";
     name = "moshpunch",
     version,
     infer_long_args = true,
+    args_override_self = true,
     max_term_width = 100,
     override_usage = "moshpunch [OPTIONS] [--] [USER@]HOST [COMMAND]...\n       moshpunch server|map|router ...",
     about = ABOUT,
@@ -190,8 +192,16 @@ pub(crate) enum RemoteIp {
 }
 
 impl ConnectArguments {
-    pub(crate) fn parse_words(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        Self::try_parse_from(spelling::spelt_out(words))
+    /// The first word is the program's name.
+    pub(crate) fn parse_words(
+        words: impl IntoIterator<Item = OsString>,
+        order: Order,
+    ) -> Result<Self, clap::Error> {
+        let command = Self::command();
+        let mut words = words.into_iter();
+        let program = words.next();
+        let words: Vec<_> = program.into_iter().chain(spelling::spelt_out(words, order, &command)).collect();
+        Self::from_arg_matches(&command.try_get_matches_from(words)?)
     }
 }
 
@@ -239,7 +249,7 @@ pub(crate) fn is_own_command(words: &[OsString]) -> bool {
         "server" => own_option || ["new", "offer"].contains(&second),
         "map" => own_option || ["add", "renew", "remove", "list", "gateway", "help"].contains(&second),
         "router" => own_option || ["setup", "check", "guard", "help"].contains(&second),
-        _ => ["--look-up", "--tied"].contains(&first),
+        _ => ["--look-up", "--tied", "--attend"].contains(&first),
     }
 }
 
@@ -268,12 +278,14 @@ mod tests {
     }
 
     fn parsed(line: &str) -> ConnectArguments {
-        ConnectArguments::parse_words(words(&format!("moshpunch {line}")))
+        ConnectArguments::parse_words(words(&format!("moshpunch {line}")), Order::Free)
             .unwrap_or_else(|error| panic!("{line}: {error}"))
     }
 
     fn refused(line: &str) -> String {
-        ConnectArguments::parse_words(words(&format!("moshpunch {line}"))).unwrap_err().to_string()
+        ConnectArguments::parse_words(words(&format!("moshpunch {line}")), Order::Free)
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
@@ -286,6 +298,67 @@ mod tests {
         assert_eq!((arguments.family, arguments.inet), (Some(Family::Inet6), false));
         assert!(!parsed("--no-init --init host").no_init && parsed("--noinit host").no_init);
         assert!(!parsed("-o --no-predict-overwrite host").predict_overwrite);
+    }
+
+    /// Every way to say an option, with what follows it: a value, for those that take one.
+    fn sayings() -> Vec<Vec<String>> {
+        let command = ConnectArguments::command();
+        let options = command.get_arguments().filter(|argument| !argument.is_positional());
+        options.flat_map(said).collect()
+    }
+
+    fn said(option: &clap::Arg) -> Vec<Vec<String>> {
+        let long = option.get_long().map(|long| format!("--{long}"));
+        let names = long.into_iter().chain(option.get_short().map(|short| format!("-{short}")));
+        let possible = option.get_possible_values();
+        let values: Vec<_> = match possible.as_slice() {
+            [] => vec!["60001".to_owned(), "60002".to_owned()],
+            possible => possible.iter().map(|value| value.get_name().to_owned()).collect(),
+        };
+        let with_values = |name: String| match option.get_action().takes_values() {
+            true if option.is_require_equals_set() => {
+                values.iter().map(|value| vec![format!("{name}={value}")]).collect()
+            }
+            true => values.iter().map(|value| vec![name.clone(), value.clone()]).collect(),
+            false => vec![vec![name]],
+        };
+        names.flat_map(with_values).collect()
+    }
+
+    fn meant(words: &[&[String]]) -> String {
+        let words = words.concat().into_iter().chain(["host".to_owned()]).map(OsString::from);
+        let arguments = ConnectArguments::parse_words(
+            [OsString::from("moshpunch")].into_iter().chain(words),
+            Order::Free,
+        );
+        format!("{:?}", arguments.unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    #[test]
+    fn of_an_option_that_is_said_twice_the_later_holds() {
+        let sayings = sayings();
+        assert!(sayings.len() > 40, "{sayings:?}");
+        for first in &sayings {
+            for second in sayings.iter().filter(|second| second[0] == first[0]) {
+                assert_eq!(meant(&[first, second]), meant(&[second]), "{first:?} {second:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_an_option_and_its_negation_the_later_holds() {
+        let sayings = sayings();
+        let negation = |saying: &[String]| {
+            let name = saying[0].strip_prefix("--no-")?;
+            sayings.iter().find(|other| other[0].strip_prefix("--") == Some(name))
+        };
+        let pairs: Vec<_> = sayings.iter().filter_map(|no| Some((no, negation(no)?))).collect();
+        assert_eq!(pairs.len(), 3, "{pairs:?}");
+        for (no, yes) in pairs {
+            assert_eq!(meant(&[no, yes]), meant(&[yes]), "{no:?} {yes:?}");
+            assert_eq!(meant(&[yes, no, yes]), meant(&[yes]), "{yes:?} {no:?} {yes:?}");
+            assert_eq!(meant(&[yes, no]), meant(&[no]), "{yes:?} {no:?}");
+        }
     }
 
     #[test]

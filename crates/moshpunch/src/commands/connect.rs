@@ -10,17 +10,17 @@ use path::Agent;
 
 use crate::arguments::ConnectArguments;
 use crate::configuration::{ConnectConfiguration, Environment};
+use crate::connect::colours;
 use crate::connect::connecting::{Connected, Connecting, Outcome};
 use crate::connect::destination::Destination;
 use crate::connect::farewell;
 use crate::connect::forwarder::{Ended, Forwarder};
 use crate::connect::front::Front;
 use crate::connect::gate::Gate;
-use crate::connect::login::colours;
 use crate::connect::mosh_client::MoshClient;
 use crate::connect::scout::Scout;
 use crate::session::Failure;
-use crate::{exit_code, log, report, signals};
+use crate::{exit_code, log, report, secrets, signals};
 
 /// As a shell counts SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -32,9 +32,10 @@ pub(crate) fn run(arguments: &ConnectArguments) -> Result<ExitCode> {
     if let Some(log) = &arguments.log {
         log::append_to(log);
     }
+    secrets::keep();
     let destination = Destination::of(&configuration)?;
     let mut signals = signals::of_the_end()?;
-    let colours = colours(&configuration.client)?;
+    let colours = colours::count(&configuration.client)?;
     match Connecting::start(configuration, destination, colours)?.run(&mut signals)? {
         Outcome::Connected(connected) => hold_session(*connected, signals),
         Outcome::Failed(failure, code) => {
@@ -70,7 +71,7 @@ fn hold_session(connected: Connected, signals: UnixStream) -> Result<ExitCode> {
     let forwarder = Forwarder::new(Gate::new(key), front, families, client, scout, signals)?;
     let ended = forwarder.run(&candidates)?;
     say_farewell(&ended, verbose);
-    Ok(exit_code::of(ended.status))
+    Ok(exit_code::end_as(ended.status))
 }
 
 fn say_farewell(ended: &Ended, verbose: bool) {

@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub(crate) mod asked;
+pub(crate) mod attend;
 pub(crate) mod connect;
 pub(crate) mod keeper;
 pub(crate) mod look_up;

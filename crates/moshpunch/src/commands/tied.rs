@@ -12,15 +12,16 @@ use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
 use crate::arguments::TiedArguments;
-use crate::report;
+use crate::{report, secrets};
 
 /// As a shell and env(1) say it.
 const NOT_FOUND: u8 = 127;
 const NOT_RUN: u8 = 126;
 
 pub(crate) fn run(arguments: &TiedArguments) -> Result<ExitCode> {
-    set_parent_process_death_signal(Some(Signal::TERM)).context("tying to the parent")?;
-    if getppid() != Pid::from_raw(arguments.parent) {
+    // It may have a session's key in its environment.
+    secrets::keep();
+    if !tie_to(arguments.parent)? {
         return Ok(ExitCode::FAILURE);
     }
     let (program, words) = arguments.command.split_first().context("a program is required")?;
@@ -30,4 +31,10 @@ pub(crate) fn run(arguments: &TiedArguments) -> Result<ExitCode> {
     let error = Command::new(program).args(words).exec();
     report::note(format_args!("{}: {error}", program.display()));
     Ok(if error.kind() == ErrorKind::NotFound { NOT_FOUND } else { NOT_RUN }.into())
+}
+
+/// Whether the parent is still there.
+pub(crate) fn tie_to(parent: i32) -> Result<bool> {
+    set_parent_process_death_signal(Some(Signal::TERM)).context("tying to the parent")?;
+    Ok(getppid() == Pid::from_raw(parent))
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
+use super::shell_words;
 use crate::arguments::{ConnectArguments, Family, Predict, RemoteIp};
 use crate::connect::remote_command::Bind;
 use crate::tmux::{self, Colours};
@@ -53,7 +54,7 @@ impl Families {
 
 impl ConnectConfiguration {
     pub(crate) fn resolve(arguments: &ConnectArguments, environment: Environment<'_>) -> Result<Self> {
-        let ssh = shlex::split(&arguments.ssh).filter(|words| !words.is_empty());
+        let ssh = shell_words::split(&arguments.ssh).filter(|words| !words.is_empty());
         let ssh =
             ssh.with_context(|| format!("--ssh: {:?} is no command: look at its quotes", arguments.ssh))?;
         Ok(Self {
@@ -73,6 +74,16 @@ impl ConnectConfiguration {
             terminal_init: !arguments.no_init,
             verbose: arguments.verbose,
         })
+    }
+}
+
+#[cfg(test)]
+impl ConnectConfiguration {
+    /// Of a line that a user could type.
+    pub(crate) fn of(line: &str) -> Self {
+        let words = shell_words::split(line).unwrap().into_iter().map(OsString::from);
+        let arguments = ConnectArguments::parse_words(words, crate::arguments::Order::Free).unwrap();
+        Self::resolve(&arguments, Environment::default()).unwrap()
     }
 }
 
@@ -114,16 +125,17 @@ fn families(arguments: &ConnectArguments) -> Families {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arguments::Order;
 
     fn resolve(line: &str, prediction: Option<&str>) -> Result<ConnectConfiguration> {
-        let words = shlex::split(line).unwrap().into_iter().map(OsString::from);
-        let arguments = ConnectArguments::parse_words(words).unwrap();
+        let words = shell_words::split(line).unwrap().into_iter().map(OsString::from);
+        let arguments = ConnectArguments::parse_words(words, Order::Free).unwrap();
         let environment = Environment { prediction: prediction.map(OsStr::new), colour_term: None };
         ConnectConfiguration::resolve(&arguments, environment)
     }
 
     #[test]
-    fn ssh_is_split_as_a_shell_would() {
+    fn ssh_is_split_as_moshs_script_does() {
         let ssh = resolve("moshpunch --ssh='ssh -p 8022 -o \"User a\"' host", None).unwrap().ssh;
         assert_eq!(ssh, ["ssh", "-p", "8022", "-o", "User a"]);
         let error = resolve("moshpunch --ssh='ssh \"' host", None).unwrap_err();

@@ -87,23 +87,17 @@ fn own(address: IpAddr) -> Kind {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
-
     use net::clock;
     use path::MAX_NEW_ADDRESSES;
 
     use super::*;
-    use crate::arguments::ConnectArguments;
-    use crate::configuration::Environment;
 
     fn port() -> NonZeroU16 {
         NonZeroU16::new(60_001).unwrap()
     }
 
-    fn intake(words: &str) -> Intake {
-        let words = words.split_whitespace().map(OsString::from);
-        let arguments = ConnectArguments::parse_words(words).unwrap();
-        Intake::new(&ConnectConfiguration::resolve(&arguments, Environment::default()).unwrap())
+    fn intake(line: &str) -> Intake {
+        Intake::new(&ConnectConfiguration::of(line))
     }
 
     fn offer(fields: &str) -> Offer {

@@ -7,8 +7,9 @@ use std::process::{Child, Command, ExitStatus, id};
 
 use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process, pidfd_open, waitid};
 
+use super::attendance::Event;
 use super::pseudo_terminal::set_nonblocking;
 use crate::commands::asked;
 
@@ -23,8 +24,17 @@ const PLACES_TO_ASK: [&str; 4] = ["DISPLAY", "WAYLAND_DISPLAY", "GPG_TTY", "SSH_
 
 /// A command that is told to end when this process does, however it ends.
 pub(crate) fn tied(program: impl AsRef<OsStr>) -> Command {
+    itself("--tied", program.as_ref())
+}
+
+/// As [`tied`], and it stops and goes on when this process does. It asks for what [`super::handover`] gives.
+pub(crate) fn attended(program: impl AsRef<OsStr>) -> Command {
+    itself("--attend", program.as_ref())
+}
+
+fn itself(how: &str, program: &OsStr) -> Command {
     let mut command = Command::new("/proc/self/exe");
-    command.arg("--tied").arg(id().to_string()).arg(program);
+    command.arg(how).arg(id().to_string()).arg(program);
     command
 }
 
@@ -71,6 +81,19 @@ impl Running {
         }
     }
 
+    /// One that has been stopped hears of its end once it goes on.
+    pub(crate) fn terminate(&self) {
+        self.signal(Signal::TERM);
+        self.signal(Signal::CONT);
+    }
+
+    /// Each once, and of several only what holds.
+    pub(crate) fn stopped_or_continued(&self) -> Option<Event> {
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::CONTINUED | WaitIdOptions::NOHANG;
+        let status = waitid(WaitId::PidFd(self.end.as_fd()), options).ok().flatten()?;
+        Some(if status.continued() { Event::Continued } else { Event::Stopped })
+    }
+
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
@@ -88,7 +111,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if self.ended().is_none() {
-            self.signal(Signal::TERM);
+            self.terminate();
         }
     }
 }
@@ -103,7 +126,7 @@ pub(crate) struct Leaving(Vec<Running>);
 
 impl Leaving {
     pub(crate) fn add(&mut self, program: Running) {
-        program.signal(Signal::TERM);
+        program.terminate();
         if self.0.len() == LEAVING_MAXIMUM {
             self.0.remove(0).kill();
         }

@@ -1,6 +1,5 @@
 //! From the start of ssh to the connect line.
 
-use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::mem::replace;
@@ -8,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 
 use anyhow::Result;
 use net::clock;
@@ -29,7 +28,7 @@ use super::remote_command::{self, ServerWords};
 use super::scout::{OURS, Offers};
 use super::silence::{Alarm, Silence};
 use super::transcript::{Connect, Line, without_secret};
-use super::{child, farewell, locale_variables, silence, ssh};
+use super::{child, farewell, locale_variables, silence, ssh, surroundings};
 use crate::arguments::RemoteIp;
 use crate::configuration::ConnectConfiguration;
 use crate::mosh_server::locale;
@@ -372,7 +371,7 @@ fn log_in(
     let words = ssh::login(configuration, destination, command.to_owned());
     console.detail(&format!("running {}", child::shown(&words)));
     let terminals = Terminals::open(configuration.ssh_terminal && !configuration.local);
-    Login::attended(&words, terminals, |command| prepare(configuration, command))
+    Login::attended(&words, terminals, |command| surroundings::prepare(configuration, command))
 }
 
 fn first_step(configuration: &ConnectConfiguration) -> String {
@@ -391,11 +390,4 @@ fn is_socket(path: &Path) -> bool {
 fn worth_showing(messages: &[u8]) -> Vec<u8> {
     let lines = messages.split_inclusive(|&byte| byte == b'\n');
     lines.filter(|line| line.starts_with(OURS)).flatten().copied().collect()
-}
-
-fn prepare(configuration: &ConnectConfiguration, command: &mut Command) {
-    if configuration.local {
-        command.env_remove("SSH_CONNECTION");
-        command.current_dir(env::var_os("HOME").unwrap_or_else(|| "/".into()));
-    }
 }

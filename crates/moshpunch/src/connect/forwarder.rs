@@ -130,11 +130,8 @@ impl Forwarder {
         let now = self.clock.now();
         let deadline = self.agent.poll_timeout().into_iter().chain(self.scout.deadline()).min();
         let longest = deadline.map(|deadline| deadline.saturating_duration_since(now));
-        let mut descriptors = vec![
-            self.front.descriptor(),
-            PollFd::new(&self.signals, PollFlags::IN),
-            self.client.descriptor(),
-        ];
+        let mut descriptors = vec![self.front.descriptor(), PollFd::new(&self.signals, PollFlags::IN)];
+        descriptors.extend(self.client.descriptors());
         descriptors.extend(self.back.descriptors());
         descriptors.extend(self.changes.iter().map(|changes| PollFd::new(changes, PollFlags::IN)));
         descriptors.extend(self.scout.descriptors());
@@ -229,5 +226,6 @@ impl Forwarder {
         if self.signals.read(&mut [0; 16]).is_ok() {
             self.client.terminate();
         }
+        self.client.handle_signals();
     }
 }

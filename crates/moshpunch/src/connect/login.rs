@@ -2,17 +2,16 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::mem::take;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use net::clock;
 use net::wait::wait;
 use rustix::event::PollFd;
-use rustix::process::Signal;
 use zeroize::Zeroizing;
 
 use super::child::{Pipe, READ_BYTES, Running, secluded_with, tied};
@@ -176,7 +175,7 @@ impl Login {
 
     /// Ends it now. ssh may be asking for a password, and then has to put the terminal in order first.
     pub(crate) fn end(mut self) {
-        self.program.signal(Signal::TERM);
+        self.program.terminate();
         let deadline = clock::now() + TIME_TO_END;
         while self.program.ended().is_none() && clock::now() < deadline {
             if wait(&mut [self.program.end()], Some(deadline)).is_err() {
@@ -194,22 +193,6 @@ impl Login {
         let pipes = self.output.descriptor().into_iter().chain(self.messages.descriptor());
         pipes.chain(self.status.is_none().then(|| self.program.end()))
     }
-}
-
-/// How many colours the terminal has, as mosh-client counts them. The first use of mosh-client, and so where it is missed.
-pub(crate) fn colours(client: &std::path::Path) -> Result<String> {
-    let output = Command::new(client).arg("-c").stdin(Stdio::null()).stderr(Stdio::null()).output();
-    let output = match output {
-        Err(error) if error.kind() == ErrorKind::NotFound => bail!(
-            "{} is not installed on this machine; install mosh (Debian: apt install mosh), or name it with --client",
-            client.display()
-        ),
-        output => output.with_context(|| client.display().to_string())?,
-    };
-    let text = String::from_utf8_lossy(&output.stdout);
-    let number = text.trim();
-    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    Ok(if is_number { number.to_owned() } else { "0".to_owned() })
 }
 
 #[cfg(test)]

@@ -8,9 +8,11 @@
 //! [`reachable`] counts: [`background`] logs in on the [`occasions`] for that. [`flood`] bounds what a login may print.
 //! [`progress`], [`messages`] and [`farewell`] are what the user reads.
 
+pub(crate) mod attendance;
 pub(crate) mod background;
 pub(crate) mod candidates;
 pub(crate) mod child;
+pub(crate) mod colours;
 pub(crate) mod connecting;
 pub(crate) mod console;
 pub(crate) mod destination;
@@ -22,6 +24,7 @@ pub(crate) mod flood;
 pub(crate) mod forwarder;
 pub(crate) mod front;
 pub(crate) mod gate;
+pub(crate) mod handover;
 pub(crate) mod keyboard;
 pub(crate) mod listened;
 pub(crate) mod locale_variables;
@@ -41,4 +44,6 @@ pub(crate) mod remote_command;
 pub(crate) mod scout;
 pub(crate) mod silence;
 pub(crate) mod ssh;
+pub(crate) mod surroundings;
+pub(crate) mod terminal_modes;
 pub(crate) mod transcript;

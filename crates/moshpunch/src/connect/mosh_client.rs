@@ -1,53 +1,91 @@
 //! The stock mosh-client, which believes that its server is on this machine.
 
+use std::io;
 use std::net::SocketAddr;
-use std::process::{ExitStatus, Stdio};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{ExitStatus, Stdio, id};
 
 use anyhow::{Context, Result};
-use rustix::event::PollFd;
+use rustix::event::{PollFd, PollFlags};
 use rustix::process::Signal;
 
-use super::child::{Running, tied};
+use super::child::{Running, attended};
+use super::handover;
+use super::terminal_modes::TerminalModes;
 use crate::configuration::ConnectConfiguration;
+use crate::signals::Signals;
+
+/// What is passed on to it, beside what the session's beginning has asked for already: see [`super::attendance`].
+const PASSED_ON: [Signal; 4] = [Signal::PIPE, Signal::QUIT, Signal::TSTP, Signal::CONT];
 
 #[derive(Debug)]
-pub(crate) struct MoshClient(Running);
+pub(crate) struct MoshClient {
+    attendant: Running,
+    terminal: TerminalModes,
+    told: Signals,
+}
 
 impl MoshClient {
     /// In our terminal. `front` is where it sends to.
     pub(crate) fn start(configuration: &ConnectConfiguration, key: &str, front: SocketAddr) -> Result<Self> {
-        let mut command = tied(&configuration.client);
+        let told = Signals::of(&PASSED_ON)?;
+        let terminal = TerminalModes::read();
+        let mut command = attended(&configuration.client);
         // What mosh's script gives: shown by ps(1), and not read otherwise.
         command.arg(format!("-# {} |", shown_arguments()));
         command.args([front.ip().to_string(), front.port().to_string()]);
-        command.env("MOSH_KEY", key).env("MOSH_PREDICTION_DISPLAY", configuration.predict.name());
+        command.env("MOSH_CLIENT_PID", id().to_string());
+        command.env("MOSH_PREDICTION_DISPLAY", configuration.predict.name());
         if configuration.predict_overwrite {
             command.env("MOSH_PREDICTION_OVERWRITE", "yes");
         }
         if !configuration.terminal_init {
             command.env("MOSH_NO_TERM_INIT", "1");
         }
-        let child = command.stdin(Stdio::inherit()).spawn();
+        let (here, there) = UnixStream::pair()?;
+        handover::give(&here, key, io::stdin().as_fd())?;
+        let child = command.stdin(Stdio::from(OwnedFd::from(there))).spawn();
         let child = child.with_context(|| format!("starting {}", configuration.client.display()))?;
-        Ok(Self(Running::new(child)?))
+        Ok(Self { attendant: Running::new(child)?, terminal, told })
     }
 
     /// It reads the size of its window again, finds that it must tell the server, and sends within 5 ms.
     pub(crate) fn nudge(&self) {
-        self.0.signal(Signal::WINCH);
+        self.attendant.signal(Signal::WINCH);
     }
 
     /// It says goodbye to the server, and puts the terminal in order.
     pub(crate) fn terminate(&self) {
-        self.0.signal(Signal::TERM);
+        self.attendant.signal(Signal::TERM);
     }
 
+    /// What has been told to this process, but is meant for the session.
+    pub(crate) fn handle_signals(&mut self) {
+        self.told.pending().for_each(|signal| self.attendant.signal(signal));
+    }
+
+    /// Where it was killed, the terminal is as it was before.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
-        self.0.ended()
+        let status = self.attendant.ended()?;
+        if status.signal().is_some() {
+            self.terminal.restore();
+        }
+        Some(status)
     }
 
-    pub(crate) fn descriptor(&self) -> PollFd<'_> {
-        self.0.end()
+    pub(crate) fn descriptors(&self) -> [PollFd<'_>; 2] {
+        [self.attendant.end(), PollFd::new(&self.told, PollFlags::IN)]
+    }
+}
+
+/// Where this process ends first, mosh-client has no time to put the terminal in order.
+impl Drop for MoshClient {
+    fn drop(&mut self) {
+        if self.attendant.ended().is_none() {
+            self.terminal.restore();
+        }
     }
 }
 

@@ -190,17 +190,12 @@ fn log(error: &anyhow::Error) {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
-
     use net::clock;
 
     use super::*;
-    use crate::arguments::ConnectArguments;
-    use crate::configuration::Environment;
 
     fn scout(offers: Offers, now: Instant) -> Scout {
-        let arguments = ConnectArguments::parse_words(["moshpunch", "host"].map(OsString::from)).unwrap();
-        let configuration = ConnectConfiguration::resolve(&arguments, Environment::default()).unwrap();
+        let configuration = ConnectConfiguration::of("moshpunch host");
         let (login, intake) = (Login::that_goes_on(), Intake::new(&configuration));
         Scout::new(configuration, NonZeroU16::MIN, intake, offers, (login, None), now)
     }

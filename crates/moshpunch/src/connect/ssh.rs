@@ -120,17 +120,9 @@ fn family(families: Families) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arguments::ConnectArguments;
-    use crate::configuration::Environment;
-
-    fn configuration(line: &str) -> ConnectConfiguration {
-        let words = shlex::split(line).unwrap().into_iter().map(OsString::from);
-        let arguments = ConnectArguments::parse_words(words).unwrap();
-        ConnectConfiguration::resolve(&arguments, Environment::default()).unwrap()
-    }
 
     fn unattended_words(line: &str, master: Option<&str>) -> String {
-        let words = unattended(&configuration(line), master, "true".into());
+        let words = unattended(&ConnectConfiguration::of(line), master, "true".into());
         words.join(OsStr::new(" ")).into_string().unwrap()
     }
 
@@ -155,19 +147,19 @@ mod tests {
         let line = "moshpunch --ssh='env A=b ssh -p 7' host";
         let words = unattended_words(line, None);
         assert!(words.starts_with("env A=b ssh -p 7 -o BatchMode=yes "), "{words}");
-        assert_eq!(unattended_file(&configuration(line)), None);
+        assert_eq!(unattended_file(&ConnectConfiguration::of(line)), None);
     }
 
     #[test]
     fn another_program_gets_no_options_of_openssh() {
         let line = "moshpunch --ssh=dbclient --experimental-remote-ip=remote host";
         assert_eq!(unattended_words(line, None), "dbclient -n -T host -- true");
-        assert_eq!(unattended_file(&configuration(line)), None);
+        assert_eq!(unattended_file(&ConnectConfiguration::of(line)), None);
     }
 
     #[test]
     fn what_holds_for_jump_hosts_stands_before_the_users_own() {
-        let file = unattended_file(&configuration("moshpunch host")).unwrap();
+        let file = unattended_file(&ConnectConfiguration::of("moshpunch host")).unwrap();
         assert!(
             file.starts_with("BatchMode=yes\n") && file.contains("\nControlPath=none\nInclude ~/"),
             "{file}"

@@ -1,12 +1,11 @@
 //! What comes back over ssh, line by line.
 
 use std::fmt;
-use std::mem::take;
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 
 use wire::offer::{Offer, Unusable};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// A line of ours has a thousand bytes at most; what a login shell prints is cut here.
 const LINE_BYTES_MAXIMUM: usize = 8 * 1024;
@@ -57,9 +56,15 @@ impl fmt::Debug for Connect {
 }
 
 /// Cuts what has come into lines.
-#[derive(Default)]
 pub(crate) struct Transcript {
+    /// As long as it ever gets, so that it leaves no copy behind where it grows.
     partial: Zeroizing<Vec<u8>>,
+}
+
+impl Default for Transcript {
+    fn default() -> Self {
+        Self { partial: Zeroizing::new(Vec::with_capacity(LINE_BYTES_MAXIMUM)) }
+    }
 }
 
 impl fmt::Debug for Transcript {
@@ -101,8 +106,9 @@ impl Transcript {
     }
 
     fn finish(&mut self) -> Line {
-        let line = take(&mut self.partial);
-        Line::parse(line.strip_suffix(b"\r").unwrap_or(&line))
+        let line = Line::parse(self.partial.strip_suffix(b"\r").unwrap_or(&self.partial));
+        self.partial.zeroize();
+        line
     }
 }
 

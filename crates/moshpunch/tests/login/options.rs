@@ -36,8 +36,11 @@ const PLENTY: Duration = Duration::from_secs(240);
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         scenario!(every_option_means_what_mosh_means_by_it).within(PLENTY),
+        scenario!(what_is_said_twice_or_in_order_means_what_mosh_means_by_it).within(PLENTY),
         scenario!(a_mosh_server_that_the_user_names_is_asked_byte_for_byte_as_mosh_asks_it),
         scenario!(what_mosh_refuses_is_refused_and_nothing_is_started),
+        scenario!(a_terminal_that_mosh_client_cannot_use_is_told_before_anybody_logs_in),
+        scenario!(what_logs_in_has_moshs_surroundings).within(PLENTY),
     ]
 }
 
@@ -183,22 +186,65 @@ const LINES: [&str; 52] = [
     "host -a sh -- -c 'echo \"!x\" \\\\ *'",
 ];
 
+/// What is said twice, and what --ssh makes of quotes.
+const CONTRADICTIONS: [&str; 19] = [
+    "-p 1 -p 60005 host",
+    "--port=1 -p 60005 --port 60006 host",
+    "--ssh=nossh --ssh='myssh -x' host",
+    "--ssh=nossh host --ssh=myssh",
+    "--client=noclient --client=client2 host",
+    "--server=noserver --server=server2 host",
+    "--bind-server=any --bind-server=::1 host",
+    "--exp=remote --exp=local 127.0.0.1",
+    "--family=inet --family=inet6 -4 -4 host",
+    "--predict=always --predict=never -n -a -a host",
+    "-o -o --no-predict-overwrite -o host",
+    "-o --no-predict-overwrite --no-predict-overwrite host",
+    "--no-ssh-pty --nossh-pty --ssh-pty --no-ssh-pty host",
+    "--ssh-pty --no-ssh-pty --ssh-pty host",
+    "--no-init --noinit --init --init --noinit host",
+    "--local --local 127.0.0.1",
+    "--ssh='myssh -o a#b #c' host",
+    "--ssh='#myssh' --ssh='myssh \"a\\$b\" '\\''c d'\\'' e\\ f' host",
+    "--ssh=\"myssh 'it\\\\'s'\" host",
+];
+
+fn same(laptop: &Host, line: &str, environment: &[(&str, &str)]) -> Result<()> {
+    let words = split(laptop, line)?;
+    let theirs = meaning(laptop, "mosh", &words, environment)?;
+    let ours = meaning(laptop, OURS, &words, environment)?;
+    ensure!(ours == theirs, "{line} {environment:?}\nmosh:      {theirs:?}\nmoshpunch: {ours:?}");
+    Ok(())
+}
+
 fn every_option_means_what_mosh_means_by_it(lab: &Lab) -> Result<()> {
     let laptop = raise(lab)?;
-    let same = |line: &str, environment: &[(&str, &str)]| {
-        let words = split(&laptop, line)?;
-        let theirs = meaning(&laptop, "mosh", &words, environment)?;
-        let ours = meaning(&laptop, OURS, &words, environment)?;
-        ensure!(ours == theirs, "{line}\nmosh:      {theirs:?}\nmoshpunch: {ours:?}");
-        Ok(())
-    };
     for line in LINES {
-        same(line, &[])?;
+        same(&laptop, line, &[])?;
     }
-    same("host", &[("MOSH_PREDICTION_DISPLAY", "never")])?;
-    same("-a host", &[("MOSH_PREDICTION_DISPLAY", "never")])?;
-    same("host", &[("LC_ALL", "C.UTF-8"), ("LC_TIME", "C"), ("LANGUAGE", "de:en")])?;
-    same("host", &[("MOSH_PREDICTION_OVERWRITE", "yes"), ("MOSH_NO_TERM_INIT", "1")])
+    for (line, environment) in [
+        ("host", &[("MOSH_PREDICTION_DISPLAY", "never")][..]),
+        ("-a host", &[("MOSH_PREDICTION_DISPLAY", "never")]),
+        ("host", &[("LC_ALL", "C.UTF-8"), ("LC_TIME", "C"), ("LANGUAGE", "de:en")]),
+        ("host", &[("MOSH_PREDICTION_OVERWRITE", "yes"), ("MOSH_NO_TERM_INIT", "1")]),
+    ] {
+        same(&laptop, line, environment)?;
+    }
+    Ok(())
+}
+
+fn what_is_said_twice_or_in_order_means_what_mosh_means_by_it(lab: &Lab) -> Result<()> {
+    let laptop = raise(lab)?;
+    for line in CONTRADICTIONS {
+        same(&laptop, line, &[])?;
+    }
+    for line in
+        ["-a host -n -p 5", "-p 5 --ssh myssh host -- -a", "-o -- host -o", "-ssh myssh --local 127.0.0.1 -a"]
+    {
+        same(&laptop, line, &[("POSIXLY_CORRECT", "1")])?;
+        same(&laptop, line, &[("POSIXLY_CORRECT", "")])?;
+    }
+    Ok(())
 }
 
 /// What ssh was told to run.
@@ -261,6 +307,55 @@ fn what_mosh_refuses_is_refused_and_nothing_is_started(lab: &Lab) -> Result<()> 
     for program in ["mosh", OURS] {
         let output = run(&laptop, program, &["host".to_owned()], &[("MOSH_PREDICTION_DISPLAY", "often")])?;
         ensure!(!output.status.success() && output.stderr.contains("MOSH_PREDICTION_DISPLAY"), "{output}");
+    }
+    Ok(())
+}
+
+fn a_terminal_that_mosh_client_cannot_use_is_told_before_anybody_logs_in(lab: &Lab) -> Result<()> {
+    let laptop = raise(lab)?;
+    let run = |program: &str, terminal: &str| {
+        let words = ["-u", "TERM", "sh", "-c"].map(str::to_owned);
+        let script = format!("{terminal} {program} --client=/usr/bin/mosh-client host");
+        run(&laptop, "env", &[&words[..], &[script]].concat(), &[])
+    };
+    for (terminal, named, words) in [
+        ("TERM=nosuchterm", "with TERM=nosuchterm", "'nosuchterm': unknown terminal type"),
+        ("TERM=", "without TERM", "TERM environment variable not set"),
+        ("", "without TERM", "TERM environment variable not set"),
+    ] {
+        let (theirs, ours) = (run("mosh", terminal)?, run(OURS, terminal)?);
+        ensure!(ours.status.code() == theirs.status.code(), "{theirs}\n{ours}");
+        ensure!(records(&laptop, ["ssh", "mosh-server"]).is_empty(), "{terminal}: somebody logs in");
+        let expected = format!("moshpunch: /usr/bin/mosh-client -c failed {named}: {words}; set TERM to ");
+        ensure!(ours.stderr.starts_with(&expected) && ours.stderr.lines().count() == 1, "{ours}");
+    }
+    run("mosh", "TERM=vt100")?;
+    ensure!(!records(&laptop, ["ssh", "mosh-server"]).is_empty(), "a terminal without colours is one");
+    Ok(())
+}
+
+/// What the server finds around it where it is started without ssh, and what ssh does.
+fn what_logs_in_has_moshs_surroundings(lab: &Lab) -> Result<()> {
+    let laptop = raise(lab)?;
+    let looks = "pwd; printenv SSH_CONNECTION MOSH_PREDICTION_DISPLAY MOSH_PREDICTION_OVERWRITE HOME\n\
+                 [ \"$MOSH_CLIENT_PID\" = \"$STARTED\" ] && echo known";
+    let looks =
+        format!("case \" $* \" in *' -G '*) exit 1 ;; esac\n{{ {looks}; }} >>/home/alice/records/looks\n");
+    laptop.write_script("/usr/local/bin/server2", &format!("{RECORD}{looks}{SERVER}"))?;
+    laptop.write_script("/usr/local/bin/myssh", &format!("{RECORD}{looks}{SSH}"))?;
+    let environment =
+        [("SSH_CONNECTION", "a 1 b 22"), ("MOSH_PREDICTION_DISPLAY", "never"), ("WHERE", "/tmp")];
+    let seen = |program: &str, setting: &str, words: &str| {
+        let script = format!("cd $WHERE; {setting}; STARTED=$$ exec {program} --server=server2 {words}");
+        let output = run(&laptop, "sh", &["-c".to_owned(), script], &environment)?;
+        laptop.read_file(&format!("{RECORDS}/looks")).with_context(|| output.to_string())
+    };
+    for words in ["--local 127.0.0.1", "-o --local 127.0.0.1", "--no-ssh-pty --ssh=myssh host"] {
+        for setting in [":", "unset HOME", "HOME=/nowhere", "unset HOME; export LOGDIR=/usr"] {
+            let (theirs, ours) = (seen("mosh", setting, words)?, seen(OURS, setting, words)?);
+            ensure!(ours == theirs, "{setting}; {words}\nmosh:\n{theirs}\nmoshpunch:\n{ours}");
+            ensure!(ours.contains("known\n"), "{ours}");
+        }
     }
     Ok(())
 }

@@ -2,13 +2,16 @@
 
 use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
-use lab::{Lab, scenario};
+use lab::{Host, HostProcess, Lab, Signal, USER, scenario, wait_until};
 
-use crate::common::{PATIENCE, process};
-use crate::place::Place;
+use crate::common::{PATIENCE, computes, no_moshpunch_is_left, process, signal};
+use crate::place::{PASSWORD, Place, Shell};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
-    vec![scenario!(the_key_is_in_no_argument_list_file_or_message)]
+    vec![
+        scenario!(the_key_is_in_no_argument_list_file_or_message),
+        scenario!(what_knows_the_key_leaves_no_core_and_shows_its_memory_to_nobody),
+    ]
 }
 
 fn the_key_is_in_no_argument_list_file_or_message(lab: &Lab) -> Result<()> {
@@ -39,4 +42,52 @@ fn the_key_is_in_no_argument_list_file_or_message(lab: &Lab) -> Result<()> {
     ensure!(laptop.read_file("/tmp/messages")?.contains("mosh-server waits"), "the steps are told");
     shell.run("exit")?;
     shell.is_back("0")
+}
+
+/// The shell tells where there is a core.
+fn aborted(shell: &mut Shell, core: &str, number: u32) -> Result<()> {
+    shell.sees("Aborted")?;
+    let screen = shell.terminal.screen();
+    let said = screen.lines().find_map(|line| line.split_once("Aborted")).map(|(_, said)| said.trim());
+    ensure!(said == Some(core), "{screen}");
+    shell.run("clear")?;
+    computes(&mut shell.terminal, number)
+}
+
+fn reads_memory_of(laptop: &Host, process: &HostProcess) -> Result<bool> {
+    let environment = format!("/proc/{}/environ", process.pid_inside);
+    Ok(laptop.command("cat").arg(environment).as_user(USER).output(PATIENCE)?.status.success())
+}
+
+fn what_knows_the_key_leaves_no_core_and_shows_its_memory_to_nobody(lab: &Lab) -> Result<()> {
+    let place = Place::raise(lab, &["PasswordAuthentication yes", "PubkeyAuthentication no"])?;
+    place.set_password()?;
+    let laptop = place.laptop();
+    let mut shell = place.shell()?;
+    shell.run("ulimit -c unlimited; cd /tmp; PS1='alice@laptop:~$ '; sleep 1000")?;
+    let planted =
+        wait_until("a program that hides nothing", PATIENCE, || Ok(laptop.processes("sleep")?.pop()))?;
+    ensure!(reads_memory_of(laptop, &planted)?, "its memory can be read");
+    signal(&planted, Signal::ABORT)?;
+    aborted(&mut shell, "(core dumped)", 6501)?;
+    for (session, number) in [(false, 6502), (true, 6503)] {
+        shell.run("moshpunch --ssh='ssh -p 2222' router")?;
+        shell.sees("alice@router's password:")?;
+        if session {
+            shell.run(PASSWORD)?;
+            shell.sees("alice@router:")?;
+            let mut attendants = laptop.processes("exe")?;
+            attendants.retain(|process| process.arguments.contains(&"--attend".to_owned()));
+            let attendant = attendants.pop().context("mosh-client has an attendant")?;
+            ensure!(!reads_memory_of(laptop, &attendant)?, "its attendant's memory can be read");
+        }
+        let moshpunch = process(laptop, "moshpunch")?;
+        ensure!(!reads_memory_of(laptop, &moshpunch)?, "its memory can be read");
+        signal(&moshpunch, Signal::ABORT)?;
+        no_moshpunch_is_left(laptop)?;
+        // It puts the terminal in order before it ends.
+        wait_until("the end of ssh", PATIENCE, || Ok(laptop.processes("ssh")?.is_empty().then_some(())))?;
+        aborted(&mut shell, "", number)?;
+    }
+    Ok(())
 }

@@ -2,7 +2,9 @@
 //! after a single dash, cut short, or in capitals, and a short one after two dashes. They are spelt out here, so that
 //! options of our own cannot make one ambiguous.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+
+use clap::{Arg, Command};
 
 const LONG: [&str; 20] = [
     "bind-server",
@@ -29,14 +31,60 @@ const LONG: [&str; 20] = [
 
 const SHORT: [&str; 6] = ["4", "6", "a", "n", "o", "p"];
 
-/// What follows `--` is the command's.
-pub(super) fn spelt_out(words: impl IntoIterator<Item = OsString>) -> impl Iterator<Item = OsString> {
-    let mut options = true;
-    words.into_iter().map(move |word| {
-        options &= word != "--";
-        let spelt_out = word.to_str().filter(|_| options).and_then(option);
-        spelt_out.map_or(word, OsString::from)
-    })
+/// Where options may stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Anywhere before `--`.
+    Free,
+    /// Before the first word that is none.
+    First,
+}
+
+impl Order {
+    /// As `POSIXLY_CORRECT` decides, whatever it is set to.
+    pub(crate) fn from_environment(posixly_correct: Option<&OsStr>) -> Self {
+        posixly_correct.map_or(Self::Free, |_| Self::First)
+    }
+}
+
+/// The words after the program's name, for `command`. What follows `--` is no option.
+pub(super) fn spelt_out(
+    words: impl IntoIterator<Item = OsString>,
+    order: Order,
+    command: &Command,
+) -> Vec<OsString> {
+    let mut spelt_out = Vec::new();
+    let mut words = words.into_iter();
+    let mut is_value = false;
+    for word in words.by_ref() {
+        let is_option = is_value || (word.len() > 1 && word.as_encoded_bytes().starts_with(b"-"));
+        let ends_options = !is_value && (word == "--" || (order == Order::First && !is_option));
+        if ends_options {
+            spelt_out.extend((word != "--").then(|| "--".into()));
+            spelt_out.push(word);
+            break;
+        }
+        let word = word.to_str().filter(|_| !is_value).and_then(option).map_or(word, OsString::from);
+        is_value = !is_value && is_value_next(&word, command);
+        spelt_out.push(word);
+    }
+    spelt_out.extend(words);
+    spelt_out
+}
+
+/// Whether the option's value is the next word.
+fn is_value_next(option: &OsStr, command: &Command) -> bool {
+    let takes = |argument: &&Arg| argument.get_action().takes_values() && !argument.is_require_equals_set();
+    let mut taking = command.get_arguments().filter(takes);
+    match option.to_str().and_then(|option| option.strip_prefix('-')) {
+        None => false,
+        Some(option) => match option.strip_prefix('-') {
+            Some(long) => taking.any(|argument| argument.get_long() == Some(long)),
+            None => taking
+                .filter_map(Arg::get_short)
+                .any(|short| option.find(short).is_some_and(|at| at + 1 == option.len())),
+        },
+    }
 }
 
 fn option(word: &str) -> Option<String> {
@@ -60,11 +108,19 @@ fn long(name: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
+    use crate::arguments::ConnectArguments;
+
+    fn spell_in(order: Order, line: &str) -> String {
+        let command = ConnectArguments::command();
+        let words = spelt_out(line.split(' ').map(OsString::from), order, &command);
+        words.join(" ".as_ref()).into_string().unwrap()
+    }
 
     fn spell(line: &str) -> String {
-        let words: Vec<_> = spelt_out(line.split(' ').map(OsString::from)).collect();
-        words.join(" ".as_ref()).into_string().unwrap()
+        spell_in(Order::Free, line)
     }
 
     #[test]
@@ -89,6 +145,26 @@ mod tests {
             "x -- -ssh --lo",
         ] {
             assert_eq!(spell(line), line);
+        }
+    }
+
+    #[test]
+    fn a_value_is_no_option() {
+        for line in ["--ssh -ssh --log --lo host", "-p --p -ap -noinit host"] {
+            assert_eq!(spell(line), line);
+        }
+        assert_eq!(spell("-p5 -noinit --tmux -noinit"), "-p5 --noinit --tmux --noinit");
+    }
+
+    #[test]
+    fn where_options_come_first_the_first_other_word_ends_them() {
+        for (said, meant) in [
+            ("-a -ssh x --log -y -p 5 host -n -- ls", "-a --ssh x --log -y -p 5 -- host -n -- ls"),
+            ("--tmux host -n", "--tmux -- host -n"),
+            ("-a -- host -n", "-a -- host -n"),
+            ("- -n", "-- - -n"),
+        ] {
+            assert_eq!(spell_in(Order::First, said), meant);
         }
     }
 }
