@@ -14,6 +14,7 @@ mod locked_file;
 mod log;
 mod mosh_server;
 mod need;
+mod own_process;
 mod release;
 mod remembered;
 mod report;
@@ -34,6 +35,7 @@ use clap::Parser;
 use crate::arguments::{Arguments, Command, ConnectArguments, is_own_command};
 
 fn main() -> ExitCode {
+    own_process::take_name();
     let words: Vec<OsString> = env::args_os().collect();
     let result = if let Some(run) = started_by_itself(&words) {
         Ok(run())
@@ -54,7 +56,7 @@ fn main() -> ExitCode {
 /// What this program starts of itself, with nothing to be parsed: a keeper that never touches clap stays small.
 fn started_by_itself(words: &[OsString]) -> Option<fn() -> Result<ExitCode>> {
     match words {
-        [_, word] if word == commands::keeper::WORD => Some(commands::keeper::run),
+        [_, word, _session] if word == commands::keeper::WORD => Some(commands::keeper::run),
         [_, word] if word == commands::sweep::WORD => Some(commands::sweep::run),
         _ => None,
     }

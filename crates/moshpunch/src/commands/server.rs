@@ -91,9 +91,10 @@ fn start_keeper(
         return Ok(None);
     }
     let openings = toward.iter().map(Toward::opening).collect();
-    let mut link = keeper::spawn()?;
+    let name = Name::new()?;
+    let mut link = keeper::spawn(&name)?;
     link.send(&ToKeeper::Begin {
-        name: Name::new()?,
+        name,
         toward,
         lease: configuration.lease,
         budget: configuration.budget,

@@ -3,12 +3,13 @@
 
 use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
 use crate::arguments::TiedArguments;
+use crate::own_process;
 use crate::report;
 
 /// As a shell and env(1) say it.
@@ -21,7 +22,7 @@ pub(crate) fn run(arguments: &TiedArguments) -> Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     let (program, words) = arguments.command.split_first().context("a program is required")?;
-    let error = Command::new(program).args(words).exec();
+    let error = own_process::command(program).args(words).exec();
     report::note(format_args!("{}: {error}", program.display()));
     Ok(if error.kind() == ErrorKind::NotFound { NOT_FOUND } else { NOT_RUN }.into())
 }

@@ -10,6 +10,8 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
+use crate::own_process;
+
 /// The most that is taken from a pipe at once.
 pub(crate) const READ_BYTES: usize = 16 * 1024;
 
@@ -18,7 +20,7 @@ const LEAVING_MAXIMUM: usize = 4;
 
 /// A command that is told to end when this process does, however it ends.
 pub(crate) fn tied(program: impl AsRef<OsStr>) -> Command {
-    let mut command = Command::new("/proc/self/exe");
+    let mut command = own_process::command(own_process::PATH);
     command.arg("--tied").arg(id().to_string()).arg(program);
     command
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use rustix::event::PollFd;
 
 use super::child::{Pipe, Running, tied};
+use crate::own_process;
 
 /// A name with more addresses than this is no single host's.
 const ADDRESSES_MAXIMUM: usize = 16;
@@ -21,7 +22,7 @@ pub(crate) struct LookUp {
 
 impl LookUp {
     pub(crate) fn start(ssh: &[OsString], host: &str) -> Result<Self> {
-        let mut child = tied("/proc/self/exe")
+        let mut child = tied(own_process::PATH)
             .args(["--look-up", host])
             .args(ssh)
             .stdin(Stdio::null())
