@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each scenario file uses a part")]
 
 pub(crate) mod home;
+pub(crate) mod secret;
 pub(crate) mod world;
 
 use std::path::Path;
