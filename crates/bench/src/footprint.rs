@@ -128,8 +128,7 @@ impl Sessions<'_> {
     }
 
     fn keepers(&self) -> Result<Vec<HostProcess>> {
-        let mut processes = self.home.server.processes("exe")?;
-        processes.extend(self.home.server.processes("moshpunch")?);
+        let mut processes = self.home.server.processes("moshpunch")?;
         processes.retain(|process| process.arguments.iter().any(|word| word == "--keeper"));
         ensure!(processes.len() == self.joined.len(), "one keeper a session expected: {processes:?}");
         Ok(processes)

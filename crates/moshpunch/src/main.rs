@@ -14,6 +14,8 @@ mod locked_file;
 mod log;
 mod mosh_server;
 mod need;
+mod own_process;
+mod pseudo_terminal;
 mod release;
 mod remembered;
 mod report;
@@ -37,6 +39,7 @@ use clap::Parser;
 use crate::arguments::{Arguments, Command, ConnectArguments, Order, is_own_command};
 
 fn main() -> ExitCode {
+    own_process::take_name();
     let words: Vec<OsString> = env::args_os().collect();
     let result = if let Some(question) = commands::asked::question(&words) {
         Ok(commands::asked::run(question))
@@ -60,7 +63,7 @@ fn main() -> ExitCode {
 /// With nothing to be parsed: a keeper that never touches clap stays small, and each login asks for the version.
 fn without_arguments(words: &[OsString]) -> Option<fn() -> Result<ExitCode>> {
     match words {
-        [_, word] if word == commands::keeper::WORD => Some(commands::keeper::run),
+        [_, word, _session] if word == commands::keeper::WORD => Some(commands::keeper::run),
         [_, word] if word == commands::sweep::WORD => Some(commands::sweep::run),
         [_, word] if word == "--version" || word == "-V" => Some(version),
         [_, word] if word == connect::eraser::WORD => Some(connect::eraser::run),

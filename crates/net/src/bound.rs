@@ -1,4 +1,4 @@
-//! Which of this host's addresses a user's UDP sockets are bound to.
+//! Which of this host's addresses a user's UDP sockets are bound to, in this network namespace.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,27 +10,39 @@ const TABLES: [&str; 2] = ["/proc/self/net/udp", "/proc/self/net/udp6"];
 /// The addresses of `user`'s sockets on `port`; unspecified is any.
 #[must_use]
 pub fn addresses(port: NonZeroU16, user: u32) -> Vec<IpAddr> {
-    let tables = TABLES.iter().filter_map(|table| fs::read_to_string(table).ok());
-    tables.flat_map(|table| addresses_in(&table, port, user)).collect()
+    of_user(port, user).into_iter().map(|entry| entry.address).collect()
 }
 
-/// Whether anybody has the port, on whichever address.
+/// The inodes of `user`'s sockets on `port`, by which a process has them open.
 #[must_use]
-pub fn is_taken(port: u16) -> bool {
+pub fn sockets(port: NonZeroU16, user: u32) -> Vec<u64> {
+    of_user(port, user).into_iter().map(|entry| entry.inode).collect()
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Entry {
+    address: IpAddr,
+    port: u16,
+    user: u32,
+    inode: u64,
+}
+
+fn of_user(port: NonZeroU16, user: u32) -> Vec<Entry> {
     let tables = TABLES.iter().filter_map(|table| fs::read_to_string(table).ok());
-    tables.into_iter().any(|table| table.lines().skip(1).filter_map(entry).any(|entry| entry.1 == port))
+    let entries = tables.flat_map(|table| table.lines().skip(1).filter_map(entry).collect::<Vec<_>>());
+    entries.filter(|entry| (entry.port, entry.user) == (port.get(), user)).collect()
 }
 
-fn addresses_in(table: &str, port: NonZeroU16, user: u32) -> Vec<IpAddr> {
-    let entries = table.lines().skip(1).filter_map(entry);
-    entries.filter(|entry| (entry.1, entry.2) == (port.get(), user)).map(|entry| entry.0).collect()
-}
-
-/// Number, local address, remote address, state, queues, timer, retransmissions, user.
-fn entry(line: &str) -> Option<(IpAddr, u16, u32)> {
+/// Number, local address, remote address, state, queues, timer, retransmissions, user, timeout, inode.
+fn entry(line: &str) -> Option<Entry> {
     let words: Vec<_> = line.split_whitespace().collect();
     let (address, port) = words.get(1)?.split_once(':')?;
-    Some((address_of(address)?, u16::from_str_radix(port, 16).ok()?, words.get(7)?.parse().ok()?))
+    Some(Entry {
+        address: address_of(address)?,
+        port: u16::from_str_radix(port, 16).ok()?,
+        user: words.get(7)?.parse().ok()?,
+        inode: words.get(9)?.parse().ok()?,
+    })
 }
 
 /// Words of 32 bits in hexadecimal, each as it lies in memory.
@@ -60,9 +72,18 @@ mod tests {
         let user = rustix::process::getuid().as_raw();
         assert_eq!(addresses(port, user), [IpAddr::from([127, 0, 0, 1])]);
         assert!(addresses(port, user + 1).is_empty());
-        assert!(is_taken(port.get()));
+        assert_eq!(sockets(port, user).len(), 1);
         drop(socket);
-        assert!(!is_taken(port.get()));
+        assert!(sockets(port, user).is_empty());
+    }
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn a_line_of_the_table_tells_who_has_a_socket() {
+        let line = " 1103: 0A01A8C0:EA61 00000000:0000 07 00000000:00000000 00:00000000 00000000  1000        0 4711 2";
+        let address = IpAddr::from([192, 168, 1, 10]);
+        assert_eq!(entry(line), Some(Entry { address, port: 60001, user: 1000, inode: 4711 }));
+        assert_eq!(entry(" 1103: 0A01A8C0:EA61 00000000:0000 07"), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 use net::wait::wait;
@@ -11,29 +11,30 @@ use rustix::event::{PollFd, PollFlags};
 
 use crate::keeper::Keeper;
 use crate::log;
-use crate::session::{Link, ToKeeper};
+use crate::own_process;
+use crate::session::{Link, Name, ToKeeper};
 
 /// By which this program is told to be a keeper.
 pub(crate) const WORD: &str = "--keeper";
 
-/// Starts a keeper, and gives the link to it.
-pub(crate) fn spawn() -> Result<Link> {
+/// Starts a keeper, and gives the link to it. The session's name is for who reads ps(1).
+pub(crate) fn spawn(name: &Name) -> Result<Link> {
     let (ours, theirs) = UnixStream::pair()?;
-    spawn_detached(WORD, Stdio::from(OwnedFd::from(theirs)))?;
+    spawn_detached(&[WORD, &name.id], Stdio::from(OwnedFd::from(theirs)))?;
     Link::new(ours)
 }
 
 /// Starts this program again, holding neither terminal nor ssh's channel.
-pub(crate) fn spawn_detached(command: &str, stdin: Stdio) -> Result<()> {
-    Command::new("/proc/self/exe")
-        .arg(command)
+pub(crate) fn spawn_detached(words: &[&str], stdin: Stdio) -> Result<()> {
+    own_process::command(own_process::PATH)
+        .args(words)
         .current_dir("/")
         .stdin(stdin)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .map(drop)
-        .with_context(|| format!("starting moshpunch {command}"))
+        .with_context(|| format!("starting moshpunch {}", words.join(" ")))
 }
 
 pub(crate) fn run() -> Result<ExitCode> {

@@ -8,7 +8,6 @@ pub(crate) mod offer;
 
 use std::borrow::Cow;
 use std::env;
-use std::io::{self, Write};
 use std::num::NonZeroU16;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -23,15 +22,18 @@ use crate::arguments::ServerArguments;
 use crate::commands::{keeper, sweep};
 use crate::configuration::ServerConfiguration;
 use crate::exit_code;
-use crate::mosh_server::{self, Bind, Listening, Outcome, Started};
+use crate::mosh_server::{self, Bind, Listening, Outcome, Printed, ProcessIdentity, Reaper, Started};
 use crate::need::{self, Client, SshConnection};
 use crate::report;
+use crate::secrets;
 use crate::session::{Failure, FromKeeper, Link, Mapped, Name, Opening, ToKeeper, Toward};
 
 pub(crate) fn run(arguments: &ServerArguments) -> Result<ExitCode> {
     if let Some(rest) = current::is_asked_for(&arguments.mosh_server_arguments) {
         return current::run(rest);
     }
+    secrets::keep();
+    let mut reaper = Reaper::new()?;
     let (configuration, misconfigured) = match ServerConfiguration::load(arguments) {
         Ok(configuration) => (configuration, None),
         Err(error) => (ServerConfiguration::fallback(), Some(Failure::of(&error, CORRECT_IT))),
@@ -49,24 +51,24 @@ pub(crate) fn run(arguments: &ServerArguments) -> Result<ExitCode> {
         budget = budget.max(offer::PATIENCE);
     }
     let configuration = ServerConfiguration { budget, ..configuration };
-    let deadline = clock::now() + configuration.budget;
     let listening = Listening::from_arguments(&mosh_server_arguments);
     let keeper = match misconfigured {
         Some(failure) => Err(failure),
         None => start_keeper(client, &listening.bind, ssh, &configuration).map_err(broken),
     };
-    let mut outcome =
-        mosh_server::start(&configuration.mosh_server, &mosh_server_arguments, listening.verbose)?;
-    let status = exit_code::of(outcome.status);
-    match (outcome.started.take(), client) {
-        (None, _) => relay(&outcome.output, &outcome.errors)?,
-        (Some(started), Client::Stock) => tell(keeper, started, &outcome, &listening, deadline)?,
-        (Some(started), Client::Roaming) => {
-            let map = |keeper: &mut Link, started| ask_for_mapping(keeper, started, &listening);
-            offer::give(keeper, started, &outcome, map, deadline)?;
-        }
+    let program = &configuration.mosh_server;
+    let started = match mosh_server::start(program, &mosh_server_arguments, listening.verbose, &mut reaper)? {
+        Outcome::Ended(ended) => return Ok(exit_code::of(ended.pass_on()?)),
+        Outcome::Started(started) => started,
+    };
+    let Started { process, printed } = started;
+    let request = process.map(|process| request(process, printed.port(), &listening)).map_err(broken);
+    let deadline = clock::now() + configuration.budget;
+    match client {
+        Client::Stock => tell(keeper, request, printed, deadline, reaper)?,
+        Client::Roaming => offer::give(keeper, request, printed, deadline, reaper)?,
     }
-    Ok(status)
+    Ok(ExitCode::SUCCESS)
 }
 
 const CORRECT_IT: &str = "correct the setting, then connect again";
@@ -91,9 +93,10 @@ fn start_keeper(
         return Ok(None);
     }
     let openings = toward.iter().map(Toward::opening).collect();
-    let mut link = keeper::spawn()?;
+    let name = Name::new()?;
+    let mut link = keeper::spawn(&name)?;
     link.send(&ToKeeper::Begin {
-        name: Name::new()?,
+        name,
         toward,
         lease: configuration.lease,
         budget: configuration.budget,
@@ -102,33 +105,38 @@ fn start_keeper(
     Ok(Some(Begun { link, openings }))
 }
 
+/// To map that port for as long as that process lives.
+fn request(process: ProcessIdentity, port: NonZeroU16, listening: &Listening) -> ToKeeper {
+    ToKeeper::Map { process, port, first: *listening.ports.start(), last: *listening.ports.end() }
+}
+
 /// Hands on what mosh-server printed, once it is known by which port it can be reached.
 fn tell(
     keeper: Result<Option<Begun>, Failure>,
-    started: Started,
-    outcome: &Outcome,
-    listening: &Listening,
+    request: Result<ToKeeper, Failure>,
+    printed: Printed,
     deadline: Instant,
+    reaper: Reaper,
 ) -> Result<()> {
     let (port, failure) = match keeper {
-        Ok(None) => (started.port, None),
-        Ok(Some(keeper)) => reachable_port(keeper.link, started, listening, deadline),
-        Err(failure) => (started.port, Some(failure)),
+        Ok(None) => (printed.port(), None),
+        Ok(Some(keeper)) => reachable_port(keeper.link, request, printed.port(), deadline, reaper),
+        Err(failure) => (printed.port(), Some(failure)),
     };
     // The mosh client shows what comes before the connect line, and nothing after it.
     failure.iter().for_each(report_failure);
-    relay(&mosh_server::with_port(&outcome.output, port), &outcome.errors)
+    Ok(printed.pass_on(port)?)
 }
 
 /// The port to tell the user, and what there is to say about it.
 fn reachable_port(
     mut keeper: Link,
-    started: Started,
-    listening: &Listening,
+    request: Result<ToKeeper, Failure>,
+    internal_port: NonZeroU16,
     deadline: Instant,
+    reaper: Reaper,
 ) -> (NonZeroU16, Option<Failure>) {
-    let internal_port = started.port;
-    let (port, failure) = match map(&mut keeper, started, listening, deadline) {
+    let (port, failure) = match map(&mut keeper, request, deadline, reaper) {
         Ok(Mapped { external_port, caution, .. }) => (external_port, caution),
         Err(failure) => (internal_port, Some(failure)),
     };
@@ -139,30 +147,26 @@ fn reachable_port(
 
 fn map(
     keeper: &mut Link,
-    started: Started,
-    listening: &Listening,
+    request: Result<ToKeeper, Failure>,
     deadline: Instant,
+    mut reaper: Reaper,
 ) -> Result<Mapped, Failure> {
-    ask_for_mapping(keeper, started, listening)?;
+    ask(keeper, request)?;
     loop {
         match keeper.receive().map_err(broken)? {
             Some(FromKeeper { outcome, .. }) => return outcome,
             None if clock::now() >= deadline => return Err(Failure::too_slow()),
             None => {
-                wait(&mut [PollFd::new(keeper, PollFlags::IN)], Some(deadline))
-                    .map_err(|error| broken(error.into()))?;
+                let mut sources = [PollFd::new(keeper, PollFlags::IN), PollFd::new(&reaper, PollFlags::IN)];
+                wait(&mut sources, Some(deadline)).map_err(|error| broken(error.into()))?;
+                reaper.reap();
             }
         }
     }
 }
 
-fn ask_for_mapping(
-    keeper: &mut Link,
-    Started { port, process }: Started,
-    listening: &Listening,
-) -> Result<(), Failure> {
-    let (first, last) = (*listening.ports.start(), *listening.ports.end());
-    keeper.send(&ToKeeper::Map { process: process.map_err(broken)?, port, first, last }).map_err(broken)
+fn ask(keeper: &mut Link, request: Result<ToKeeper, Failure>) -> Result<(), Failure> {
+    keeper.send(&request?).map_err(broken)
 }
 
 fn report_failure(Failure { cause, cure }: &Failure) {
@@ -185,11 +189,4 @@ impl Failure {
                 .into(),
         }
     }
-}
-
-fn relay(output: &str, errors: &[u8]) -> Result<()> {
-    io::stdout().write_all(output.as_bytes())?;
-    io::stdout().flush()?;
-    io::stderr().write_all(errors)?;
-    Ok(())
 }

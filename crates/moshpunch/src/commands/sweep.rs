@@ -17,7 +17,7 @@ pub(crate) fn start_if_needed() {
     let Ok(directory) = runtime_directory::open() else { return };
     let dead =
         StateFile::orphans(&directory).is_ok_and(|orphans| orphans.iter().any(|(_, state)| is_dead(state)));
-    if dead && let Err(error) = spawn_detached(WORD, Stdio::null()) {
+    if dead && let Err(error) = spawn_detached(&[WORD], Stdio::null()) {
         tracing::debug!(%error);
     }
 }

@@ -6,13 +6,13 @@ mod session;
 
 use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
 use crate::arguments::TiedArguments;
-use crate::{report, secrets};
+use crate::{own_process, report, secrets};
 
 /// As a shell and env(1) say it.
 const NOT_FOUND: u8 = 127;
@@ -28,7 +28,7 @@ pub(crate) fn run(arguments: &TiedArguments) -> Result<ExitCode> {
     if arguments.secluded {
         return session::lead(program, words, arguments.configuration.as_deref());
     }
-    let error = Command::new(program).args(words).exec();
+    let error = own_process::command(program).args(words).exec();
     report::note(format_args!("{}: {error}", program.display()));
     Ok(if error.kind() == ErrorKind::NotFound { NOT_FOUND } else { NOT_RUN }.into())
 }

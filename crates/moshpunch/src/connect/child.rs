@@ -10,8 +10,10 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process, pidfd_open, waitid};
 
 use super::attendance::Event;
-use super::pseudo_terminal::set_nonblocking;
 use crate::commands::asked;
+use crate::pseudo_terminal::set_nonblocking;
+
+use crate::own_process;
 
 /// The most that is taken from a pipe at once.
 pub(crate) const READ_BYTES: usize = 16 * 1024;
@@ -33,7 +35,7 @@ pub(crate) fn attended(program: impl AsRef<OsStr>) -> Command {
 }
 
 fn itself(how: &str, program: &OsStr) -> Command {
-    let mut command = Command::new("/proc/self/exe");
+    let mut command = own_process::command(own_process::PATH);
     command.arg(how).arg(id().to_string()).arg(program);
     command
 }
@@ -46,7 +48,7 @@ pub(crate) fn secluded(program: impl AsRef<OsStr>) -> Command {
 
 /// The same, for an ssh that gets this text in place of the user's configuration, which it may include.
 pub(crate) fn secluded_with(configuration: Option<&str>, program: impl AsRef<OsStr>) -> Command {
-    let mut command = Command::new("/proc/self/exe");
+    let mut command = own_process::command(own_process::PATH);
     command.args(["--tied", "--secluded"]);
     command.args(configuration.map(|text| format!("--configuration={text}")));
     command.arg(id().to_string()).arg(program);

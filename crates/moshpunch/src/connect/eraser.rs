@@ -3,12 +3,13 @@
 
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 
 use super::child::Running;
 use super::progress;
+use crate::own_process;
 
 /// `moshpunch --eraser`.
 pub(crate) const WORD: &str = "--eraser";
@@ -18,7 +19,7 @@ pub(crate) struct Eraser(Running);
 
 impl Eraser {
     pub(crate) fn start() -> Result<Self> {
-        let mut command = Command::new("/proc/self/exe");
+        let mut command = own_process::command(own_process::PATH);
         command.arg(WORD).process_group(0).stdin(Stdio::piped()).stdout(Stdio::null());
         Ok(Self(Running::new(command.spawn().context("starting the eraser")?)?))
     }

@@ -15,8 +15,8 @@ use rustix::event::PollFd;
 use zeroize::Zeroizing;
 
 use super::child::{Pipe, READ_BYTES, Running, secluded_with, tied};
-use super::pseudo_terminal::PseudoTerminal;
 use super::transcript::{Line, Transcript};
+use crate::pseudo_terminal::PseudoTerminal;
 
 /// A pipe holds 64 KiB (pipe(7)); what others still write into it does not count.
 const READS_OF_ALL: usize = 64 * 1024 / READ_BYTES;

@@ -10,6 +10,7 @@ use rustix::event::PollFd;
 use super::child::{Pipe, Running, secluded};
 use super::ssh;
 use crate::configuration::ConnectConfiguration;
+use crate::own_process;
 
 /// How `ssh -G` begins the line about it.
 pub(crate) const CONTROL_PATH: &str = "controlpath ";
@@ -28,7 +29,7 @@ impl LookUp {
     /// Only OpenSSH is asked what it makes of the name; any other program would log in.
     pub(crate) fn start(configuration: &ConnectConfiguration) -> Result<Self> {
         let asked = Some(&configuration.ssh).filter(|_| ssh::speaks_openssh(configuration));
-        let mut child = secluded("/proc/self/exe")
+        let mut child = secluded(own_process::PATH)
             .args(["--look-up", &configuration.host])
             .args(asked.into_iter().flatten())
             .stdin(Stdio::null())

@@ -36,7 +36,6 @@ pub(crate) mod mosh_client;
 pub(crate) mod network;
 pub(crate) mod occasions;
 pub(crate) mod progress;
-pub(crate) mod pseudo_terminal;
 pub(crate) mod question;
 pub(crate) mod reachable;
 pub(crate) mod refusal;

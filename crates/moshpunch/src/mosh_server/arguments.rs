@@ -203,8 +203,11 @@ mod tests {
 
     #[test]
     fn wrong_ports_are_left_to_mosh_server() {
-        for line in ["new -p none", "new -p 70000", "new -p 5:x", "new -p"] {
-            listening(line);
+        for line in ["new -p none", "new -p 70000", "new -p 5:x", "new -p -1", "new -p 0:9"] {
+            assert_eq!(listening(line), (Bind::Any, 1..=65535, false), "{line}");
+            let words: Vec<_> = line.split_whitespace().map(OsString::from).collect();
+            let ports = NonZeroU16::new(60006).unwrap()..=NonZeroU16::new(60010).unwrap();
+            assert_eq!(with_ports(&words, &ports), words, "{line}");
         }
     }
 }

@@ -1,14 +1,22 @@
 //! The stock mosh-server: what its arguments ask for, and what it answers.
 
 mod arguments;
+mod complaint;
+mod connect_line;
 pub(crate) mod locale;
+mod owner;
 mod process;
+mod reaper;
 mod roaming;
 mod start;
+mod starting;
+mod streams;
 
 pub(crate) use arguments::{Bind, Listening, with_bind, with_ports};
-pub(crate) use process::{Outcome, ProcessIdentity, Started, with_port};
+pub(crate) use process::ProcessIdentity;
+pub(crate) use reaper::Reaper;
 pub(crate) use roaming::bind as roaming_bind;
 #[cfg(test)]
 pub(crate) use start::places;
 pub(crate) use start::start;
+pub(crate) use starting::{Outcome, Printed, Started};

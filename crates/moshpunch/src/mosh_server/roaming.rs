@@ -4,21 +4,18 @@
 //! maps a port, and would give the port of such a session to a host behind. So on the host that maps ports, a session
 //! is on IPv4, where miniupnpd sees it, or on one IPv6 address, where nothing that is mapped can be in its way.
 
-use std::fs;
-use std::path::Path;
+use std::num::NonZeroU16;
 
 use net::bound;
 use net::own_addresses::is_dual_stack;
 use portmap::address::{Reach, reach};
 use portmap::control_port::SERVER_PORT;
+use portmap::upnp::ssdp;
 
 use super::Bind;
 use crate::need::SshConnection;
 
-/// Debian's, and OpenWrt's: miniupnpd may be about to start.
-const CONFIGURATIONS: [&str; 2] = ["/etc/miniupnpd/miniupnpd.conf", "/etc/config/upnpd"];
-const PID_FILES: [&str; 2] = ["/run/miniupnpd.pid", "/var/run/miniupnpd.pid"];
-const NAME: &str = "miniupnpd";
+const ROOT: u32 = 0;
 
 /// Where a session is to listen for whose place nothing was said.
 pub(crate) fn bind(ssh: Option<SshConnection>) -> Bind {
@@ -35,19 +32,11 @@ fn choose(maps_ports: bool, dual_stack: bool, ssh: Option<SshConnection>) -> Bin
     }
 }
 
-/// Whether this host gives its outside ports to others. Any sign is enough: without `[::]` a session loses one
-/// family, with it perhaps every datagram.
+/// Whether this host gives its outside ports to others: root listens there for who asks for them. What another namespace
+/// runs, or another user, maps no port of this host.
 fn maps_ports() -> bool {
-    let exists = |path: &str| Path::new(path).exists();
-    PID_FILES.iter().chain(&CONFIGURATIONS).any(|path| exists(path))
-        || bound::is_taken(SERVER_PORT)
-        || miniupnpd_runs()
-}
-
-fn miniupnpd_runs() -> bool {
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let names = processes.filter_map(|process| fs::read_to_string(process.path().join("comm")).ok());
-    names.into_iter().any(|name| name.trim_end() == NAME)
+    let ports = [SERVER_PORT, ssdp::MULTICAST.port()];
+    ports.into_iter().filter_map(NonZeroU16::new).any(|port| !bound::sockets(port, ROOT).is_empty())
 }
 
 #[cfg(test)]

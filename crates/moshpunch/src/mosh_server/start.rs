@@ -8,34 +8,38 @@ use anyhow::Result;
 use rustix::fs::{Access, access};
 
 use super::locale::{self, OtherLocale};
-use super::process::{self, Outcome};
+use super::reaper::Reaper;
+use super::starting::{self, Ended, Outcome};
 use crate::report;
 
 /// Where programs are that a login by ssh does not find in its PATH.
 const OF_THE_USER: [&str; 2] = [".local/bin", ".cargo/bin"];
 const OF_ALL: [&str; 3] = ["/usr/local/bin", "/opt/homebrew/bin", "/opt/local/bin"];
 
-/// As [`process::start`].
-pub(crate) fn start(program: &Path, arguments: &[OsString], verbose: bool) -> Result<Outcome> {
+/// As [`starting::start`].
+pub(crate) fn start(
+    program: &Path,
+    arguments: &[OsString],
+    verbose: bool,
+    reaper: &mut Reaper,
+) -> Result<Outcome> {
     let program = found(program);
-    let outcome = process::start(&program, arguments, verbose)?;
-    match other_locale(&outcome, &program, arguments) {
-        None => Ok(outcome),
-        Some(other) => {
-            report::note(locale::told("this host", &other.name));
-            process::start(other.program, &other.arguments, verbose)
-        }
-    }
+    let ended = match starting::start(&program, arguments, verbose, reaper)? {
+        Outcome::Ended(ended) => ended,
+        started @ Outcome::Started(_) => return Ok(started),
+    };
+    let Some(other) = other_locale(&ended, &program, arguments) else { return Ok(Outcome::Ended(ended)) };
+    report::note(locale::told("this host", &other.name));
+    starting::start(other.program, &other.arguments, verbose, reaper)
 }
 
 pub(crate) fn places(home: &Path) -> impl Iterator<Item = PathBuf> {
     OF_THE_USER.iter().map(|place| home.join(place)).chain(OF_ALL.iter().map(PathBuf::from))
 }
 
-fn other_locale(outcome: &Outcome, program: &Path, arguments: &[OsString]) -> Option<OtherLocale> {
-    let printed = [&outcome.errors, outcome.output.as_bytes()].concat();
-    let is_up = outcome.started.is_some();
-    (!is_up).then(|| OtherLocale::after(&printed, program, arguments))?
+fn other_locale(ended: &Ended, program: &Path, arguments: &[OsString]) -> Option<OtherLocale> {
+    let complaint = [&ended.complaint.errors[..], &ended.complaint.output].concat();
+    OtherLocale::after(&complaint, program, arguments)
 }
 
 /// A program that PATH has, or that nobody has, keeps its name.

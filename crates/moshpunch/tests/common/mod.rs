@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each scenario file uses a part")]
 
 pub(crate) mod home;
+pub(crate) mod secret;
 pub(crate) mod world;
 
 use std::path::Path;
@@ -109,8 +110,7 @@ pub(crate) fn process(host: &Host, name: &str) -> Result<HostProcess> {
 
 pub(crate) fn keeper(host: &Host) -> Result<HostProcess> {
     let is_keeper = |process: &HostProcess| process.arguments.get(1).is_some_and(|word| word == "--keeper");
-    let mut keepers: Vec<_> =
-        host.processes("exe")?.into_iter().chain(host.processes("moshpunch")?).collect();
+    let mut keepers = host.processes("moshpunch")?;
     keepers.retain(is_keeper);
     ensure!(keepers.len() == 1, "one keeper expected: {keepers:?}");
     Ok(keepers.remove(0))
@@ -118,8 +118,7 @@ pub(crate) fn keeper(host: &Host) -> Result<HostProcess> {
 
 pub(crate) fn no_moshpunch_is_left(host: &Host) -> Result<()> {
     wait_until("the end of every moshpunch process", PATIENCE, || {
-        let left = host.processes("exe")?.len() + host.processes("moshpunch")?.len();
-        Ok((left == 0).then_some(()))
+        Ok(host.processes("moshpunch")?.is_empty().then_some(()))
     })
 }
 

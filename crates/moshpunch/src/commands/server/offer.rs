@@ -13,10 +13,10 @@ use net::{bound, clock};
 use rustix::event::{PollFd, PollFlags};
 use wire::offer::{Candidate, Kind, MOST_CANDIDATES, Offer};
 
-use super::{Begun, broken, report_failure};
+use super::{Begun, ask, broken, report_failure};
 use crate::candidates::{self, Served};
-use crate::mosh_server::{Outcome, Started};
-use crate::session::{Failure, FromKeeper, Link, Mapped, Opening};
+use crate::mosh_server::{Printed, Reaper};
+use crate::session::{Failure, FromKeeper, Link, Mapped, Opening, ToKeeper};
 
 /// The session runs meanwhile, and ssh's channel costs nothing. A slow router takes about five seconds for its
 /// description and its table; one that is silent is given up before this is over.
@@ -28,20 +28,19 @@ const MOST_OWN: usize = MOST_CANDIDATES - 4;
 /// Hands on what mosh-server printed, with an offer before the connect line, and then what the keeper brings.
 pub(super) fn give(
     keeper: Result<Option<Begun>, Failure>,
-    started: Started,
-    outcome: &Outcome,
-    map: impl FnOnce(&mut Link, Started) -> Result<(), Failure>,
+    request: Result<ToKeeper, Failure>,
+    printed: Printed,
     deadline: Instant,
+    reaper: Reaper,
 ) -> Result<()> {
-    let port = started.port;
     let keeper = keeper.and_then(|keeper| {
         let Some(mut begun) = keeper else { return Ok(None) };
-        map(&mut begun.link, started).map(|()| Some(begun))
+        ask(&mut begun.link, request).map(|()| Some(begun))
     });
     let (keeper, failure) = keeper.map_or_else(|failure| (None, Some(failure)), |keeper| (keeper, None));
     failure.iter().for_each(report_failure);
-    let told = tell_at_once(port, keeper.is_some(), outcome).and_then(|()| match keeper {
-        Some(Begun { link, openings }) => Channel { link, openings, deadline }.tell_the_rest(),
+    let told = tell_at_once(keeper.is_some(), printed).and_then(|()| match keeper {
+        Some(Begun { link, openings }) => Channel { link, openings, deadline, reaper }.tell_the_rest(),
         None => Ok(()),
     });
     match told {
@@ -51,15 +50,14 @@ pub(super) fn give(
     }
 }
 
-fn tell_at_once(port: NonZeroU16, more: bool, outcome: &Outcome) -> io::Result<()> {
+fn tell_at_once(more: bool, printed: Printed) -> io::Result<()> {
+    let port = printed.port();
     let offer = Offer { candidates: own_candidates(port).unwrap_or_default(), more };
     let mut stdout = io::stdout().lock();
     // As mosh-server does: whatever a login shell has printed, this is a line of its own.
-    write!(stdout, "\r\n{}\n{}", offer.encode(), outcome.output)?;
+    write!(stdout, "\r\n{}\n", offer.encode())?;
     stdout.flush()?;
-    // That nobody reads these is no reason to keep the rest back.
-    let _ = io::stderr().write_all(&outcome.errors);
-    Ok(())
+    printed.pass_on(port)
 }
 
 pub(super) fn print(offer: &Offer) -> io::Result<()> {
@@ -95,6 +93,7 @@ struct Channel {
     /// Not yet answered.
     openings: Vec<Opening>,
     deadline: Instant,
+    reaper: Reaper,
 }
 
 impl Channel {
@@ -144,12 +143,18 @@ impl Channel {
         }
     }
 
-    fn wait(&self) -> io::Result<()> {
+    fn wait(&mut self) -> io::Result<()> {
         let stdout = io::stdout();
-        // Of this one only errors are heard: the other end is closed.
-        let mut sources = [PollFd::new(&self.link, PollFlags::IN), PollFd::new(&stdout, PollFlags::empty())];
+        let mut sources = [
+            // Of this one only errors are heard: the other end is closed.
+            PollFd::new(&stdout, PollFlags::empty()),
+            PollFd::new(&self.link, PollFlags::IN),
+            PollFd::new(&self.reaper, PollFlags::IN),
+        ];
         wait(&mut sources, Some(self.deadline))?;
-        if sources[1].revents().is_empty() { Ok(()) } else { Err(ErrorKind::BrokenPipe.into()) }
+        let is_closed = !sources[0].revents().is_empty();
+        self.reaper.reap();
+        if is_closed { Err(ErrorKind::BrokenPipe.into()) } else { Ok(()) }
     }
 
     fn give_up(&self, failure: &Failure) {
