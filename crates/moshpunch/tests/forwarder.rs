@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use common::home::nft;
 use common::world::{BY_JUMP, FROM_OUTSIDE, Spot, Walker, World};
-use common::{PATIENCE, computes, signal};
+use common::{PATIENCE, client, computes, signal};
 use lab::{Daemon, Host, Lab, Signal, Terminal, scenario, wait_until};
 
 /// Within which the server's own output must come without anything being typed: mosh-client tells of itself every 3 s.
@@ -271,10 +271,7 @@ fn killed_it_leaves_a_usable_terminal_and_no_process(lab: &Lab) -> Result<()> {
     terminal.type_text("moshpunch '--ssh=ssh -p 8022' router\r")?;
     terminal.wait_for("alice@server", PATIENCE)?;
     computes(&mut terminal, 6_001)?;
-    let mut client = world.laptop.processes("moshpunch")?;
-    client.retain(|process| !process.arguments.iter().any(|word| word == "--look-up"));
-    ensure!(client.len() == 1, "{client:?}");
-    signal(&client[0], Signal::KILL)?;
+    signal(&client(&world.laptop)?, Signal::KILL)?;
     no_process_is_left(&world.laptop, &["moshpunch", "mosh-client", "ssh"])?;
     terminal.type_text("\rreset\r")?;
     computes(&mut terminal, 6_002)?;
@@ -288,7 +285,7 @@ fn terminated_it_ends_the_session(lab: &Lab) -> Result<()> {
     terminal.type_text("moshpunch '--ssh=ssh -p 8022' router\r")?;
     terminal.wait_for("alice@server", PATIENCE)?;
     computes(&mut terminal, 6_003)?;
-    signal(&world.laptop.processes("moshpunch")?[0], Signal::TERM)?;
+    signal(&client(&world.laptop)?, Signal::TERM)?;
     terminal.wait_for("the session went over", PATIENCE)?;
     computes(&mut terminal, 6_004)?;
     no_process_is_left(&world.laptop, &["moshpunch", "mosh-client", "ssh"])?;

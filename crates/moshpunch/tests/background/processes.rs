@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use lab::harness::Scenario;
 use lab::{Lab, Signal, scenario, wait_until};
 
-use crate::common::{PATIENCE, signal};
+use crate::common::{PATIENCE, client, signal};
 use crate::silence::{Session, nothing_is_left};
 
 /// The first login gets through; what comes later hangs, and does not listen.
@@ -58,11 +58,7 @@ fn a_login_that_hangs_is_gone_before_the_next_and_with_the_session(lab: &Lab) ->
 
 fn a_login_that_hangs_ends_with_a_moshpunch_that_is_killed(lab: &Lab) -> Result<()> {
     let session = that_hangs(lab)?;
-    let is_ours = |words: &[String]| words.last().is_some_and(|word| word == "away") && words.len() == 3;
-    let processes = session.place.laptop().processes("moshpunch")?;
-    let ours: Vec<_> = processes.iter().filter(|process| is_ours(&process.arguments)).collect();
-    ensure!(ours.len() == 1, "{processes:?}");
-    signal(ours[0], Signal::KILL)?;
+    signal(&client(session.place.laptop())?, Signal::KILL)?;
     nothing_is_left(&session.place)
 }
 

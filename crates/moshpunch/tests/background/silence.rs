@@ -115,7 +115,7 @@ impl Session {
 }
 
 pub(crate) fn nothing_is_left(place: &Place) -> Result<()> {
-    let names = ["ssh", "moshpunch", "exe", "sleep", "yes"];
+    let names = ["ssh", "moshpunch", "sleep", "yes"];
     wait_until("the end of everything", PATIENCE, || {
         for name in names {
             if !place.laptop().processes(name)?.is_empty() {

@@ -103,17 +103,30 @@ pub(crate) fn wait_for_empty_table(router: &Host, within: Duration) -> Result<()
 
 /// The only process of that name. (A mosh-server that no client has joined yet has two.)
 pub(crate) fn process(host: &Host, name: &str) -> Result<HostProcess> {
-    let mut processes = host.processes(name)?;
-    ensure!(processes.len() == 1, "one {name} expected: {processes:?}");
-    Ok(processes.remove(0))
+    only(host, name, |_| true)
 }
 
 pub(crate) fn keeper(host: &Host) -> Result<HostProcess> {
-    let is_keeper = |process: &HostProcess| process.arguments.get(1).is_some_and(|word| word == "--keeper");
-    let mut keepers = host.processes("moshpunch")?;
-    keepers.retain(is_keeper);
-    ensure!(keepers.len() == 1, "one keeper expected: {keepers:?}");
-    Ok(keepers.remove(0))
+    only(host, "moshpunch", |first| first == "--keeper")
+}
+
+/// The parent of mosh-client.
+pub(crate) fn attendant(host: &Host) -> Result<HostProcess> {
+    only(host, "moshpunch", |first| first == "--attend")
+}
+
+/// Our own client, which the user has started, and not what it has started of itself.
+pub(crate) fn client(host: &Host) -> Result<HostProcess> {
+    let words = ["--attend", "--eraser", "--look-up", "--tied"];
+    only(host, "moshpunch", |first| !words.contains(&first))
+}
+
+/// The only process of that name whose first argument is such a one.
+fn only(host: &Host, name: &str, is_wanted: impl Fn(&str) -> bool) -> Result<HostProcess> {
+    let mut processes = host.processes(name)?;
+    processes.retain(|process| is_wanted(process.arguments.get(1).map_or("", String::as_str)));
+    ensure!(processes.len() == 1, "one {name} expected: {processes:?}");
+    Ok(processes.remove(0))
 }
 
 pub(crate) fn no_moshpunch_is_left(host: &Host) -> Result<()> {

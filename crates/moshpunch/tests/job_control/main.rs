@@ -107,7 +107,7 @@ fn what_runs_in_a_session_knows_the_client_by_its_number(lab: &Lab) -> Result<()
         let patient = command.env("MOSH_SERVER_NETWORK_TMOUT", "2").as_user(USER);
         let status = laptop.terminal(&patient, 24, 80)?.wait_exit(PATIENCE)?;
         ensure!(status.to_string() == "signal: 9 (SIGKILL)", "{program}: {status}");
-        for name in ["mosh-client", "moshpunch", "exe", "mosh-server", "sleep"] {
+        for name in ["mosh-client", "moshpunch", "mosh-server", "sleep"] {
             let left = || Ok(laptop.processes(name)?.is_empty().then_some(()));
             wait_until(&format!("the end of every {name}"), PATIENCE, left).context(program)?;
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use lab::{Host, HostProcess, Lab, Signal, Terminal, USER, WriteUp, wait_until};
 
-use crate::common::{PATIENCE, computes, signal};
+use crate::common::{self, PATIENCE, computes, process, signal};
 
 /// A login that goes on after the connect line. It has no configuration to tell of.
 const LIVES_ON: &str = "#!/bin/sh
@@ -77,9 +77,9 @@ impl Scene {
         let mut terminal = self.terminal(program, place)?;
         terminal.wait_for("alice@router", PATIENCE)?;
         computes(&mut terminal, 7_101)?;
-        let started = program.split(' ').next().filter(|&program| program != "mosh");
-        let client = only(&laptop, "mosh-client")?;
-        let started = only(&laptop, started.unwrap_or("mosh-client"))?;
+        let client = process(&laptop, "mosh-client")?;
+        let started =
+            if program.starts_with("moshpunch") { common::client(&laptop)? } else { client.clone() };
         Ok(Session { laptop, terminal, place, started, client })
     }
 
@@ -104,12 +104,6 @@ impl Scene {
         terminal.type_text(&format!("{typed}\r"))?;
         Ok(terminal)
     }
-}
-
-fn only(laptop: &Host, name: &str) -> Result<HostProcess> {
-    let mut processes = laptop.processes(name)?;
-    ensure!(processes.len() == 1, "one {name} expected: {processes:?}");
-    Ok(processes.remove(0))
 }
 
 pub(crate) struct Session {
@@ -141,9 +135,9 @@ impl Session {
         match (who, self.place) {
             (Who::Started, _) => Ok(self.started.clone()),
             (Who::Client, _) => Ok(self.client.clone()),
-            (Who::Window, Place::Script) => only(&self.laptop, "script"),
-            (Who::Window, Place::Su) => only(&self.laptop, "su"),
-            (Who::Window, _) => only(&self.laptop, "bash"),
+            (Who::Window, Place::Script) => process(&self.laptop, "script"),
+            (Who::Window, Place::Su) => process(&self.laptop, "su"),
+            (Who::Window, _) => process(&self.laptop, "bash"),
             (Who::Nobody, _) => anyhow::bail!("nobody is told nothing"),
         }
     }
@@ -201,7 +195,7 @@ impl Session {
     }
 
     fn nothing_is_left(&self) -> Result<()> {
-        for name in ["moshpunch", "exe", "mosh-client", "mosh", "ssh", "sleep"] {
+        for name in ["moshpunch", "mosh-client", "mosh", "ssh", "sleep"] {
             let left = || Ok(self.laptop.processes(name)?.is_empty().then_some(()));
             wait_until(&format!("the end of every {name}"), PATIENCE, left)
                 .with_context(|| self.terminal.screen())?;

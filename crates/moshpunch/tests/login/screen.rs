@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use lab::harness::Scenario;
 use lab::{Lab, Signal, Sshd, scenario};
 
-use crate::common::{PATIENCE, no_moshpunch_is_left, signal};
+use crate::common::{PATIENCE, client, no_moshpunch_is_left, signal};
 use crate::place::{Place, Shell};
 
 const COMMAND: &str = "moshpunch --ssh='ssh -p 2222' router";
@@ -54,10 +54,7 @@ fn a_stop_leaves_a_clean_screen_and_the_progress_comes_back(lab: &Lab) -> Result
 
 fn killed_while_connecting_it_leaves_a_clean_screen(lab: &Lab) -> Result<()> {
     let (place, mut shell) = connecting(lab)?;
-    let processes = place.laptop().processes("moshpunch")?;
-    let client =
-        processes.iter().find(|process| process.arguments.get(1).is_some_and(|word| word.contains("--ssh")));
-    signal(client.expect("a client"), Signal::KILL)?;
+    signal(&client(place.laptop())?, Signal::KILL)?;
     shell.sees("Killed")?;
     every_row_scrolls(&mut shell)?;
     no_moshpunch_is_left(place.laptop())

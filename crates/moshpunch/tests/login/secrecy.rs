@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
 use lab::{Host, HostProcess, Lab, Signal, USER, scenario, wait_until};
 
-use crate::common::{PATIENCE, computes, no_moshpunch_is_left, process, signal};
+use crate::common::{PATIENCE, attendant, client, computes, no_moshpunch_is_left, process, signal};
 use crate::place::{PASSWORD, Place, Shell};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
@@ -25,7 +25,7 @@ fn the_key_is_in_no_argument_list_file_or_message(lab: &Lab) -> Result<()> {
     let key = environment.split('\0').find_map(|setting| setting.strip_prefix("MOSH_KEY="));
     let key = key.context("mosh-client has the key")?;
     assert_eq!(key.len(), 22);
-    for name in ["mosh-client", "moshpunch", "exe", "ssh", "bash"] {
+    for name in ["mosh-client", "moshpunch", "ssh", "bash"] {
         for process in laptop.processes(name)? {
             ensure!(!process.arguments.iter().any(|word| word.contains(key)), "{process:?}");
             let environment = std::fs::read_to_string(format!("/proc/{}/environ", process.pid))?;
@@ -76,12 +76,9 @@ fn what_knows_the_key_leaves_no_core_and_shows_its_memory_to_nobody(lab: &Lab) -
         if session {
             shell.run(PASSWORD)?;
             shell.sees("alice@router:")?;
-            let mut attendants = laptop.processes("exe")?;
-            attendants.retain(|process| process.arguments.contains(&"--attend".to_owned()));
-            let attendant = attendants.pop().context("mosh-client has an attendant")?;
-            ensure!(!reads_memory_of(laptop, &attendant)?, "its attendant's memory can be read");
+            ensure!(!reads_memory_of(laptop, &attendant(laptop)?)?, "its attendant's memory can be read");
         }
-        let moshpunch = process(laptop, "moshpunch")?;
+        let moshpunch = client(laptop)?;
         ensure!(!reads_memory_of(laptop, &moshpunch)?, "its memory can be read");
         signal(&moshpunch, Signal::ABORT)?;
         no_moshpunch_is_left(laptop)?;
