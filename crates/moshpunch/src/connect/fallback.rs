@@ -13,6 +13,8 @@ pub(crate) struct Ended<'a> {
     pub(crate) cause: &'a Cause,
     /// Our command has run there.
     pub(crate) ran: bool,
+    /// The user has answered something there, and is not to be asked it again.
+    pub(crate) answered: bool,
 }
 
 impl Ended<'_> {
@@ -22,7 +24,10 @@ impl Ended<'_> {
         let is_openssh =
             self.ssh.first().is_some_and(|ssh| Path::new(ssh).file_name() == Some(OsStr::new("ssh")));
         let let_in = is_openssh && self.code.is_some_and(|code| code != SSH_FAILED);
-        let_in && !self.ran && !matches!(self.cause, Cause::NoSsh | Cause::NoShell | Cause::Malformed(_))
+        let_in
+            && !self.ran
+            && !self.answered
+            && !matches!(self.cause, Cause::NoSsh | Cause::NoShell | Cause::Malformed(_))
     }
 }
 
@@ -33,12 +38,14 @@ mod tests {
     #[test]
     fn what_was_let_in_and_not_run_is_asked_otherwise() {
         let ssh = ["/usr/bin/ssh".into(), "-p".into(), "22".into()];
-        let refused = Ended { ssh: &ssh, code: Some(1), cause: &Cause::SilentShell, ran: false };
+        let refused =
+            Ended { ssh: &ssh, code: Some(1), cause: &Cause::SilentShell, ran: false, answered: false };
         assert!(refused.is_refused_command());
         for other in [
             Ended { code: Some(SSH_FAILED), cause: &Cause::Denied, ..refused },
             Ended { code: None, cause: &Cause::Ssh, ..refused },
             Ended { ran: true, cause: &Cause::SilentServer, ..refused },
+            Ended { answered: true, ..refused },
             Ended { cause: &Cause::NoShell, ..refused },
             Ended { cause: &Cause::NoSsh, code: Some(127), ..refused },
             Ended { ssh: &["dbclient".into()], ..refused },
