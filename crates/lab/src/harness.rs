@@ -20,7 +20,7 @@ const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
 /// How long a scenario may take to notice that its lab is gone.
 const TIME_TO_NOTICE: Duration = Duration::from_secs(10);
 
-const SCENARIOS_PER_PROCESSOR: usize = 2;
+const WAITING_PER_PROCESSOR: usize = 4;
 
 /// A named function to be run in an empty lab.
 #[derive(Clone, Debug)]
@@ -109,15 +109,20 @@ macro_rules! scenario {
 
 /// The `main` of a test target with `harness = false`.
 pub fn run(scenarios: impl IntoIterator<Item = Scenario>) -> ExitCode {
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert_with(at_once);
-    let trials = scenarios.into_iter().map(Scenario::trial).collect();
-    libtest_mimic::run(&arguments, trials).exit_code()
+    run_by(Arguments::from_args(), scenarios)
 }
 
-/// Scenarios wait, for screens and time-outs, more than they work.
-fn at_once() -> usize {
-    SCENARIOS_PER_PROCESSOR * thread::available_parallelism().map_or(1, usize::from)
+/// The same for scenarios that wait, for time-outs and intervals, far more than they work.
+pub fn run_waiting(scenarios: impl IntoIterator<Item = Scenario>) -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    arguments.test_threads.get_or_insert(WAITING_PER_PROCESSOR * processors);
+    run_by(arguments, scenarios)
+}
+
+fn run_by(arguments: Arguments, scenarios: impl IntoIterator<Item = Scenario>) -> ExitCode {
+    let trials = scenarios.into_iter().map(Scenario::trial).collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> &str {

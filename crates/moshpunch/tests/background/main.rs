@@ -21,5 +21,5 @@ fn main() -> ExitCode {
     let scenarios = [questions::scenarios(), occasions::scenarios(), masters::scenarios()];
     let scenarios = scenarios.into_iter().chain([processes::scenarios()]).flatten();
     let needs = ["mosh", "mosh-server", "ssh", "sshd", "miniupnpd"];
-    lab::harness::run(scenarios.map(|scenario| scenario.needs(&needs).within(LIMIT)))
+    lab::harness::run_waiting(scenarios.map(|scenario| scenario.needs(&needs).within(LIMIT)))
 }
