@@ -1,11 +1,9 @@
 //! From the start of ssh to the connect line.
 
 use std::ffi::{OsStr, OsString};
-use std::io::Read;
 use std::mem::replace;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitStatus;
 
@@ -34,6 +32,7 @@ use crate::configuration::ConnectConfiguration;
 use crate::mosh_server::locale;
 use crate::report;
 use crate::session::Failure;
+use crate::signals::Signals;
 
 /// Of a host that stock mosh is as good for.
 const WITHOUT_OURS: &str =
@@ -140,9 +139,9 @@ impl Connecting {
         })
     }
 
-    pub(crate) fn run(mut self, signals: &mut UnixStream) -> Result<Outcome> {
+    pub(crate) fn run(mut self, signals: &mut Signals) -> Result<Outcome> {
         loop {
-            if signals.read(&mut [0; 16]).is_ok() {
+            if signals.have_come() {
                 return self.interrupted();
             }
             self.console.keep_up();
@@ -186,7 +185,7 @@ impl Connecting {
         Ok(true)
     }
 
-    fn wait(&self, signals: &UnixStream) -> Result<()> {
+    fn wait(&self, signals: &Signals) -> Result<()> {
         let mut descriptors: Vec<_> = self.login.descriptors().chain(self.console.descriptors()).collect();
         descriptors.push(PollFd::new(signals, PollFlags::IN));
         let deadline = self.console.poll_timeout().into_iter().chain(self.silence.poll_timeout()).min();
