@@ -5,15 +5,16 @@ use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, ExitStatus, id};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use rustix::event::{PollFd, PollFlags};
-use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process, pidfd_open, waitid};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
+};
 
 use super::attendance::Event;
 use crate::commands::asked;
-use crate::pseudo_terminal::set_nonblocking;
-
 use crate::own_process;
+use crate::pseudo_terminal::set_nonblocking;
 
 /// The most that is taken from a pipe at once.
 pub(crate) const READ_BYTES: usize = 16 * 1024;
@@ -69,16 +70,13 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn new(child: Child) -> Result<Self> {
-        let pid = pid(&child).context("a process has a number")?;
-        let end = pidfd_open(pid, PidfdFlags::empty())?;
+        let end = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())?;
         Ok(Self { child, end })
     }
 
-    /// A child is ours to wait for, so its number is not given to another before.
+    /// Nobody gets it in place of one that was waited for.
     pub(crate) fn signal(&self, signal: Signal) {
-        if let Some(pid) = pid(&self.child)
-            && let Err(error) = kill_process(pid, signal)
-        {
+        if let Err(error) = pidfd_send_signal(&self.end, signal) {
             tracing::debug!(%error, "not signalled");
         }
     }
@@ -116,10 +114,6 @@ impl Drop for Running {
             self.terminate();
         }
     }
-}
-
-fn pid(child: &Child) -> Option<Pid> {
-    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
 }
 
 /// Programs that have been told to end. Who does not wait for them keeps them as zombies.

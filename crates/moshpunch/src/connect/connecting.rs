@@ -3,8 +3,6 @@
 use std::ffi::{OsStr, OsString};
 use std::mem::replace;
 use std::net::{IpAddr, SocketAddr};
-use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
 use std::process::ExitStatus;
 
 use anyhow::Result;
@@ -284,12 +282,11 @@ impl Connecting {
 
     /// ssh would join a connection that exists, and nothing comes over it: its network may be gone.
     fn leave_dead_master(&mut self) -> Result<()> {
-        let master = self.look_up.as_mut().and_then(LookUp::control_path).filter(|path| is_socket(path));
+        let master = self.look_up.as_mut().and_then(LookUp::master);
         let Some(master) = master.filter(|_| !self.configuration.local) else { return Ok(()) };
         let call = self.attempt().exit_of_master();
         self.console.note(&format!(
-            "the connection that ssh shares at {} does not answer, and is left aside; `{call}` ends it",
-            master.display()
+            "the connection that ssh shares at {master} does not answer, and is left aside; `{call}` ends it"
         ));
         self.configuration.ssh.extend(["-o", "ControlPath=none"].map(OsString::from));
         let another = log_in(&self.configuration, &self.destination, &self.command, &self.console)?;
@@ -379,10 +376,6 @@ fn first_step(configuration: &ConnectConfiguration) -> String {
     } else {
         format!("logging in to {} …", configuration.host)
     }
-}
-
-fn is_socket(path: &Path) -> bool {
-    path.metadata().is_ok_and(|found| found.file_type().is_socket())
 }
 
 /// What comes with the connect line is mosh-server's greeting, but for what the host's moshpunch has to say.

@@ -1,7 +1,9 @@
-//! The addresses of the host's name, looked up by a process of its own, because that may take its time.
+//! What this machine knows of the host by its name: its addresses, and the connection that ssh shares. Told by a process
+//! of its own, because that may take its time.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
 use std::process::{ChildStdout, Stdio};
 
 use anyhow::{Context, Result};
@@ -48,10 +50,10 @@ impl LookUp {
         ended.then(|| addresses(&self.text))
     }
 
-    /// The connection that ssh would share, as far as that is known yet.
-    pub(crate) fn control_path(&mut self) -> Option<PathBuf> {
+    /// The connection that others may share (ssh_config(5), `ControlPath`), if one is there, and known of by now.
+    pub(crate) fn master(&mut self) -> Option<String> {
         self.text.push_str(&String::from_utf8_lossy(&self.output.read()));
-        self.text.lines().find_map(|line| line.strip_prefix(CONTROL_PATH)).map(PathBuf::from)
+        master(&self.text).filter(|path| is_socket(path))
     }
 
     pub(crate) fn into_program(self) -> Running {
@@ -59,8 +61,19 @@ impl LookUp {
     }
 
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
-        [self.program.end()].into_iter()
+        self.output.descriptor().into_iter().chain([self.program.end()])
     }
+}
+
+fn master(text: &str) -> Option<String> {
+    // A line that has no end yet may be cut.
+    let mut whole = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+    let path = whole.find_map(|line| line.strip_prefix(CONTROL_PATH))?;
+    (path != "none").then(|| path.to_owned())
+}
+
+fn is_socket(path: &str) -> bool {
+    Path::new(path).metadata().is_ok_and(|found| found.file_type().is_socket())
 }
 
 fn addresses(text: &str) -> Vec<SocketAddr> {
@@ -76,6 +89,20 @@ fn addresses(text: &str) -> Vec<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_path_is_taken_from_what_ssh_says() {
+        let said = "controlpath /home/alice/.ssh/a master\n20.0.0.1:22\n";
+        assert_eq!(master(said), Some("/home/alice/.ssh/a master".into()));
+        for other in ["controlpath none\n", "controlpath /home/alice/.ssh/a mas", "20.0.0.1:22\n"] {
+            assert_eq!(master(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_socket_is_no_master() {
+        assert!(!is_socket("/") && !is_socket("/nowhere"));
+    }
 
     #[test]
     fn each_address_counts_once_and_not_too_many_do() {

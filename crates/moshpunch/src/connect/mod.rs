@@ -30,7 +30,6 @@ pub(crate) mod listened;
 pub(crate) mod locale_variables;
 pub(crate) mod login;
 pub(crate) mod look_up;
-pub(crate) mod master;
 pub(crate) mod messages;
 pub(crate) mod mosh_client;
 pub(crate) mod network;
