@@ -1,7 +1,6 @@
-//! Programs that run beside the session, read without waiting.
+//! Programs that run beside the session.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, ExitStatus, id};
 
@@ -14,10 +13,6 @@ use rustix::process::{
 use super::attendance::Event;
 use crate::commands::asked;
 use crate::own_process;
-use crate::pseudo_terminal::set_nonblocking;
-
-/// The most that is taken from a pipe at once.
-pub(crate) const READ_BYTES: usize = 16 * 1024;
 
 /// ssh and a look-up end at once when they are told to. One that does not is no longer asked.
 const LEAVING_MAXIMUM: usize = 4;
@@ -139,43 +134,6 @@ impl Leaving {
     }
 }
 
-/// The reading end of a pipe.
-#[derive(Debug)]
-pub(crate) struct Pipe<R>(Option<R>);
-
-impl<R: Read + AsFd> Pipe<R> {
-    pub(crate) fn new(pipe: Option<R>) -> Result<Self> {
-        if let Some(pipe) = &pipe {
-            set_nonblocking(pipe)?;
-        }
-        Ok(Self(pipe))
-    }
-
-    /// What has arrived; nothing, if nothing has, or nothing ever will.
-    pub(crate) fn read(&mut self) -> Vec<u8> {
-        let mut bytes = vec![0; READ_BYTES];
-        let length = match self.0.as_mut().map(|pipe| pipe.read(&mut bytes)) {
-            Some(Ok(length @ 1..)) => length,
-            Some(Err(error)) if [ErrorKind::WouldBlock, ErrorKind::Interrupted].contains(&error.kind()) => 0,
-            _ => {
-                self.0 = None;
-                0
-            }
-        };
-        bytes.truncate(length);
-        bytes
-    }
-
-    /// Nobody writes any more, and all was read.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.0.is_none()
-    }
-
-    pub(crate) fn descriptor(&self) -> Option<PollFd<'_>> {
-        self.0.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN))
-    }
-}
-
 /// For a message: as a user would type it.
 pub(crate) fn shown(words: &[OsString]) -> String {
     let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
@@ -184,6 +142,7 @@ pub(crate) fn shown(words: &[OsString]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
     use std::process::Stdio;
 
     use net::wait::wait_for;

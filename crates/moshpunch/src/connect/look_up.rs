@@ -9,10 +9,11 @@ use std::process::{ChildStdout, Stdio};
 use anyhow::{Context, Result};
 use rustix::event::PollFd;
 
-use super::child::{Pipe, Running, secluded};
+use super::child::{Running, secluded};
 use super::ssh;
 use crate::configuration::ConnectConfiguration;
 use crate::own_process;
+use crate::pipe::Pipe;
 
 /// How `ssh -G` begins the line about it.
 pub(crate) const CONTROL_PATH: &str = "controlpath ";

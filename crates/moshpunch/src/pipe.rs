@@ -1,0 +1,49 @@
+//! What a program prints into a pipe or a terminal of ours, read without waiting.
+
+use std::io::{ErrorKind, Read};
+use std::os::fd::AsFd;
+
+use anyhow::Result;
+use rustix::event::{PollFd, PollFlags};
+
+use crate::pseudo_terminal::set_nonblocking;
+
+/// The most that is taken from a pipe at once.
+pub(crate) const READ_BYTES: usize = 16 * 1024;
+
+/// Until nobody writes any more.
+#[derive(Debug)]
+pub(crate) struct Pipe<R>(Option<R>);
+
+impl<R: Read + AsFd> Pipe<R> {
+    pub(crate) fn new(pipe: Option<R>) -> Result<Self> {
+        if let Some(pipe) = &pipe {
+            set_nonblocking(pipe)?;
+        }
+        Ok(Self(pipe))
+    }
+
+    /// What has arrived; nothing, if nothing has, or nothing ever will.
+    pub(crate) fn read(&mut self) -> Vec<u8> {
+        let mut bytes = vec![0; READ_BYTES];
+        let length = match self.0.as_mut().map(|pipe| pipe.read(&mut bytes)) {
+            Some(Ok(length @ 1..)) => length,
+            Some(Err(error)) if [ErrorKind::WouldBlock, ErrorKind::Interrupted].contains(&error.kind()) => 0,
+            _ => {
+                self.0 = None;
+                0
+            }
+        };
+        bytes.truncate(length);
+        bytes
+    }
+
+    /// Nobody writes any more, and all was read.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(crate) fn descriptor(&self) -> Option<PollFd<'_>> {
+        self.0.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN))
+    }
+}
