@@ -171,9 +171,9 @@ impl Connecting {
 
     /// Whether that is worth trying, and begun.
     fn log_in_as_mosh(&mut self, status: ExitStatus) -> Result<bool> {
-        let ssh = &self.configuration.ssh;
+        let is_openssh = ssh::is_openssh(&self.configuration.ssh);
         let (cause, _) = &self.evidence.cause(&self.attempt(), status.code());
-        let ended = Ended { ssh, code: status.code(), cause, ran: self.evidence.has_begun };
+        let ended = Ended { is_openssh, code: status.code(), cause, ran: self.evidence.has_begun };
         let Some(command) = self.as_mosh.take_if(|_| ended.is_refused_command()) else { return Ok(false) };
         self.console.note(&format!("{} {WITHOUT_OUR_COMMAND}", self.configuration.host));
         self.evidence = Evidence::default();

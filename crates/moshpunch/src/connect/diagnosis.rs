@@ -9,13 +9,11 @@ use std::ffi::OsString;
 
 pub(crate) use self::cause::{Attempt, Cause};
 pub(crate) use self::words_of_ssh::Machine;
+use super::ssh;
 use crate::session::Failure;
 
 /// The end of what was printed, for the reader of an error. It was shown already; this much is looked at.
 const REMEMBERED_BYTES: usize = 8 * 1024;
-
-/// ssh(1): "or with 255 if an error occurred".
-pub(crate) const SSH_FAILED: i32 = 255;
 
 /// As shells have it.
 const NOT_FOUND: i32 = 127;
@@ -76,7 +74,7 @@ impl Evidence {
         {
             return Some((Cause::NoSsh, Machine::Host));
         }
-        let is_its_own_end = matches!(code, Some(SSH_FAILED) | None);
+        let is_its_own_end = matches!(code, Some(ssh::FAILED) | None);
         if !is_its_own_end && (attempt.is_openssh || self.has_begun) {
             return None;
         }
@@ -98,7 +96,7 @@ impl Evidence {
             Some(NOT_FOUND) if attempt.server.is_some() => Cause::NoSuchServer,
             Some(NOT_FOUND) => Cause::NoServer,
             Some(NOT_RUN) => Cause::MayNotRun,
-            Some(SSH_FAILED) | None if !attempt.is_local => Cause::Ssh,
+            Some(ssh::FAILED) | None if !attempt.is_local => Cause::Ssh,
             _ if began_here => Cause::SilentServer,
             _ => of_an_account(last()).unwrap_or(if attempt.is_openssh {
                 Cause::SilentShell
