@@ -40,6 +40,7 @@ pub(crate) mod reachable;
 pub(crate) mod refusal;
 pub(crate) mod remote_command;
 pub(crate) mod scout;
+pub(crate) mod screen;
 pub(crate) mod silence;
 pub(crate) mod ssh;
 pub(crate) mod surroundings;
