@@ -2,7 +2,6 @@
 
 use std::ffi::{OsStr, OsString};
 use std::mem::replace;
-use std::net::{IpAddr, SocketAddr};
 use std::process::ExitStatus;
 
 use anyhow::Result;
@@ -21,9 +20,9 @@ use super::login::{Login, Terminals};
 use super::look_up::LookUp;
 use super::progress::Progress;
 use super::remote_command::{self, ServerWords};
-use super::scout::{OURS, Offers};
 use super::silence::{Alarm, Silence};
 use super::transcript::{Connect, Line, without_secret};
+use super::whereabouts::{Offers, Whereabouts};
 use super::{child, farewell, locale_variables, silence, ssh, surroundings};
 use crate::arguments::RemoteIp;
 use crate::configuration::ConnectConfiguration;
@@ -53,22 +52,11 @@ pub(crate) struct Connecting {
     console: Console,
     silence: Silence,
     evidence: Evidence,
-    intake: Intake,
+    whereabouts: Whereabouts,
+    has_none_of_ours: bool,
     printed: Printed,
-    told: Told,
     /// What to run there as mosh itself does, where that may help and was not tried.
     as_mosh: Option<OsString>,
-}
-
-/// What the host has told so far, before its port is known.
-#[derive(Debug, Default)]
-pub(crate) struct Told {
-    pub(crate) offered: Vec<Candidate>,
-    pub(crate) offers: Offers,
-    absent: bool,
-    addresses: Vec<IpAddr>,
-    /// Where ssh was sent, if that was looked up here.
-    gone_to: Option<SocketAddr>,
 }
 
 /// How it ended.
@@ -103,7 +91,6 @@ impl Connecting {
     ) -> Result<Self> {
         let mut console = Console::new(configuration.verbose)?;
         let Destination { host: destination, address } = destination;
-        let told = Told { gone_to: address, ..Told::default() };
         let words = ServerWords {
             bind: configuration.bind.clone(),
             port: configuration.port.clone(),
@@ -124,7 +111,8 @@ impl Connecting {
         Ok(Self {
             silence: Silence::new(clock::now()),
             evidence: Evidence::default(),
-            intake: Intake::new(&configuration),
+            whereabouts: Whereabouts::new(&configuration, address),
+            has_none_of_ours: false,
             printed: Printed::default(),
             configuration,
             destination,
@@ -132,7 +120,6 @@ impl Connecting {
             login,
             look_up,
             console,
-            told,
             as_mosh,
         })
     }
@@ -228,10 +215,8 @@ impl Connecting {
             // Told from the others before.
             Line::Connect(_) => {}
             Line::Offer(offer) => {
-                self.told.offers.follow(&offer);
-                let offered = self.intake.offered(&offer, clock::now());
+                let offered = self.whereabouts.handle_offer(&offer, clock::now());
                 self.console.detail(&format!("the host offers {}", farewell::listed(&offered)));
-                self.told.offered.extend(offered);
             }
             Line::UnusableOffer(why) => {
                 self.console.detail(&format!("the host's offer is of no use: {why}"));
@@ -240,14 +225,14 @@ impl Connecting {
                 self.console.step("logged in; starting mosh-server there, and looking for its gateway …");
             }
             Line::Absent => {
-                self.told.absent = true;
+                self.has_none_of_ours = true;
                 self.console.detail("the host has no moshpunch; starting its mosh-server as mosh does");
             }
             Line::Broken(what) => {
                 self.console.note(&format!("{} {WITH_A_BROKEN_ONE}: {what}", self.configuration.host));
             }
             Line::Locale(name) => self.console.note(&locale::told(&self.configuration.host, &name)),
-            Line::Address(address) => self.told.addresses.push(address),
+            Line::Address(address) => self.whereabouts.handle_address(address),
             Line::Malformed(line) => self.evidence.malformed = Some(line),
             Line::Text(text) => {
                 let text = without_secret(&text);
@@ -308,25 +293,21 @@ impl Connecting {
     fn connected(mut self, connect: Connect, unread: Vec<Line>) -> Result<Outcome> {
         let port = connect.port;
         let mut progress = self.console.leave()?;
-        if self.told.absent {
+        if self.has_none_of_ours {
             report::note(format_args!("{} {WITHOUT_OURS}", self.configuration.host));
         }
-        let mapping = match self.told.offers {
+        let mapping = match self.whereabouts.offers {
             Offers::Unfinished => ", not mapped yet",
             Offers::Complete | Offers::None => "",
         };
         progress.step(&format!("mosh-server waits on UDP port {port}{mapping}; looking for a path …"));
-        let (mut found, now) = (self.told.offered, clock::now());
-        found.extend(self.told.gone_to.and_then(|address| self.intake.gone_to(address, port, now)));
-        let own = |&address| self.intake.of_host(address, port, now);
-        found.extend(self.told.addresses.iter().filter_map(own));
         Ok(Outcome::Connected(Box::new(Connected {
             configuration: self.configuration,
             connect,
             unread,
-            candidates: found,
-            intake: self.intake,
-            offers: self.told.offers,
+            candidates: self.whereabouts.candidates(port, clock::now()),
+            intake: self.whereabouts.intake,
+            offers: self.whereabouts.offers,
             login: self.login,
             look_up: self.look_up,
             progress,
@@ -381,5 +362,5 @@ fn first_step(configuration: &ConnectConfiguration) -> String {
 /// What comes with the connect line is mosh-server's greeting, but for what the host's moshpunch has to say.
 fn worth_showing(messages: &[u8]) -> Vec<u8> {
     let lines = messages.split_inclusive(|&byte| byte == b'\n');
-    lines.filter(|line| line.starts_with(OURS)).flatten().copied().collect()
+    lines.filter(|line| line.starts_with(report::BEGINNING.as_bytes())).flatten().copied().collect()
 }

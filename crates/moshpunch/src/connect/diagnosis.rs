@@ -10,6 +10,7 @@ use std::ffi::OsString;
 pub(crate) use self::cause::{Attempt, Cause};
 pub(crate) use self::words_of_ssh::Machine;
 use super::ssh;
+use crate::report::BEGINNING;
 use crate::session::Failure;
 
 /// The end of what was printed, for the reader of an error. It was shown already; this much is looked at.
@@ -117,7 +118,7 @@ pub(crate) fn explained(cause: &Cause, machine: &Machine, attempt: &Attempt<'_>)
 
 /// In the words of our own program that was to become ssh.
 fn is_unstarted(ssh: &[OsString], messages: &[&str]) -> bool {
-    let said = ssh.first().map(|program| format!("moshpunch: {}: ", program.display()));
+    let said = ssh.first().map(|program| format!("{BEGINNING}{}: ", program.display()));
     said.is_some_and(|said| messages.last().is_some_and(|line| line.starts_with(&said)))
 }
 

@@ -46,3 +46,4 @@ pub(crate) mod ssh;
 pub(crate) mod surroundings;
 pub(crate) mod terminal_modes;
 pub(crate) mod transcript;
+pub(crate) mod whereabouts;

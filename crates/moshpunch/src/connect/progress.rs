@@ -84,7 +84,7 @@ impl Progress {
         }
         // What nobody could erase is not drawn.
         if self.eraser.is_some() {
-            draw_on_last_row(&format!("moshpunch: {}", report::sanitized(text)), rows, columns);
+            draw_on_last_row(&report::told(text), rows, columns);
         }
     }
 
