@@ -292,7 +292,7 @@ impl Connecting {
 
     fn connected(mut self, connect: Connect, unread: Vec<Line>) -> Result<Outcome> {
         let port = connect.port;
-        let mut progress = self.console.leave()?;
+        let progress = self.console.leave()?;
         if self.has_none_of_ours {
             report::note(format_args!("{} {WITHOUT_OURS}", self.configuration.host));
         }
@@ -300,7 +300,7 @@ impl Connecting {
             Offers::Unfinished => ", not mapped yet",
             Offers::Complete | Offers::None => "",
         };
-        progress.step(&format!("mosh-server waits on UDP port {port}{mapping}; looking for a path …"));
+        progress.detail(&format!("mosh-server waits on UDP port {port}{mapping}; looking for a path …"));
         Ok(Outcome::Connected(Box::new(Connected {
             configuration: self.configuration,
             connect,

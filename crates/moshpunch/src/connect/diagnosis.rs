@@ -2,6 +2,7 @@
 //! the message of the day or a start-up file says is no cause.
 
 mod cause;
+pub(crate) mod refusal;
 mod words_of_ssh;
 mod words_of_the_host;
 

@@ -5,10 +5,10 @@ use std::process::ExitStatus;
 use rustix::event::PollFd;
 
 use super::child::Running;
+use super::diagnosis::refusal;
 use super::flood::Printed;
 use super::login::Login;
 use super::occasions::Ended;
-use super::refusal;
 use super::ssh;
 use super::transcript::Line;
 

@@ -37,7 +37,6 @@ pub(crate) mod occasions;
 pub(crate) mod progress;
 pub(crate) mod question;
 pub(crate) mod reachable;
-pub(crate) mod refusal;
 pub(crate) mod remote_command;
 pub(crate) mod scout;
 pub(crate) mod screen;
