@@ -87,7 +87,7 @@ impl Logins {
         let (mut said, status) = listened.read();
         let task = match status {
             Some(status) => {
-                let how = listened.how_it_ended(status, ssh::speaks_openssh(&self.configuration));
+                let how = listened.how_it_ended(status, ssh::ends_as_openssh(&self.configuration));
                 tracing::debug!(?how, %status, "the login has ended");
                 self.login = None;
                 self.occasions.ended(how, now)

@@ -285,7 +285,7 @@ impl Connecting {
             host,
             ssh,
             server: server.as_deref(),
-            is_openssh: ssh::speaks_openssh(&self.configuration),
+            is_openssh: ssh::ends_as_openssh(&self.configuration),
             is_local: *local,
         }
     }

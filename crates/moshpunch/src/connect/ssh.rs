@@ -103,6 +103,11 @@ pub(crate) fn speaks_openssh(configuration: &ConnectConfiguration) -> bool {
     configuration.remote_ip == RemoteIp::Proxy && !is_another
 }
 
+/// Whether its exit code is that of OpenSSH, and so tells who failed.
+pub(crate) fn ends_as_openssh(configuration: &ConnectConfiguration) -> bool {
+    speaks_openssh(configuration) || is_openssh(&configuration.ssh)
+}
+
 /// As on OpenWrt, where ssh is a link to dropbear.
 fn is_another(program: &OsStr) -> bool {
     let found = found(program).and_then(|path| path.canonicalize().ok());
@@ -164,6 +169,15 @@ mod tests {
         let line = "moshpunch --ssh=dbclient --experimental-remote-ip=remote host";
         assert_eq!(unattended_words(line, None), "dbclient -n -T host -- true");
         assert_eq!(unattended_file(&ConnectConfiguration::of(line)), None);
+    }
+
+    #[test]
+    fn however_the_address_is_learnt_openssh_ends_as_openssh() {
+        let ends_so = |line| ends_as_openssh(&ConnectConfiguration::of(line));
+        assert!(ends_so("moshpunch --ssh=through host"));
+        assert!(!ends_so("moshpunch --ssh=through --experimental-remote-ip=remote host"));
+        assert!(ends_so("moshpunch --experimental-remote-ip=remote host"));
+        assert!(!ends_so("moshpunch --ssh=dbclient host"));
     }
 
     #[test]
