@@ -20,6 +20,8 @@ const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
 /// How long a scenario may take to notice that its lab is gone.
 const TIME_TO_NOTICE: Duration = Duration::from_secs(10);
 
+const SCENARIOS_PER_PROCESSOR: usize = 2;
+
 /// A named function to be run in an empty lab.
 #[derive(Clone, Debug)]
 #[must_use = "a scenario does nothing until the harness runs it"]
@@ -107,9 +109,15 @@ macro_rules! scenario {
 
 /// The `main` of a test target with `harness = false`.
 pub fn run(scenarios: impl IntoIterator<Item = Scenario>) -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert_with(at_once);
     let trials = scenarios.into_iter().map(Scenario::trial).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Scenarios wait, for screens and time-outs, more than they work.
+fn at_once() -> usize {
+    SCENARIOS_PER_PROCESSOR * thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> &str {

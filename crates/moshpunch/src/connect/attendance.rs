@@ -65,7 +65,9 @@ impl Attendance {
                 self.is_stopped = true;
                 vec![Action::Started(Signal::STOP)]
             }
-            Event::Continued | Event::Ended => {
+            // It may have been stopped, and all of its group with it, and killed before we looked.
+            Event::Ended => vec![Action::Started(Signal::CONT)],
+            Event::Continued => {
                 let was_stopped = std::mem::take(&mut self.is_stopped);
                 was_stopped.then_some(Action::Started(Signal::CONT)).into_iter().collect()
             }
@@ -95,7 +97,6 @@ mod tests {
         let mut attendance = Attendance::default();
         attendance.handle(Event::Told(Signal::TERM));
         assert_eq!(attendance.handle(Event::Stopped), [Action::Wake]);
-        assert_eq!(attendance.handle(Event::Ended), []);
     }
 
     #[test]
@@ -123,8 +124,9 @@ mod tests {
     }
 
     #[test]
-    fn who_sleeps_is_woken_by_the_end_of_the_other() {
+    fn who_sleeps_is_woken_by_the_end_of_the_other_whether_that_was_seen_to_stop_or_not() {
         let mut attendance = Attendance::default();
+        assert_eq!(attendance.handle(Event::Ended), [Action::Started(Signal::CONT)]);
         attendance.handle(Event::Stopped);
         assert_eq!(attendance.handle(Event::Ended), [Action::Started(Signal::CONT)]);
     }

@@ -160,8 +160,12 @@ impl Connecting {
     fn log_in_as_mosh(&mut self, status: ExitStatus) -> Result<bool> {
         let is_openssh = ssh::is_openssh(&self.configuration.ssh);
         let (cause, _) = &self.evidence.cause(&self.attempt(), status.code());
-        let ended = Ended { is_openssh, code: status.code(), cause, ran: self.evidence.has_begun };
-        let Some(command) = self.as_mosh.take_if(|_| ended.is_refused_command()) else { return Ok(false) };
+        let (ran, answered) = (self.evidence.has_begun, self.login.is_answered());
+        let ended = Ended { is_openssh, code: status.code(), cause, ran, answered };
+        let Some(command) = self.as_mosh.take_if(|_| ended.is_refused_command() && !self.login.is_given_up())
+        else {
+            return Ok(false);
+        };
         self.console.note(&format!("{} {WITHOUT_OUR_COMMAND}", self.configuration.host));
         self.evidence = Evidence::default();
         self.silence = Silence::new(clock::now());

@@ -12,6 +12,8 @@ pub(crate) struct Ended<'a> {
     pub(crate) cause: &'a Cause,
     /// Our command has run there.
     pub(crate) ran: bool,
+    /// The user has answered something there, and is not to be asked it again.
+    pub(crate) answered: bool,
 }
 
 impl Ended<'_> {
@@ -19,7 +21,10 @@ impl Ended<'_> {
     /// having come that far; another program may only have asked in vain, and is not to ask twice.
     pub(crate) fn is_refused_command(&self) -> bool {
         let let_in = self.is_openssh && self.code.is_some_and(|code| code != ssh::FAILED);
-        let_in && !self.ran && !matches!(self.cause, Cause::NoSsh | Cause::NoShell | Cause::Malformed(_))
+        let_in
+            && !self.ran
+            && !self.answered
+            && !matches!(self.cause, Cause::NoSsh | Cause::NoShell | Cause::Malformed(_))
     }
 }
 
@@ -29,12 +34,19 @@ mod tests {
 
     #[test]
     fn what_was_let_in_and_not_run_is_asked_otherwise() {
-        let refused = Ended { is_openssh: true, code: Some(1), cause: &Cause::SilentShell, ran: false };
+        let refused = Ended {
+            is_openssh: true,
+            code: Some(1),
+            cause: &Cause::SilentShell,
+            ran: false,
+            answered: false,
+        };
         assert!(refused.is_refused_command());
         for other in [
             Ended { code: Some(ssh::FAILED), cause: &Cause::Denied, ..refused },
             Ended { code: None, cause: &Cause::Ssh, ..refused },
             Ended { ran: true, cause: &Cause::SilentServer, ..refused },
+            Ended { answered: true, ..refused },
             Ended { cause: &Cause::NoShell, ..refused },
             Ended { cause: &Cause::NoSsh, code: Some(127), ..refused },
             Ended { is_openssh: false, ..refused },

@@ -35,6 +35,7 @@ pub(crate) struct Login {
     messages: Pipe<File>,
     /// What is written here, the host reads.
     keyboard: Option<File>,
+    is_answered: bool,
     transcript: Transcript,
 }
 
@@ -104,6 +105,7 @@ impl Login {
             is_given_up: false,
             messages: Pipe::new(messages)?,
             keyboard: None,
+            is_answered: false,
             transcript: Transcript::default(),
         })
     }
@@ -151,6 +153,7 @@ impl Login {
 
     /// What the host does not read in time is lost, as in any terminal.
     pub(crate) fn type_keys(&mut self, keys: &[u8]) {
+        self.is_answered |= !keys.is_empty();
         if let Some(error) = self.keyboard.as_mut().and_then(|keyboard| keyboard.write(keys).err()) {
             tracing::debug!(%error, "not typed");
         }
@@ -167,6 +170,15 @@ impl Login {
 
     pub(crate) fn is_left_to_others(&self) -> bool {
         self.status.is_some_and(|status| status.success()) && !self.output.is_closed() && !self.is_given_up
+    }
+
+    pub(crate) fn is_answered(&self) -> bool {
+        self.is_answered
+    }
+
+    /// Nobody waits for what its output may still bring.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.is_given_up
     }
 
     /// Who else has its output will say nothing.

@@ -74,6 +74,7 @@ fn the_prompt_at_the_bottom_of_the_screen_is_not_covered(lab: &Lab) -> Result<()
     shell.answer(ASKED, "wrong")?;
     shell.sees("please try again.")?;
     shell.terminal.wait_until("both prompts", PATIENCE, |screen| screen.matches(ASKED).count() == 2)?;
+    shell.sees(PROGRESS)?;
     let expected = [ASKED, "Permission denied, please try again.", ASKED, PROGRESS];
     assert_eq!(shell.lines(), expected);
     progress_is_on_the_last_row(&shell)?;
