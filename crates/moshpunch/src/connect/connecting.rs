@@ -130,6 +130,7 @@ impl Connecting {
                 return self.interrupted();
             }
             self.console.keep_up();
+            self.look_up.iter_mut().for_each(LookUp::keep_up);
             let ended = self.login.ended();
             // In this order: mosh-server greets on stderr after its connect line, and must not be taken for older than that.
             let messages = self.login.messages(ended.is_some());
@@ -177,6 +178,7 @@ impl Connecting {
     fn wait(&self, signals: &Signals) -> Result<()> {
         let mut descriptors: Vec<_> = self.login.descriptors().chain(self.console.descriptors()).collect();
         descriptors.push(PollFd::new(signals, PollFlags::IN));
+        descriptors.extend(self.look_up.iter().flat_map(LookUp::descriptors));
         let deadline = self.console.poll_timeout().into_iter().chain(self.silence.poll_timeout()).min();
         Ok(wait(&mut descriptors, deadline)?)
     }

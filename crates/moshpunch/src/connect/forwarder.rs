@@ -103,6 +103,7 @@ impl Forwarder {
     pub(crate) fn run(mut self, candidates: &[Candidate]) -> Result<Ended> {
         self.agent.handle_candidates(candidates, self.clock.now());
         self.agent.handle_network(&self.bindings, self.clock.now());
+        self.handle_found();
         loop {
             // 1. Do what the agent wants.
             self.obey();

@@ -24,6 +24,7 @@ const ADDRESSES_MAXIMUM: usize = 16;
 #[derive(Debug)]
 pub(crate) struct LookUp {
     program: Running,
+    has_ended: bool,
     output: Pipe<ChildStdout>,
     text: String,
 }
@@ -41,19 +42,24 @@ impl LookUp {
             .spawn()
             .context("looking the name up")?;
         let output = Pipe::new(child.stdout.take())?;
-        Ok(Self { program: Running::new(child)?, output, text: String::new() })
+        Ok(Self { program: Running::new(child)?, has_ended: false, output, text: String::new() })
+    }
+
+    /// Takes what it has told, and waits for it once it has ended.
+    pub(crate) fn keep_up(&mut self) {
+        self.has_ended |= self.program.ended().is_some();
+        self.text.push_str(&String::from_utf8_lossy(&self.output.read()));
     }
 
     /// All addresses with their scopes, once it has ended: none, if the name has none here. Their port is ssh's.
     pub(crate) fn finished(&mut self) -> Option<Vec<SocketAddr>> {
-        let ended = self.program.ended().is_some();
-        self.text.push_str(&String::from_utf8_lossy(&self.output.read()));
-        ended.then(|| addresses(&self.text))
+        self.keep_up();
+        self.has_ended.then(|| addresses(&self.text))
     }
 
     /// The connection that others may share (ssh_config(5), `ControlPath`), if one is there, and known of by now.
     pub(crate) fn master(&mut self) -> Option<String> {
-        self.text.push_str(&String::from_utf8_lossy(&self.output.read()));
+        self.keep_up();
         master(&self.text).filter(|path| is_socket(path))
     }
 
@@ -62,7 +68,7 @@ impl LookUp {
     }
 
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
-        self.output.descriptor().into_iter().chain([self.program.end()])
+        self.output.descriptor().into_iter().chain((!self.has_ended).then(|| self.program.end()))
     }
 }
 
