@@ -25,17 +25,21 @@ impl<R: Read + AsFd> Pipe<R> {
 
     /// What has arrived; nothing, if nothing has, or nothing ever will.
     pub(crate) fn read(&mut self) -> Vec<u8> {
+        let Some(pipe) = &mut self.0 else { return Vec::new() };
         let mut bytes = vec![0; READ_BYTES];
-        let length = match self.0.as_mut().map(|pipe| pipe.read(&mut bytes)) {
-            Some(Ok(length @ 1..)) => length,
-            Some(Err(error)) if [ErrorKind::WouldBlock, ErrorKind::Interrupted].contains(&error.kind()) => 0,
+        match pipe.read(&mut bytes) {
+            Ok(length @ 1..) => {
+                bytes.truncate(length);
+                bytes
+            }
+            Err(error) if [ErrorKind::WouldBlock, ErrorKind::Interrupted].contains(&error.kind()) => {
+                Vec::new()
+            }
             _ => {
                 self.0 = None;
-                0
+                Vec::new()
             }
-        };
-        bytes.truncate(length);
-        bytes
+        }
     }
 
     /// Nobody writes any more, and all was read.
