@@ -15,6 +15,7 @@ mod log;
 mod mosh_server;
 mod need;
 mod own_process;
+mod pipe;
 mod pseudo_terminal;
 mod release;
 mod remembered;

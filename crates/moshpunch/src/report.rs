@@ -3,6 +3,9 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
+/// How each line of ours begins, by which the client knows those of the host's moshpunch.
+pub(crate) const BEGINNING: &str = "moshpunch: ";
+
 pub(crate) fn error(error: &anyhow::Error) {
     line(format_args!("{error:#}"));
 }
@@ -26,7 +29,12 @@ pub(crate) fn note(text: impl Display) {
 }
 
 fn line(text: impl Display) {
-    print(format_args!("moshpunch: {}", sanitized(&text.to_string())));
+    print(told(&text.to_string()));
+}
+
+/// As a line of ours, without its end.
+pub(crate) fn told(text: &str) -> String {
+    format!("{BEGINNING}{}", sanitized(text))
 }
 
 /// In one piece, whoever else writes there. Where ssh's channel is closed, nobody reads it any more.

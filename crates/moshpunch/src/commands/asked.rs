@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode};
 use anyhow::Result;
 use rustix::process::{Signal, getppid, kill_process};
 
-use crate::report;
+use crate::{own_process, report};
 
 /// A program is called with the question alone, so that its environment says what it is.
 const VARIABLE: &str = "MOSHPUNCH_ASKS_NOBODY";
@@ -18,7 +18,7 @@ const LOCKED_KEY: &str = "Enter passphrase for ";
 
 /// What the command and all that it starts would ask comes here.
 pub(crate) fn instead_of_the_user(command: &mut Command) {
-    if let Ok(program) = env::current_exe() {
+    if let Some(program) = own_process::place() {
         command.env("SSH_ASKPASS", program).env("SSH_ASKPASS_REQUIRE", "force").env(VARIABLE, "1");
     }
 }

@@ -1,7 +1,6 @@
 //! `moshpunch [user@]host`: logs in, and stands between mosh-client and the best path until it ends.
 
 use std::env;
-use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -20,7 +19,8 @@ use crate::connect::gate::Gate;
 use crate::connect::mosh_client::MoshClient;
 use crate::connect::scout::Scout;
 use crate::session::Failure;
-use crate::{exit_code, log, report, secrets, signals};
+use crate::signals::Signals;
+use crate::{exit_code, log, report, secrets};
 
 /// As a shell counts SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: &ConnectArguments) -> Result<ExitCode> {
     }
     secrets::keep();
     let destination = Destination::of(&configuration)?;
-    let mut signals = signals::of_the_end()?;
+    let mut signals = Signals::of_the_end()?;
     let colours = colours::count(&configuration.client)?;
     match Connecting::start(configuration, destination, colours)?.run(&mut signals)? {
         Outcome::Connected(connected) => hold_session(*connected, signals),
@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &ConnectArguments) -> Result<ExitCode> {
     }
 }
 
-fn hold_session(connected: Connected, signals: UnixStream) -> Result<ExitCode> {
+fn hold_session(connected: Connected, signals: Signals) -> Result<ExitCode> {
     let Connected {
         configuration,
         connect,

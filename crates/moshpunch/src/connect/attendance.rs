@@ -45,6 +45,8 @@ pub(crate) const PASSED_ON: [Signal; 8] = [
 pub(crate) struct Attendance {
     is_ending: bool,
     is_stopped: bool,
+    /// All were told to go on, and mosh-client has not been seen to.
+    is_woken: bool,
 }
 
 impl Attendance {
@@ -62,20 +64,20 @@ impl Attendance {
             Event::Told(signal) => vec![Action::Client(signal)],
             Event::Stopped if self.is_ending => vec![self.wake()],
             Event::Stopped => {
-                self.is_stopped = true;
+                (self.is_stopped, self.is_woken) = (true, false);
                 vec![Action::Started(Signal::STOP)]
             }
-            // It may have been stopped, and all of its group with it, and killed before we looked.
-            Event::Ended => vec![Action::Started(Signal::CONT)],
-            Event::Continued => {
-                let was_stopped = std::mem::take(&mut self.is_stopped);
-                was_stopped.then_some(Action::Started(Signal::CONT)).into_iter().collect()
+            Event::Continued if std::mem::take(&mut self.is_woken) => vec![],
+            // It may have been stopped, and all of its group with it, before we looked.
+            Event::Continued | Event::Ended => {
+                self.is_stopped = false;
+                vec![Action::Started(Signal::CONT)]
             }
         }
     }
 
     fn wake(&mut self) -> Action {
-        self.is_stopped = false;
+        (self.is_stopped, self.is_woken) = (false, true);
         Action::Wake
     }
 }
@@ -121,6 +123,14 @@ mod tests {
         assert_eq!(attendance.handle(Event::Told(Signal::CONT)), [Action::Wake]);
         assert_eq!(attendance.handle(Event::Continued), []);
         assert_eq!(attendance.handle(Event::Told(Signal::CONT)), [Action::Client(Signal::CONT)]);
+    }
+
+    #[test]
+    fn who_sleeps_goes_on_with_the_other_whether_that_was_seen_to_stop_or_not() {
+        let mut attendance = Attendance::default();
+        assert_eq!(attendance.handle(Event::Continued), [Action::Started(Signal::CONT)]);
+        attendance.handle(Event::Stopped);
+        assert_eq!(attendance.handle(Event::Continued), [Action::Started(Signal::CONT)]);
     }
 
     #[test]

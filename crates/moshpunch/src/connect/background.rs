@@ -7,10 +7,10 @@ use anyhow::{Context, Result};
 use rustix::event::PollFd;
 use rustix::process::Signal;
 
-use super::child::Running;
+use super::child::{Leaving, Running};
 use super::listened::{Listened, Said};
 use super::login::Login;
-use super::master::MasterSearch;
+use super::look_up::LookUp;
 use super::occasions::{Connection, Ended, Occasions, Task};
 use super::{remote_command, ssh};
 use crate::configuration::ConnectConfiguration;
@@ -23,7 +23,9 @@ pub(crate) struct Logins {
     login: Option<Listened>,
     /// Told to end; nobody listens to it any more, and how it ended is known.
     leaving: Option<(Running, Ended)>,
-    search: Option<MasterSearch>,
+    /// For a master.
+    search: Option<LookUp>,
+    searches_before: Leaving,
     master: Option<String>,
 }
 
@@ -36,6 +38,7 @@ impl Logins {
             login: Some(Listened::to(first)),
             leaving: None,
             search: None,
+            searches_before: Leaving::default(),
             master: None,
         }
     }
@@ -51,8 +54,9 @@ impl Logins {
 
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
         let login = self.login.iter().flat_map(Listened::descriptors);
-        let search = self.search.iter().flat_map(MasterSearch::descriptors);
-        login.chain(search).chain(self.leaving.iter().map(|(program, _)| program.end()))
+        let search = self.search.iter().flat_map(LookUp::descriptors);
+        let leaving = self.leaving.iter().map(|(program, _)| program.end());
+        login.chain(search).chain(leaving).chain(self.searches_before.descriptors())
     }
 
     pub(crate) fn alarm(&mut self, now: Instant) {
@@ -61,7 +65,8 @@ impl Logins {
     }
 
     pub(crate) fn network_changed(&mut self, now: Instant) {
-        (self.search, self.master) = (None, None);
+        self.master = None;
+        self.end_search();
         let task = self.occasions.network_changed(now);
         self.perform(task, now);
     }
@@ -82,7 +87,7 @@ impl Logins {
         let (mut said, status) = listened.read();
         let task = match status {
             Some(status) => {
-                let how = listened.how_it_ended(status, ssh::speaks_openssh(&self.configuration));
+                let how = listened.how_it_ended(status, ssh::ends_as_openssh(&self.configuration));
                 tracing::debug!(?how, %status, "the login has ended");
                 self.login = None;
                 self.occasions.ended(how, now)
@@ -98,11 +103,21 @@ impl Logins {
     }
 
     fn look_for_master(&mut self) {
-        let Some(found) = self.search.as_mut().and_then(MasterSearch::finished) else { return };
-        (self.search, self.master) = (None, found);
-        if self.master.is_some() {
+        self.searches_before.reap();
+        let Some(search) = &mut self.search else { return };
+        let is_over = search.finished().is_some();
+        if let Some(master) = search.master() {
+            self.master = Some(master);
             self.occasions.found_master();
+        } else if !is_over {
+            return;
         }
+        self.end_search();
+    }
+
+    fn end_search(&mut self) {
+        let search = self.search.take().map(LookUp::into_program);
+        search.into_iter().for_each(|program| self.searches_before.add(program));
     }
 
     fn perform(&mut self, task: Option<Task>, now: Instant) {
@@ -114,7 +129,7 @@ impl Logins {
             }
             Some(Task::Kill) => self.signal_leaving(Signal::KILL),
             Some(Task::FindMaster) if ssh::speaks_openssh(&self.configuration) => {
-                self.search = MasterSearch::start(&self.configuration).inspect_err(log).ok();
+                self.search = LookUp::start(&self.configuration).inspect_err(log).ok();
             }
             Some(Task::FindMaster) | None => {}
         }

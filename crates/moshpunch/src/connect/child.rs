@@ -1,22 +1,18 @@
-//! Programs that run beside the session, read without waiting.
+//! Programs that run beside the session.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, ExitStatus, id};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use rustix::event::{PollFd, PollFlags};
-use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process, pidfd_open, waitid};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
+};
 
 use super::attendance::Event;
 use crate::commands::asked;
-use crate::pseudo_terminal::set_nonblocking;
-
 use crate::own_process;
-
-/// The most that is taken from a pipe at once.
-pub(crate) const READ_BYTES: usize = 16 * 1024;
 
 /// ssh and a look-up end at once when they are told to. One that does not is no longer asked.
 const LEAVING_MAXIMUM: usize = 4;
@@ -69,16 +65,13 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn new(child: Child) -> Result<Self> {
-        let pid = pid(&child).context("a process has a number")?;
-        let end = pidfd_open(pid, PidfdFlags::empty())?;
+        let end = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())?;
         Ok(Self { child, end })
     }
 
-    /// A child is ours to wait for, so its number is not given to another before.
+    /// Nobody gets it in place of one that was waited for.
     pub(crate) fn signal(&self, signal: Signal) {
-        if let Some(pid) = pid(&self.child)
-            && let Err(error) = kill_process(pid, signal)
-        {
+        if let Err(error) = pidfd_send_signal(&self.end, signal) {
             tracing::debug!(%error, "not signalled");
         }
     }
@@ -118,10 +111,6 @@ impl Drop for Running {
     }
 }
 
-fn pid(child: &Child) -> Option<Pid> {
-    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
-}
-
 /// Programs that have been told to end. Who does not wait for them keeps them as zombies.
 #[derive(Debug, Default)]
 pub(crate) struct Leaving(Vec<Running>);
@@ -145,43 +134,6 @@ impl Leaving {
     }
 }
 
-/// The reading end of a pipe.
-#[derive(Debug)]
-pub(crate) struct Pipe<R>(Option<R>);
-
-impl<R: Read + AsFd> Pipe<R> {
-    pub(crate) fn new(pipe: Option<R>) -> Result<Self> {
-        if let Some(pipe) = &pipe {
-            set_nonblocking(pipe)?;
-        }
-        Ok(Self(pipe))
-    }
-
-    /// What has arrived; nothing, if nothing has, or nothing ever will.
-    pub(crate) fn read(&mut self) -> Vec<u8> {
-        let mut bytes = vec![0; READ_BYTES];
-        let length = match self.0.as_mut().map(|pipe| pipe.read(&mut bytes)) {
-            Some(Ok(length @ 1..)) => length,
-            Some(Err(error)) if [ErrorKind::WouldBlock, ErrorKind::Interrupted].contains(&error.kind()) => 0,
-            _ => {
-                self.0 = None;
-                0
-            }
-        };
-        bytes.truncate(length);
-        bytes
-    }
-
-    /// Nobody writes any more, and all was read.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.0.is_none()
-    }
-
-    pub(crate) fn descriptor(&self) -> Option<PollFd<'_>> {
-        self.0.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN))
-    }
-}
-
 /// For a message: as a user would type it.
 pub(crate) fn shown(words: &[OsString]) -> String {
     let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
@@ -190,6 +142,7 @@ pub(crate) fn shown(words: &[OsString]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
     use std::process::Stdio;
 
     use net::wait::wait_for;

@@ -1,12 +1,7 @@
 //! From the start of ssh to the connect line.
 
 use std::ffi::{OsStr, OsString};
-use std::io::Read;
 use std::mem::replace;
-use std::net::{IpAddr, SocketAddr};
-use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::process::ExitStatus;
 
 use anyhow::Result;
@@ -25,15 +20,16 @@ use super::login::{Login, Terminals};
 use super::look_up::LookUp;
 use super::progress::Progress;
 use super::remote_command::{self, ServerWords};
-use super::scout::{OURS, Offers};
 use super::silence::{Alarm, Silence};
 use super::transcript::{Connect, Line, without_secret};
+use super::whereabouts::{Offers, Whereabouts};
 use super::{child, farewell, locale_variables, silence, ssh, surroundings};
 use crate::arguments::RemoteIp;
 use crate::configuration::ConnectConfiguration;
 use crate::mosh_server::locale;
 use crate::report;
 use crate::session::Failure;
+use crate::signals::Signals;
 
 /// Of a host that stock mosh is as good for.
 const WITHOUT_OURS: &str =
@@ -56,22 +52,11 @@ pub(crate) struct Connecting {
     console: Console,
     silence: Silence,
     evidence: Evidence,
-    intake: Intake,
+    whereabouts: Whereabouts,
+    has_none_of_ours: bool,
     printed: Printed,
-    told: Told,
     /// What to run there as mosh itself does, where that may help and was not tried.
     as_mosh: Option<OsString>,
-}
-
-/// What the host has told so far, before its port is known.
-#[derive(Debug, Default)]
-pub(crate) struct Told {
-    pub(crate) offered: Vec<Candidate>,
-    pub(crate) offers: Offers,
-    absent: bool,
-    addresses: Vec<IpAddr>,
-    /// Where ssh was sent, if that was looked up here.
-    gone_to: Option<SocketAddr>,
 }
 
 /// How it ended.
@@ -106,7 +91,6 @@ impl Connecting {
     ) -> Result<Self> {
         let mut console = Console::new(configuration.verbose)?;
         let Destination { host: destination, address } = destination;
-        let told = Told { gone_to: address, ..Told::default() };
         let words = ServerWords {
             bind: configuration.bind.clone(),
             port: configuration.port.clone(),
@@ -127,7 +111,8 @@ impl Connecting {
         Ok(Self {
             silence: Silence::new(clock::now()),
             evidence: Evidence::default(),
-            intake: Intake::new(&configuration),
+            whereabouts: Whereabouts::new(&configuration, address),
+            has_none_of_ours: false,
             printed: Printed::default(),
             configuration,
             destination,
@@ -135,17 +120,17 @@ impl Connecting {
             login,
             look_up,
             console,
-            told,
             as_mosh,
         })
     }
 
-    pub(crate) fn run(mut self, signals: &mut UnixStream) -> Result<Outcome> {
+    pub(crate) fn run(mut self, signals: &mut Signals) -> Result<Outcome> {
         loop {
-            if signals.read(&mut [0; 16]).is_ok() {
+            if signals.have_come() {
                 return self.interrupted();
             }
             self.console.keep_up();
+            self.look_up.iter_mut().for_each(LookUp::keep_up);
             let ended = self.login.ended();
             // In this order: mosh-server greets on stderr after its connect line, and must not be taken for older than that.
             let messages = self.login.messages(ended.is_some());
@@ -174,10 +159,10 @@ impl Connecting {
 
     /// Whether that is worth trying, and begun.
     fn log_in_as_mosh(&mut self, status: ExitStatus) -> Result<bool> {
-        let ssh = &self.configuration.ssh;
+        let is_openssh = ssh::is_openssh(&self.configuration.ssh);
         let (cause, _) = &self.evidence.cause(&self.attempt(), status.code());
         let (ran, answered) = (self.evidence.has_begun, self.login.is_answered());
-        let ended = Ended { ssh, code: status.code(), cause, ran, answered };
+        let ended = Ended { is_openssh, code: status.code(), cause, ran, answered };
         let Some(command) = self.as_mosh.take_if(|_| ended.is_refused_command() && !self.login.is_given_up())
         else {
             return Ok(false);
@@ -190,9 +175,10 @@ impl Connecting {
         Ok(true)
     }
 
-    fn wait(&self, signals: &UnixStream) -> Result<()> {
+    fn wait(&self, signals: &Signals) -> Result<()> {
         let mut descriptors: Vec<_> = self.login.descriptors().chain(self.console.descriptors()).collect();
         descriptors.push(PollFd::new(signals, PollFlags::IN));
+        descriptors.extend(self.look_up.iter().flat_map(LookUp::descriptors));
         let deadline = self.console.poll_timeout().into_iter().chain(self.silence.poll_timeout()).min();
         Ok(wait(&mut descriptors, deadline)?)
     }
@@ -235,10 +221,8 @@ impl Connecting {
             // Told from the others before.
             Line::Connect(_) => {}
             Line::Offer(offer) => {
-                self.told.offers.follow(&offer);
-                let offered = self.intake.offered(&offer, clock::now());
+                let offered = self.whereabouts.handle_offer(&offer, clock::now());
                 self.console.detail(&format!("the host offers {}", farewell::listed(&offered)));
-                self.told.offered.extend(offered);
             }
             Line::UnusableOffer(why) => {
                 self.console.detail(&format!("the host's offer is of no use: {why}"));
@@ -247,14 +231,14 @@ impl Connecting {
                 self.console.step("logged in; starting mosh-server there, and looking for its gateway …");
             }
             Line::Absent => {
-                self.told.absent = true;
+                self.has_none_of_ours = true;
                 self.console.detail("the host has no moshpunch; starting its mosh-server as mosh does");
             }
             Line::Broken(what) => {
                 self.console.note(&format!("{} {WITH_A_BROKEN_ONE}: {what}", self.configuration.host));
             }
             Line::Locale(name) => self.console.note(&locale::told(&self.configuration.host, &name)),
-            Line::Address(address) => self.told.addresses.push(address),
+            Line::Address(address) => self.whereabouts.handle_address(address),
             Line::Malformed(line) => self.evidence.malformed = Some(line),
             Line::Text(text) => {
                 let text = without_secret(&text);
@@ -289,12 +273,11 @@ impl Connecting {
 
     /// ssh would join a connection that exists, and nothing comes over it: its network may be gone.
     fn leave_dead_master(&mut self) -> Result<()> {
-        let master = self.look_up.as_mut().and_then(LookUp::control_path).filter(|path| is_socket(path));
+        let master = self.look_up.as_mut().and_then(LookUp::master);
         let Some(master) = master.filter(|_| !self.configuration.local) else { return Ok(()) };
         let call = self.attempt().exit_of_master();
         self.console.note(&format!(
-            "the connection that ssh shares at {} does not answer, and is left aside; `{call}` ends it",
-            master.display()
+            "the connection that ssh shares at {master} does not answer, and is left aside; `{call}` ends it"
         ));
         self.configuration.ssh.extend(["-o", "ControlPath=none"].map(OsString::from));
         let another = log_in(&self.configuration, &self.destination, &self.command, &self.console)?;
@@ -308,33 +291,29 @@ impl Connecting {
             host,
             ssh,
             server: server.as_deref(),
-            is_openssh: ssh::speaks_openssh(&self.configuration),
+            is_openssh: ssh::ends_as_openssh(&self.configuration),
             is_local: *local,
         }
     }
 
     fn connected(mut self, connect: Connect, unread: Vec<Line>) -> Result<Outcome> {
         let port = connect.port;
-        let mut progress = self.console.leave()?;
-        if self.told.absent {
+        let progress = self.console.leave()?;
+        if self.has_none_of_ours {
             report::note(format_args!("{} {WITHOUT_OURS}", self.configuration.host));
         }
-        let mapping = match self.told.offers {
+        let mapping = match self.whereabouts.offers {
             Offers::Unfinished => ", not mapped yet",
             Offers::Complete | Offers::None => "",
         };
-        progress.step(&format!("mosh-server waits on UDP port {port}{mapping}; looking for a path …"));
-        let (mut found, now) = (self.told.offered, clock::now());
-        found.extend(self.told.gone_to.and_then(|address| self.intake.gone_to(address, port, now)));
-        let own = |&address| self.intake.of_host(address, port, now);
-        found.extend(self.told.addresses.iter().filter_map(own));
+        progress.detail(&format!("mosh-server waits on UDP port {port}{mapping}; looking for a path …"));
         Ok(Outcome::Connected(Box::new(Connected {
             configuration: self.configuration,
             connect,
             unread,
-            candidates: found,
-            intake: self.intake,
-            offers: self.told.offers,
+            candidates: self.whereabouts.candidates(port, clock::now()),
+            intake: self.whereabouts.intake,
+            offers: self.whereabouts.offers,
             login: self.login,
             look_up: self.look_up,
             progress,
@@ -386,12 +365,8 @@ fn first_step(configuration: &ConnectConfiguration) -> String {
     }
 }
 
-fn is_socket(path: &Path) -> bool {
-    path.metadata().is_ok_and(|found| found.file_type().is_socket())
-}
-
 /// What comes with the connect line is mosh-server's greeting, but for what the host's moshpunch has to say.
 fn worth_showing(messages: &[u8]) -> Vec<u8> {
     let lines = messages.split_inclusive(|&byte| byte == b'\n');
-    lines.filter(|line| line.starts_with(OURS)).flatten().copied().collect()
+    lines.filter(|line| line.starts_with(report::BEGINNING.as_bytes())).flatten().copied().collect()
 }

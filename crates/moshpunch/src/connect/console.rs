@@ -62,7 +62,7 @@ impl Console {
     pub(crate) fn note(&mut self, text: &str) {
         let is_below = !self.shown.is_empty() && !self.messages.stand_above();
         let begin = if is_below { "\n" } else { "" };
-        self.messages.show(format!("{begin}moshpunch: {}\n", report::sanitized(text)).as_bytes());
+        self.messages.show(format!("{begin}{}\n", report::told(text)).as_bytes());
     }
 
     /// A whole line of the host's, as mosh's script shows what it does not understand.

@@ -2,6 +2,7 @@
 //! the message of the day or a start-up file says is no cause.
 
 mod cause;
+pub(crate) mod refusal;
 mod words_of_ssh;
 mod words_of_the_host;
 
@@ -9,13 +10,12 @@ use std::ffi::OsString;
 
 pub(crate) use self::cause::{Attempt, Cause};
 pub(crate) use self::words_of_ssh::Machine;
+use super::ssh;
+use crate::report::BEGINNING;
 use crate::session::Failure;
 
 /// The end of what was printed, for the reader of an error. It was shown already; this much is looked at.
 const REMEMBERED_BYTES: usize = 8 * 1024;
-
-/// ssh(1): "or with 255 if an error occurred".
-pub(crate) const SSH_FAILED: i32 = 255;
 
 /// As shells have it.
 const NOT_FOUND: i32 = 127;
@@ -76,7 +76,7 @@ impl Evidence {
         {
             return Some((Cause::NoSsh, Machine::Host));
         }
-        let is_its_own_end = matches!(code, Some(SSH_FAILED) | None);
+        let is_its_own_end = matches!(code, Some(ssh::FAILED) | None);
         if !is_its_own_end && (attempt.is_openssh || self.has_begun) {
             return None;
         }
@@ -98,7 +98,7 @@ impl Evidence {
             Some(NOT_FOUND) if attempt.server.is_some() => Cause::NoSuchServer,
             Some(NOT_FOUND) => Cause::NoServer,
             Some(NOT_RUN) => Cause::MayNotRun,
-            Some(SSH_FAILED) | None if !attempt.is_local => Cause::Ssh,
+            Some(ssh::FAILED) | None if !attempt.is_local => Cause::Ssh,
             _ if began_here => Cause::SilentServer,
             _ => of_an_account(last()).unwrap_or(if attempt.is_openssh {
                 Cause::SilentShell
@@ -119,7 +119,7 @@ pub(crate) fn explained(cause: &Cause, machine: &Machine, attempt: &Attempt<'_>)
 
 /// In the words of our own program that was to become ssh.
 fn is_unstarted(ssh: &[OsString], messages: &[&str]) -> bool {
-    let said = ssh.first().map(|program| format!("moshpunch: {}: ", program.display()));
+    let said = ssh.first().map(|program| format!("{BEGINNING}{}: ", program.display()));
     said.is_some_and(|said| messages.last().is_some_and(|line| line.starts_with(&said)))
 }
 

@@ -8,7 +8,7 @@ use std::process::{ExitCode, Stdio};
 use anyhow::{Context, Result};
 
 use super::child::Running;
-use super::progress;
+use super::screen;
 use crate::own_process;
 
 /// `moshpunch --eraser`.
@@ -33,6 +33,6 @@ impl Eraser {
 /// The eraser itself. The other end of the pipe closes with the process that holds it, by whatever cause.
 pub(crate) fn run() -> Result<ExitCode> {
     io::stdin().read_to_end(&mut Vec::new())?;
-    progress::erase();
+    screen::erase_last_row();
     Ok(ExitCode::SUCCESS)
 }

@@ -1,14 +1,13 @@
 //! An account may admit nothing but lines that begin with mosh-server. Where ours did not run, mosh's own line is sent.
 
-use std::ffi::{OsStr, OsString};
-use std::path::Path;
-
-use super::diagnosis::{Cause, SSH_FAILED};
+use super::diagnosis::Cause;
+use super::ssh;
 
 /// Of a login that has ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ended<'a> {
-    pub(crate) ssh: &'a [OsString],
+    /// By OpenSSH itself.
+    pub(crate) is_openssh: bool,
     pub(crate) code: Option<i32>,
     pub(crate) cause: &'a Cause,
     /// Our command has run there.
@@ -21,9 +20,7 @@ impl Ended<'_> {
     /// Whether the host let us in, and then would not run what it was asked to. OpenSSH has a code of its own for not
     /// having come that far; another program may only have asked in vain, and is not to ask twice.
     pub(crate) fn is_refused_command(&self) -> bool {
-        let is_openssh =
-            self.ssh.first().is_some_and(|ssh| Path::new(ssh).file_name() == Some(OsStr::new("ssh")));
-        let let_in = is_openssh && self.code.is_some_and(|code| code != SSH_FAILED);
+        let let_in = self.is_openssh && self.code.is_some_and(|code| code != ssh::FAILED);
         let_in
             && !self.ran
             && !self.answered
@@ -37,18 +34,22 @@ mod tests {
 
     #[test]
     fn what_was_let_in_and_not_run_is_asked_otherwise() {
-        let ssh = ["/usr/bin/ssh".into(), "-p".into(), "22".into()];
-        let refused =
-            Ended { ssh: &ssh, code: Some(1), cause: &Cause::SilentShell, ran: false, answered: false };
+        let refused = Ended {
+            is_openssh: true,
+            code: Some(1),
+            cause: &Cause::SilentShell,
+            ran: false,
+            answered: false,
+        };
         assert!(refused.is_refused_command());
         for other in [
-            Ended { code: Some(SSH_FAILED), cause: &Cause::Denied, ..refused },
+            Ended { code: Some(ssh::FAILED), cause: &Cause::Denied, ..refused },
             Ended { code: None, cause: &Cause::Ssh, ..refused },
             Ended { ran: true, cause: &Cause::SilentServer, ..refused },
             Ended { answered: true, ..refused },
             Ended { cause: &Cause::NoShell, ..refused },
             Ended { cause: &Cause::NoSsh, code: Some(127), ..refused },
-            Ended { ssh: &["dbclient".into()], ..refused },
+            Ended { is_openssh: false, ..refused },
         ] {
             assert!(!other.is_refused_command(), "{other:?}");
         }

@@ -2,9 +2,7 @@
 //!
 //! Datagrams are passed on as they are, with their TOS byte.
 
-use std::io::Read;
 use std::net::SocketAddr;
-use std::os::unix::net::UnixStream;
 use std::process::ExitStatus;
 use std::time::Instant;
 
@@ -22,6 +20,7 @@ use super::gate::Gate;
 use super::mosh_client::MoshClient;
 use super::scout::Scout;
 use crate::configuration::Families;
+use crate::signals::Signals;
 
 /// A flood on one socket must not keep the loop from the others.
 const DATAGRAMS_PER_TURN: usize = 64;
@@ -47,7 +46,7 @@ pub(crate) struct Forwarder {
     client_at: Option<SocketAddr>,
     scout: Scout,
     finds: Vec<Find>,
-    signals: UnixStream,
+    signals: Signals,
     newest: Vec<u8>,
     newest_tos: u8,
     buffer: Box<Buffer>,
@@ -76,7 +75,7 @@ impl Forwarder {
         families: Families,
         client: MoshClient,
         scout: Scout,
-        signals: UnixStream,
+        signals: Signals,
     ) -> Result<Self> {
         let allowed = [Family::V6, Family::V4].into_iter().filter(|&family| families.allow(family));
         Ok(Self {
@@ -104,6 +103,7 @@ impl Forwarder {
     pub(crate) fn run(mut self, candidates: &[Candidate]) -> Result<Ended> {
         self.agent.handle_candidates(candidates, self.clock.now());
         self.agent.handle_network(&self.bindings, self.clock.now());
+        self.handle_found();
         loop {
             // 1. Do what the agent wants.
             self.obey();
@@ -223,7 +223,7 @@ impl Forwarder {
     }
 
     fn handle_signals(&mut self) {
-        if self.signals.read(&mut [0; 16]).is_ok() {
+        if self.signals.have_come() {
             self.client.terminate();
         }
         self.client.handle_signals();

@@ -5,17 +5,15 @@ use std::process::ExitStatus;
 use rustix::event::PollFd;
 
 use super::child::Running;
+use super::diagnosis::refusal;
 use super::flood::Printed;
 use super::login::Login;
 use super::occasions::Ended;
-use super::refusal;
+use super::ssh;
 use super::transcript::Line;
 
 /// Of a login's messages: more than what ssh says in the end.
 const LAST_WORDS_BYTES: usize = 2 * 1024;
-
-/// As ssh(1) ends where it failed itself.
-const SSH_FAILED: i32 = 255;
 
 /// A login, and what it has said so far.
 #[derive(Debug)]
@@ -74,7 +72,7 @@ impl Listened {
     /// Only OpenSSH has an exit code of its own for what the host's command has no part in.
     pub(crate) fn how_it_ended(&self, status: ExitStatus, openssh: bool) -> Ended {
         let is_told = status.code().is_some() || !self.last_words.is_empty();
-        if self.has_offered || openssh && status.code().is_some_and(|code| code != SSH_FAILED) {
+        if self.has_offered || openssh && status.code().is_some_and(|code| code != ssh::FAILED) {
             Ended::Served
         } else if is_told && refusal::is_told_by(&self.last_words) {
             Ended::Refused
@@ -115,7 +113,7 @@ mod tests {
     fn what_the_host_said_last_is_no_refusal_by_ssh() {
         let denied = || listened("sh: moshpunch: Permission denied\n");
         assert_eq!(denied().how_it_ended(exited(126), true), Ended::Served);
-        assert_eq!(denied().how_it_ended(exited(SSH_FAILED), true), Ended::Refused);
+        assert_eq!(denied().how_it_ended(exited(ssh::FAILED), true), Ended::Refused);
         assert_eq!(denied().how_it_ended(exited(126), false), Ended::Refused, "who knows whose code that is");
         assert_eq!(listened("Connection reset by peer\n").how_it_ended(exited(0), false), Ended::Failed);
     }
@@ -123,13 +121,13 @@ mod tests {
     #[test]
     fn whoever_has_offered_has_served_however_it_ends() {
         let served = Listened { has_offered: true, ..listened("Permission denied\n") };
-        assert_eq!(served.how_it_ended(exited(SSH_FAILED), true), Ended::Served);
+        assert_eq!(served.how_it_ended(exited(ssh::FAILED), true), Ended::Served);
     }
 
     #[test]
     fn who_was_killed_without_a_word_was_not_refused() {
         let killed = ExitStatus::from_raw(9);
         assert_eq!(listened("").how_it_ended(killed, true), Ended::Failed);
-        assert_eq!(listened("").how_it_ended(exited(SSH_FAILED), true), Ended::Refused);
+        assert_eq!(listened("").how_it_ended(exited(ssh::FAILED), true), Ended::Refused);
     }
 }

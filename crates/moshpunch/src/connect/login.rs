@@ -14,8 +14,9 @@ use net::wait::wait;
 use rustix::event::PollFd;
 use zeroize::Zeroizing;
 
-use super::child::{Pipe, READ_BYTES, Running, secluded_with, tied};
+use super::child::{Running, secluded_with, tied};
 use super::transcript::{Line, Transcript};
+use crate::pipe::{Pipe, READ_BYTES};
 use crate::pseudo_terminal::PseudoTerminal;
 
 /// A pipe holds 64 KiB (pipe(7)); what others still write into it does not count.

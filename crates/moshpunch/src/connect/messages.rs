@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 
-use super::progress::{is_screen, window};
+use super::screen::{is_screen, window};
 
 #[derive(Debug)]
 pub(crate) struct Messages {

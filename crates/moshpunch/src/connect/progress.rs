@@ -4,28 +4,16 @@
 //! part that scrolls: whatever is asked and answered above it neither moves nor meets it. It goes even if this
 //! process is killed: see [`eraser`](super::eraser).
 
-use std::env;
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::time::{Duration, Instant};
 
 use net::clock;
 use rustix::process::getpgrp;
-use rustix::termios::{tcgetpgrp, tcgetwinsize};
+use rustix::termios::tcgetpgrp;
 
 use super::eraser::Eraser;
+use super::screen::{ROWS_MINIMUM, draw_on_last_row, erase_last_row, is_screen, window};
 use crate::report;
-
-const SAVE_CURSOR: &str = "\x1b7";
-const RESTORE_CURSOR: &str = "\x1b8";
-const ERASE_LINE: &str = "\x1b[2K";
-const SCROLL_EVERYWHERE: &str = "\x1b[r";
-
-/// Scrolls, if the cursor is on the last row, and comes back without moving to the first column (xterm's ctlseqs: VT
-/// is LF, and the terminal driver adds a carriage return to LF only).
-const MAKE_ROOM_BELOW: &str = "\x0b\x1b[A";
-
-/// With fewer rows there is none to spare.
-const ROWS_MINIMUM: u16 = 4;
 
 /// A step that is over sooner is not worth a line.
 const WORTH_A_LINE: Duration = Duration::from_millis(300);
@@ -96,7 +84,7 @@ impl Progress {
         }
         // What nobody could erase is not drawn.
         if self.eraser.is_some() {
-            write(&drawn(text, rows, columns));
+            draw_on_last_row(&report::told(text), rows, columns);
         }
     }
 
@@ -107,7 +95,7 @@ impl Progress {
     /// The terminal is somebody else's until the next drawing.
     pub(crate) fn hide(&mut self) {
         if let Some(eraser) = self.eraser.take() {
-            erase();
+            erase_last_row();
             eraser.dismiss();
         }
     }
@@ -125,40 +113,7 @@ impl Drop for Progress {
     }
 }
 
-/// Gives the last row back to what scrolls.
-pub(crate) fn erase() {
-    let (rows, _) = window().unwrap_or((ROWS_MINIMUM, 0));
-    write(&erased(rows));
-}
-
 /// What a job draws from the background stands in the way of another.
 fn is_in_background() -> bool {
     tcgetpgrp(io::stderr()).is_ok_and(|group| group != getpgrp())
-}
-
-/// Whether stderr is a terminal whose cursor can be moved.
-pub(crate) fn is_screen() -> bool {
-    io::stderr().is_terminal() && env::var_os("TERM").is_some_and(|kind| !kind.is_empty() && kind != "dumb")
-}
-
-/// Rows and columns.
-pub(crate) fn window() -> Option<(u16, u16)> {
-    let size = tcgetwinsize(io::stderr()).ok()?;
-    (size.ws_row > 0 && size.ws_col > 0).then_some((size.ws_row, size.ws_col))
-}
-
-/// In one piece, so that nothing of ssh's comes between.
-fn write(text: &str) {
-    let _nobody_looks = io::stderr().write_all(text.as_bytes());
-}
-
-fn drawn(text: &str, rows: u16, columns: u16) -> String {
-    let width = usize::from(columns - 1);
-    let text: String = format!("moshpunch: {}", report::sanitized(text)).chars().take(width).collect();
-    let above = rows - 1;
-    format!("{MAKE_ROOM_BELOW}{SAVE_CURSOR}\x1b[1;{above}r\x1b[{rows};1H{ERASE_LINE}{text}{RESTORE_CURSOR}")
-}
-
-fn erased(rows: u16) -> String {
-    format!("{SAVE_CURSOR}{SCROLL_EVERYWHERE}\x1b[{rows};1H{ERASE_LINE}{RESTORE_CURSOR}")
 }

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use path::Candidate;
 use rustix::event::PollFd;
-use wire::offer::Offer;
 
 use super::background::Logins;
 use super::candidates::Intake;
@@ -14,34 +13,16 @@ use super::login::Login;
 use super::look_up::LookUp;
 use super::network::Network;
 use super::transcript::{Line, Transcript};
+use super::whereabouts::Offers;
 use crate::commands::server::offer;
 use crate::configuration::ConnectConfiguration;
+use crate::report::BEGINNING;
 
 /// The host's own lines about what failed; more than this is noise.
 const NOTES_MAXIMUM: usize = 4;
 
-/// How a line of the host's moshpunch begins.
-pub(crate) const OURS: &[u8] = b"moshpunch: ";
-
 /// The host waits for its router that long; half as much again is for a slow way there.
 const LOGIN_OVERDUE: Duration = offer::PATIENCE.saturating_add(Duration::from_secs(5));
-
-/// What the host's moshpunch has told of where it can be reached.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Offers {
-    /// There is none, and nobody to ask again.
-    #[default]
-    None,
-    /// Its router has not answered yet.
-    Unfinished,
-    Complete,
-}
-
-impl Offers {
-    pub(crate) fn follow(&mut self, offer: &Offer) {
-        *self = if offer.more { Self::Unfinished } else { Self::Complete };
-    }
-}
 
 #[derive(Debug)]
 pub(crate) struct Scout {
@@ -176,7 +157,7 @@ impl Scout {
     /// Each cause once, however often the host is asked.
     fn note(&mut self, line: Line) {
         let Line::Text(text) = line else { return };
-        let Some(note) = text.strip_prefix(OURS).map(String::from_utf8_lossy) else { return };
+        let Some(note) = text.strip_prefix(BEGINNING.as_bytes()).map(String::from_utf8_lossy) else { return };
         tracing::debug!(?note);
         if self.notes.len() < NOTES_MAXIMUM && !self.notes.iter().any(|known| *known == note) {
             self.notes.push(note.into_owned());
@@ -191,6 +172,7 @@ fn log(error: &anyhow::Error) {
 #[cfg(test)]
 mod tests {
     use net::clock;
+    use wire::offer::Offer;
 
     use super::*;
 

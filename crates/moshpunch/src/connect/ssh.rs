@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::arguments::RemoteIp;
 use crate::configuration::{ConnectConfiguration, Families};
 
+/// ssh(1): "or with 255 if an error occurred". Any other code is that of what ran on the host.
+pub(crate) const FAILED: i32 = 255;
+
 /// ssh_config(5). Ours must not become the master of other connections, which would end with it; a master that is
 /// there serves. A command or forwards that the user has configured for logins are not for this one.
 const OPTIONS: [&str; 6] =
@@ -22,6 +25,7 @@ const FILES: &str = "ControlPath=none\nInclude ~/.ssh/config\nInclude /etc/ssh/s
 
 /// A master that has ended is not replaced by a new connection.
 const NO_OTHER_WAY: &str = "ProxyCommand=false";
+
 /// Programs that log in by SSH and know no `-o` of OpenSSH's, by the name of their file.
 const OTHERS: [&str; 4] = ["dbclient", "dropbear", "dropbearmulti", "plink"];
 
@@ -58,17 +62,22 @@ pub(crate) fn unattended(
 /// instead.
 pub(crate) fn unattended_file(configuration: &ConnectConfiguration) -> Option<String> {
     let options = || UNATTENDED.into_iter().flat_map(|option| [option, "\n"]).chain([FILES]).collect();
-    (speaks_openssh(configuration) && is_ssh(configuration)).then(options)
+    (speaks_openssh(configuration) && is_ssh(&configuration.ssh)).then(options)
 }
 
 /// Behind which ssh's own options begin, the user's among them: only behind all of them, where the program is another that
 /// starts ssh.
 fn words_of_the_program(configuration: &ConnectConfiguration) -> usize {
-    if is_ssh(configuration) { 1 } else { configuration.ssh.len() }
+    if is_ssh(&configuration.ssh) { 1 } else { configuration.ssh.len() }
 }
 
-fn is_ssh(configuration: &ConnectConfiguration) -> bool {
-    configuration.ssh.first().is_some_and(|program| Path::new(program).ends_with("ssh"))
+fn is_ssh(ssh: &[OsString]) -> bool {
+    ssh.first().is_some_and(|program| Path::new(program).ends_with("ssh"))
+}
+
+/// OpenSSH's ssh itself, as far as its file tells: no program that starts it, and none that only has its name.
+pub(crate) fn is_openssh(ssh: &[OsString]) -> bool {
+    is_ssh(ssh) && !ssh.first().is_some_and(|program| is_another(program))
 }
 
 fn call(
@@ -92,6 +101,11 @@ fn call(
 pub(crate) fn speaks_openssh(configuration: &ConnectConfiguration) -> bool {
     let is_another = configuration.ssh.first().is_some_and(|program| is_another(program));
     configuration.remote_ip == RemoteIp::Proxy && !is_another
+}
+
+/// Whether its exit code is that of OpenSSH, and so tells who failed.
+pub(crate) fn ends_as_openssh(configuration: &ConnectConfiguration) -> bool {
+    speaks_openssh(configuration) || is_openssh(&configuration.ssh)
 }
 
 /// As on OpenWrt, where ssh is a link to dropbear.
@@ -158,6 +172,15 @@ mod tests {
     }
 
     #[test]
+    fn however_the_address_is_learnt_openssh_ends_as_openssh() {
+        let ends_so = |line| ends_as_openssh(&ConnectConfiguration::of(line));
+        assert!(ends_so("moshpunch --ssh=through host"));
+        assert!(!ends_so("moshpunch --ssh=through --experimental-remote-ip=remote host"));
+        assert!(ends_so("moshpunch --experimental-remote-ip=remote host"));
+        assert!(!ends_so("moshpunch --ssh=dbclient host"));
+    }
+
+    #[test]
     fn what_holds_for_jump_hosts_stands_before_the_users_own() {
         let file = unattended_file(&ConnectConfiguration::of("moshpunch host")).unwrap();
         assert!(
@@ -173,8 +196,10 @@ mod tests {
         std::fs::write(&dropbear, "").unwrap();
         std::os::unix::fs::symlink(&dropbear, &link).unwrap();
         assert!(is_another(link.as_os_str()) && is_another(OsStr::new("dbclient")));
+        assert!(!is_openssh(&[link.clone().into()]) && !is_openssh(&["my-ssh".into()]));
         std::fs::remove_file(&link).unwrap();
         std::fs::write(&link, "").unwrap();
         assert!(!is_another(link.as_os_str()) && !is_another(OsStr::new("no-such-program")));
+        assert!(is_openssh(&[link.into(), "-p".into(), "22".into()]));
     }
 }

@@ -107,7 +107,9 @@ impl Transcript {
 
     fn finish(&mut self) -> Line {
         let line = Line::parse(self.partial.strip_suffix(b"\r").unwrap_or(&self.partial));
-        self.partial.zeroize();
+        // Not all of its room, for each line.
+        self.partial.as_mut_slice().zeroize();
+        self.partial.clear();
         line
     }
 }

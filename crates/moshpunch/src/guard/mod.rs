@@ -4,9 +4,8 @@ mod holds;
 mod lease_file;
 mod nft;
 
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::net::Ipv4Addr;
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -23,7 +22,8 @@ use self::holds::Holds;
 use self::lease_file::LeaseFile;
 use self::nft::{Job, Nft};
 use crate::report;
-use crate::{service_manager, signals};
+use crate::service_manager;
+use crate::signals::Signals;
 
 /// What is guarded.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub(crate) struct Guard {
     nft: Nft,
     changes: Changes,
     outside_addresses: Vec<Ipv4Addr>,
-    signals: UnixStream,
+    signals: Signals,
     /// What was told last; `None` before it is ready.
     told: Option<String>,
     firewall_is_readable: bool,
@@ -52,7 +52,7 @@ pub(crate) struct Guard {
 impl Guard {
     pub(crate) fn new(plan: Plan) -> Result<Self> {
         let now = clock::now();
-        let signals = signals::of_the_end()?;
+        let signals = Signals::of_the_end()?;
         let changes = Changes::open().context("hearing of changes of the interfaces")?;
         let lease_file = LeaseFile::watch(&plan.lease_file, now);
         let mut nft = Nft::default();
@@ -86,7 +86,7 @@ impl Guard {
             // 3. Wait, once everything that changes the deadline is done.
             self.wait()?;
             // 4. Hand over what came in.
-            if self.signals.read(&mut [0; 16]).is_ok() {
+            if self.signals.have_come() {
                 return self.end();
             }
             if self.lease_file.has_changed(clock::now()) {

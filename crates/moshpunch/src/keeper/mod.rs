@@ -3,9 +3,7 @@
 mod place;
 mod upkeep;
 
-use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 
 use anyhow::{Result, bail};
 use net::wait::wait;
@@ -18,13 +16,13 @@ use self::upkeep::{Consequences, Upkeep};
 use crate::mosh_server::ProcessIdentity;
 use crate::runtime_directory;
 use crate::session::{Failure, FromKeeper, Link, Mapped, Name, Opening, State, StateFile, ToKeeper};
-use crate::signals;
+use crate::signals::Signals;
 
 pub(crate) struct Keeper {
     name: Name,
     /// Those that have not ended: an IPv4 mapping and an IPv6 pinhole at most.
     upkeeps: Vec<Upkeep>,
-    signals: UnixStream,
+    signals: Signals,
     /// Until the server command has ended.
     link: Option<Link>,
     session: Option<Session>,
@@ -59,7 +57,7 @@ impl Keeper {
         if let Some(trouble) = trouble.filter(|_| upkeeps.is_empty()) {
             return Err(trouble);
         }
-        let signals = signals::of_the_end()?;
+        let signals = Signals::of_the_end()?;
         let link = Some(link);
         Ok(Self { name, upkeeps, signals, link, session: None, state_file: None, leaving: false })
     }
@@ -154,7 +152,7 @@ impl Keeper {
     }
 
     fn handle_end_of_session(&mut self) {
-        let signalled = self.signals.read(&mut [0; 16]).is_ok();
+        let signalled = self.signals.have_come();
         let ended = self.session.as_ref().is_some_and(|session| !session.identity.is_alive());
         if signalled || ended {
             self.leave();

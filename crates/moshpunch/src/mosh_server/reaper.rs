@@ -1,31 +1,27 @@
 //! Waits for children that have ended, adopted ones too: nobody else does, and until then each is a zombie.
 
-use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 use anyhow::Result;
-use rustix::process::{Pid, WaitOptions, wait};
-use signal_hook::consts::SIGCHLD;
+use rustix::process::{Pid, Signal, WaitOptions, wait};
+
+use crate::signals::Signals;
 
 /// Can be read from when children have ended.
 #[derive(Debug)]
-pub(crate) struct Reaper(UnixStream);
+pub(crate) struct Reaper(Signals);
 
 impl Reaper {
     pub(crate) fn new() -> Result<Self> {
-        let (signals, signalled) = UnixStream::pair()?;
-        signals.set_nonblocking(true)?;
-        signal_hook::low_level::pipe::register(SIGCHLD, signalled)?;
-        Ok(Self(signals))
+        Ok(Self(Signals::of(&[Signal::CHILD])?))
     }
 
     /// Those that have ended, and how.
     pub(crate) fn reap(&mut self) -> Vec<(Pid, ExitStatus)> {
         // First the signals: one that comes now is about a child that may be missed below.
-        while self.0.read(&mut [0; 64]).is_ok() {}
+        self.0.have_come();
         let ended = std::iter::from_fn(|| wait(WaitOptions::NOHANG).ok().flatten());
         ended.map(|(pid, status)| (pid, ExitStatus::from_raw(status.as_raw()))).collect()
     }

@@ -106,9 +106,7 @@ impl<'a> Starting<'a> {
             command.stderr(errors);
         }
         let child = command.spawn().map_err(|error| explain(error, program))?;
-        let child =
-            i32::try_from(child.id()).ok().and_then(Pid::from_raw).context("a process has a number")?;
-        Ok(Self { child, status: None, streams, reaper })
+        Ok(Self { child: Pid::from_child(&child), status: None, streams, reaper })
     }
 
     fn run(mut self) -> Result<Outcome> {

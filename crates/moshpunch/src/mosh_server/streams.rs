@@ -1,14 +1,14 @@
 //! What mosh-server prints, read as it comes, and passed on until the connect line.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use net::wait::wait;
 use rustix::event::{PollFd, PollFlags};
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl, fstat};
+use rustix::fs::fstat;
 use rustix::stdio;
 use rustix::termios::isatty;
 use zeroize::Zeroizing;
@@ -16,17 +16,16 @@ use zeroize::Zeroizing;
 use super::complaint::Complaint;
 use super::connect_line::{ConnectLine, Reader};
 use super::reaper::Reaper;
+use crate::pipe::Pipe;
 use crate::pseudo_terminal::PseudoTerminal;
 
-const READ_BYTES: usize = 4096;
-
-/// mosh-server's licence takes half of one.
-const BEHIND_BYTES_MAXIMUM: usize = 2 * READ_BYTES;
+/// mosh-server's licence takes a quarter of it.
+const BEHIND_BYTES_MAXIMUM: usize = 8 * 1024;
 
 /// Our ends.
 pub(super) struct Streams {
-    output: Source,
-    errors: Source,
+    output: Pipe<File>,
+    errors: Pipe<File>,
     reader: Reader,
     pub(super) complaint: Complaint,
     /// What came behind the connect line.
@@ -63,7 +62,7 @@ impl Streams {
                 (Some(File::from(OwnedFd::from(ours))), Some(theirs.into()))
             }
         };
-        let (output, errors) = (Source::new(Some(output))?, Source::new(errors)?);
+        let (output, errors) = (Pipe::new(Some(output))?, Pipe::new(errors)?);
         let streams = Self {
             output,
             errors,
@@ -77,12 +76,12 @@ impl Streams {
 
     /// Whether a connect line may still come.
     pub(super) fn is_open(&self) -> bool {
-        self.output.0.is_some()
+        !self.output.is_closed()
     }
 
     /// Returns when something has come, or the deadline.
     pub(super) fn wait(&self, reaper: &Reaper, deadline: Option<Instant>) -> Result<()> {
-        let sources = [&self.output, &self.errors].into_iter().filter_map(Source::descriptor);
+        let sources = [&self.output, &self.errors].into_iter().filter_map(Pipe::descriptor);
         let mut descriptors: Vec<_> = sources.collect();
         descriptors.push(PollFd::new(reaper, PollFlags::IN));
         Ok(wait(&mut descriptors, deadline)?)
@@ -91,8 +90,7 @@ impl Streams {
     /// Passes on what has come, up to the connect line.
     pub(super) fn read_to_connect_line(&mut self) -> io::Result<Turn> {
         // In this order: what came after the connect line is not taken for what came before it.
-        let errors = self.errors.read();
-        let output = self.output.read();
+        let [errors, output] = [&mut self.errors, &mut self.output].map(|pipe| Zeroizing::new(pipe.read()));
         let mut text = Vec::new();
         let mut rest = output.iter();
         let line = rest.find_map(|byte| self.reader.take(*byte, &mut text));
@@ -134,7 +132,7 @@ impl Streams {
         let output = (&mut self.output, &mut self.output_behind);
         for (source, behind) in [output, (&mut self.errors, &mut self.errors_behind)] {
             let room = BEHIND_BYTES_MAXIMUM.saturating_sub(behind.len());
-            behind.extend(source.read().iter().take(room));
+            behind.extend(Zeroizing::new(source.read()).iter().take(room));
         }
     }
 }
@@ -153,35 +151,4 @@ fn is_one_terminal() -> bool {
     let (output, errors) = (stdio::stdout(), stdio::stderr());
     let device = |descriptor| fstat(descriptor).map(|status| status.st_rdev);
     isatty(output) && isatty(errors) && device(output).is_ok_and(|output| device(errors) == Ok(output))
-}
-
-/// One end of a pipe or a terminal, until the others are closed.
-struct Source(Option<File>);
-
-impl Source {
-    fn new(file: Option<File>) -> Result<Self> {
-        if let Some(file) = &file {
-            fcntl_setfl(file, fcntl_getfl(file)? | OFlags::NONBLOCK)?;
-        }
-        Ok(Self(file))
-    }
-
-    /// What has come; nothing, if nothing has, or nothing ever will.
-    fn read(&mut self) -> Zeroizing<Vec<u8>> {
-        let mut bytes = Zeroizing::new(vec![0; READ_BYTES]);
-        let length = match self.0.as_mut().map(|file| file.read(&mut bytes)) {
-            Some(Ok(length @ 1..)) => length,
-            Some(Err(error)) if [ErrorKind::WouldBlock, ErrorKind::Interrupted].contains(&error.kind()) => 0,
-            _ => {
-                self.0 = None;
-                0
-            }
-        };
-        bytes.truncate(length);
-        bytes
-    }
-
-    fn descriptor(&self) -> Option<PollFd<'_>> {
-        self.0.as_ref().map(|file| PollFd::new(file, PollFlags::IN))
-    }
 }

@@ -5,15 +5,12 @@ use lab::harness::Scenario;
 use lab::{Lab, scenario, wait_until};
 
 use crate::common::PATIENCE;
-use crate::place::PASSWORD;
+use crate::place::{PASSWORD, QUIT};
 use crate::silence::Session;
 
 const BY_PASSWORD: [&str; 2] = ["PasswordAuthentication yes", "PubkeyAuthentication no"];
 const ASKED: &str = "alice@router's password:";
 const REFUSED: &str = "Connection closed by authenticating user";
-
-/// mosh's escape: Ctrl-^ and a full stop.
-const QUIT: &str = "\x1e.";
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![

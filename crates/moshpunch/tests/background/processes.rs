@@ -5,6 +5,7 @@ use lab::harness::Scenario;
 use lab::{Lab, Signal, scenario, wait_until};
 
 use crate::common::{PATIENCE, client, signal};
+use crate::place::QUIT;
 use crate::silence::{Session, nothing_is_left};
 
 /// The first login gets through; what comes later hangs, and does not listen.
@@ -15,9 +16,6 @@ exec 3<>\"/dev/tcp/$1/$2\"
 cat <&3 &
 cat >&3
 ";
-
-/// mosh's escape: Ctrl-^ and a full stop.
-const QUIT: &str = "\x1e.";
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![

@@ -5,10 +5,9 @@ use lab::harness::Scenario;
 use lab::{Host, Lab, USER, scenario, wait_until};
 
 use crate::common::PATIENCE;
-use crate::place::{NOT_ASKED, PASSWORD, Place, Shell};
+use crate::place::{BASHRC, NOT_ASKED, PASSWORD, Place, Shell};
 
 const COMMAND: &str = "moshpunch --ssh='ssh -p 2222' router";
-const BASHRC: &str = "/home/alice/.bashrc";
 
 /// In the shell that ssh starts, not in the session's own.
 fn at_login(place: &Place, script: &str) -> Result<()> {

@@ -5,7 +5,7 @@ use lab::harness::Scenario;
 use lab::{Host, Lab, Nat, Protocol, USER, WriteUp, scenario, wait_until};
 
 use crate::common::PATIENCE;
-use crate::place::{Place, Shell};
+use crate::place::{Place, QUIT, Shell};
 
 const TO_SERVER: &str = "moshpunch --log=/tmp/log --ssh='ssh -p 8022'";
 const ASKED: &str = "alice@router's password:";
@@ -15,9 +15,6 @@ const ALARM: &str = "event=Silent";
 
 /// Nothing listens there.
 const NO_SERVER: &str = "MOSH CONNECT 60999 4NeCCgvZFe2RnPgrcU1PQw";
-
-/// mosh's escape: Ctrl-^ and a full stop.
-const QUIT: &str = "\x1e.";
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![

@@ -5,9 +5,8 @@ use lab::harness::Scenario;
 use lab::{Lab, Output, USER, scenario};
 
 use crate::common::{PATIENCE, no_moshpunch_is_left};
-use crate::place::{Place, TO_PORT};
+use crate::place::{BASHRC, Place, TO_PORT};
 
-const BASHRC: &str = "/home/alice/.bashrc";
 const SERVER: &str = "/usr/local/bin/mosh-server";
 
 pub(crate) fn scenarios() -> Vec<Scenario> {

@@ -11,16 +11,13 @@ use path::MAX_ADDRESSES;
 
 use crate::common::home::nft;
 use crate::common::{PATIENCE, computes, no_moshpunch_is_left, raise};
-use crate::place::{Place, TO_PORT};
+use crate::place::{Place, QUIT, TO_PORT};
 
 /// In kilobytes, of the program and each that it starts: mosh-client and ssh need a tenth.
 const MEMORY: u32 = 200_000;
 
 /// Within which one is given up, read by a program that was built for tests on a busy machine.
 const A_FLOOD: Duration = Duration::from_secs(60);
-
-/// mosh's escape: Ctrl-^ and a full stop.
-const QUIT: &str = "\x1e.";
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![

@@ -5,11 +5,10 @@ use lab::harness::Scenario;
 use lab::{Lab, Nat, Protocol, USER, WriteUp, scenario};
 
 use crate::common::PATIENCE;
-use crate::place::Place;
+use crate::place::{BASHRC, Place};
 
 const COMMAND: &str = "moshpunch --ssh='ssh -p 2222' router";
 const ABSENT: &str = "has no moshpunch, so its router maps no port";
-const BASHRC: &str = "/home/alice/.bashrc";
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![

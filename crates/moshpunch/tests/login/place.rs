@@ -10,7 +10,10 @@ use crate::common::{PATIENCE, computes, raise};
 pub(crate) const PORT: u16 = 2222;
 pub(crate) const TO_PORT: &str = "--ssh=ssh -p 2222";
 pub(crate) const PASSWORD: &str = "correct horse";
+pub(crate) const BASHRC: &str = "/home/alice/.bashrc";
 pub(crate) const CONFIGURATION: &str = "/home/alice/.ssh/config";
+/// mosh's escape: Ctrl-^ and a full stop.
+pub(crate) const QUIT: &str = "\x1e.";
 /// How a program in place of ssh begins: it has no configuration to tell of.
 pub(crate) const NOT_ASKED: &str = "#!/bin/sh\ncase \" $* \" in *' -G '*) exit 1 ;; esac\n";
 const PROMPT_HERE: &str = "alice@laptop:~$ ";

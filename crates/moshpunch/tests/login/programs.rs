@@ -5,7 +5,7 @@ use lab::harness::Scenario;
 use lab::{Lab, USER, scenario};
 
 use crate::common::PATIENCE;
-use crate::place::Place;
+use crate::place::{BASHRC, Place};
 
 const KEY: &str = "/home/alice/.ssh/id_dropbear";
 
@@ -85,7 +85,7 @@ fn an_ssh_that_goes_into_the_background_serves(lab: &Lab) -> Result<()> {
 fn an_ssh_that_goes_into_the_background_and_says_nothing_is_not_waited_for_in_vain(lab: &Lab) -> Result<()> {
     let place = Place::raise(lab, &[])?;
     place.network.router.command("mkfifo").arg("/tmp/never").as_user(USER).run(PATIENCE)?;
-    place.network.router.write_user_file("/home/alice/.bashrc", "read -r never </tmp/never\n")?;
+    place.network.router.write_user_file(BASHRC, "read -r never </tmp/never\n")?;
     let output = place.output(&["--ssh=ssh -f -p 2222", "router"])?;
     ensure!(output.stderr.contains("moshpunch: router ended the login without starting"), "{output}");
     Ok(())

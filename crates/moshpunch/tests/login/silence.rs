@@ -5,9 +5,8 @@ use lab::harness::Scenario;
 use lab::{Host, Lab, USER, scenario, wait_until};
 
 use crate::common::{PATIENCE, home::nft};
-use crate::place::{Place, Shell};
+use crate::place::{BASHRC, Place, Shell};
 
-const BASHRC: &str = "/home/alice/.bashrc";
 const MULTIPLEXED: &str =
     "Host router\n Port 2222\n ControlMaster auto\n ControlPath ~/.ssh/master-%C\n ControlPersist 10m\n";
 const LEFT: &str = "moshpunch: the connection that ssh shares at /home/alice/.ssh/master-";

@@ -15,7 +15,7 @@ use super::view::MappingView;
 use crate::arguments::AddArguments;
 use crate::configuration::{AddConfiguration, Budget};
 use crate::exit_code::ExitCode;
-use crate::signals;
+use crate::signals::Signals;
 
 pub(super) fn run(
     arguments: &AddArguments,
@@ -23,7 +23,7 @@ pub(super) fn run(
     output: &mut Output,
 ) -> Result<ExitCode, Trouble> {
     let configuration = AddConfiguration::resolve(arguments);
-    let signals = signals::of_the_end()?;
+    let signals = Signals::of_the_end()?;
     let deadline = clock::now() + budget.total;
     let place = Place::find(&arguments.place)?;
     let fresh = || {

@@ -1,7 +1,6 @@
 //! `moshpunch map add --keep`: renews until somebody wants us to end.
 
 use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use net::{Driven, clock, drive};
@@ -15,6 +14,7 @@ use super::view::MappingView;
 use crate::exit_code::ExitCode;
 use crate::locked_file::LockedFile;
 use crate::release::released;
+use crate::signals::Signals;
 
 /// Three questions over UPnP, each of which a slow router may take two seconds for.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(6);
@@ -22,7 +22,7 @@ const RELEASE_PATIENCE: Duration = Duration::from_secs(6);
 pub(super) fn keep(
     obtained: Obtained,
     mut file: LockedFile,
-    signals: &UnixStream,
+    signals: &Signals,
     output: &mut Output,
 ) -> Result<ExitCode, Trouble> {
     let Obtained { record, mut mapper, mut sockets, .. } = obtained;

@@ -1,7 +1,6 @@
 //! Asks for one mapping until there is an answer.
 
 use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
@@ -16,6 +15,7 @@ use crate::configuration::Budget;
 use crate::release::released;
 use crate::remembered;
 use crate::session::Name;
+use crate::signals::Signals;
 
 /// How long a gateway may take to undo what nobody waits for any more: three tries over PCP take 1.75 s.
 const UNDO_PATIENCE: Duration = Duration::from_secs(2);
@@ -75,7 +75,7 @@ impl Request {
         })
     }
 
-    pub(super) fn obtain(self, signals: &UnixStream) -> Result<Obtained, Trouble> {
+    pub(super) fn obtain(self, signals: &Signals) -> Result<Obtained, Trouble> {
         let mut sockets = self.place.sockets()?;
         let mut mapper = Mapper::new(self.settings()?, clock::now());
         mapper.map(self.wanted.clone(), clock::now());

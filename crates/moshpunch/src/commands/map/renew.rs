@@ -14,14 +14,14 @@ use super::view::{Lines, MappingView};
 use crate::arguments::RenewArguments;
 use crate::configuration::{Budget, transport};
 use crate::exit_code::ExitCode;
-use crate::signals;
+use crate::signals::Signals;
 
 pub(super) fn run(
     arguments: &RenewArguments,
     budget: Budget,
     output: &mut Output,
 ) -> Result<ExitCode, Trouble> {
-    let signals = signals::of_the_end()?;
+    let signals = Signals::of_the_end()?;
     let deadline = clock::now() + budget.total;
     let lease = arguments.lease.map(|seconds| Duration::from_secs(seconds.into()));
     let one = |found: FoundRecord| {

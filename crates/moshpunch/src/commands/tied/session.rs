@@ -4,9 +4,8 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixStream;
 use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
@@ -19,11 +18,10 @@ use rustix::process::{
     DumpableBehavior, Pid, Signal, WaitOptions, getpid, kill_process_group, set_child_subreaper,
     set_dumpable_behavior, setsid, waitpgid,
 };
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
-use signal_hook::low_level::pipe::register;
 
 use crate::connect::child::{Running, tied};
 use crate::exit_code;
+use crate::signals::Signals;
 
 /// ssh and what it starts need none but for a busy machine.
 const TIME_TO_END: Duration = Duration::from_secs(2);
@@ -34,8 +32,7 @@ pub(super) fn lead(program: &OsString, words: &[OsString], configuration: Option
     let session = setsid().context("a session of its own")?;
     // Who loses its parent becomes the leader's child, who then knows when all have ended.
     set_child_subreaper(Some(getpid()))?;
-    let mut leader =
-        Leader { told: signalled(&[SIGTERM, SIGINT, SIGHUP])?, children: signalled(&[SIGCHLD])? };
+    let mut leader = Leader { told: Signals::of_the_end()?, children: Signals::of(&[Signal::CHILD])? };
     let file = configuration.map(as_a_file).transpose()?;
     let mut command = tied(program);
     command.args(file.iter().flat_map(named)).args(words);
@@ -59,10 +56,10 @@ fn named(file: &File) -> [OsString; 2] {
 }
 
 struct Leader {
-    /// Can be read from once the session is to end.
-    told: UnixStream,
-    /// Can be read from once a child has ended.
-    children: UnixStream,
+    /// The session is to end.
+    told: Signals,
+    /// A child has ended.
+    children: Signals,
 }
 
 impl Leader {
@@ -70,7 +67,7 @@ impl Leader {
     fn waits_for(&mut self, program: &mut Running) -> Result<Option<ExitStatus>> {
         loop {
             let status = program.ended();
-            if status.is_some() || self.told.read(&mut [0; 16]).is_ok() {
+            if status.is_some() || self.told.have_come() {
                 return Ok(status);
             }
             wait(&mut [program.end(), PollFd::new(&self.told, PollFlags::IN)], None)?;
@@ -86,7 +83,7 @@ impl Leader {
                 kill_process_group(session, Signal::KILL)?;
             }
             wait(&mut [PollFd::new(&self.children, PollFlags::IN)], Some(deadline))?;
-            let _drained = self.children.read(&mut [0; 64]);
+            self.children.have_come();
         }
         Ok(())
     }
@@ -101,13 +98,4 @@ fn has_children(session: Pid) -> bool {
             Err(_) => return false,
         }
     }
-}
-
-fn signalled(signals: &[i32]) -> Result<UnixStream> {
-    let (ours, signalled) = UnixStream::pair()?;
-    ours.set_nonblocking(true)?;
-    for &signal in signals {
-        register(signal, signalled.try_clone()?)?;
-    }
-    Ok(ours)
 }

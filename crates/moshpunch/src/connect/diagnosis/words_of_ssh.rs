@@ -11,18 +11,22 @@ const OF_A_PROXY: &str = "UNKNOWN port 65535";
 
 const FORWARDING_FAILED: &str = "stdio forwarding failed";
 
-/// What only follows from the line before.
-const ENDS: [&str; 12] = [
+/// That a connection has ended: what comes before may tell why.
+const ENDS: [&str; 6] = [
     "Connection closed by ",
     "Connection reset by ",
     "Connection to ",
     "Shared connection to ",
-    "Disconnected from ",
     "Received disconnect from ",
+    "client_loop: ",
+];
+
+/// What never is a cause: another line, or another ssh on the way, has told it before.
+const AFTERWARDS: [&str; 6] = [
+    "Disconnected from ",
     "kex_exchange_identification: ",
     "ssh_exchange_identification: ",
     "banner exchange: ",
-    "client_loop: ",
     "Killed by signal ",
     FORWARDING_FAILED,
 ];
@@ -45,12 +49,16 @@ pub(super) fn cause(messages: &[&str]) -> Option<(Cause, Machine)> {
             let is_of_host = !is_by_proxy || line.starts_with("channel ");
             return Some((cause, if is_of_host { Machine::Host } else { of_jump_host }));
         }
-        if !ENDS.iter().any(|end| line.starts_with(end)) {
+        if !is_afterwards(line) && !ENDS.iter().any(|end| line.starts_with(end)) {
             return None;
         }
         is_by_proxy |= line.contains(OF_A_PROXY) || line.starts_with(FORWARDING_FAILED);
     }
     None
+}
+
+pub(super) fn is_afterwards(line: &str) -> bool {
+    AFTERWARDS.iter().any(|beginning| line.starts_with(beginning))
 }
 
 /// With the machine that the line names.

@@ -1,17 +1,10 @@
 //! Whether a login failed because it was refused, or for want of a network: by ssh's last words, since banners and
 //! start-up files stand before them.
 
-/// What OpenSSH says of the end of a connection whose cause it told before, or another ssh on the way.
-const AFTERWARDS: [&str; 8] = [
-    "debug",
-    "Disconnected from ",
-    "Connection closed by UNKNOWN",
-    "kex_exchange_identification: ",
-    "ssh_exchange_identification: ",
-    "banner exchange: ",
-    "stdio forwarding failed",
-    "Killed by signal",
-];
+use super::words_of_ssh::is_afterwards;
+
+/// No cause either: a debugging message, and the end of a connection through another ssh.
+const OF_NO_CAUSE: [&str; 2] = ["debug", "Connection closed by UNKNOWN"];
 
 /// Whatever else is said is said again by whoever tries again.
 const NETWORK: [&str; 14] = [
@@ -36,7 +29,8 @@ pub(crate) fn is_told_by(last_words: &[u8]) -> bool {
     let text = String::from_utf8_lossy(last_words);
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).rev().peekable();
     let is_silent = lines.peek().is_none();
-    let cause = lines.find(|line| !AFTERWARDS.iter().any(|word| line.starts_with(word)));
+    let tells_none = |line: &&str| OF_NO_CAUSE.iter().any(|word| line.starts_with(word));
+    let cause = lines.find(|line| !is_afterwards(line) && !tells_none(line));
     is_silent || cause.is_some_and(|cause| !is_of_the_network(&cause.to_lowercase()))
 }
 
