@@ -195,7 +195,7 @@ impl Session {
     }
 
     fn nothing_is_left(&self) -> Result<()> {
-        for name in ["moshpunch", "mosh-client", "mosh", "ssh", "sleep"] {
+        for name in ["moshpunch", "mosh-client", "mosh", "ssh", "sleep", "script", "su"] {
             let left = || Ok(self.laptop.processes(name)?.is_empty().then_some(()));
             wait_until(&format!("the end of every {name}"), PATIENCE, left)
                 .with_context(|| self.terminal.screen())?;
