@@ -42,6 +42,9 @@ const WITHOUT_OURS: &str =
 /// Of one where a moshpunch is, and of no use.
 const WITH_A_BROKEN_ONE: &str = "has a moshpunch that does not run, so it is served as by mosh";
 
+/// Of one whose moshpunch answered, and then started nothing.
+const WITH_ONE_OF_NO_USE: &str = "has a moshpunch that starts no session; logging in once more, with what mosh itself sends (--server=mosh-server)";
+
 /// Of an account that did not run our line.
 const WITHOUT_OUR_COMMAND: &str = "did not run what starts a session; logging in once more, with what mosh itself sends (--server=mosh-server)";
 
@@ -69,6 +72,7 @@ pub(crate) struct Told {
     pub(crate) offered: Vec<Candidate>,
     pub(crate) offers: Offers,
     absent: bool,
+    present: bool,
     addresses: Vec<IpAddr>,
     /// Where ssh was sent, if that was looked up here.
     gone_to: Option<SocketAddr>,
@@ -176,9 +180,12 @@ impl Connecting {
     fn log_in_as_mosh(&mut self, status: ExitStatus) -> Result<bool> {
         let ssh = &self.configuration.ssh;
         let (cause, _) = &self.evidence.cause(&self.attempt(), status.code());
-        let ended = Ended { ssh, code: status.code(), cause, ran: self.evidence.has_begun };
-        let Some(command) = self.as_mosh.take_if(|_| ended.is_refused_command()) else { return Ok(false) };
-        self.console.note(&format!("{} {WITHOUT_OUR_COMMAND}", self.configuration.host));
+        let had_ours = self.told.present;
+        let ended = Ended { ssh, code: status.code(), cause, ran: self.evidence.has_begun, had_ours };
+        let why = if ended.is_failure_of_ours() { WITH_ONE_OF_NO_USE } else { WITHOUT_OUR_COMMAND };
+        let is_worth_it = ended.is_failure_of_ours() || ended.is_refused_command();
+        let Some(command) = self.as_mosh.take_if(|_| is_worth_it) else { return Ok(false) };
+        self.console.note(&format!("{} {why}", self.configuration.host));
         self.evidence = Evidence::default();
         self.silence = Silence::new(clock::now());
         self.login = log_in(&self.configuration, &self.destination, &command, &self.console)?;
@@ -240,6 +247,7 @@ impl Connecting {
                 self.console.detail(&format!("the host's offer is of no use: {why}"));
             }
             Line::Present => {
+                self.told.present = true;
                 self.console.step("logged in; starting mosh-server there, and looking for its gateway …");
             }
             Line::Absent => {

@@ -1,4 +1,5 @@
-//! An account may admit nothing but lines that begin with mosh-server. Where ours did not run, mosh's own line is sent.
+//! An account may admit nothing but lines that begin with mosh-server, and a moshpunch there may start none. Then mosh's own
+//! line is sent.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -13,6 +14,8 @@ pub(crate) struct Ended<'a> {
     pub(crate) cause: &'a Cause,
     /// Our command has run there.
     pub(crate) ran: bool,
+    /// And has found a moshpunch, which was to start mosh-server.
+    pub(crate) had_ours: bool,
 }
 
 impl Ended<'_> {
@@ -22,7 +25,15 @@ impl Ended<'_> {
         let is_openssh =
             self.ssh.first().is_some_and(|ssh| Path::new(ssh).file_name() == Some(OsStr::new("ssh")));
         let let_in = is_openssh && self.code.is_some_and(|code| code != SSH_FAILED);
-        let_in && !self.ran && !matches!(self.cause, Cause::NoSsh | Cause::NoShell | Cause::Malformed(_))
+        let_in && !self.ran && !matches!(self.cause, Cause::NoSsh | Cause::Malformed(_))
+    }
+
+    /// Whether the moshpunch there answered, and then was of no use. What mosh-server complains of it would complain of again.
+    pub(crate) fn is_failure_of_ours(&self) -> bool {
+        self.had_ours
+            && self.code != Some(SSH_FAILED)
+            && self.code.is_some()
+            && matches!(self.cause, Cause::SilentServer | Cause::WrongOptions | Cause::MayNotRun)
     }
 }
 
@@ -33,17 +44,37 @@ mod tests {
     #[test]
     fn what_was_let_in_and_not_run_is_asked_otherwise() {
         let ssh = ["/usr/bin/ssh".into(), "-p".into(), "22".into()];
-        let refused = Ended { ssh: &ssh, code: Some(1), cause: &Cause::SilentShell, ran: false };
+        let refused =
+            Ended { ssh: &ssh, code: Some(1), cause: &Cause::SilentShell, ran: false, had_ours: false };
         assert!(refused.is_refused_command());
+        // A shell of the administrator's own may say so, too.
+        assert!(Ended { cause: &Cause::NoShell, ..refused }.is_refused_command());
         for other in [
             Ended { code: Some(SSH_FAILED), cause: &Cause::Denied, ..refused },
             Ended { code: None, cause: &Cause::Ssh, ..refused },
             Ended { ran: true, cause: &Cause::SilentServer, ..refused },
-            Ended { cause: &Cause::NoShell, ..refused },
             Ended { cause: &Cause::NoSsh, code: Some(127), ..refused },
             Ended { ssh: &["dbclient".into()], ..refused },
         ] {
             assert!(!other.is_refused_command(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn where_ours_starts_nothing_mosh_is_tried() {
+        let ssh = ["dbclient".into()];
+        let failed =
+            Ended { ssh: &ssh, code: Some(1), cause: &Cause::SilentServer, ran: true, had_ours: true };
+        assert!(failed.is_failure_of_ours());
+        assert!(Ended { code: Some(0), ..failed }.is_failure_of_ours());
+        for other in [
+            Ended { had_ours: false, ..failed },
+            Ended { cause: &Cause::PortsTaken, ..failed },
+            Ended { cause: &Cause::NoServer, code: Some(127), ..failed },
+            Ended { code: Some(SSH_FAILED), ..failed },
+            Ended { code: None, ..failed },
+        ] {
+            assert!(!other.is_failure_of_ours(), "{other:?}");
         }
     }
 }

@@ -130,30 +130,31 @@ fn a_locale_that_only_mosh_client_misses_is_named(lab: &Lab) -> Result<()> {
     )
 }
 
-fn a_login_shell_that_ends_early_is_named(lab: &Lab) -> Result<()> {
-    let place = Place::raise(lab, &[])?;
-    place.network.router.write_user_file(BASHRC, "echo Not today\nexit 3\n")?;
-    let mut output = place.output(&[TO_PORT, "router"])?;
-    ensure!(output.stdout.matches("Not today").count() == 2, "{output}");
+/// With mosh's own line, which one line tells; what was said beside it.
+fn after_a_second_login(mut output: Output) -> Result<Output> {
     let (before, rest) = output.stderr.split_once("moshpunch: ").context("a line of ours")?;
     let (second_login, rest) = rest.split_once('\n').context("two lines")?;
     ensure!(second_login.contains("logging in once more"), "{output}");
     output.stderr = format!("{before}{rest}");
+    Ok(output)
+}
+
+fn a_login_shell_that_ends_early_is_named(lab: &Lab) -> Result<()> {
+    let place = Place::raise(lab, &[])?;
+    place.network.router.write_user_file(BASHRC, "echo Not today\nexit 3\n")?;
+    let output = after_a_second_login(place.output(&[TO_PORT, "router"])?)?;
+    ensure!(output.stdout.matches("Not today").count() == 2, "{output}");
     let cure = "`ssh -p 2222 router true` must succeed: look in the start-up files of the login shell there for what ends it";
     failed(&place, &output, 3, "router ended the login without starting a mosh-server", cure)
 }
 
+/// Or one whose shell says so of all but mosh-server.
 fn an_account_without_a_shell_is_named(lab: &Lab) -> Result<()> {
     let place = Place::raise(lab, &[])?;
     place.set_shell("/usr/sbin/nologin")?;
-    let output = place.output(&[TO_PORT, "router"])?;
-    failed(
-        &place,
-        &output,
-        1,
-        "the account on router has no login shell",
-        "use an account that may run commands",
-    )
+    let output = after_a_second_login(place.output(&[TO_PORT, "router"])?)?;
+    let cure = "use an account that may run commands";
+    failed(&place, &output, 1, "the account on router has no login shell", cure)
 }
 
 fn what_ssh_refuses_is_told_apart(lab: &Lab) -> Result<()> {
