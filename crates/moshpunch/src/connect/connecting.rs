@@ -38,6 +38,9 @@ const WITHOUT_OURS: &str =
 /// Of one where a moshpunch is, and of no use.
 const WITH_A_BROKEN_ONE: &str = "has a moshpunch that does not run, so it is served as by mosh";
 
+/// Of one whose moshpunch answered, and then started nothing.
+const WITH_ONE_OF_NO_USE: &str = "has a moshpunch that starts no session; logging in once more, with what mosh itself sends (--server=mosh-server)";
+
 /// Of an account that did not run our line.
 const WITHOUT_OUR_COMMAND: &str = "did not run what starts a session; logging in once more, with what mosh itself sends (--server=mosh-server)";
 
@@ -53,6 +56,8 @@ pub(crate) struct Connecting {
     silence: Silence,
     evidence: Evidence,
     whereabouts: Whereabouts,
+    /// A moshpunch was found there; or none was.
+    has_ours: bool,
     has_none_of_ours: bool,
     printed: Printed,
     /// What to run there as mosh itself does, where that may help and was not tried.
@@ -112,6 +117,7 @@ impl Connecting {
             silence: Silence::new(clock::now()),
             evidence: Evidence::default(),
             whereabouts: Whereabouts::new(&configuration, address),
+            has_ours: false,
             has_none_of_ours: false,
             printed: Printed::default(),
             configuration,
@@ -161,13 +167,20 @@ impl Connecting {
     fn log_in_as_mosh(&mut self, status: ExitStatus) -> Result<bool> {
         let is_openssh = ssh::is_openssh(&self.configuration.ssh);
         let (cause, _) = &self.evidence.cause(&self.attempt(), status.code());
-        let (ran, answered) = (self.evidence.has_begun, self.login.is_answered());
-        let ended = Ended { is_openssh, code: status.code(), cause, ran, answered };
-        let Some(command) = self.as_mosh.take_if(|_| ended.is_refused_command() && !self.login.is_given_up())
-        else {
+        let ended = Ended {
+            is_openssh,
+            code: status.code(),
+            cause,
+            ran: self.evidence.has_begun,
+            answered: self.login.is_answered(),
+            had_ours: self.has_ours,
+        };
+        let why = if ended.is_failure_of_ours() { WITH_ONE_OF_NO_USE } else { WITHOUT_OUR_COMMAND };
+        let is_worth_it = ended.is_failure_of_ours() || ended.is_refused_command();
+        let Some(command) = self.as_mosh.take_if(|_| is_worth_it && !self.login.is_given_up()) else {
             return Ok(false);
         };
-        self.console.note(&format!("{} {WITHOUT_OUR_COMMAND}", self.configuration.host));
+        self.console.note(&format!("{} {why}", self.configuration.host));
         self.evidence = Evidence::default();
         self.silence = Silence::new(clock::now());
         self.login = log_in(&self.configuration, &self.destination, &command, &self.console)?;
@@ -228,6 +241,7 @@ impl Connecting {
                 self.console.detail(&format!("the host's offer is of no use: {why}"));
             }
             Line::Present => {
+                self.has_ours = true;
                 self.console.step("logged in; starting mosh-server there, and looking for its gateway …");
             }
             Line::Absent => {

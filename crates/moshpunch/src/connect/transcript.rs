@@ -107,7 +107,7 @@ impl Transcript {
 
     fn finish(&mut self) -> Line {
         let line = Line::parse(self.partial.strip_suffix(b"\r").unwrap_or(&self.partial));
-        // Not all of its room, for each line.
+        // Alone: behind it nothing has been written since it was wiped last, and a line is short.
         self.partial.as_mut_slice().zeroize();
         self.partial.clear();
         line

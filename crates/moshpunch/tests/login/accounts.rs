@@ -16,6 +16,7 @@ const ONLY_MOSH: &str = "case $2 in mosh-server*) exec sh -c \"$2\";; esac\n";
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         scenario!(a_moshpunch_that_does_not_run_is_named_and_mosh_serves),
+        scenario!(a_moshpunch_that_answers_and_starts_no_session_is_named_and_mosh_serves),
         scenario!(path_in_the_session_is_the_users_own),
         scenario!(moshpunch_finds_a_mosh_server_beside_path_and_path_stays),
         scenario!(an_account_that_admits_mosh_server_alone_is_served_at_the_second_login),
@@ -75,6 +76,21 @@ fn path(place: &Place, program: &str) -> Result<String> {
     Ok(screen.split('=').nth(1).context(screen.clone())?.to_owned())
 }
 
+fn a_moshpunch_that_answers_and_starts_no_session_is_named_and_mosh_serves(lab: &Lab) -> Result<()> {
+    let place = Place::raise_stock(lab, &[])?;
+    let mut shell = place.shell()?;
+    for end in ["echo boom >&2; exit 1", "exit 0", "exit 126"] {
+        let answers = "[ \"$1\" != --version ] || exec echo moshpunch 9.9.9";
+        let script = format!("#!/bin/sh\n{answers}\n{end}\n");
+        place.network.router.write_script("/usr/local/bin/moshpunch", &script)?;
+        shell.run(&format!("clear; {COMMAND}"))?;
+        shell.uses_session("router").context(end)?;
+        let said = shell.terminal.screen().replace('\n', "");
+        ensure!(said.contains("moshpunch: router has a moshpunch that starts no session; "), "{said}");
+    }
+    Ok(())
+}
+
 fn path_in_the_session_is_the_users_own(lab: &Lab) -> Result<()> {
     let place = Place::raise_stock(lab, &[])?;
     let theirs = path(&place, "mosh")?;
@@ -109,7 +125,7 @@ fn admits_only_mosh_server(place: &Place, refusal: &str) -> Result<()> {
 fn an_account_that_admits_mosh_server_alone_is_served_at_the_second_login(lab: &Lab) -> Result<()> {
     let place = Place::raise(lab, &[])?;
     let mut shell = place.shell()?;
-    for refusal in ["echo refused", ":"] {
+    for refusal in ["echo refused", ":", "nologin"] {
         admits_only_mosh_server(&place, refusal)?;
         shell.run(&format!("clear; {COMMAND}"))?;
         shell.uses_session("router")?;

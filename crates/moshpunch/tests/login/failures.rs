@@ -148,17 +148,13 @@ fn without_word_of_a_second_login(mut output: Output) -> Result<Output> {
     Ok(output)
 }
 
+/// Or one whose shell says so of all but mosh-server.
 fn an_account_without_a_shell_is_named(lab: &Lab) -> Result<()> {
     let place = Place::raise(lab, &[])?;
     place.set_shell("/usr/sbin/nologin")?;
-    let output = place.output(&[TO_PORT, "router"])?;
-    failed(
-        &place,
-        &output,
-        1,
-        "the account on router has no login shell",
-        "use an account that may run commands",
-    )
+    let output = without_word_of_a_second_login(place.output(&[TO_PORT, "router"])?)?;
+    let cure = "use an account that may run commands";
+    failed(&place, &output, 1, "the account on router has no login shell", cure)
 }
 
 fn what_ssh_refuses_is_told_apart(lab: &Lab) -> Result<()> {

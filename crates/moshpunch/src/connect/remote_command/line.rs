@@ -2,7 +2,7 @@
 //! elvish.
 //!
 //! The first word is bare, since to some a quoted one is a string and no command. The others are in single quotes, since
-//! `and` is an operator of xonsh, and hold nothing there that any of them reads otherwise: that travels as `%` and three
+//! `and` is an operator of xonsh, and hold nothing there that any of them reads otherwise: that travels as `%0` and three
 //! octal digits, and a loop in plain sh turns it back.
 
 use std::ffi::{OsStr, OsString};
@@ -10,14 +10,14 @@ use std::io::Write;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// Turns the words back, and runs the first as a script with the others as its arguments. Four backslashes arrive as four, or as
-/// two in fish and xonsh, and mean two or one; the first of them is kept. `$NAME` is written `${NAME}`, since xonsh puts
-/// its own value in place of the former. The full stop keeps the ends of lines that stand last in a word.
+/// two in fish and xonsh, and mean two or one; the first of them is kept, and joins what stands between the `%`. `$NAME` is
+/// written `${NAME}`, since xonsh puts its own value in place of the former. The full stop keeps the ends of lines that
+/// stand last in a word.
 const READER: &str = concat!(
     r#"moshpunch_escape="\\\\"; moshpunch_escape=${moshpunch_escape%"${moshpunch_escape#?}"}; "#,
     r#"for moshpunch_word; do shift; case ${moshpunch_word} in *%*) moshpunch_word=$(set -f; IFS=%; "#,
-    r#"set -- ${moshpunch_word}; text=${1}; shift; "#,
-    r#"text=${text}$(printf "${moshpunch_escape}${moshpunch_escape}0%s" "$@"); "#,
-    r#"printf %b "${text}."); moshpunch_word=${moshpunch_word%.};; esac; "#,
+    r#"set -- ${moshpunch_word}; IFS=${moshpunch_escape}; printf %b "${*}."); "#,
+    r#"moshpunch_word=${moshpunch_word%.};; esac; "#,
     r#"set -- "$@" "${moshpunch_word}"; done; moshpunch_word=${1}; shift; eval "${moshpunch_word}""#
 );
 
@@ -39,7 +39,7 @@ fn write_word(line: &mut Vec<u8>, word: &[u8]) {
         if is_read_alike(byte) {
             line.push(byte);
         } else {
-            write!(line, "%{byte:03o}").expect("memory takes every byte");
+            write!(line, "%0{byte:03o}").expect("memory takes every byte");
         }
     }
     line.push(b'\'');

@@ -1,31 +1,53 @@
 # What the host has, for the scripts that follow. The directories that are looked in beside PATH stay out of it: it is
 # the session's.
 
-# Every file of that name.
-moshpunch_files() (
+# Calls `$1` with each file of the name `$2`, in their order, until that succeeds. For a shell of its own.
+moshpunch_each() {
     IFS=:
     set -f
     places=$PATH:${HOME-}/.local/bin:${HOME-}/.cargo/bin:/usr/local/bin:/opt/homebrew/bin:/opt/local/bin
     for directory in $places; do
+        file=$directory/$2
         case $directory in
-            /*) if [ -e "$directory/$1" ] || [ -h "$directory/$1" ]; then printf '%s\n' "$directory/$1"; fi ;;
+            /*) if [ -e "$file" ] || [ -h "$file" ]; then "$1" && return; fi ;;
         esac
     done
-)
+    return 1
+}
 
-moshpunch_stock() {
-    moshpunch_files mosh-server | while IFS= read -r file; do
-        if [ -f "$file" ] && [ -x "$file" ]; then
-            printf '%s\n' "$file"
-            break
-        fi
+moshpunch_runs() {
+    [ -f "$file" ] && [ -x "$file" ] && printf '%s\n' "$file"
+}
+
+# As timeout(1) does where there is one. What a program that has to be ended leaves behind is ended with it there.
+moshpunch_within_5_s() {
+    if command -v timeout >/dev/null; then
+        timeout -s KILL 5 "$@"
+    else
+        "$@" &
+        program=$!
+        { sleep 5; kill -9 "$program"; } >/dev/null 2>&1 &
+        wait "$program"
+        kill "$!"
+    fi
+}
+
+# The line with a version, else the first with anything in it. Whoever keeps the pipe beyond the end is not waited for.
+moshpunch_line() {
+    first=
+    while IFS= read -r line; do
+        case $line in
+            'moshpunch '*) first=$line && break ;;
+            moshpunch_end) break ;;
+            *[![:space:]]*) first=${first:-$line} ;;
+        esac
     done
+    printf '%.1000s\n' "$first"
 }
 
 # What it says of its version. A shell would read a program of another processor as a script: that finds nothing to
 # write to in /proc.
-moshpunch_answer() (
-    exec 2>&1 </dev/null
+moshpunch_answer() {
     cd /proc 2>/dev/null || cd /
     if [ -d "$1" ]; then
         echo 'is a directory'
@@ -33,36 +55,36 @@ moshpunch_answer() (
         echo 'leads nowhere'
     elif [ ! -x "$1" ]; then
         echo 'may not be executed'
-    elif command -v timeout >/dev/null; then
-        timeout 5 "$1" --version | head -c 1000
     else
-        "$1" --version | head -c 1000
+        {
+            moshpunch_within_5_s "$1" --version 2>&1 </dev/null
+            printf '\nmoshpunch_end\n' 2>/dev/null
+        } | moshpunch_line
     fi
-)
+}
+
+moshpunch_answers() {
+    case $tried in *":$file:"*) return 1 ;; esac
+    tried=$tried$file:
+    answer=$(moshpunch_answer "$file" 2>&1)
+    case $answer in
+        'moshpunch '*) printf '%s\n' "$file" ;;
+        *)
+            answer=${answer#"$file: "}
+            complaint=${complaint:-$file: ${answer:-says nothing}}
+            return 1
+            ;;
+    esac
+}
 
 # The first moshpunch that runs. If none does: the first that there is and what it printed, and failure.
-moshpunch_ours() (
+moshpunch_ours() {
     tried=: complaint=
-    files=$(moshpunch_files moshpunch)
-    IFS='
-'
-    set -f
-    for file in $files; do
-        case $tried in *":$file:"*) continue ;; esac
-        tried=$tried$file:
-        answer=$(moshpunch_answer "$file")
-        case $answer in
-            'moshpunch '*)
-                printf '%s\n' "$file"
-                exit
-                ;;
-        esac
-        answer=$(printf '%s\n' "${answer#"$file: "}" | sed -n '/[^[:space:]]/{p;q;}')
-        complaint=${complaint:-$file: ${answer:-ends without a word}}
-    done
-    printf '%s\n' "$complaint"
-    exit 1
-)
+    moshpunch_each moshpunch_answers moshpunch || {
+        printf '%s\n' "$complaint"
+        return 1
+    }
+}
 
 moshpunch_address() {
     if [ -n "${SSH_CONNECTION-}" ]; then printf '\nMOSH SSH_CONNECTION %s\n' "$SSH_CONNECTION"; fi

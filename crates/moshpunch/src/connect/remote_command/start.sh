@@ -35,5 +35,5 @@ if [ -n "$moshpunch_locale" ]; then
     done
 fi
 
-moshpunch_found=$(moshpunch_stock)
+moshpunch_found=$(moshpunch_each moshpunch_runs mosh-server)
 exec "${moshpunch_found:-mosh-server}" "$@"

@@ -15,7 +15,7 @@ const RUNS: &str = "if [ \"$1\" = --version ]; then echo moshpunch 7; exit; fi\n
 const TOLD: &str = "\nMOSH SSH_CONNECTION a 1 192.168.1.10 22\n";
 
 /// What the scripts use of a system.
-const SYSTEM: [&str; 8] = ["sh", "env", "timeout", "head", "sed", "grep", "locale", "cat"];
+const SYSTEM: [&str; 7] = ["sh", "env", "timeout", "sleep", "grep", "locale", "cat"];
 
 /// A host without mosh.
 struct Host {
@@ -128,7 +128,7 @@ fn one_that_does_not_run_is_named_and_mosh_is_served() {
         (format!("#!/bin/sh\necho \"{library}\" >&2; exit 1\n").replace('`', "\\`"), 0o755, library),
         ("#!/no/such\n".into(), 0o755, "No such file or directory"),
         ("#!/bin/sh\n".into(), 0o644, "may not be executed"),
-        ("#!/bin/sh\nexit 1\n".into(), 0o755, "ends without a word"),
+        ("#!/bin/sh\nexit 1\n".into(), 0o755, "says nothing"),
         // Shells differ in whether they say so.
         (kills_itself.into(), 0o755, ""),
         ("#!/bin/sh\necho; echo \\ ; echo another program\n".into(), 0o755, "another program"),
@@ -141,6 +141,56 @@ fn one_that_does_not_run_is_named_and_mosh_is_served() {
         let (broken, rest) = told.strip_prefix("\nMOSHPUNCH BROKEN ").unwrap().split_once('\n').unwrap();
         assert!(broken.starts_with(&format!("{path}: ")) && broken.ends_with(expected), "{broken}");
         assert_eq!(rest, format!("{TOLD}mosh-server|new|-s|-c|256|-p|60005|-l|LANG=C.UTF-8|"));
+    }
+}
+
+#[test]
+fn one_that_hangs_is_ended_also_where_there_is_no_timeout() {
+    for has_timeout in [true, false] {
+        let host = Host::with(&["mosh-server"]);
+        host.put("bin/moshpunch", "#!/bin/sh\ntrap '' TERM\nexec sleep 60\n", 0o755);
+        if !has_timeout {
+            fs::remove_file(host.path("system/timeout")).unwrap();
+        }
+        let told = host.run(&start(None, &words(Bind::Unsaid, &[])));
+        assert!(told.contains("\nMOSHPUNCH BROKEN ") && told.contains("mosh-server|new|"), "{told}");
+    }
+}
+
+#[test]
+fn one_that_warns_before_it_answers_runs() {
+    let host = Host::with(&[]);
+    let warns = "echo 'ld.so: object cannot be preloaded: ignored.' >&2; echo; echo Welcome\n";
+    host.put("bin/moshpunch", format!("#!/bin/sh\n{warns}{RUNS}"), 0o755);
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c").arg(start(None, &words(Bind::Unsaid, &[]))).env("PATH", host.search_path());
+    let told = shell.output().unwrap().stdout;
+    assert!(told.starts_with(b"\nMOSHPUNCH PRESENT\n"), "{}", String::from_utf8_lossy(&told));
+}
+
+#[test]
+fn what_a_wrapper_leaves_behind_is_not_waited_for() {
+    let host = Host::with(&["mosh-server"]);
+    let leaves = "#!/bin/sh\nsleep 60 &\necho $! >\"$HOME/left\"\necho it does not run; exit 1\n";
+    host.put("bin/moshpunch", leaves, 0o755);
+    let line = start(None, &words(Bind::Unsaid, &[]));
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c").arg(line).env("PATH", host.search_path()).env("HOME", host.files.path());
+    let told = host.path("told");
+    shell.stdout(fs::File::create(&told).unwrap()).status().unwrap();
+    assert!(fs::read_to_string(told).unwrap().contains("/bin/moshpunch: it does not run\n"));
+    let end = "left=$(cat \"$HOME/left\"); kill -0 $left && kill $left";
+    let end = Command::new("sh").args(["-c", end]).env("HOME", host.files.path()).status().unwrap();
+    assert!(end.success(), "it was waited for");
+}
+
+#[test]
+fn of_endless_complaints_the_beginning_is_kept() {
+    for endless in ["while :; do echo no >&2; done", "while :; do printf no; done"] {
+        let host = Host::with(&["mosh-server"]);
+        host.put("bin/moshpunch", format!("#!/bin/sh\n{endless}\n"), 0o755);
+        let told = host.run(&start(None, &words(Bind::Unsaid, &[])));
+        assert!(told.contains("/bin/moshpunch: no") && told.len() < 2000, "{}", told.len());
     }
 }
 
@@ -247,6 +297,6 @@ fn nothing_in_the_line_is_read_otherwise_by_some_shell() {
     let text = line.to_str().unwrap();
     assert!(text.starts_with("sh -c '") && text.is_ascii(), "{text}");
     assert!(!text.contains(['\n', '!', '^', '~', '`']), "{text}");
-    assert!(text.ends_with("'it%047s%012%041%134' '%044%173HOME%175' '%303%244' 'and'"), "{text}");
+    assert!(text.ends_with("'it%0047s%0012%0041%0134' '%0044%0173HOME%0175' '%0303%0244' 'and'"), "{text}");
     assert_eq!(text.replace("\\\\\\\\", "").matches('\\').count(), 0, "{text}");
 }
