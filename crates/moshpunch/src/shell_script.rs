@@ -1,9 +1,9 @@
 //! Text for a shell.
 
-/// Without the comments and empty lines: it travels, and is seen in lists of processes.
+/// Without the comments, empty lines and indents: it travels, and is seen in lists of processes.
 pub(crate) fn without_comments(script: &str) -> String {
-    let is_code = |line: &&str| !line.is_empty() && !line.trim_start().starts_with('#');
-    script.lines().filter(is_code).flat_map(|line| [line, "\n"]).collect()
+    let is_code = |line: &&str| !line.is_empty() && !line.starts_with('#');
+    script.lines().map(str::trim_start).filter(is_code).flat_map(|line| [line, "\n"]).collect()
 }
 
 /// One word, as sh reads it, and as mosh's script writes it.

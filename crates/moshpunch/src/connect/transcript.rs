@@ -16,7 +16,7 @@ const TOLD_CHARACTERS_MAXIMUM: usize = 200;
 const KEY_CHARACTERS: usize = 22;
 
 /// How every line begins that is meant for us.
-const OURS: &[u8] = b"MOSH";
+const OURS: [&[u8]; 4] = [SECRET, b"MOSH IP ", b"MOSH SSH_CONNECTION ", b"MOSHPUNCH "];
 
 /// What no text may go on with that is shown: a key follows.
 const SECRET: &[u8] = b"MOSH CONNECT ";
@@ -99,8 +99,8 @@ impl Transcript {
         let begun = self.partial.as_slice();
         let may_be_ours = |&at: &usize| {
             let rest = &begun[at..];
-            let beginning = if at == 0 { OURS } else { SECRET };
-            rest.starts_with(beginning) || beginning.starts_with(rest)
+            let beginnings = if at == 0 { &OURS[..] } else { &[SECRET] };
+            beginnings.iter().any(|beginning| rest.starts_with(beginning) || beginning.starts_with(rest))
         };
         &begun[..(0..begun.len()).find(may_be_ours).unwrap_or(begun.len())]
     }
@@ -225,7 +225,10 @@ mod tests {
             ("Motto: ", "Motto: "),
             ("More? MOSH", "More? "),
             ("no end MOSH CONNECT 60001 4NeCC", "no end "),
-            ("MOSHER: MOSHERS ", ""),
+            ("MOSHER: MOSHERS ", "MOSHER: MOSHERS "),
+            ("MOSH token: ", "MOSH token: "),
+            ("MOSH CONNECT 60001 4NeCC", ""),
+            ("MOSH", ""),
         ] {
             let mut transcript = Transcript::default();
             transcript.read(begun.as_bytes());

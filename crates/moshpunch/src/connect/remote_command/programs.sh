@@ -1,7 +1,7 @@
 # What the host has, for the scripts that follow. The directories that are looked in beside PATH stay out of it: it is
 # the session's.
 
-# Calls `$1` with each file of the name `$2`, in their order, until that succeeds. For a shell of its own.
+# Calls `$1` with each file of the name `$2`, in their order, until that succeeds. `$file` is that one then.
 moshpunch_each() {
     IFS=:
     set -f
@@ -9,14 +9,17 @@ moshpunch_each() {
     for directory in $places; do
         file=$directory/$2
         case $directory in
-            /*) if [ -e "$file" ] || [ -h "$file" ]; then "$1" && return; fi ;;
+            /*) if [ -e "$file" ] || [ -h "$file" ]; then "$1" && break; fi ;;
         esac
+        file=
     done
-    return 1
+    unset IFS
+    set +f
+    [ -n "$file" ]
 }
 
 moshpunch_runs() {
-    [ -f "$file" ] && [ -x "$file" ] && printf '%s\n' "$file"
+    [ -f "$file" ] && [ -x "$file" ]
 }
 
 # As timeout(1) does where there is one. What a program that has to be ended leaves behind is ended with it there.
@@ -68,7 +71,7 @@ moshpunch_answers() {
     tried=$tried$file:
     answer=$(moshpunch_answer "$file" 2>&1)
     case $answer in
-        'moshpunch '*) printf '%s\n' "$file" ;;
+        'moshpunch '*) ;;
         *)
             answer=${answer#"$file: "}
             complaint=${complaint:-$file: ${answer:-says nothing}}
@@ -77,13 +80,10 @@ moshpunch_answers() {
     esac
 }
 
-# The first moshpunch that runs. If none does: the first that there is and what it printed, and failure.
+# The first moshpunch that runs is `$file` then. If none does, `$complaint` is the first that there is and what it printed.
 moshpunch_ours() {
     tried=: complaint=
-    moshpunch_each moshpunch_answers moshpunch || {
-        printf '%s\n' "$complaint"
-        return 1
-    }
+    moshpunch_each moshpunch_answers moshpunch
 }
 
 moshpunch_address() {

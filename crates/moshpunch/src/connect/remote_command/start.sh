@@ -1,14 +1,14 @@
 # Starts what the host has. Arguments: those of mosh-server. Set before: what stock mosh-server is told of where to listen
 # (moshpunch_bind), whether the user asks for the address of ssh (moshpunch_remote), and moshpunch_session.
 
-if moshpunch_found=$(moshpunch_ours); then
+if moshpunch_ours; then
     [ -z "$moshpunch_remote" ] || moshpunch_address
     printf '\nMOSHPUNCH PRESENT\n'
     MOSHPUNCH_OFFER=1
     export MOSHPUNCH_OFFER
-    exec "$moshpunch_found" server "$@"
-elif [ -n "$moshpunch_found" ]; then
-    printf '\nMOSHPUNCH BROKEN %s\n' "$moshpunch_found"
+    exec "$file" server "$@"
+elif [ -n "$complaint" ]; then
+    printf '\nMOSHPUNCH BROKEN %s\n' "$complaint"
 else
     printf '\nMOSHPUNCH ABSENT\n'
 fi
@@ -35,5 +35,5 @@ if [ -n "$moshpunch_locale" ]; then
     done
 fi
 
-moshpunch_found=$(moshpunch_each moshpunch_runs mosh-server)
-exec "${moshpunch_found:-mosh-server}" "$@"
+moshpunch_each moshpunch_runs mosh-server
+exec "${file:-mosh-server}" "$@"
