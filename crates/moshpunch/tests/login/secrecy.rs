@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
 use lab::{Host, HostProcess, Lab, Signal, USER, scenario, wait_until};
 
+use crate::common::secret::is_in_memory;
 use crate::common::{PATIENCE, attendant, client, computes, no_moshpunch_is_left, process, signal};
 use crate::place::{PASSWORD, Place, Shell};
 
@@ -31,6 +32,10 @@ fn the_key_is_in_no_argument_list_file_or_message(lab: &Lab) -> Result<()> {
             let environment = std::fs::read_to_string(format!("/proc/{}/environ", process.pid))?;
             ensure!(name == "mosh-client" || !environment.contains(key), "{name} has it");
         }
+    }
+    ensure!(is_in_memory(client.pid, key)?, "mosh-client remembers it");
+    for process in laptop.processes("moshpunch")? {
+        ensure!(!is_in_memory(process.pid, key)?, "{process:?} remembers the key");
     }
     let places = ["/home", "/root", "/run", "/tmp", "/var/log", "/var/lib", "/etc", "/dev/shm", "/usr/local"];
     let search = laptop.command("grep").args(["-raslF", "--devices=skip", "-e", key]).args(places);
