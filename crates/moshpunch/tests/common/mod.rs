@@ -121,9 +121,10 @@ pub(crate) fn client(host: &Host) -> Result<HostProcess> {
     only(host, "moshpunch", |first| !words.contains(&first))
 }
 
-/// The only process of that name whose first argument is such a one.
+/// The only process of that name whose first argument is such a one. One that has ended has none.
 fn only(host: &Host, name: &str, is_wanted: impl Fn(&str) -> bool) -> Result<HostProcess> {
     let mut processes = host.processes(name)?;
+    processes.retain(|process| !process.arguments.is_empty());
     processes.retain(|process| is_wanted(process.arguments.get(1).map_or("", String::as_str)));
     ensure!(processes.len() == 1, "one {name} expected: {processes:?}");
     Ok(processes.remove(0))
