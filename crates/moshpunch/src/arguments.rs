@@ -60,6 +60,9 @@ pub(crate) struct TiedArguments {
     /// Run it in a session of its own, without a terminal, of which nothing is left in the end
     #[arg(long)]
     pub(crate) secluded: bool,
+    /// Give it the session's key and the terminal, which come by stdin
+    #[arg(long, conflicts_with = "secluded")]
+    pub(crate) keyed: bool,
     /// For such a session: give the program this text as the file that its -F names
     #[arg(long, value_name = "TEXT", requires = "secluded")]
     pub(crate) configuration: Option<String>,

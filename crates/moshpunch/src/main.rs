@@ -8,6 +8,7 @@ mod commands;
 mod configuration;
 mod connect;
 mod exit_code;
+mod family;
 mod guard;
 mod keeper;
 mod locked_file;

@@ -1,19 +1,20 @@
 //! `moshpunch --attend PARENT PROGRAM …`: mosh-client's parent, which sees to it that it and the process that the user
-//! started stop, go on and end together. It is given the session's key by its stdin.
+//! started stop, go on and end together. Its stdin is for mosh-client, which finds
+//! the session's key there.
 
-use std::io;
-use std::process::{ExitCode, Stdio};
+use std::fs::File;
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use net::wait::wait;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, Signal, getpgrp, getppid, kill_process, kill_process_group, setsid};
+use rustix::stdio::dup2_stdin;
 
 use super::tied::tie_to;
 use crate::arguments::TiedArguments;
 use crate::connect::attendance::{Action, Attendance, Event, PASSED_ON};
-use crate::connect::child::{Running, tied};
-use crate::connect::handover;
+use crate::connect::child::{Running, keyed};
 use crate::signals::Signals;
 use crate::{exit_code, secrets};
 
@@ -44,12 +45,13 @@ pub(crate) fn run(arguments: &TiedArguments) -> Result<ExitCode> {
     }
 }
 
+/// What it is given stays unread here.
 fn start(arguments: &TiedArguments) -> Result<Running> {
     let (program, words) = arguments.command.split_first().context("a program is required")?;
-    let given = handover::take(io::stdin())?;
-    let mut command = tied(program);
-    command.args(words).env("MOSH_KEY", &*given.key).stdin(Stdio::from(given.terminal));
-    Running::new(command.spawn().with_context(|| format!("starting {}", program.display()))?)
+    let child = keyed(program).args(words).spawn();
+    let child = Running::new(child.with_context(|| format!("starting {}", program.display()))?)?;
+    dup2_stdin(File::open("/dev/null")?)?;
+    Ok(child)
 }
 
 #[derive(Debug)]

@@ -1,17 +1,20 @@
 //! `moshpunch --tied PARENT PROGRAM …`: becomes that program, which gets SIGTERM when the parent ends. A program that
 //! runs in the user's terminal must not outlive the process that carries its datagrams. With `--secluded` it runs in a
-//! [`session`] of its own, which ends as a whole.
+//! [`session`] of its own, which ends as a whole. With `--keyed` it has the session's key in its environment, and nobody
+//! before it.
 
 mod session;
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+use rustix::stdio::dup2_stdin;
 
 use crate::arguments::TiedArguments;
+use crate::connect::handover;
 use crate::{own_process, report, secrets};
 
 /// As a shell and env(1) say it.
@@ -28,7 +31,13 @@ pub(crate) fn run(arguments: &TiedArguments) -> Result<ExitCode> {
     if arguments.secluded {
         return session::lead(program, words, arguments.configuration.as_deref());
     }
-    let error = own_process::command(program).args(words).exec();
+    let mut command = own_process::command(program);
+    if arguments.keyed {
+        let given = handover::take(io::stdin())?;
+        dup2_stdin(given.terminal)?;
+        command.env("MOSH_KEY", &*given.key);
+    }
+    let error = command.args(words).exec();
     report::note(format_args!("{}: {error}", program.display()));
     Ok(if error.kind() == ErrorKind::NotFound { NOT_FOUND } else { NOT_RUN }.into())
 }

@@ -25,9 +25,16 @@ pub(crate) fn tied(program: impl AsRef<OsStr>) -> Command {
     itself("--tied", program.as_ref())
 }
 
-/// As [`tied`], and it stops and goes on when this process does. It asks for what [`super::handover`] gives.
+/// As [`keyed`], and it stops and goes on when this process does.
 pub(crate) fn attended(program: impl AsRef<OsStr>) -> Command {
     itself("--attend", program.as_ref())
+}
+
+/// As [`tied`], with what [`super::handover`] gives.
+pub(crate) fn keyed(program: impl AsRef<OsStr>) -> Command {
+    let mut command = own_process::command(own_process::PATH);
+    command.args(["--tied", "--keyed"]).arg(id().to_string()).arg(program);
+    command
 }
 
 fn itself(how: &str, program: &OsStr) -> Command {

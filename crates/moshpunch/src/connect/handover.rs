@@ -1,5 +1,5 @@
-//! What mosh-client's attendant is given, by a socket that nobody else has: the session's key, which is to stand in no
-//! argument list and in no environment but mosh-client's own, and the user's terminal.
+//! What becomes mosh-client is given, by a socket that nobody else has: the session's key, which is to stand in no
+//! argument list and in no environment but mosh-client's own, and the user's terminal. Its attendant passes the socket on.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;

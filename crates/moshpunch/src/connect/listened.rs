@@ -60,12 +60,16 @@ impl Listened {
 
     /// Who cannot ask on a terminal asks on stderr. A question has no end of a line.
     pub(crate) fn asks(&self) -> bool {
-        let question = self.last_words.strip_suffix(b" ").unwrap_or(&self.last_words);
-        matches!(question.last(), Some(b':' | b'?'))
+        let line = self.last_words.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
+        !line.starts_with(b"debug") && matches!(line.trim_ascii_end().last(), Some(b':' | b'?'))
     }
 
     pub(crate) fn given_up(self) -> (Running, Ended) {
-        let how = if self.asks() { Ended::Refused } else { Ended::Failed };
+        let how = match (self.asks(), refusal::is_at_the_door(&self.last_words)) {
+            (true, _) => Ended::Refused,
+            (false, true) => Ended::Doubtful,
+            (false, false) => Ended::Failed,
+        };
         (self.login.into_program(), how)
     }
 
@@ -74,8 +78,8 @@ impl Listened {
         let is_told = status.code().is_some() || !self.last_words.is_empty();
         if self.has_offered || openssh && status.code().is_some_and(|code| code != ssh::FAILED) {
             Ended::Served
-        } else if is_told && refusal::is_told_by(&self.last_words) {
-            Ended::Refused
+        } else if is_told {
+            refusal::how_it_failed(&self.last_words)
         } else {
             Ended::Failed
         }
@@ -103,6 +107,7 @@ mod tests {
             ("Continue?", true),
             ("Warning:\n", false),
             ("Host keys:\nrouter\n", false),
+            ("debug1: Remote:", false),
             ("", false),
         ] {
             assert_eq!(listened(words).asks(), expected, "{words:?}");

@@ -9,6 +9,10 @@ use std::time::{Duration, Instant};
 /// A login that takes longer hangs in a network that is gone.
 const LIFE: Duration = Duration::from_secs(15);
 
+/// Of those that a host may have counted, so many in that time. fail2ban shuts out after five in ten minutes.
+const DOUBTFUL_MAXIMUM: usize = 3;
+const DOUBTFUL_PERIOD: Duration = Duration::from_secs(600);
+
 /// What was told to end, and has not by then, does not listen.
 const TIME_TO_END: Duration = Duration::from_secs(5);
 
@@ -29,6 +33,8 @@ pub(crate) enum Ended {
     Failed,
     /// Whoever tries again in the same way is refused again.
     Refused,
+    /// One or the other.
+    Doubtful,
 }
 
 /// What is to be done.
@@ -50,6 +56,8 @@ pub(crate) struct Occasions {
     /// An alarm came while the former login had still to end.
     is_due: bool,
     network_has_changed: bool,
+    /// When the last that were doubtful ended.
+    doubtful: Vec<Instant>,
 }
 
 #[derive(Debug)]
@@ -64,7 +72,8 @@ impl Occasions {
     /// While the login that began the session still runs, which may take its time.
     pub(crate) fn beside_the_first() -> Self {
         let first = Login { tries: None, is_told_to_end: false, deadline: None };
-        Self { next: Some(Connection::Own), login: Some(first), is_due: false, network_has_changed: false }
+        let next = Some(Connection::Own);
+        Self { next, login: Some(first), is_due: false, network_has_changed: false, doubtful: Vec::new() }
     }
 
     pub(crate) fn is_beside_the_first(&self) -> bool {
@@ -73,7 +82,7 @@ impl Occasions {
 
     /// Every path is silent. A login that still runs since the last time hangs, and gives way.
     pub(crate) fn alarm(&mut self, now: Instant) -> Option<Task> {
-        let connection = self.next?;
+        let connection = self.next.filter(|_| !self.is_tried_enough(now))?;
         if self.login.is_none() {
             return Some(self.start(connection, now));
         }
@@ -84,6 +93,7 @@ impl Occasions {
     /// What was learnt of the network before no longer counts.
     pub(crate) fn network_changed(&mut self, now: Instant) -> Option<Task> {
         (self.next, self.is_due, self.network_has_changed) = (Some(Connection::Own), false, true);
+        self.doubtful.clear();
         if self.is_beside_the_first() {
             return None;
         }
@@ -96,10 +106,13 @@ impl Occasions {
         let former = self.next;
         match (login.tries, how) {
             (Some(Connection::Own), Ended::Refused)
-            | (Some(Connection::Master), Ended::Refused | Ended::Failed) => self.next = None,
+            | (Some(Connection::Master), Ended::Refused | Ended::Failed | Ended::Doubtful) => {
+                self.next = None
+            }
+            (Some(Connection::Own), Ended::Doubtful) => self.doubtful.push(now),
             _ => {}
         }
-        let is_due = take(&mut self.is_due);
+        let is_due = take(&mut self.is_due) && !self.is_tried_enough(now);
         match self.next {
             Some(connection) => is_due.then(|| self.start(connection, now)),
             None => self.may_find_master(former).then_some(Task::FindMaster),
@@ -134,6 +147,11 @@ impl Occasions {
         login.is_told_to_end = true;
         login.deadline = Some(now + TIME_TO_END);
         Some(Task::End)
+    }
+
+    fn is_tried_enough(&mut self, now: Instant) -> bool {
+        self.doubtful.retain(|&ended| now < ended + DOUBTFUL_PERIOD);
+        self.doubtful.len() >= DOUBTFUL_MAXIMUM
     }
 
     fn start(&mut self, connection: Connection, now: Instant) -> Task {
@@ -224,6 +242,20 @@ mod tests {
         assert_eq!(occasions.ended(Ended::Refused, now), None, "a master is of another network");
         occasions.found_master();
         assert_eq!(occasions.alarm(now), None);
+    }
+
+    #[test]
+    fn of_those_that_may_have_been_refused_there_are_few_in_ten_minutes() {
+        let (mut occasions, now) = after_the_first();
+        for _ in 0..DOUBTFUL_MAXIMUM {
+            assert_eq!(occasions.alarm(now), OWN);
+            assert_eq!(occasions.ended(Ended::Doubtful, now), None);
+        }
+        assert_eq!(occasions.alarm(now + DOUBTFUL_PERIOD - Duration::from_millis(1)), None);
+        assert_eq!(occasions.alarm(now + DOUBTFUL_PERIOD), OWN);
+        occasions.ended(Ended::Failed, now);
+        assert_eq!(occasions.network_changed(now), None);
+        assert_eq!(occasions.alarm(now), OWN, "in another network nobody has counted");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::arguments::RemoteIp;
@@ -16,12 +18,12 @@ const OPTIONS: [&str; 6] =
     ["-o", "ControlMaster=no", "-o", "RemoteCommand=none", "-o", "ClearAllForwardings=yes"];
 
 /// A login in the background: without questions, nor for long. Whatever the user's configuration adds to a login is done
-/// once, by the one that began the session. ssh's last words are wanted, however quiet it is told to be.
+/// once, by the one that began the session. How far it came is wanted, however quiet it is told to be.
 const UNATTENDED: [&str; 5] =
-    ["BatchMode=yes", "ConnectTimeout=10", "PermitLocalCommand=no", "UpdateHostKeys=no", "LogLevel=INFO"];
+    ["BatchMode=yes", "ConnectTimeout=10", "PermitLocalCommand=no", "UpdateHostKeys=no", "LogLevel=DEBUG1"];
 
 /// ssh(1) hands its -F on to the jump hosts' ssh, and nothing else; of two values the first counts.
-const FILES: &str = "ControlPath=none\nInclude ~/.ssh/config\nInclude /etc/ssh/ssh_config\n";
+const FILES: [&str; 2] = ["~/.ssh/config", "/etc/ssh/ssh_config"];
 
 /// A master that has ended is not replaced by a new connection.
 const NO_OTHER_WAY: &str = "ProxyCommand=false";
@@ -61,8 +63,19 @@ pub(crate) fn unattended(
 /// What is to hold for jump hosts as well, before the user's own. A file that the user names comes later, and is taken
 /// instead.
 pub(crate) fn unattended_file(configuration: &ConnectConfiguration) -> Option<String> {
-    let options = || UNATTENDED.into_iter().flat_map(|option| [option, "\n"]).chain([FILES]).collect();
-    (speaks_openssh(configuration) && is_ssh(&configuration.ssh)).then(options)
+    let lines = || {
+        let options = UNATTENDED.into_iter().chain(["ControlPath=none"]).map(str::to_owned);
+        let files = FILES.into_iter().filter(|file| may_be_read(file)).map(|file| format!("Include {file}"));
+        options.chain(files).map(|line| line + "\n").collect()
+    };
+    (speaks_openssh(configuration) && is_ssh(&configuration.ssh)).then(lines)
+}
+
+/// By itself ssh passes over a file that it may not read; one that is included is an error.
+fn may_be_read(file: &str) -> bool {
+    let of_the_user = file.strip_prefix("~/").and_then(|file| Some(env::home_dir()?.join(file)));
+    let opened = File::open(of_the_user.unwrap_or_else(|| file.into()));
+    !opened.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
 }
 
 /// Behind which ssh's own options begin, the user's among them: only behind all of them, where the program is another that

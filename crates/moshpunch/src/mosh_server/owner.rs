@@ -3,11 +3,12 @@
 use std::fs;
 use std::num::NonZeroU16;
 use std::path::Path;
-use std::process::id;
 
 use net::bound;
+use rustix::process::{Pid, getpid};
 
 use super::process::Stat;
+use crate::family::descendants;
 
 /// A process that has the port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,23 +25,23 @@ pub(super) struct Owner {
 pub(super) fn of(port: NonZeroU16) -> Option<Owner> {
     let sockets = bound::sockets(port, rustix::process::getuid().as_raw());
     let names: Vec<_> = sockets.iter().map(|inode| format!("socket:[{inode}]")).collect();
-    let among = |pids: Vec<i32>| {
+    let among = |pids: Vec<Pid>| {
         let holders: Vec<_> = pids.into_iter().filter_map(|pid| Owner::look(pid, &names)).collect();
         eldest(&holders)
     };
     // What was started beside it may have taken it out of our family.
-    among(descendants()).or_else(|| among(processes()))
+    among(descendants(getpid())).or_else(|| among(processes()))
 }
 
 impl Owner {
-    fn look(pid: i32, sockets: &[String]) -> Option<Self> {
+    fn look(pid: Pid, sockets: &[String]) -> Option<Self> {
         let open = fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten();
         let mut targets = open.filter_map(|entry| fs::read_link(entry.path()).ok());
         targets.find(|target| sockets.iter().any(|socket| target == Path::new(socket)))?;
         let stdout = fs::read_link(format!("/proc/{pid}/fd/1"));
-        let Stat { parent, is_fork, started, .. } = Stat::of(pid).ok()?;
+        let Stat { parent, is_fork, started, .. } = Stat::of(pid.as_raw_nonzero().get()).ok()?;
         let has_detached = is_fork || stdout.is_ok_and(|target| target == Path::new("/dev/null"));
-        Some(Self { pid, parent, started, has_detached })
+        Some(Self { pid: pid.as_raw_nonzero().get(), parent, started, has_detached })
     }
 }
 
@@ -51,37 +52,16 @@ fn eldest(holders: &[Owner]) -> Option<Owner> {
     holders.iter().filter(|owner| !is_child(owner)).max_by_key(|owner| (owner.started, owner.pid)).copied()
 }
 
-/// Of this process, adopted ones included.
-fn descendants() -> Vec<i32> {
-    let mut found = children(id());
-    let mut next = 0;
-    while let Some(&pid) = found.get(next) {
-        found.extend(children(pid.unsigned_abs()));
-        next += 1;
-    }
-    found
-}
-
-/// proc_pid_task_children(5).
-fn children(pid: u32) -> Vec<i32> {
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    let lists = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
-    lists.flat_map(|list| numbers(list.split_whitespace())).collect()
-}
-
-fn processes() -> Vec<i32> {
+fn processes() -> Vec<Pid> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let names: Vec<_> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    numbers(names.iter().map(String::as_str))
-}
-
-fn numbers<'a>(words: impl Iterator<Item = &'a str>) -> Vec<i32> {
-    words.filter_map(|word| word.parse().ok()).collect()
+    names.iter().filter_map(|name| name.parse().ok().and_then(Pid::from_raw)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::UdpSocket;
+    use std::process::id;
 
     use super::*;
 

@@ -1,11 +1,11 @@
 //! When a login in the background is tried, and when it is not.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
-use lab::{Lab, scenario, wait_until};
+use lab::{Lab, USER, scenario, wait_until};
 
 use crate::common::PATIENCE;
-use crate::place::{PASSWORD, QUIT};
+use crate::place::{CONFIGURATION, PASSWORD, QUIT};
 use crate::silence::Session;
 
 const BY_PASSWORD: [&str; 2] = ["PasswordAuthentication yes", "PubkeyAuthentication no"];
@@ -17,6 +17,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(another_program_than_openssh_is_refused_once).needs(&["dbclient"]),
         scenario!(after_a_refusal_the_network_must_change_first),
         scenario!(after_an_unknown_host_key_the_network_must_change_first),
+        scenario!(a_configuration_that_may_not_be_read_is_no_obstacle),
+        scenario!(an_agent_that_asks_is_not_asked_for_long).needs(&["ssh-agent"]),
         scenario!(another_program_than_openssh_is_called_for_logins_alone),
     ]
 }
@@ -87,6 +89,45 @@ fn another_program_than_openssh_is_refused_once(lab: &Lab) -> Result<()> {
     let log = session.place.sshd.log();
     assert_eq!(log.matches("Connection from ").count(), 2, "{log}");
     ensure!(!log.contains("Failed password"), "{log}");
+    session.shell.terminal.type_text(QUIT)?;
+    session.shell.sees("the session went over")
+}
+
+/// ssh passes over it.
+fn a_configuration_that_may_not_be_read_is_no_obstacle(lab: &Lab) -> Result<()> {
+    let mut session = Session::prepare(lab, &[], "")?;
+    session.place.laptop().command("chown").args(["root:", CONFIGURATION]).run(PATIENCE)?;
+    session.run("moshpunch --ssh='ssh -p 2222' router")?;
+    session.begins_on("router")?;
+    session.falls_silent()?;
+    session.waits_for_alarm(1)?;
+    let served =
+        || Ok((session.place.sshd.log().matches("Starting session: command").count() == 2).then_some(()));
+    wait_until("a login in the background", PATIENCE, served).with_context(|| session.log())?;
+    session.is_heard_again()?;
+    session.shell.run("exit")?;
+    session.shell.is_back("0")
+}
+
+/// Only the first login's question is answered.
+fn an_agent_that_asks_is_not_asked_for_long(lab: &Lab) -> Result<()> {
+    let mut session = Session::prepare(lab, &[], "Host router\n Port 2222\n IdentityAgent /tmp/agent\n")?;
+    let confirms = "#!/bin/sh\necho asked >>/tmp/asked\n[ $(wc -l </tmp/asked) = 1 ] || exec sleep 1000\n";
+    let laptop = session.place.laptop();
+    laptop.write_script("/usr/local/bin/confirms", confirms)?;
+    let agent = laptop.command("ssh-agent").args(["-D", "-a", "/tmp/agent"]).as_user(USER);
+    let agent = agent.env("SSH_ASKPASS", "confirms").env("SSH_ASKPASS_REQUIRE", "force");
+    let agent = laptop.spawn("ssh-agent", &agent)?;
+    agent.wait_for_log("SSH_AUTH_SOCK", PATIENCE)?;
+    let key = "cd .ssh; SSH_AUTH_SOCK=/tmp/agent ssh-add -c id_ed25519 && rm id_ed25519";
+    laptop.command("sh").args(["-c", key]).as_user(USER).run(PATIENCE)?;
+    session.run("moshpunch router")?;
+    session.begins_on("router")?;
+    session.falls_silent()?;
+    session.waits_for_alarm(4)?;
+    session.place.laptop().readdress("eth0", &["20.0.0.19/24"], &[])?;
+    let logins = || Ok((session.place.sshd.log().matches("Connection from ").count() == 5).then_some(()));
+    wait_until("the first login, three more, and one in the other network", PATIENCE, logins)?;
     session.shell.terminal.type_text(QUIT)?;
     session.shell.sees("the session went over")
 }

@@ -20,14 +20,15 @@ cat >&3
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         scenario!(a_login_that_hangs_is_gone_before_the_next_and_with_the_session),
+        scenario!(what_it_started_in_another_session_ends_with_it),
         scenario!(a_login_that_hangs_ends_with_a_moshpunch_that_is_killed),
         scenario!(a_login_that_never_stops_talking_is_ended),
     ]
 }
 
-fn that_hangs(lab: &Lab) -> Result<Session> {
-    let configuration = "Host away\n HostName 20.0.0.1\n ProxyCommand hangs %h %p\n";
-    let mut session = Session::prepare(lab, &[], configuration)?;
+fn that_hangs(lab: &Lab, by: &str) -> Result<Session> {
+    let configuration = format!("Host away\n HostName 20.0.0.1\n ProxyCommand {by} %h %p\n");
+    let mut session = Session::prepare(lab, &[], &configuration)?;
     session.place.laptop().write_script("/usr/local/bin/hangs", HANGS)?;
     session.run("moshpunch away")?;
     session.begins_on("router")?;
@@ -42,7 +43,7 @@ fn wait_for_one(session: &Session, program: &str) -> Result<()> {
 }
 
 fn a_login_that_hangs_is_gone_before_the_next_and_with_the_session(lab: &Lab) -> Result<()> {
-    let mut session = that_hangs(lab)?;
+    let mut session = that_hangs(lab, "hangs")?;
     let first = crate::common::process(session.place.laptop(), "sleep")?;
     wait_until("another", PATIENCE, || {
         let sleeping = session.place.laptop().processes("sleep")?;
@@ -54,8 +55,15 @@ fn a_login_that_hangs_is_gone_before_the_next_and_with_the_session(lab: &Lab) ->
     nothing_is_left(&session.place)
 }
 
+fn what_it_started_in_another_session_ends_with_it(lab: &Lab) -> Result<()> {
+    let mut session = that_hangs(lab, "setsid hangs")?;
+    session.shell.terminal.type_text(QUIT)?;
+    session.shell.sees("the session went over")?;
+    nothing_is_left(&session.place)
+}
+
 fn a_login_that_hangs_ends_with_a_moshpunch_that_is_killed(lab: &Lab) -> Result<()> {
-    let session = that_hangs(lab)?;
+    let session = that_hangs(lab, "hangs")?;
     signal(&client(session.place.laptop())?, Signal::KILL)?;
     nothing_is_left(&session.place)
 }

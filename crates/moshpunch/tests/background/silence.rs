@@ -63,7 +63,7 @@ impl Session {
     pub(crate) fn waits_for_alarm(&self, number: usize) -> Result<()> {
         (self.alarms()..number).try_for_each(|heard| {
             let logged = || Ok((self.alarms() > heard).then_some(()));
-            wait_until(&format!("alarm {}", heard + 1), PATIENCE, logged).with_context(|| self.log())
+            wait_until(&format!("alarm {}", heard + 1), PATIENCE * 2, logged).with_context(|| self.log())
         })
     }
 

@@ -4,7 +4,8 @@ use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
 use lab::{Host, HostProcess, Lab, Signal, USER, scenario, wait_until};
 
-use crate::common::{PATIENCE, attendant, client, computes, no_moshpunch_is_left, process, secret, signal};
+use crate::common::secret::{self, is_in_memory};
+use crate::common::{PATIENCE, attendant, client, computes, no_moshpunch_is_left, process, signal};
 use crate::place::{PASSWORD, Place, Shell};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
@@ -26,6 +27,10 @@ fn the_key_is_in_no_argument_list_file_or_message(lab: &Lab) -> Result<()> {
     let key = key.context("mosh-client has the key")?;
     assert_eq!(key.len(), 22);
     secret::is_nowhere(laptop, key)?;
+    ensure!(is_in_memory(client.pid, key)?, "mosh-client remembers it");
+    for process in laptop.processes("moshpunch")? {
+        ensure!(!is_in_memory(process.pid, key)?, "{process:?} remembers the key");
+    }
     ensure!(!laptop.read_file("/tmp/log")?.is_empty(), "there is a log");
     ensure!(laptop.read_file("/tmp/messages")?.contains("mosh-server waits"), "the steps are told");
     shell.run("exit")?;

@@ -5,29 +5,30 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use net::clock;
-use net::wait::wait;
+use net::wait::{wait, wait_for};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::process::{
-    DumpableBehavior, Pid, Signal, WaitOptions, getpid, kill_process_group, set_child_subreaper,
-    set_dumpable_behavior, setsid, waitpgid,
+    DumpableBehavior, Pid, PidfdFlags, Signal, WaitOptions, getpgid, getpid, kill_process_group, pidfd_open,
+    pidfd_send_signal, set_child_subreaper, set_dumpable_behavior, setsid, waitpgid,
 };
 
 use crate::connect::child::{Running, tied};
 use crate::exit_code;
+use crate::family::{children, descendants};
 use crate::signals::Signals;
 
 /// ssh and what it starts need none but for a busy machine.
 const TIME_TO_END: Duration = Duration::from_secs(2);
 
-/// Runs the program in a session of its own. Whatever it started, and did not give another session, has ended when this
-/// returns: of SIGTERM, or of SIGKILL together with the leader.
+/// Runs the program in a session of its own. Whatever it started has ended when this returns, but for what has left it to
+/// stay (an agent, a master connection): of SIGTERM, or of SIGKILL together with the leader.
 pub(super) fn lead(program: &OsString, words: &[OsString], configuration: Option<&str>) -> Result<ExitCode> {
     let session = setsid().context("a session of its own")?;
     // Who loses its parent becomes the leader's child, who then knows when all have ended.
@@ -76,17 +77,37 @@ impl Leader {
 
     /// SIGTERM does nothing to the leader but tell it once more.
     fn ends(&mut self, session: Pid) -> Result<()> {
-        kill_process_group(session, Signal::TERM)?;
+        let elsewhere = of_other_groups(session);
+        let end = |signal| {
+            for process in &elsewhere {
+                let _has_ended = pidfd_send_signal(process, signal);
+            }
+            kill_process_group(session, signal)
+        };
+        end(Signal::TERM)?;
         let deadline = clock::now() + TIME_TO_END;
-        while has_children(session) {
+        while has_children(session) || !elsewhere.iter().all(has_ended) {
             if clock::now() >= deadline {
-                kill_process_group(session, Signal::KILL)?;
+                end(Signal::KILL)?;
             }
             wait(&mut [PollFd::new(&self.children, PollFlags::IN)], Some(deadline))?;
             self.children.have_come();
         }
         Ok(())
     }
+}
+
+/// What the session has started in others, and still has to do with: nothing that was left by whoever started it.
+fn of_other_groups(session: Pid) -> Vec<OwnedFd> {
+    let is_in_group = |pid: &Pid| getpgid(Some(*pid)) == Ok(session);
+    let found = children(session).into_iter().filter(is_in_group).flat_map(descendants);
+    let found = found.filter(|pid| !is_in_group(pid));
+    found.filter_map(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()).collect()
+}
+
+fn has_ended(process: &OwnedFd) -> bool {
+    let mut end = [PollFd::new(process, PollFlags::IN)];
+    wait_for(&mut end, Some(Duration::ZERO)).is_ok() && !end[0].revents().is_empty()
 }
 
 /// Waits for those that have ended.
