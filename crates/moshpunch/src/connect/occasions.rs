@@ -107,7 +107,7 @@ impl Occasions {
         match (login.tries, how) {
             (Some(Connection::Own), Ended::Refused)
             | (Some(Connection::Master), Ended::Refused | Ended::Failed | Ended::Doubtful) => {
-                self.next = None
+                self.next = None;
             }
             (Some(Connection::Own), Ended::Doubtful) => self.doubtful.push(now),
             _ => {}
