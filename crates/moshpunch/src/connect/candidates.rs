@@ -58,13 +58,20 @@ impl Intake {
         self.take(own(address.ip()), at(address, port), Witness::Name, now)
     }
 
-    /// An address that the host's name has here.
-    pub(crate) fn resolved(
+    /// The first of those that the host's name has here: of more the agent would keep no more, and what comes later needs
+    /// room.
+    pub(crate) fn all_resolved(
         &mut self,
-        address: SocketAddr,
+        addresses: &[SocketAddr],
         port: NonZeroU16,
         now: Instant,
-    ) -> Option<Candidate> {
+    ) -> Vec<Candidate> {
+        let resolved = addresses.iter().filter_map(|&address| self.resolved(address, port, now));
+        resolved.take(MAX_CANDIDATES_PER_KIND).collect()
+    }
+
+    /// An address that the host's name has here.
+    fn resolved(&mut self, address: SocketAddr, port: NonZeroU16, now: Instant) -> Option<Candidate> {
         self.take(Kind::Resolved, at(address, port), Witness::Name, now)
     }
 
@@ -145,6 +152,16 @@ mod tests {
         let expected = "[fe80::2%3]:60001".parse().unwrap();
         assert_eq!(intake.gone_to(address, port(), now).unwrap().address, expected);
         assert_eq!(intake.resolved(address, port(), now).unwrap().address, expected);
+    }
+
+    #[test]
+    fn a_name_with_many_addresses_leaves_room_for_what_the_router_maps() {
+        let (mut intake, now) = (intake("moshpunch host"), clock::now());
+        let many: Vec<_> = (1..=16).map(|number| SocketAddr::from(([20, 0, 9, number], 22))).collect();
+        assert_eq!(intake.all_resolved(&many, port(), now).len(), MAX_CANDIDATES_PER_KIND);
+        let own: String = (1..=12).map(|number| format!("host=192.168.1.{number}:1 ")).collect();
+        assert_eq!(intake.offered(&offer(own.trim_end()), now).len(), MAX_CANDIDATES_PER_KIND);
+        assert_eq!(intake.offered(&offer("mapped=20.0.0.1:60001"), now).len(), 1);
     }
 
     #[test]

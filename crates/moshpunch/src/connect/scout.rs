@@ -132,8 +132,7 @@ impl Scout {
     fn looked_up(&mut self, now: Instant) -> Vec<Candidate> {
         let Some(addresses) = self.look_up.as_mut().and_then(LookUp::finished) else { return Vec::new() };
         self.look_up = None;
-        let resolved = |address| self.intake.resolved(address, self.port, now);
-        addresses.into_iter().filter_map(resolved).collect()
+        self.intake.all_resolved(&addresses, self.port, now)
     }
 
     fn read(&mut self, line: Line, now: Instant) -> Vec<Candidate> {
