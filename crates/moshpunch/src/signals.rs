@@ -13,13 +13,20 @@ use signal_hook::low_level;
 
 /// Those of some signals that have come. Many of a kind are one.
 #[derive(Debug)]
-pub(crate) struct Signals(SignalDelivery<UnixStream, SignalOnly>);
+pub(crate) struct Signals {
+    delivery: SignalDelivery<UnixStream, SignalOnly>,
+    /// The end that is read, closed only when nothing is delivered any more: a handler that writes to nobody gets SIGPIPE,
+    /// and where that has a handler, too, it never comes to an end.
+    _open: UnixStream,
+}
 
 impl Signals {
     pub(crate) fn of(signals: &[Signal]) -> Result<Self> {
         let (read, write) = UnixStream::pair()?;
+        let open = read.try_clone()?;
         let numbers = signals.iter().map(|signal| signal.as_raw());
-        Ok(Self(SignalDelivery::with_pipe(read, write, SignalOnly, numbers)?))
+        let delivery = SignalDelivery::with_pipe(read, write, SignalOnly, numbers)?;
+        Ok(Self { delivery, _open: open })
     }
 
     /// By which somebody wants this process to end.
@@ -29,7 +36,7 @@ impl Signals {
 
     /// Since the last call.
     pub(crate) fn pending(&mut self) -> impl Iterator<Item = Signal> {
-        self.0.pending().filter_map(Signal::from_named_raw)
+        self.delivery.pending().filter_map(Signal::from_named_raw)
     }
 
     /// Whether any has come since the last call.
@@ -40,7 +47,7 @@ impl Signals {
 
 impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.get_read().as_fd()
+        self.delivery.get_read().as_fd()
     }
 }
 

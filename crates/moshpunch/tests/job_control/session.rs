@@ -118,7 +118,13 @@ impl Session {
     pub(crate) fn falls_asleep(&mut self) -> Result<()> {
         self.terminal.type_text("\x1e\x1a")?;
         is(&self.client, Stopped::Yes)?;
-        is(&self.started, Stopped::Yes)
+        is(&self.started, Stopped::Yes)?;
+        self.attendant_has_seen_it()
+    }
+
+    /// Whoever is told to go on before it has, may be stopped once more. Stock mosh-client has none.
+    fn attendant_has_seen_it(&self) -> Result<()> {
+        if self.started == self.client { Ok(()) } else { rests(&common::attendant(&self.laptop)?) }
     }
 
     pub(crate) fn tell(&self, who: Who, signals: &[Signal]) -> Result<()> {
@@ -126,6 +132,7 @@ impl Session {
             signal(&self.process(who)?, told)?;
             if told == Signal::STOP {
                 is(&self.started, Stopped::Yes)?;
+                self.attendant_has_seen_it()?;
             }
         }
         Ok(())
@@ -208,6 +215,14 @@ impl Session {
 enum Stopped {
     Yes,
     No,
+}
+
+/// It rests once it has looked.
+fn rests(attendant: &HostProcess) -> Result<()> {
+    wait_until("an attendant that rests", PATIENCE, || {
+        let status = fs::read_to_string(format!("/proc/{}/status", attendant.pid))?;
+        Ok(status.contains("State:\tS").then_some(()))
+    })
 }
 
 fn is(process: &HostProcess, wanted: Stopped) -> Result<()> {
