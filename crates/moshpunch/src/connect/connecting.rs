@@ -140,12 +140,13 @@ impl Connecting {
             let ended = self.login.ended();
             // In this order: mosh-server greets on stderr after its connect line, and must not be taken for older than that.
             let messages = self.login.messages(ended.is_some());
-            let lines = self.login.lines(ended.is_some());
+            let (lines, connected) = up_to_connect_line(self.login.lines(ended.is_some()));
             self.printed.add(&lines, &messages);
             if self.printed.is_a_flood() {
                 return self.flooded();
             }
-            if let Some((connect, unread)) = self.pass_on(&messages, lines, ended.is_some())? {
+            self.pass_on(&messages, lines, ended.is_some(), connected.is_some())?;
+            if let Some((connect, unread)) = connected {
                 return self.connected(connect, unread);
             }
             if let Some(status) = ended {
@@ -196,18 +197,10 @@ impl Connecting {
         Ok(wait(&mut descriptors, deadline)?)
     }
 
-    /// ssh's messages are older than the lines that come with them, save for the last. Gives the connect line, and what
-    /// came behind it.
-    fn pass_on(
-        &mut self,
-        messages: &[u8],
-        mut lines: Vec<Line>,
-        ended: bool,
-    ) -> Result<Option<(Connect, Vec<Line>)>> {
-        let end = lines.iter().position(|line| matches!(line, Line::Connect(_)));
-        let unread = lines.split_off(end.unwrap_or(lines.len()));
-        let messages = if end.is_some() { worth_showing(messages) } else { messages.to_vec() };
-        let last_words = ended && end.is_none();
+    /// ssh's messages are older than the lines that come with them, save for the last.
+    fn pass_on(&mut self, messages: &[u8], lines: Vec<Line>, ended: bool, connected: bool) -> Result<()> {
+        let messages = if connected { worth_showing(messages) } else { messages.to_vec() };
+        let last_words = ended && !connected;
         if !last_words {
             self.console.show_messages(&messages);
         }
@@ -219,11 +212,7 @@ impl Connecting {
             self.silence.handle_message();
             self.evidence.add_messages(&messages);
         }
-        let mut unread = unread.into_iter();
-        match unread.next() {
-            Some(Line::Connect(connect)) => Ok(Some((connect, unread.collect()))),
-            _ => Ok(None),
-        }
+        Ok(())
     }
 
     fn read(&mut self, line: Line) -> Result<()> {
@@ -377,6 +366,18 @@ fn first_step(configuration: &ConnectConfiguration) -> String {
     } else {
         format!("logging in to {} …", configuration.host)
     }
+}
+
+/// What came before the connect line; then that, if it has come, and what came behind it.
+fn up_to_connect_line(lines: Vec<Line>) -> (Vec<Line>, Option<(Connect, Vec<Line>)>) {
+    let (mut lines, mut before) = (lines.into_iter(), Vec::new());
+    while let Some(line) = lines.next() {
+        match line {
+            Line::Connect(connect) => return (before, Some((connect, lines.collect()))),
+            line => before.push(line),
+        }
+    }
+    (before, None)
 }
 
 /// What comes with the connect line is mosh-server's greeting, but for what the host's moshpunch has to say.

@@ -11,7 +11,7 @@ use path::MAX_ADDRESSES;
 
 use crate::common::home::nft;
 use crate::common::{PATIENCE, computes, no_moshpunch_is_left, raise};
-use crate::place::{Place, QUIT, TO_PORT};
+use crate::place::{NOT_ASKED, Place, QUIT, TO_PORT};
 
 /// In kilobytes, of the program and each that it starts: mosh-client and ssh need a tenth.
 const MEMORY: u32 = 200_000;
@@ -23,6 +23,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         scenario!(a_login_that_prints_without_end_is_given_up).within(3 * A_FLOOD),
         scenario!(a_login_that_prints_without_end_beside_a_session_is_closed),
+        scenario!(what_comes_together_with_the_connect_line_is_beside_the_session),
         scenario!(few_of_many_addresses_get_datagrams),
         scenario!(no_service_of_this_machine_gets_what_a_host_names),
         scenario!(a_host_that_ssh_would_read_as_an_option_is_refused),
@@ -88,6 +89,17 @@ fn a_login_that_prints_without_end_beside_a_session_is_closed(lab: &Lab) -> Resu
         shell.is_back("0")?;
     }
     Ok(())
+}
+
+/// As where this machine is busy, and reads late.
+fn what_comes_together_with_the_connect_line_is_beside_the_session(lab: &Lab) -> Result<()> {
+    let place = Place::raise_stock(lab, &[])?;
+    with_late(&place, "yes 'MOSHPUNCH OFFER 1 host=20.0.0.7:1 more'")?;
+    let together = format!("{NOT_ASKED}ssh -p 2222 \"$@\" | dd bs=16k iflag=fullblock status=none\n");
+    place.laptop().write_script("/usr/local/bin/together", &together)?;
+    let mut shell = place.shell()?;
+    shell.run("moshpunch --ssh=together --server=its-own router")?;
+    shell.uses_session("router")
 }
 
 /// What is typed goes to each new candidate while nothing has answered.
