@@ -167,6 +167,16 @@ impl Terminal {
         status.with_context(|| format!("{what} still runs after {within:?}; its screen:\n{}", self.screen()))
     }
 
+    /// What the user sees in the end, once nobody writes any more. How a program ended can be known before the last that it
+    /// wrote is on the screen.
+    ///
+    /// # Errors
+    /// When a program still has the terminal open at the end of the limit; the error shows the screen.
+    pub fn last_screen(&self, within: Duration) -> Result<String> {
+        self.wait_for_state("its end", within, |state| state.closed)?;
+        Ok(self.screen())
+    }
+
     /// # Errors
     /// When the terminal is closed.
     pub fn resize(&mut self, rows: u16, columns: u16) -> Result<()> {

@@ -53,14 +53,16 @@ fn shows_a_login_shell(terminal: &mut Terminal, locale: &str) -> Result<String> 
     ensure!(is_login_shell(&terminal.screen()), "{}", terminal.screen());
     terminal.type_text("exit\r")?;
     ensure!(terminal.wait_exit(PATIENCE)?.success(), "{}", terminal.screen());
-    Ok(terminal.screen())
+    terminal.last_screen(PATIENCE)
 }
 
 fn serves_another(lab: &Lab, host_has_it: bool, told: &str) -> Result<()> {
     let place = raise(lab, host_has_it)?;
     let german = [("LC_ALL", "de_DE.UTF-8"), ("LANG", "de_DE.UTF-8")];
     let failed = connect(&place, "mosh", &german, &["router"])?;
-    ensure!(!failed.wait_exit(PATIENCE)?.success() && failed.screen().contains("needs a UTF-8"));
+    ensure!(!failed.wait_exit(PATIENCE)?.success());
+    let screen = failed.last_screen(PATIENCE)?;
+    ensure!(screen.contains("needs a UTF-8"), "{screen}");
 
     let mut terminal = connect(&place, "moshpunch", &german, &["router"])?;
     let screen = shows_a_login_shell(&mut terminal, "de_DE.UTF-8,de_DE.UTF-8,unset,unset")?;
