@@ -64,6 +64,8 @@ pub struct Nat {
     pub forwards: Vec<Forward>,
     /// Whether the forwards serve hosts inside, too, at any of the router's addresses.
     pub hairpin: bool,
+    /// Whether who sends what is not let in is told so, as most firewalls do not.
+    pub rejects: bool,
 }
 
 impl Nat {
@@ -76,6 +78,7 @@ impl Nat {
             udp_timeout: Duration::from_secs(120),
             forwards: Vec::new(),
             hairpin: false,
+            rejects: false,
         }
     }
 
@@ -98,6 +101,10 @@ impl Nat {
 
     pub fn hairpin(self) -> Self {
         Self { hairpin: true, ..self }
+    }
+
+    pub fn rejects(self) -> Self {
+        Self { rejects: true, ..self }
     }
 
     /// # Panics

@@ -68,7 +68,8 @@ impl Nat {
             writeln!(chain, "\t\tip daddr {} {protocol} dport {} accept", to.ip(), to.port())
                 .expect("a String takes every write");
         }
-        chain + &format!("\t\tjump {UPNP_FORWARD}\n\t}}\n")
+        let rest = if self.rejects { "\t\treject with icmpx port-unreachable\n" } else { "" };
+        chain + &format!("\t\tjump {UPNP_FORWARD}\n{rest}\t}}\n")
     }
 
     fn prerouting_chain(&self) -> String {

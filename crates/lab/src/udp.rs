@@ -4,9 +4,12 @@ use std::io::ErrorKind;
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 
 use crate::host::Host;
+use crate::wait::Deadline;
 
 /// Sends and receives short texts.
 #[derive(Debug)]
@@ -61,6 +64,36 @@ impl UdpPeer {
             Ok((length, from)) => Ok(Some((String::from_utf8_lossy(&datagram[..length]).into_owned(), from))),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(None),
             Err(error) => bail!("{} cannot receive: {error}", self.name),
+        }
+    }
+
+    /// Whether a datagram to `address` arrives at `peer`, or comes back as undeliverable (ICMP, port unreachable). From then
+    /// on this socket is connected to that address.
+    ///
+    /// # Errors
+    /// When neither happens within the limit: silence says nothing on a busy machine.
+    pub fn reaches(&self, peer: &Self, address: impl ToSocketAddrs, within: Duration) -> Result<bool> {
+        let deadline = Deadline::after(within);
+        self.socket.connect(address)?;
+        let knock = format!("knock of {}", self.address()?);
+        self.socket.send(knock.as_bytes())?;
+        loop {
+            let mut sources =
+                [PollFd::new(&self.socket, PollFlags::IN), PollFd::new(&peer.socket, PollFlags::IN)];
+            match poll(&mut sources, Some(&deadline.poll_timeout())) {
+                Ok(0) => bail!("{} heard nothing of its {knock:?} within {within:?}", self.name),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let [refused, arrived] = sources.map(|source| !source.revents().is_empty());
+            if arrived && peer.receive(within)?.0 == knock {
+                return Ok(true);
+            }
+            if refused {
+                let error = self.socket.take_error()?.context("an answer, and no refusal")?;
+                ensure!(error.kind() == ErrorKind::ConnectionRefused, "{}: {error}", self.name);
+                return Ok(false);
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use lab::{Host, Lab, Nat, scenario};
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -56,9 +56,21 @@ fn a_home_router_forwards_untranslated_and_lets_in_answers_alone(lab: &Lab) -> R
     Ok(())
 }
 
+fn a_router_that_rejects_says_so_of_what_it_does_not_let_in(lab: &Lab) -> Result<()> {
+    let network = Network::raise(lab)?;
+    network.router.nat(&Nat::home("wan0").rejects())?;
+    let (inside, outside) = (network.inside.udp("[::]:7000")?, network.outside.udp("[::]:7000")?);
+    ensure!(!network.outside.udp("[::]:0")?.reaches(&inside, INSIDE, LIMIT)?);
+    inside.send("question", OUTSIDE)?;
+    outside.receive(LIMIT)?;
+    ensure!(outside.reaches(&inside, INSIDE, LIMIT)?, "an answer");
+    Ok(())
+}
+
 fn main() -> ExitCode {
     lab::harness::run([
         scenario!(a_router_forwards_once_it_is_told_to),
         scenario!(a_home_router_forwards_untranslated_and_lets_in_answers_alone),
+        scenario!(a_router_that_rejects_says_so_of_what_it_does_not_let_in),
     ])
 }

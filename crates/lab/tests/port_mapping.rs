@@ -16,8 +16,7 @@ fn map_60001(network: &WriteUp) -> Result<()> {
 
 fn leads_to_the_server(network: &WriteUp) -> Result<bool> {
     let (server, laptop) = (network.server.udp("0.0.0.0:60002")?, network.laptop.udp("0.0.0.0:0")?);
-    laptop.send("knock", (WriteUp::ROUTER_OUTSIDE, 60001))?;
-    Ok(server.receive_if_any(Duration::from_millis(200))?.is_some())
+    laptop.reaches(&server, (WriteUp::ROUTER_OUTSIDE, 60001), LIMIT)
 }
 
 fn upnpc_maps_a_port_that_then_leads_to_the_server(lab: &Lab) -> Result<()> {

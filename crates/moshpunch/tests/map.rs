@@ -39,8 +39,7 @@ fn upnpc_list(host: &Host) -> Result<String> {
 /// Whether the laptop's datagram to the router's port comes out at the server's.
 fn leads_to_server(network: &WriteUp, external: u16, internal: u16) -> Result<bool> {
     let server = network.server.udp(&format!("0.0.0.0:{internal}"))?;
-    network.laptop.udp("0.0.0.0:0")?.send("knock", (WriteUp::ROUTER_OUTSIDE, external))?;
-    Ok(server.receive_if_any(Duration::from_secs(1))?.is_some())
+    network.laptop.udp("0.0.0.0:0")?.reaches(&server, (WriteUp::ROUTER_OUTSIDE, external), PATIENCE)
 }
 
 fn each_protocol_adds_lists_renews_and_removes(lab: &Lab) -> Result<()> {

@@ -1,10 +1,9 @@
 //! A home with IPv6: what comes from outside unasked is dropped, but for miniupnpd's pinholes.
 
 use std::net::{SocketAddrV6, UdpSocket};
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use lab::{Daemon, Host, Lab, Miniupnpd, Nat, wait_until};
+use lab::{Daemon, Host, Lab, Miniupnpd, Nat, UdpPeer, wait_until};
 use net::interfaces::Attachment;
 use portmap::control_port::{ANNOUNCEMENT_PORT, SERVER_PORT};
 use portmap::mapper::Protocol;
@@ -23,6 +22,8 @@ pub(crate) struct Home {
     pub(crate) router: Host,
     pub(crate) server: Host,
     outside: Host,
+    /// What the pinholes are for.
+    service: UdpPeer,
 }
 
 impl Home {
@@ -31,14 +32,15 @@ impl Home {
         let router = lab.host("router").attach("wan0", &internet, &["20.0.0.1/24", "2a00:1::1/64"]);
         let inside = ["192.168.1.1/24", "fd07::1/64", "2a00:7::1/64"];
         let router = router.attach("lan0", &home, &inside).start()?;
-        router.nat(&Nat::home("wan0"))?;
+        router.nat(&Nat::home("wan0").rejects())?;
         let server = lab.host("server").attach("eth0", &home, &["2a00:7::10/64", "fd07::10/64"]).start()?;
         let gateway = link_local_address(&router, "lan0")?;
         let route = ["-6", "route", "add", "default", "via", &gateway, "dev", "eth0"];
         server.command("ip").args(route).run(LIMIT)?;
         let outside = lab.host("outside").attach("eth0", &internet, &["2a00:1::9/64"]);
         let outside = outside.route("2a00:7::/64", "2a00:1::1").start()?;
-        Ok(Self { router, server, outside })
+        let service = server.udp(&format!("[{SERVER}]:{PORT}"))?;
+        Ok(Self { router, server, outside, service })
     }
 
     /// One that speaks `protocol` and no other, and grants any lease. With the `http_port` 0 it listens on another one
@@ -60,10 +62,7 @@ impl Home {
 
     /// Whether a datagram from outside, of a flow that was not seen before, reaches the server.
     pub(crate) fn is_reachable(&self) -> Result<bool> {
-        let server = self.server.udp(&format!("[{SERVER}]:{PORT}"))?;
-        let outside = self.outside.udp("[::]:0")?;
-        outside.send("knock", (SERVER, PORT))?;
-        Ok(server.receive_if_any(Duration::from_millis(300))?.is_some())
+        self.outside.udp("[::]:0")?.reaches(&self.service, (SERVER, PORT), LIMIT)
     }
 
     /// As RFC 6887 §14.1.3 wants it: by the server's own address on the link, to all nodes there.
