@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use common::home::{close, hear_only};
 use common::{
     PATIENCE, keeper, leave, mosh_to_server, no_moshpunch_is_left, process, raise, secret, server_over_ssh,
+    server_over_ssh_within,
 };
 use lab::{Host, Lab, Miniupnpd, Output, WriteUp, scenario};
 use portmap::mapper::Protocol;
@@ -30,7 +31,9 @@ fn explanation_with(lab: &Lab, miniupnpd: Option<Miniupnpd>) -> Result<String> {
 
 fn explanation_on(network: &WriteUp, miniupnpd: Option<Miniupnpd>, budget: u8) -> Result<String> {
     let _miniupnpd = miniupnpd.map(|it| network.router.miniupnpd(&it)).transpose()?;
-    let output = server_over_ssh(&network.laptop, &format!("moshpunch server --budget {budget} new -s"))?;
+    let command = format!("moshpunch server --budget {budget} new -s");
+    let within = PATIENCE + Duration::from_secs(budget.into());
+    let output = server_over_ssh_within(&network.laptop, &command, within)?;
     no_moshpunch_is_left(&network.server)?;
     ensure!(!network.server.processes("mosh-server")?.is_empty(), "mosh-server is up all the same");
     explanation(&output)
@@ -76,13 +79,14 @@ fn a_denial_by_nat_pmp_alone_is_named_with_the_line_to_add(lab: &Lab) -> Result<
     a_denial_is_named_by(lab, Protocol::NatPmp)
 }
 
-/// miniupnpd tries its rules with every port before it refuses, and the lab's writes a line about each.
+/// miniupnpd tries its rules with every port before it refuses, and the lab's writes a line about each: a second's work,
+/// for which a busy machine may need half a minute. Half of the budget is waited for UPnP, and as long for this answer.
 fn a_denial_is_named_by(lab: &Lab, only: Protocol) -> Result<()> {
     let network = raise(lab)?;
     close(&network.router)?;
     hear_only(&network.router, WriteUp::SERVER, only)?;
     let without_upnp = Miniupnpd { upnp: false, nat_pmp_and_pcp: true, ..WriteUp::miniupnpd() };
-    the_denial_is_named(&network, without_upnp, 16)
+    the_denial_is_named(&network, without_upnp, 60)
 }
 
 fn the_denial_is_named(network: &WriteUp, miniupnpd: Miniupnpd, budget: u8) -> Result<()> {

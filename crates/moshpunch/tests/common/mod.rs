@@ -69,8 +69,16 @@ pub(crate) fn moshpunch(laptop: &Host, words: &[&str], server: &str) -> Result<T
 
 /// Starts a session that no client will join, and gives what ssh printed.
 pub(crate) fn server_over_ssh(laptop: &Host, server_command: &str) -> Result<Output> {
+    server_over_ssh_within(laptop, server_command, PATIENCE)
+}
+
+pub(crate) fn server_over_ssh_within(
+    laptop: &Host,
+    server_command: &str,
+    within: Duration,
+) -> Result<Output> {
     let ssh = laptop.command("ssh").args(["-p", "8022", "router", server_command]).as_user(lab::USER);
-    ssh.run(PATIENCE)
+    ssh.run(within)
 }
 
 pub(crate) fn computes(terminal: &mut Terminal, number: u32) -> Result<()> {
