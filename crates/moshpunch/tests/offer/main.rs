@@ -177,6 +177,6 @@ fn main() -> ExitCode {
         .into_iter()
         .chain(later::scenarios())
         .chain(home::scenarios())
-        .map(|scenario| scenario.needs(programs).within(Duration::from_secs(90))),
+        .map(|scenario| scenario.needs(programs).within(Duration::from_secs(180))),
     )
 }
