@@ -155,8 +155,8 @@ impl Mapper {
         }
     }
 
-    /// The networks of the internal address's link, each by this host's address in it. An IPv6 gateway is known by them
-    /// under its other addresses. May be told, and told anew, at any time.
+    /// The networks of the internal address's link, each by this host's address in it. Without them only the
+    /// default gateway is heard, and an IPv6 one under one address. May be told, and told anew, at any time.
     pub fn handle_networks(&mut self, networks: Vec<Network>) {
         for speaker in &mut self.speakers {
             speaker.handle_networks(&networks);

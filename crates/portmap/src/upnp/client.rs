@@ -117,8 +117,9 @@ impl Client {
         self
     }
 
-    /// The networks of the link, each by this host's address in it: an IPv6 gateway answers from another address than
-    /// it writes into its URLs.
+    /// The networks of the link, each by this host's address in it: only who is in one of
+    /// them is heard beside the default gateway, and an IPv6 gateway answers from another address than it writes into
+    /// its URLs.
     pub fn handle_networks(&mut self, networks: Vec<Network>) {
         self.surroundings.networks = networks;
     }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
+use portmap::address::Network;
 use portmap::cause::Cause;
 use portmap::effects::{ExchangeInput, Socket};
 use portmap::mapper::{Event, External, Mapper, Mapping, Protocol, Reservation, Settings, Wanted};
@@ -93,6 +94,7 @@ impl<'a> Host<'a> {
             seed: 1,
         };
         let mut mapper = Mapper::new(settings, now);
+        mapper.handle_networks(vec![Network { address: HOST, prefix_length: 24 }]);
         let external = External::Within(INTERNAL_PORT..=LAST_PORT);
         mapper.map(Wanted { transport: Transport::Udp, internal_port: INTERNAL_PORT, external }, now);
         Self { mapper, router: Router::new(case), now }
