@@ -220,16 +220,20 @@ impl Client {
             Ok(message) => message,
             Err(error) => return tracing::debug!(%from, %error, "not an SSDP message"),
         };
+        let location = message.location.as_deref().and_then(|text| Url::parse(text).ok());
+        let Some(location) = location.and_then(|it| self.surroundings.located(from.ip(), it)) else {
+            return tracing::debug!(%from, "no usable location");
+        };
         if lists_what_it_does_not_forward(&message) {
             self.check = Check::ByRemaking;
         }
-        if self.search.is_none() || !message.names_gateway() {
-            return;
+        let is_default =
+            self.surroundings.is_default(from.ip()) || self.surroundings.is_default(location.host());
+        let is_named = message.names_gateway();
+        // Some gateways do not say so; the description will.
+        if is_named || is_default {
+            self.discover(is_default, location, is_named);
         }
-        let Some(location) = message.location.as_deref().and_then(|text| Url::parse(text).ok()) else {
-            return tracing::debug!(%from, "a gateway without a usable location");
-        };
-        self.discover(from.ip(), location);
     }
 
     pub fn handle_exchange(&mut self, id: ExchangeId, input: ExchangeInput<'_>, now: Instant) {
