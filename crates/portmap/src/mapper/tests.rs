@@ -4,6 +4,7 @@ mod gateways;
 mod late;
 mod pinholes;
 mod refusals;
+mod restarts;
 mod router;
 
 use std::net::SocketAddr;

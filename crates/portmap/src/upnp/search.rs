@@ -69,6 +69,12 @@ impl Search {
         search
     }
 
+    /// Nobody is asked: somebody has been heard of otherwise.
+    pub(super) fn without_a_question(internal: IpAddr, window: Duration, now: Instant) -> Self {
+        let search = Self::new(internal, None, window, now);
+        Self { rounds: ROUNDS.len(), transmits: VecDeque::new(), ..search }
+    }
+
     /// Stops repeating the search; further answers may still be on their way.
     pub(super) fn answered(&mut self) {
         self.rounds = ROUNDS.len();
