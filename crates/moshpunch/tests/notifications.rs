@@ -29,9 +29,7 @@ fn upnp_alone(http_port: u16) -> Miniupnpd {
 fn start_session(server: &Host) -> Result<()> {
     let command = server.command("moshpunch").args(["server", "--budget", "60", "--log", KEEPER_LOG]);
     let command = command.args(["new", "-p", "60001:60999", "-s"]).as_user(lab::USER);
-    let output = command.env("SSH_CONNECTION", "20.0.0.9 40000 192.168.1.10 22").run(PATIENCE)?;
-    ensure!(!output.stderr.contains("moshpunch:"), "{output:?}");
-    Ok(())
+    command.env("SSH_CONNECTION", "20.0.0.9 40000 192.168.1.10 22").run(PATIENCE).map(drop)
 }
 
 /// As when the router loses its power: no byebye.

@@ -164,7 +164,7 @@ impl Client {
         self.control = None;
         if let Some(location) = self.moved_to.take() {
             self.search = Some(Search::without_a_question(self.internal, self.search_window, now));
-            return self.discover(self.surroundings.is_default(location.host()), location, true);
+            return self.discover(self.surroundings.is_default(location.host()), location, None);
         }
         let default_gateway = self.surroundings.default_gateway;
         self.search = Some(Search::new(self.internal, default_gateway, self.search_window, now));
@@ -242,10 +242,9 @@ impl Client {
         }
         let is_default =
             self.surroundings.is_default(from.ip()) || self.surroundings.is_default(location.host());
-        let is_named = message.names_gateway();
         // Some gateways do not say so; the description will.
-        if is_named || is_default {
-            self.discover(is_default, location, is_named);
+        if is_default || message.names_gateway() {
+            self.discover(is_default, location, Some(message));
         }
     }
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::description::{Description, Service, ServiceKind};
+use super::ssdp::Message;
 use super::url::Url;
 use crate::address::{Reach, reach};
 
@@ -15,6 +16,8 @@ pub(super) struct Gateway {
     pub(super) location: Url,
     /// The default gateway answered, or this is its address.
     pub(super) is_default: bool,
+    /// What it was discovered by, if it was an answer.
+    pub(super) answer: Option<Message>,
     /// It called itself a gateway. One that does not may be one all the same, as its description tells.
     pub(super) is_named: bool,
     pub(super) connections: Vec<Connection>,
@@ -91,6 +94,7 @@ impl Gateway {
         Self {
             location,
             is_default,
+            answer: None,
             is_named: true,
             connections: Vec::new(),
             is_asked: false,

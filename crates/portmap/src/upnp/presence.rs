@@ -4,8 +4,6 @@
 //! and a gateway that starts tells everybody: with another boot id, often on another port. One that has no boot id (UDA
 //! 1.0) should take its leave before it comes again (§1.2.2).
 
-use std::net::SocketAddr;
-
 use super::ssdp::{Message, MessageKind};
 use super::url::Url;
 
@@ -31,7 +29,8 @@ struct Device {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Life {
     boot_id: Option<u32>,
-    endpoint: SocketAddr,
+    /// Of its descriptions. An IPv6 gateway has several addresses, and may tell now this one, now that.
+    http_port: u16,
 }
 
 /// What a message gives away.
@@ -53,7 +52,7 @@ impl Presence {
             self.devices.iter_mut().filter(|device| device.name == name).for_each(|it| it.has_left = true);
             return None;
         }
-        let life = Life { boot_id: message.boot_id, endpoint: location?.socket_address() };
+        let life = Life { boot_id: message.boot_id, http_port: location?.port() };
         let sign = self.sign_of(&name, life);
         self.remember(name, life);
         (message.kind == MessageKind::Alive).then_some(sign)
@@ -70,7 +69,7 @@ impl Presence {
         if is_full || self.devices.is_empty() || self.devices.iter().any(is_familiar) {
             return Sign::Alive;
         }
-        match self.devices.iter().any(|device| device.life.endpoint == life.endpoint) {
+        match self.devices.iter().any(|device| device.life.http_port == life.http_port) {
             true => Sign::Restarted,
             false => Sign::Moved,
         }
@@ -89,7 +88,7 @@ impl Life {
     fn is_continued_by(self, other: Self, may_not_tell: bool) -> bool {
         let tell_both = self.boot_id.is_some() && other.boot_id.is_some();
         let same_boot = self.boot_id == other.boot_id || (may_not_tell && !tell_both);
-        self.endpoint == other.endpoint && same_boot
+        self.http_port == other.http_port && same_boot
     }
 }
 

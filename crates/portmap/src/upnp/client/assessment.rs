@@ -10,6 +10,7 @@ use crate::upnp::exchanges::NoReply;
 use crate::upnp::gateway::{Connection, Gateway};
 use crate::upnp::http::{self, Reply};
 use crate::upnp::soap;
+use crate::upnp::ssdp::Message;
 use crate::upnp::url::Url;
 
 /// Answers from more locations than this are noise, or an attack. The default gateway's own are counted by themselves, so
@@ -21,8 +22,9 @@ const GATEWAYS_MAXIMUM: usize = 8;
 const SETTLE: Duration = Duration::from_millis(100);
 
 impl Client {
-    /// `is_named`: it called itself a gateway.
-    pub(super) fn discover(&mut self, is_default: bool, location: Url, is_named: bool) {
+    /// By `answer`, or by what was heard before.
+    pub(super) fn discover(&mut self, is_default: bool, location: Url, answer: Option<Message>) {
+        let is_named = answer.as_ref().is_none_or(Message::names_gateway);
         let Some(search) = &mut self.search else { return };
         if is_default && is_named && !self.thorough {
             search.answered();
@@ -34,7 +36,8 @@ impl Client {
         }
         let alike = self.gateways.iter().filter(|gateway| gateway.is_default == is_default);
         if alike.count() < GATEWAYS_MAXIMUM {
-            self.gateways.push(Gateway { answered_after, is_named, ..Gateway::new(location, is_default) });
+            let gateway = Gateway::new(location, is_default);
+            self.gateways.push(Gateway { answered_after, answer, is_named, ..gateway });
             self.ask_for_descriptions();
         }
     }
@@ -134,6 +137,9 @@ impl Client {
                 IpAddr::V6(_) => Some(self.internal),
             },
         };
+        if let Some(answer) = &gateway.answer {
+            self.presence.hear(answer, Some(&gateway.location));
+        }
         self.conclude_search(Event::Available { external_address: control.external_address });
         self.control = Some(control);
     }
