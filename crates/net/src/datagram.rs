@@ -4,9 +4,11 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use portmap::control_port::{ANNOUNCEMENT_PORT, SERVER_PORT};
+use portmap::upnp::ssdp;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::link::Link;
+use crate::source_filter;
 
 /// RFC 6887 §14.1.3: all hosts on this link.
 const ALL_HOSTS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
@@ -48,6 +50,30 @@ pub(crate) fn announcements(internal: IpAddr, link: &Link) -> io::Result<UdpSock
             let group = link.scoped(SocketAddr::from((ALL_NODES, ANNOUNCEMENT_PORT)));
             socket.bind(&group.into())?;
             socket.join_multicast_v6(&ALL_NODES, link.interface())?;
+        }
+    }
+    Ok(socket.into())
+}
+
+/// Shared with every other keeper and whatever else hears SSDP here. Bound to the group, so that no answer of others ends
+/// here; and nothing but what `gateway` notifies wakes it, however much a link has to say. In IPv6, [`ssdp::MULTICAST_V6`]
+/// is two groups. What is sent to the wider one comes from an address that nobody can tell to be the gateway's; miniupnpd
+/// (2.3.1, measured) sends to both.
+pub(crate) fn notifications(internal: IpAddr, gateway: IpAddr, link: &Link) -> io::Result<UdpSocket> {
+    let socket = unbound(internal)?;
+    socket.set_reuse_address(true)?;
+    socket.attach_filter(&source_filter::notifications_of(gateway))?;
+    match internal {
+        IpAddr::V4(internal) => {
+            // Not what others on this host have joined, on other links.
+            socket.set_multicast_all_v4(false)?;
+            socket.bind(&SocketAddr::from(ssdp::MULTICAST).into())?;
+            socket.join_multicast_v4(ssdp::MULTICAST.ip(), &internal)?;
+        }
+        IpAddr::V6(_) => {
+            let [group, _] = ssdp::MULTICAST_V6;
+            socket.bind(&link.scoped(group.into()).into())?;
+            socket.join_multicast_v6(group.ip(), link.interface())?;
         }
     }
     Ok(socket.into())

@@ -19,6 +19,7 @@ mod marked_socket;
 pub mod own_addresses;
 mod path_sockets;
 mod reservation;
+mod source_filter;
 mod stream;
 pub mod wait;
 

@@ -7,10 +7,11 @@ use portmap::address::Network;
 
 use crate::interfaces::Attachment;
 
-/// What the pure crates leave out of link-local addresses, because all of a mapper's are on one link: its scope.
+/// Whose networks the pure crates are told; and what they leave out of link-local addresses, because all of a mapper's
+/// are on one link: its scope.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Link {
-    /// 0: IPv4, which has no scopes.
+    /// 0: not known, which IPv4 can do without: it has no scopes.
     interface: u32,
     networks: Vec<Network>,
 }
@@ -20,12 +21,12 @@ impl Link {
     ///
     /// `internal` is no address of this host. (In IPv4 nothing has to be known, and binding a socket will tell.)
     pub(crate) fn of(internal: IpAddr, gateway: Option<IpAddr>) -> io::Result<Self> {
-        if internal.is_ipv4() {
-            return Ok(Self::default());
-        }
         let host = Attachment::read()?;
-        let interface = host.interface_of(internal, gateway).ok_or(ErrorKind::AddrNotAvailable)?;
-        Ok(Self { interface, networks: host.networks(interface).collect() })
+        match host.interface_of(internal, gateway) {
+            Some(interface) => Ok(Self { interface, networks: host.networks(interface).collect() }),
+            None if internal.is_ipv4() => Ok(Self::default()),
+            None => Err(ErrorKind::AddrNotAvailable.into()),
+        }
     }
 
     pub(crate) fn interface(&self) -> u32 {
@@ -72,7 +73,13 @@ mod tests {
     }
 
     #[test]
-    fn in_ipv4_no_link_is_looked_for() {
+    fn in_ipv4_a_link_may_be_unknown() {
         assert_eq!(Link::of("192.0.2.1".parse().unwrap(), None).unwrap().interface(), 0);
+    }
+
+    #[test]
+    fn the_networks_of_an_address_are_those_of_its_interface() {
+        let link = Link::of("127.0.0.1".parse().unwrap(), None).unwrap();
+        assert!(link.networks().iter().any(|network| network.contains("127.0.0.2".parse().unwrap())));
     }
 }

@@ -27,6 +27,9 @@ pub struct MapperSockets {
     datagrams: BTreeMap<Socket, UdpSocket>,
     streams: BTreeMap<ExchangeId, Stream>,
     reserved_by_port: BTreeMap<NonZeroU16, UdpSocket>,
+    internal: IpAddr,
+    /// Whose notifications are heard, or could not be.
+    notifying_gateway: Option<IpAddr>,
     link: Link,
     /// The mapper knows the link's networks.
     link_is_told: bool,
@@ -41,6 +44,8 @@ impl MapperSockets {
             datagrams: BTreeMap::new(),
             streams: BTreeMap::new(),
             reserved_by_port: BTreeMap::new(),
+            internal,
+            notifying_gateway: None,
             link: Link::default(),
             link_is_told: false,
         };
@@ -61,6 +66,7 @@ impl MapperSockets {
         let control = gateway.map(|gateway| datagram::control(internal, gateway, &link));
         let announcements = Some(datagram::announcements(internal, &link));
         (self.link, self.link_is_told) = (link, false);
+        (self.internal, self.notifying_gateway) = (internal, None);
         for (kind, socket) in [(Socket::Control, control), (Socket::Announcements, announcements)] {
             match socket {
                 Some(Ok(socket)) => drop(self.datagrams.insert(kind, socket)),
@@ -87,8 +93,24 @@ impl MapperSockets {
             } else if let Some(reservation) = machine.poll_reservation() {
                 self.reserve(reservation, machine, now);
             } else {
-                return;
+                break;
             }
+        }
+        self.hear_notifications_of(machine.notifying_gateway());
+    }
+
+    /// Without them, a restart is noticed at the next check.
+    fn hear_notifications_of(&mut self, gateway: Option<IpAddr>) {
+        if self.notifying_gateway == gateway {
+            return;
+        }
+        self.notifying_gateway = gateway;
+        self.datagrams.remove(&Socket::Notifications);
+        let socket = gateway.map(|gateway| datagram::notifications(self.internal, gateway, &self.link));
+        match socket {
+            Some(Ok(socket)) => drop(self.datagrams.insert(Socket::Notifications, socket)),
+            Some(Err(error)) => tracing::debug!(%error, "no notifications are heard"),
+            None => {}
         }
     }
 

@@ -52,6 +52,8 @@ pub enum Event {
     },
     /// The gateway lost its state, or may have: ask again at once.
     GatewayRestarted,
+    /// The gateway was heard, and does not seem to have restarted.
+    GatewayAlive,
     ExternalAddressChanged(Option<IpAddr>),
 }
 

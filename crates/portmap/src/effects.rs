@@ -26,6 +26,9 @@ pub enum Socket {
     /// Restart announcements: bound to port 5350, joined to 224.0.0.1 or ff02::1 (RFC 6887 §14.1.3). Only received
     /// from.
     Announcements,
+    /// What a UPnP gateway notifies everybody of: bound to port 1900 of 239.255.255.250 or ff02::c, and deaf to everybody
+    /// but [`StateMachine::notifying_gateway`]. Only received from.
+    Notifications,
 }
 
 /// A datagram to send.
@@ -81,6 +84,11 @@ pub trait StateMachine {
 
     /// The networks of the internal address's link, each by this host's address in it.
     fn handle_networks(&mut self, _networks: Vec<Network>) {}
+
+    /// From whom [`Socket::Notifications`] is to hear; it is needed as long as there is one.
+    fn notifying_gateway(&self) -> Option<IpAddr> {
+        None
+    }
 
     /// Only what maps ports needs any.
     fn poll_reservation(&mut self) -> Option<Reservation> {

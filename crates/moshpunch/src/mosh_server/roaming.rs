@@ -36,7 +36,10 @@ fn choose(maps_ports: bool, dual_stack: bool, ssh: Option<SshConnection>) -> Bin
 /// runs, or another user, maps no port of this host.
 fn maps_ports() -> bool {
     let ports = [SERVER_PORT, ssdp::MULTICAST.port()];
-    ports.into_iter().filter_map(NonZeroU16::new).any(|port| !bound::sockets(port, ROOT).is_empty())
+    let mut addresses =
+        ports.into_iter().filter_map(NonZeroU16::new).flat_map(|it| bound::addresses(it, ROOT));
+    // A group is where notifications are heard, by root's own keepers as well. Nobody is served there.
+    addresses.any(|address| !address.is_multicast())
 }
 
 #[cfg(test)]

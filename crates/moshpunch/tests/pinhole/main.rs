@@ -152,6 +152,34 @@ fn by_upnp_a_pinhole_is_made_anew_on_a_router_that_answers_elsewhere(lab: &Lab) 
     made_anew_after_a_restart(lab, Protocol::Upnp, 0)
 }
 
+/// miniupnpd notifies each of the home's interfaces, from the link-local address that the server knows it by.
+fn noticed_at_once(lab: &Lab, http_port: u16) -> Result<()> {
+    let home = Home::raise(lab)?;
+    let miniupnpd = home.miniupnpd(Protocol::Upnp, http_port)?;
+    let mut keeper = Keeper::start(&home.server, Protocol::Upnp)?;
+    keeper.mapped()?;
+    let clock = || -> Result<String> { Ok(home.router.command("date").arg("+%s").run(LIMIT)?.stdout) };
+    let second = clock()?;
+    wait_until("another boot id, which is the time in seconds", LIMIT, || {
+        Ok((clock()? != second).then_some(()))
+    })?;
+    miniupnpd.stop()?;
+    home.router.flush_upnp_rules()?;
+    let _again = home.miniupnpd(Protocol::Upnp, http_port)?;
+    keeper.renewed()?;
+    ensure!(home.is_reachable()?);
+    ensure!(keeper.release()?, "not confirmed");
+    Ok(())
+}
+
+fn by_upnp_a_restart_is_noticed_at_once(lab: &Lab) -> Result<()> {
+    noticed_at_once(lab, 5000)
+}
+
+fn by_upnp_a_restart_is_noticed_at_once_on_a_router_that_answers_elsewhere(lab: &Lab) -> Result<()> {
+    noticed_at_once(lab, 0)
+}
+
 fn a_later_process_deletes_the_pinhole(lab: &Lab) -> Result<()> {
     let home = Home::raise(lab)?;
     for protocol in [Protocol::Pcp, Protocol::Upnp] {
@@ -176,6 +204,8 @@ fn main() -> ExitCode {
         scenario!(by_pcp_a_pinhole_that_a_restart_took_is_made_anew),
         scenario!(by_pcp_a_restart_that_is_announced_to_the_link_is_noticed_at_once),
         scenario!(by_upnp_a_pinhole_that_a_restart_took_is_made_anew),
+        scenario!(by_upnp_a_restart_is_noticed_at_once),
+        scenario!(by_upnp_a_restart_is_noticed_at_once_on_a_router_that_answers_elsewhere),
         scenario!(by_upnp_a_pinhole_is_made_anew_on_a_router_that_answers_elsewhere),
         scenario!(a_later_process_deletes_the_pinhole),
     ];

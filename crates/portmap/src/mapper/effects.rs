@@ -1,6 +1,6 @@
 //! The mapper as any shell drives it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
 use std::time::Instant;
 
@@ -49,6 +49,10 @@ impl StateMachine for Mapper {
 
     fn handle_networks(&mut self, networks: Vec<Network>) {
         Self::handle_networks(self, networks);
+    }
+
+    fn notifying_gateway(&self) -> Option<IpAddr> {
+        Self::notifying_gateway(self)
     }
 
     fn poll_reservation(&mut self) -> Option<Reservation> {

@@ -4,6 +4,7 @@ mod job;
 mod late;
 mod leaving;
 mod refusal;
+mod restart;
 mod seeking;
 
 use std::collections::VecDeque;
@@ -12,6 +13,7 @@ use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use self::job::Job;
+use self::restart::Restart;
 use super::ports::PortChoice;
 use super::schedule::{Backoff, next_check, renewal};
 use super::speaker::{Speaker, Standing};
@@ -80,6 +82,7 @@ pub struct Mapper {
     left_behind: Option<(Request, Grant)>,
     reserved: Option<NonZeroU16>,
     backoff: Backoff,
+    restart: Restart,
     random: Random,
     reservations: VecDeque<Reservation>,
     events: VecDeque<Event>,
@@ -127,6 +130,7 @@ impl Mapper {
             left_behind: None,
             reserved: None,
             backoff: Backoff::default(),
+            restart: Restart::default(),
             reservations: VecDeque::new(),
             events: VecDeque::new(),
         }
@@ -155,8 +159,8 @@ impl Mapper {
         }
     }
 
-    /// The networks of the internal address's link, each by this host's address in it. An IPv6 gateway is known by them
-    /// under its other addresses. May be told, and told anew, at any time.
+    /// The networks of the internal address's link, each by this host's address in it. Without them only the
+    /// default gateway is heard, and an IPv6 one under one address. May be told, and told anew, at any time.
     pub fn handle_networks(&mut self, networks: Vec<Network>) {
         for speaker in &mut self.speakers {
             speaker.handle_networks(&networks);
@@ -224,6 +228,7 @@ impl Mapper {
             State::Requesting { gives_up: Some(at) } if now >= at => self.request_unanswered(now),
             _ => {}
         }
+        self.look_after_restart(now);
         self.notice_expiry(now);
     }
 
@@ -268,7 +273,7 @@ impl Mapper {
         };
         let expiry = self.held.as_ref().filter(|held| !held.lost).and_then(|held| held.expires);
         let speakers = self.speakers.iter().filter_map(Speaker::poll_timeout);
-        speakers.chain(own).chain(expiry).min()
+        speakers.chain(own).chain(self.looks_after_restart_at()).chain(expiry).min()
     }
 
     fn handle_client_events(&mut self, now: Instant) {
@@ -277,6 +282,7 @@ impl Mapper {
                 self.handle_client_event(index, event, now);
             }
         }
+        self.look_after_restart(now);
     }
 
     fn handle_client_event(&mut self, index: usize, event: client::Event, now: Instant) {
@@ -296,11 +302,11 @@ impl Mapper {
             client::Event::Refused(refusal) if chosen => self.refused(&refusal, now),
             client::Event::Refused(refusal) => self.refused_unchosen(index, &refusal, now),
             client::Event::Released { confirmed } if chosen => self.released(confirmed, now),
-            client::Event::GatewayRestarted if chosen => self.restarted(now),
+            client::Event::GatewayRestarted => self.restarted(index, now),
+            client::Event::GatewayAlive => self.seen_alive(index, now),
             client::Event::ExternalAddressChanged(address) if chosen => self.readdressed(index, address),
             client::Event::Confirmed
             | client::Event::Released { .. }
-            | client::Event::GatewayRestarted
             | client::Event::ExternalAddressChanged(_) => {}
         }
     }
@@ -331,21 +337,6 @@ impl Mapper {
     fn check_or_renew(&mut self, now: Instant) {
         let due = self.held.as_ref().is_some_and(|held| now >= held.renews);
         self.ask(if due { Speaker::renew } else { Speaker::check }, now);
-    }
-
-    fn restarted(&mut self, now: Instant) {
-        match self.state {
-            State::Holding { .. } | State::Requesting { .. } => self.ask(Speaker::renew, now),
-            State::Recovering { .. } => self.seek(now),
-            State::Seeking
-            | State::HearingOut { .. }
-            | State::Ready
-            | State::Reserving
-            | State::Discarding
-            | State::Releasing
-            | State::SeekingToRelease
-            | State::Ended => {}
-        }
     }
 
     fn readdressed(&mut self, index: usize, address: Option<IpAddr>) {

@@ -111,6 +111,14 @@ impl Speaker {
         }
     }
 
+    /// The gateway was heard to be elsewhere than where it is asked; a [`probe`](Self::probe) looks there.
+    pub(super) fn has_moved(&self) -> bool {
+        match &self.client {
+            Client::Upnp(client) => client.has_moved(),
+            Client::Pcp(..) | Client::NatPmp(..) => false,
+        }
+    }
+
     /// Leaves the field to another protocol.
     pub(super) fn rest(&mut self) {
         if self.standing == Standing::Asked {
@@ -168,6 +176,7 @@ impl Speaker {
     pub(super) fn handle_datagram(&mut self, socket: Socket, from: SocketAddr, payload: &[u8], now: Instant) {
         match (&mut self.client, socket) {
             (Client::Upnp(client), Socket::Discovery) => client.handle_datagram(from, payload, now),
+            (Client::Upnp(client), Socket::Notifications) => client.handle_notification(from, payload, now),
             (Client::Pcp(client, _), Socket::Control) => client.handle_datagram(from, payload, now),
             (Client::NatPmp(client, _), Socket::Control) => client.handle_datagram(from, payload, now),
             (Client::Pcp(client, _), Socket::Announcements) => client.handle_announcement(from, payload, now),

@@ -160,6 +160,7 @@ fn told(event: client::Event) -> Option<Outcome> {
         | client::Event::Confirmed
         | client::Event::Released { .. }
         | client::Event::GatewayRestarted
+        | client::Event::GatewayAlive
         | client::Event::ExternalAddressChanged(_) => None,
     }
 }

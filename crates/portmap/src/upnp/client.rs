@@ -13,6 +13,7 @@ use super::exchanges::{Exchanges, NoReply};
 use super::gateway::{Found, Gateway};
 use super::http::{self, Reply};
 use super::location::Surroundings;
+use super::presence::{Presence, Sign};
 use super::search::{SEARCH_WINDOW, Search};
 use super::soap::{self, Call};
 use super::ssdp;
@@ -66,6 +67,9 @@ pub struct Client {
     search: Option<Search>,
     gateways: Vec<Gateway>,
     settles: Option<Instant>,
+    presence: Presence,
+    /// Where the gateway that is in use was heard to have its description now.
+    moved_to: Option<Url>,
     control: Option<Control>,
     /// The number of the one that is held.
     pinhole: Option<u16>,
@@ -92,6 +96,8 @@ impl Client {
             search: None,
             gateways: Vec::new(),
             settles: None,
+            presence: Presence::default(),
+            moved_to: None,
             control: None,
             pinhole: None,
             check: Check::ByTable,
@@ -117,8 +123,9 @@ impl Client {
         self
     }
 
-    /// The networks of the link, each by this host's address in it: an IPv6 gateway answers from another address than
-    /// it writes into its URLs.
+    /// The networks of the link, each by this host's address in it: only who is in one of
+    /// them is heard beside the default gateway, and an IPv6 gateway answers from another address than it writes into
+    /// its URLs.
     pub fn handle_networks(&mut self, networks: Vec<Network>) {
         self.surroundings.networks = networks;
     }
@@ -155,6 +162,10 @@ impl Client {
         self.now = now;
         self.abandon();
         self.control = None;
+        if let Some(location) = self.moved_to.take() {
+            self.search = Some(Search::without_a_question(self.internal, self.search_window, now));
+            return self.discover(self.surroundings.is_default(location.host()), location, None);
+        }
         let default_gateway = self.surroundings.default_gateway;
         self.search = Some(Search::new(self.internal, default_gateway, self.search_window, now));
         if let Some(control) = self.remembered.clone() {
@@ -219,16 +230,58 @@ impl Client {
             Ok(message) => message,
             Err(error) => return tracing::debug!(%from, %error, "not an SSDP message"),
         };
+        let location = message.location.as_deref().and_then(|text| Url::parse(text).ok());
+        let Some(location) = location.and_then(|it| self.surroundings.located(from.ip(), it)) else {
+            return tracing::debug!(%from, "no usable location");
+        };
+        if self.is_heeded(from.ip()) && message.names_gateway() {
+            self.presence.hear(&message, Some(&location));
+        }
         if lists_what_it_does_not_forward(&message) {
             self.check = Check::ByRemaking;
         }
-        if self.search.is_none() || !message.names_gateway() {
+        let is_default =
+            self.surroundings.is_default(from.ip()) || self.surroundings.is_default(location.host());
+        // Some gateways do not say so; the description will.
+        if is_default || message.names_gateway() {
+            self.discover(is_default, location, Some(message));
+        }
+    }
+
+    /// What came to the group that gateways notify of themselves. Answered by [`Event::GatewayRestarted`] or
+    /// [`Event::GatewayAlive`] if it is the gateway's that is in use. A gateway that takes its leave has not forgotten
+    /// anything yet.
+    pub fn handle_notification(&mut self, from: SocketAddr, payload: &[u8], now: Instant) {
+        self.now = now;
+        let message = match ssdp::parse(payload) {
+            Ok(message) => message,
+            Err(error) => return tracing::debug!(%from, %error, "not a notification"),
+        };
+        if !self.is_heeded(from.ip()) || !message.names_gateway() {
             return;
         }
-        let Some(location) = message.location.as_deref().and_then(|text| Url::parse(text).ok()) else {
-            return tracing::debug!(%from, "a gateway without a usable location");
-        };
-        self.discover(from.ip(), location);
+        let location = message.location.as_deref().and_then(|text| Url::parse(text).ok());
+        let location = location.and_then(|location| self.surroundings.located(from.ip(), location));
+        match self.presence.hear(&message, location.as_ref()) {
+            Some(Sign::Alive) => self.events.push_back(Event::GatewayAlive),
+            Some(Sign::Restarted) => self.events.push_back(Event::GatewayRestarted),
+            Some(Sign::Moved) => {
+                self.moved_to = location;
+                self.events.push_back(Event::GatewayRestarted);
+            }
+            None => {}
+        }
+    }
+
+    /// A [`probe`](Self::probe) asks where the gateway was heard to be now, and searches for none.
+    #[must_use]
+    pub fn has_moved(&self) -> bool {
+        self.moved_to.is_some()
+    }
+
+    fn is_heeded(&self, from: IpAddr) -> bool {
+        self.surroundings.is_default(from)
+            || self.control.as_ref().is_some_and(|control| control.gateway == from)
     }
 
     pub fn handle_exchange(&mut self, id: ExchangeId, input: ExchangeInput<'_>, now: Instant) {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::description::{Description, Service, ServiceKind};
+use super::ssdp::Message;
 use super::url::Url;
 use crate::address::{Reach, reach};
 
@@ -15,7 +16,13 @@ pub(super) struct Gateway {
     pub(super) location: Url,
     /// The default gateway answered, or this is its address.
     pub(super) is_default: bool,
+    /// What it was discovered by, if it was an answer.
+    pub(super) answer: Option<Message>,
+    /// It called itself a gateway. One that does not may be one all the same, as its description tells.
+    pub(super) is_named: bool,
     pub(super) connections: Vec<Connection>,
+    /// The description has been asked for.
+    pub(super) is_asked: bool,
     /// The description has been read, or will never be.
     pub(super) described: bool,
     pub(super) remembered: bool,
@@ -63,8 +70,15 @@ pub struct FoundConnection {
 /// The order in which services are taken, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank {
-    standing: Standing,
+    /// First of all: what this host sends goes out by its default gateway, whoever else may map ports here.
     place: Place,
+    standing: Standing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    DefaultGateway,
+    Elsewhere,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,18 +89,15 @@ enum Standing {
     Disconnected,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
-    DefaultGateway,
-    Elsewhere,
-}
-
 impl Gateway {
     pub(super) fn new(location: Url, is_default: bool) -> Self {
         Self {
             location,
             is_default,
+            answer: None,
+            is_named: true,
             connections: Vec::new(),
+            is_asked: false,
             described: false,
             remembered: false,
             answered_after: Duration::ZERO,
@@ -100,7 +111,7 @@ impl Gateway {
         let service = Service { kind, service_type, control_url: control_url.clone(), event_url: None };
         let mut gateway = Self::new(control_url, is_default);
         gateway.describe(vec![service]);
-        Self { remembered: true, ..gateway }
+        Self { remembered: true, is_asked: true, ..gateway }
     }
 
     pub(super) fn address(&self) -> IpAddr {
@@ -122,9 +133,10 @@ impl Gateway {
         self.connections.iter().filter(usable)
     }
 
-    /// One that was only remembered did not show itself.
+    /// One that was only remembered did not show itself; nor did what is neither called a gateway nor is one.
     pub(super) fn found(&self) -> Option<Found> {
-        (!self.remembered).then(|| Found {
+        let shows_itself = !self.remembered && (self.is_named || !self.connections.is_empty());
+        shows_itself.then(|| Found {
             location: self.location.clone(),
             answered_after: self.answered_after,
             description: self.description.clone(),
@@ -134,6 +146,15 @@ impl Gateway {
 
     pub(super) fn is_assessed(&self) -> bool {
         self.described && self.connections.iter().all(Connection::is_assessed)
+    }
+
+    /// It has told all, and has nothing to offer.
+    pub(super) fn has_failed(&self) -> bool {
+        self.is_assessed() && !self.serves()
+    }
+
+    pub(super) fn serves(&self) -> bool {
+        self.connections.iter().any(Connection::has_answered)
     }
 }
 
@@ -177,14 +198,18 @@ impl Connection {
             (_, Some(_)) | (Some(true), None) => Standing::ConnectedPrivate,
             (None, None) => Standing::Disconnected,
         };
-        let place = if is_default_gateway { Place::DefaultGateway } else { Place::Elsewhere };
-        Rank { standing, place }
+        // One that keeps silent to every question is not waited for by those who have another.
+        let place = match is_default_gateway && self.has_answered() {
+            true => Place::DefaultGateway,
+            false => Place::Elsewhere,
+        };
+        Rank { place, standing }
     }
 }
 
 impl Rank {
     /// Nothing that may still answer can be better.
     pub(super) fn is_best(self) -> bool {
-        self == Self { standing: Standing::ConnectedPublic, place: Place::DefaultGateway }
+        self == Self { place: Place::DefaultGateway, standing: Standing::ConnectedPublic }
     }
 }

@@ -14,6 +14,14 @@ pub(super) struct Surroundings {
 }
 
 impl Surroundings {
+    /// Security: only who could be the gateway is heard, which is the default gateway, or a host of our link. Whoever
+    /// else answers has no part in this link's search, and would make us send requests to wherever it says.
+    pub(super) fn believes(&self, from: IpAddr) -> bool {
+        self.is_default(from) || self.is_neighbour(from)
+    }
+
+    /// Where what `from` says of its location leads, if it leads anywhere.
+    ///
     /// Security: a description on another host would make us request anything from anywhere. So it must be on the
     /// one that answered, or on the default gateway, for which a twin of it may answer (CARP, VRRP); and where the
     /// default gateway names another host, it means itself (tailscale#5502).
@@ -23,8 +31,12 @@ impl Surroundings {
     /// that request itself, and even in our name, as neighbour discovery is not authenticated either. What it cannot
     /// do is to make us ask beyond the link, or ask ourselves.
     pub(super) fn located(&self, from: IpAddr, location: Url) -> Option<Url> {
+        if !self.believes(from) {
+            tracing::debug!(%from, %location, "an answer from beyond the link");
+            return None;
+        }
         let host = location.host();
-        let neighbours = (self.is_default(from) || self.is_neighbour(from)) && self.is_neighbour(host);
+        let neighbours = host.is_ipv6() && self.is_neighbour(host);
         if location.served_by(from) || self.is_default(host) || neighbours {
             return Some(location);
         }
@@ -36,11 +48,11 @@ impl Surroundings {
         Some(address) == self.default_gateway
     }
 
-    /// Of IPv6 only: there one host has several addresses.
+    /// Another host of the link.
     fn is_neighbour(&self, address: IpAddr) -> bool {
         let own = self.networks.iter().any(|network| network.address == address);
         let within = self.networks.iter().any(|network| network.contains(address));
-        address.is_ipv6() && within && !own
+        within && !own
     }
 }
 
@@ -63,6 +75,10 @@ mod tests {
     /// A host with a global, a local and a link-local address.
     fn home() -> Surroundings {
         surroundings("fe80::1", &[("2a00:7::10", 64), ("fd07::10", 64), ("fe80::10", 64)])
+    }
+
+    fn home_v4() -> Surroundings {
+        surroundings("192.168.1.1", &[("192.168.1.10", 24)])
     }
 
     fn followed(surroundings: &Surroundings, from: &str, host: &str) -> Option<String> {
@@ -90,9 +106,26 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_may_name_itself_alone() {
-        assert_eq!(followed(&home(), "2a00:8::1", "[fd07::1]"), None);
-        assert_eq!(followed(&home(), "2a00:8::1", "[2a00:8::1]").as_deref(), Some("[2a00:8::1]:5000"));
+    fn who_is_neither_the_default_gateway_nor_on_the_link_is_not_heard() {
+        for host in ["[fd07::1]", "[2a00:8::1]", "[fe80::1]"] {
+            assert_eq!(followed(&home(), "2a00:8::1", host), None, "{host}");
+        }
+        for host in ["10.9.9.9", "192.168.1.1", "192.168.1.2"] {
+            assert_eq!(followed(&home_v4(), "10.9.9.9", host), None, "{host}");
+        }
+    }
+
+    #[test]
+    fn nor_is_this_host_itself() {
+        assert_eq!(followed(&home_v4(), "192.168.1.10", "192.168.1.10"), None);
+        assert_eq!(followed(&home_v4(), "192.168.1.10", "192.168.1.1"), None);
+    }
+
+    #[test]
+    fn where_no_network_is_known_the_default_gateway_alone_is_heard() {
+        let unknown = surroundings("192.168.1.1", &[]);
+        assert_eq!(followed(&unknown, "192.168.1.2", "192.168.1.2"), None);
+        assert_eq!(followed(&unknown, "192.168.1.1", "192.168.1.1").as_deref(), Some("192.168.1.1:5000"));
     }
 
     #[test]
@@ -104,8 +137,8 @@ mod tests {
 
     #[test]
     fn in_ipv4_one_host_may_not_name_another_of_the_link() {
-        let home = surroundings("192.168.1.1", &[("192.168.1.10", 24)]);
-        assert_eq!(followed(&home, "192.168.1.2", "192.168.1.3"), None);
-        assert_eq!(followed(&home, "192.168.1.1", "192.168.1.3").as_deref(), Some("192.168.1.1:5000"));
+        assert_eq!(followed(&home_v4(), "192.168.1.2", "192.168.1.3"), None);
+        assert_eq!(followed(&home_v4(), "192.168.1.1", "192.168.1.3").as_deref(), Some("192.168.1.1:5000"));
+        assert_eq!(followed(&home_v4(), "192.168.1.2", "192.168.1.2").as_deref(), Some("192.168.1.2:5000"));
     }
 }

@@ -18,6 +18,7 @@ mod exchanges;
 mod gateway;
 mod location;
 mod pinhole;
+mod presence;
 mod search;
 pub mod table;
 

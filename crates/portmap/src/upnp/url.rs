@@ -146,27 +146,6 @@ impl Display for Url {
     }
 }
 
-/// Whether a gateway can live at `host`: not loopback, unspecified, multicast, broadcast or IPv4 link-local.
-///
-/// IPv6 link-local stays allowed, as routers answer IPv6 searches from there.
-pub fn is_allowed_host(host: IpAddr) -> bool {
-    match host.to_canonical() {
-        IpAddr::V4(host) => {
-            !(host.is_loopback()
-                || is_this_network(host)
-                || host.is_multicast()
-                || host.is_broadcast()
-                || host.is_link_local())
-        }
-        IpAddr::V6(host) => !(host.is_loopback() || host.is_unspecified() || host.is_multicast()),
-    }
-}
-
-/// 0.0.0.0/8 (RFC 1122 §3.2.1.3); Linux connects 0.0.0.0 to the own host.
-fn is_this_network(host: Ipv4Addr) -> bool {
-    matches!(host.octets(), [0, ..])
-}
-
 fn checked(text: &str) -> Result<&str, UrlError> {
     let text = text.trim();
     if text.len() > MAXIMUM_LENGTH {

@@ -46,6 +46,9 @@ pub(super) struct Facts {
     /// Where the first, second … search reply comes from, if not from port 1900 of its location.
     #[serde(default)]
     pub(super) replies_from: Vec<SocketAddr>,
+    /// Files that nobody may ask for, as the default gateway serves.
+    #[serde(default)]
+    pub(super) unasked: Vec<String>,
     /// What stands in the table before we come.
     #[serde(default)]
     pub(super) table: Vec<Entry>,

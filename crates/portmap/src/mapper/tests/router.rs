@@ -36,6 +36,8 @@ pub(super) struct Router {
     pub(super) allowed: std::ops::RangeInclusive<u16>,
     pub(super) http_port: u16,
     pub(super) up: bool,
+    /// Its description is of no gateway.
+    pub(super) has_no_service: bool,
     /// To searches.
     pub(super) deaf: bool,
     /// So many of the first searches.
@@ -60,6 +62,7 @@ impl Router {
             allowed: 0..=65535,
             http_port: 5000,
             up: true,
+            has_no_service: false,
             deaf: false,
             loses: 0,
             status: "Connected",
@@ -78,10 +81,10 @@ impl Router {
     }
 
     /// `None`: never answers.
-    fn answer(&mut self, exchange: &Exchange) -> Option<Vec<u8>> {
+    pub(super) fn answer(&mut self, exchange: &Exchange) -> Option<Vec<u8>> {
         let request = String::from_utf8(exchange.request.clone()).expect("requests are ASCII");
         if request.starts_with("GET /description.xml ") {
-            return Some(ok(DESCRIPTION));
+            return Some(ok(if self.has_no_service { "<root><device/></root>" } else { DESCRIPTION }));
         }
         let header = request.lines().find_map(|line| line.strip_prefix("SOAPAction: \""));
         let action = header.and_then(|header| header.trim_end_matches('"').split('#').nth(1));

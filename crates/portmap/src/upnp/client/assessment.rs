@@ -10,9 +10,11 @@ use crate::upnp::exchanges::NoReply;
 use crate::upnp::gateway::{Connection, Gateway};
 use crate::upnp::http::{self, Reply};
 use crate::upnp::soap;
+use crate::upnp::ssdp::Message;
 use crate::upnp::url::Url;
 
-/// Answers from more locations than this are noise, or an attack.
+/// Answers from more locations than this are noise, or an attack. The default gateway's own are counted by themselves, so
+/// that nobody else's can keep it out.
 const GATEWAYS_MAXIMUM: usize = 8;
 
 /// How long better gateways may still answer once a usable one has been assessed. A LAN's round trip is a few
@@ -20,21 +22,43 @@ const GATEWAYS_MAXIMUM: usize = 8;
 const SETTLE: Duration = Duration::from_millis(100);
 
 impl Client {
-    pub(super) fn discover(&mut self, from: IpAddr, location: Url) {
-        let Some(location) = self.surroundings.located(from, location) else { return };
-        let is_default = [from, location.host()].iter().any(|&address| self.surroundings.is_default(address));
-        let known = self.gateways.iter().any(|gateway| gateway.location == location);
-        if known || self.gateways.len() == GATEWAYS_MAXIMUM {
-            return;
-        }
+    /// By `answer`, or by what was heard before.
+    pub(super) fn discover(&mut self, is_default: bool, location: Url, answer: Option<Message>) {
+        let is_named = answer.as_ref().is_none_or(Message::names_gateway);
         let Some(search) = &mut self.search else { return };
-        if !self.thorough {
+        if is_default && is_named && !self.thorough {
             search.answered();
         }
         let answered_after = search.age(self.now);
-        let question = Question::Description { gateway: self.gateways.len() };
-        self.exchanges.start(&location, http::get(&location), question, self.now);
-        self.gateways.push(Gateway { answered_after, ..Gateway::new(location, is_default) });
+        if let Some(known) = self.gateways.iter_mut().find(|gateway| gateway.location == location) {
+            known.is_named |= is_named;
+            return;
+        }
+        let alike = self.gateways.iter().filter(|gateway| gateway.is_default == is_default);
+        if alike.count() < GATEWAYS_MAXIMUM {
+            let gateway = Gateway::new(location, is_default);
+            self.gateways.push(Gateway { answered_after, answer, is_named, ..gateway });
+            self.ask_for_descriptions();
+        }
+    }
+
+    /// The default gateway at once. Others where every one is wanted; or where the default gateway has nothing to offer,
+    /// or did not say so in its time.
+    fn ask_for_descriptions(&mut self) {
+        let Some(search) = &self.search else { return };
+        let mut default = self.gateways.iter().filter(|it| it.is_default && it.is_named && !it.remembered);
+        let has_failed = default.clone().next().is_some() && default.all(Gateway::has_failed);
+        let serves = self.gateways.iter().any(|gateway| gateway.is_default && gateway.serves());
+        let is_late = has_failed || !search.is_default_gateway_first();
+        let others_too = self.thorough || (is_late && !serves);
+        for (index, gateway) in self.gateways.iter_mut().enumerate() {
+            if !gateway.is_asked && (gateway.is_default || others_too) {
+                gateway.is_asked = true;
+                let (request, question) =
+                    (http::get(&gateway.location), Question::Description { gateway: index });
+                self.exchanges.start(&gateway.location, request, question, self.now);
+            }
+        }
     }
 
     pub(super) fn describe(&mut self, index: usize, reply: Result<Reply, NoReply>) {
@@ -82,6 +106,7 @@ impl Client {
 
     /// Takes the best service as soon as nothing better can come, or nothing better came in time.
     pub(super) fn choose(&mut self) {
+        self.ask_for_descriptions();
         let Some(search) = &self.search else { return };
         let searching = !search.is_over();
         let assessing = !self.gateways.iter().all(Gateway::is_assessed);
@@ -112,12 +137,15 @@ impl Client {
                 IpAddr::V6(_) => Some(self.internal),
             },
         };
+        if let Some(answer) = &gateway.answer {
+            self.presence.hear(answer, Some(&gateway.location));
+        }
         self.conclude_search(Event::Available { external_address: control.external_address });
         self.control = Some(control);
     }
 
     fn conclude_search_without_gateway(&mut self) {
-        let absence = match self.gateways.iter().find(|gateway| !gateway.remembered) {
+        let absence = match self.gateways.iter().find(|gateway| gateway.is_named && !gateway.remembered) {
             Some(gateway) => Absence::NoService(gateway.location.socket_address()),
             None => Absence::NoAnswer,
         };
