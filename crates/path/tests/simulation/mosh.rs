@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 const HEARTBEAT: Duration = Duration::from_secs(3);
 const RETRANSMISSION: Duration = Duration::from_secs(1);
+const RETRANSMITS: Duration = Duration::from_secs(10);
 const ACKNOWLEDGES: Duration = Duration::from_millis(100);
 const ECHO: Duration = Duration::from_millis(10);
 const TIMESTAMP_LASTS: Duration = Duration::from_secs(1);
@@ -32,6 +33,7 @@ pub(crate) struct Client {
     state: usize,
     acknowledged: usize,
     sent: Instant,
+    heard: Instant,
     /// Something new, or an acknowledgement of something new.
     pending: Option<Instant>,
     pub(crate) keys: Vec<Key>,
@@ -39,11 +41,14 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { sequence: 0, state: 1, acknowledged: 0, sent: now, pending: Some(now), keys: Vec::new() }
+        let (sent, heard, pending) = (now, now, Some(now));
+        Self { sequence: 0, state: 1, acknowledged: 0, sent, heard, pending, keys: Vec::new() }
     }
 
     pub(crate) fn next(&self) -> Instant {
-        let again = self.sent + if self.acknowledged < self.state { RETRANSMISSION } else { HEARTBEAT };
+        let retransmission = self.sent + RETRANSMISSION;
+        let retransmits = self.acknowledged < self.state && retransmission < self.heard + RETRANSMITS;
+        let again = if retransmits { retransmission } else { self.sent + HEARTBEAT };
         self.pending.map_or(again, |pending| pending.min(again))
     }
 
@@ -67,6 +72,7 @@ impl Client {
     }
 
     pub(crate) fn receive(&mut self, reply: Datagram, now: Instant) {
+        self.heard = now;
         if reply.state > self.acknowledged {
             self.acknowledged = reply.state;
             self.soon(now + ACKNOWLEDGES);

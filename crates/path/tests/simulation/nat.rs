@@ -53,7 +53,9 @@ impl Nat {
         let fits = |entry: &&mut Entry| entry.inside == inside && mapping.alike(entry.contacted[0], to);
         if let Some(entry) = self.entries.iter_mut().find(fits) {
             entry.used = now;
-            entry.contacted.push(to);
+            if !entry.contacted.contains(&to) {
+                entry.contacted.push(to);
+            }
             return entry.outside;
         }
         self.next_port += 1;

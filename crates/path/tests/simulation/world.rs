@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use path::{Binding, Candidate, Kind, Reply, Transmit};
+use path::{Binding, Candidate, Family, Kind, Reply, Transmit};
 
 use crate::laptop::{Laptop, family};
 use crate::link::Link;
@@ -89,12 +89,10 @@ impl World {
         self.settle();
     }
 
-    /// The kernel tells of the change.
+    /// The kernel tells of the change, and would take datagrams of either family.
     pub(crate) fn attach(&mut self, link: Option<Link>) {
-        let families = link.as_ref().map_or(Vec::new(), |link| link.families.clone());
-        let bindings: Vec<_> = families.into_iter().map(Binding::any).collect();
         self.slip(link);
-        self.laptop.agent.handle_network(&bindings, self.now);
+        self.laptop.agent.handle_network(&[Family::V6, Family::V4].map(Binding::any), self.now);
         self.settle();
     }
 
