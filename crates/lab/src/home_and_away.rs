@@ -30,7 +30,7 @@ pub struct HomeAndAway {
     cafe_b: Link,
     nested: Link,
     miniupnpd: Option<Daemon>,
-    _routers: [Host; 3],
+    other_routers: [Host; 3],
     _sshds: [Daemon; 2],
 }
 
@@ -106,7 +106,7 @@ impl HomeAndAway {
             cafe_b,
             nested,
             miniupnpd: None,
-            _routers: routers,
+            other_routers: routers,
             _sshds: sshds,
         };
         places.start_miniupnpd()?;
@@ -131,6 +131,37 @@ impl HomeAndAway {
         miniupnpd.wait_exit(PATIENCE)?;
         self.router.command("rm").arg(LEASE_FILE).run(PATIENCE)?;
         self.router.flush_upnp_rules()
+    }
+
+    /// The router loses its power, and with it every mapping and connection.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn stop_router(&mut self) -> Result<()> {
+        for interface in ["wan0", "lan0"] {
+            self.router.interface_down(interface)?;
+        }
+        self.lose_mappings()?;
+        self.router.forget_connections()
+    }
+
+    /// It forwards at once, and maps ports a moment later.
+    ///
+    /// # Errors
+    /// When miniupnpd does not start.
+    pub fn boot_router(&mut self) -> Result<()> {
+        for interface in ["wan0", "lan0"] {
+            self.router.interface_up(interface)?;
+        }
+        self.start_miniupnpd()
+    }
+
+    /// The routers of the cafés, and the one within the home, forget who is behind which port.
+    ///
+    /// # Errors
+    /// When a kernel cannot.
+    pub fn forget_other_connections(&self) -> Result<()> {
+        self.other_routers.iter().try_for_each(Host::forget_connections)
     }
 
     /// # Errors

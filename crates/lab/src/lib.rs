@@ -25,6 +25,7 @@ mod account;
 mod clean;
 mod command;
 mod configure;
+mod connections;
 mod daemon;
 mod delay_line;
 mod directory;

@@ -14,6 +14,7 @@ const TWO: &str = "20.0.0.12";
 const THREE: &str = "20.0.0.13";
 
 struct Network {
+    router: Host,
     inside: Host,
     outside: Host,
 }
@@ -22,11 +23,13 @@ impl Network {
     fn raise(lab: &Lab, nat: &Nat) -> Result<Self> {
         let (internet, home) = (lab.link("internet")?, lab.link("home")?);
         let router = lab.host("router").attach("wan0", &internet, &["20.0.0.1/24"]);
-        router.attach("lan0", &home, &["192.168.1.1/24"]).start()?.nat(nat)?;
+        let router = router.attach("lan0", &home, &["192.168.1.1/24"]).start()?;
+        router.nat(nat)?;
         let inside = lab.host("inside").attach("eth0", &home, &["192.168.1.10/24"]);
         let addresses = ["20.0.0.11/24", "20.0.0.12/24", "20.0.0.13/24"];
         let outside = lab.host("outside").attach("eth0", &internet, &addresses);
-        Ok(Self { inside: inside.default_route("192.168.1.1").start()?, outside: outside.start()? })
+        let inside = inside.default_route("192.168.1.1").start()?;
+        Ok(Self { router, inside, outside: outside.start()? })
     }
 
     /// The outside ports that one inner socket has towards two ports of each address.
@@ -143,8 +146,28 @@ fn an_idle_mapping_in_memory_ends_after_its_timeout(lab: &Lab) -> Result<()> {
     check_timeout(lab, Filtering::AddressDependent)
 }
 
+fn a_router_that_forgets_its_connections_gives_another_port(lab: &Lab) -> Result<()> {
+    let network = Network::raise(lab, &Nat::symmetric("wan0"))?;
+    let (inner, peer) = (network.inside.udp("0.0.0.0:5000")?, network.outside.udp(&format!("{ONE}:7001"))?);
+    let outer = || {
+        inner.send("hello", (ONE, 7001))?;
+        Ok::<_, anyhow::Error>(peer.receive(LIMIT)?.1)
+    };
+    let before = outer()?;
+    assert_eq!(outer()?, before);
+    // Random ports may be the same by chance, but not three times.
+    let mut after = BTreeSet::new();
+    for _ in 0..3 {
+        network.router.forget_connections()?;
+        after.insert(outer()?);
+    }
+    ensure!(after.iter().any(|port| *port != before), "{before} all the time");
+    Ok(())
+}
+
 fn main() -> ExitCode {
     let others = [
+        scenario!(a_router_that_forgets_its_connections_gives_another_port),
         scenario!(an_idle_mapping_of_the_kernel_ends_after_its_timeout),
         scenario!(an_idle_mapping_in_memory_ends_after_its_timeout),
     ];

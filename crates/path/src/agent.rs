@@ -105,6 +105,7 @@ impl Agent {
         self.counters.datagrams += 1;
         self.race.take_if(|race| !race.goes_on(now));
         let racing = self.race.is_some();
+        self.persist(now);
         self.await_answer(racing, now);
         match self.followed.and_then(|id| self.paths.find(id)).copied() {
             Some(followed) if !racing => {
@@ -127,6 +128,7 @@ impl Agent {
         }
         self.newest_reply = Some(reply.sequence);
         self.rhythm.reply(now);
+        self.paths.hear(path, now);
         if self.followed != Some(path) {
             self.move_to(path, now);
         }
@@ -151,9 +153,10 @@ impl Agent {
         }
     }
 
-    /// The kernel refuses to send over this path, or a router said that it leads nowhere.
+    /// The kernel refuses to send over this path.
     pub fn handle_unreachable(&mut self, path: PathId, now: Instant) {
         self.observe(now);
+        self.paths.refuse(path);
         if self.followed == Some(path) && self.silence.is_none() && self.awaited.is_some() {
             self.fall_silent(now);
         }
@@ -217,7 +220,6 @@ impl Agent {
             self.candidates.iter().filter(|candidate| candidate.family() == binding.family).collect();
         self.add_paths(|id| id == socket, &reachable);
         self.timers.set_no_later(Timer::Retire, now + crate::SOCKET_LINGER);
-        self.nudge_if_silent(now);
     }
 
     /// The next change of the network, or hop, tries again.
@@ -310,19 +312,37 @@ impl Agent {
         self.followed_path().map_or(MAX_PATIENCE, |path| path.answer_time.patience())
     }
 
-    /// The newest datagram goes over the wanted of those paths that are of use.
-    fn transmit(&mut self, wanted: impl Fn(&Path) -> bool) {
-        let of_use = |path: &Path| Some(path.id) == self.followed || self.sockets.is_current(path.socket);
-        let mut paths = self.paths.ranked(|path| wanted(path) && of_use(path));
-        let kept =
-            paths.iter().position(|path| Some(path.id) == self.followed).filter(|&at| at >= MAX_COPIES);
-        if let Some(at) = kept {
-            paths.swap(at, MAX_COPIES - 1);
+    /// In a silence.
+    fn persist(&mut self, now: Instant) {
+        let Some(silence) = &mut self.silence else { return };
+        silence.take_turn();
+        let hop = silence.hop_for_typing(now);
+        if let Some(hop) = hop.filter(|_| !self.rhythm.is_heartbeat(now)) {
+            self.timers.set_no_later(Timer::Hop, hop);
         }
+    }
+
+    /// The newest datagram goes over the wanted of those paths that are of use: by the newest sockets, and by the flows that
+    /// are known on the way.
+    fn transmit(&mut self, wanted: impl Fn(&Path) -> bool) {
+        let flows: Vec<_> = self.paths.flows().iter().map(|path| path.id).collect();
+        let is_flow = |path: &Path| flows.contains(&path.id);
+        let of_use = |path: &Path| is_flow(path) || self.sockets.is_current(path.socket);
+        let mut paths = self.paths.ranked(|path| wanted(path) && of_use(path));
+        if self.silence.as_ref().is_some_and(Silence::flows_first) {
+            paths.sort_by_key(|path| (path.rank(), !is_flow(path)));
+        }
+        let mut others = MAX_COPIES - paths.iter().filter(|path| is_flow(path)).count();
+        paths.retain(|path| {
+            let has_room = is_flow(path) || others > 0;
+            others -= usize::from(has_room && !is_flow(path));
+            has_room
+        });
         let queued = |transmit: &Transmit| self.transmits.contains(transmit);
         let room = MAX_COPIES.saturating_sub(self.transmits.len());
         let copies: Vec<_> =
             paths.iter().map(Path::transmit).filter(|copy| !queued(copy)).take(room).collect();
+        copies.iter().for_each(|copy| self.paths.try_again(copy.path));
         self.transmits.extend(copies);
     }
 }

@@ -56,6 +56,6 @@ pub use self::allowance::{Allowance, MAX_ADDRESSES, MAX_NEW_ADDRESSES, NEW_ADDRE
 pub use self::candidate::{Binding, Candidate, Family, Kind, MAX_CANDIDATES_PER_KIND, Rank};
 pub use self::event::{Event, PathId, Reply, SocketId, Transmit};
 pub use self::log::{Entry, MAX_LOG, Reason};
-pub use self::paths::Path;
+pub use self::paths::{MAX_FLOWS, Path};
 pub use self::race::RACE_SPAN;
-pub use self::sockets::{MAX_BINDINGS, MAX_SOCKETS, SOCKET_LINGER};
+pub use self::sockets::{FLOW_LINGER, MAX_BINDINGS, MAX_SOCKETS, SOCKET_LINGER};

@@ -55,10 +55,15 @@ impl Rhythm {
         self.replies = Some(Replies { first, last: now });
     }
 
+    /// Whether a datagram is mosh-client's heartbeat, by the time that it takes: nothing was typed, nor asked for.
+    pub(crate) fn is_heartbeat(&self, now: Instant) -> bool {
+        self.last_datagram.is_some_and(|last| now.saturating_duration_since(last) >= HEARTBEAT_AT_LEAST)
+    }
+
     /// In a race a datagram late by 3 s is rather one that was asked for.
     pub(crate) fn datagram(&mut self, racing: bool, now: Instant) -> Expected {
         let since = |then: Instant| now.saturating_duration_since(then);
-        let heartbeat = !racing && self.last_datagram.is_some_and(|last| since(last) >= HEARTBEAT_AT_LEAST);
+        let heartbeat = !racing && self.is_heartbeat(now);
         let acknowledgement = self.replies.take().is_some_and(|Replies { first, last }| {
             since(first) >= ACKNOWLEDGEMENT_AT_LEAST && since(last) <= ACKNOWLEDGEMENT_AT_MOST
         });

@@ -1,6 +1,6 @@
 //! How long a reply may take, and what is done when none comes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// mosh-server may wait 100 ms before it acknowledges (`ACK_DELAY`); the other 100 ms are for timers and jitter.
 pub const MIN_PATIENCE: Duration = Duration::from_millis(200);
@@ -13,13 +13,23 @@ pub const MAX_PATIENCE: Duration = Duration::from_millis(500);
 /// own heartbeats do as well.
 pub const NUDGES_OF_A_SILENCE: u32 = 4;
 
-/// By now copies and a nudge went unanswered over every path. If there is one at all, a NAT is stuck with our port.
-pub const FIRST_HOP: Duration = Duration::from_secs(2);
+/// By now copies and a nudge went unanswered over every path, within half a second each. If there is a path at all, a NAT is
+/// stuck with our port.
+pub const FIRST_HOP: Duration = Duration::from_millis(1_200);
 
-/// mosh's `PORT_HOP_INTERVAL`.
-pub const HOP_INTERVAL: Duration = Duration::from_secs(10);
+/// A router that boots takes what comes before the port is mapped for its own, and goes on to do so with all that comes from
+/// there. So once it maps the port, a new port of ours is needed: soon enough for an answer within 2 s. It costs a datagram
+/// a candidate.
+pub const HOP_INTERVAL: Duration = Duration::from_millis(1_500);
 
-/// A second after new sockets were tried. A look-up of the name is cheap, and less often than this it is not worth it.
+/// For how long a silence gets new sockets that often: no home router needs longer to boot.
+pub const HASTE: Duration = Duration::from_secs(300);
+
+/// mosh's `PORT_HOP_INTERVAL`. What is typed then gets a new socket all the same, and so do those where the kernel has just
+/// no way for what we send.
+pub const LAST_HOP_INTERVAL: Duration = Duration::from_secs(10);
+
+/// New sockets were tried twice. A look-up of the name is cheap, and less often than this it is not worth it.
 pub const FIRST_ALARM: Duration = Duration::from_secs(3);
 pub const LAST_ALARM: Duration = Duration::from_secs(60);
 
@@ -46,14 +56,17 @@ impl AnswerTime {
 /// Since an answer was due and did not come.
 #[derive(Debug)]
 pub(crate) struct Silence {
+    began: Instant,
     wait: Duration,
     nudges: u32,
     alarm: Duration,
+    hopped: Option<Instant>,
+    flows_first: bool,
 }
 
 impl Silence {
-    pub(crate) fn new(patience: Duration) -> Self {
-        Self { wait: patience, nudges: 0, alarm: FIRST_ALARM }
+    pub(crate) fn new(patience: Duration, now: Instant) -> Self {
+        Self { began: now, wait: patience, nudges: 0, alarm: FIRST_ALARM, hopped: None, flows_first: false }
     }
 
     /// Whether to nudge now, and how long to wait for the next time.
@@ -61,6 +74,31 @@ impl Silence {
         self.nudges += 1;
         self.wait *= 2;
         (self.nudges <= NUDGES_OF_A_SILENCE).then_some(self.wait)
+    }
+
+    /// How long to wait for the next hop.
+    pub(crate) fn hop(&mut self, now: Instant) -> Duration {
+        self.hopped = Some(now);
+        if self.is_hasty(now) { HOP_INTERVAL } else { LAST_HOP_INTERVAL }
+    }
+
+    /// When what is typed now is to go by a new socket, too, if hops have begun.
+    pub(crate) fn hop_for_typing(&self, now: Instant) -> Option<Instant> {
+        self.hopped.map(|hopped| now.max(hopped + HOP_INTERVAL))
+    }
+
+    /// The server answers to the copy that arrives first, and a NAT may let no answer back by an old port, or by a new one.
+    /// So they take turns, datagram by datagram, once the nudges have served the new ones.
+    pub(crate) fn take_turn(&mut self) {
+        self.flows_first = !self.flows_first && self.nudges >= NUDGES_OF_A_SILENCE;
+    }
+
+    pub(crate) fn flows_first(&self) -> bool {
+        self.flows_first
+    }
+
+    fn is_hasty(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.began) < HASTE
     }
 
     pub(crate) fn next_alarm(&mut self) -> Duration {
@@ -72,6 +110,11 @@ impl Silence {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "a starting point; nothing here waits")]
+    fn start() -> Instant {
+        Instant::now()
+    }
 
     const fn ms(milliseconds: u64) -> Duration {
         Duration::from_millis(milliseconds)
@@ -93,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_silence_nudges_four_times() {
-        let mut silence = Silence::new(ms(500));
+        let mut silence = Silence::new(ms(500), start());
         let waits: Vec<_> = (0..6).map(|_| silence.step()).collect();
         let seconds = |number: u64| Some(Duration::from_secs(number));
         assert_eq!(waits, [seconds(1), seconds(2), seconds(4), seconds(8), None, None]);
@@ -101,8 +144,19 @@ mod tests {
 
     #[test]
     fn alarms_double_up_to_a_minute() {
-        let mut silence = Silence::new(ms(500));
+        let mut silence = Silence::new(ms(500), start());
         let waits: Vec<_> = (0..6).map(|_| silence.next_alarm().as_secs()).collect();
         assert_eq!(waits, [6, 12, 24, 48, 60, 60]);
+    }
+
+    #[test]
+    fn hops_become_rare_and_typing_brings_them_back() {
+        let now = start();
+        let mut silence = Silence::new(ms(500), now);
+        let late = now + HASTE;
+        assert_eq!(silence.hop(late - ms(1)), HOP_INTERVAL);
+        assert_eq!(silence.hop(late), LAST_HOP_INTERVAL);
+        assert_eq!(silence.hop_for_typing(late + ms(1)), Some(late + HOP_INTERVAL));
+        assert_eq!(silence.hop_for_typing(late + 2 * HOP_INTERVAL), Some(late + 2 * HOP_INTERVAL));
     }
 }

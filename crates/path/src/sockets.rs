@@ -9,11 +9,15 @@ use crate::event::SocketId;
 /// One a family, and two networks at once.
 pub const MAX_BINDINGS: usize = 4;
 
-/// For each binding the newest and the one before, which the server may still answer to.
-pub const MAX_SOCKETS: usize = 2 * MAX_BINDINGS;
+/// For each binding the newest, and those before it, which the server may still answer to: in a silence, of both families,
+/// those of the last ten seconds. (Some are kept for their flows: [`MAX_FLOWS`](crate::MAX_FLOWS).)
+pub const MAX_SOCKETS: usize = 4 * MAX_BINDINGS;
 
 /// mosh's `MAX_OLD_SOCKET_AGE`: a late answer to an old socket is one of the server that has not heard the new one.
 pub const SOCKET_LINGER: Duration = Duration::from_secs(60);
+
+/// What RFC 4787 (REQ-5) recommends a NAT to remember a flow for, unused.
+pub const FLOW_LINGER: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Socket {
@@ -70,21 +74,21 @@ impl Sockets {
     }
 
     /// Neither in use nor to come.
-    pub(crate) fn idle(&self, followed: Option<SocketId>) -> Vec<SocketId> {
-        let idle = |id: SocketId| Some(id) != followed && !self.is_current(id);
+    pub(crate) fn idle(&self, kept: &[SocketId]) -> Vec<SocketId> {
+        let idle = |id: SocketId| !kept.contains(&id) && !self.is_current(id);
         self.open().map(|(id, _)| id).filter(|&id| idle(id)).collect()
     }
 
     /// What must go before another is opened: an idle one, else the oldest.
-    pub(crate) fn surplus(&self, followed: Option<SocketId>) -> Option<SocketId> {
+    pub(crate) fn surplus(&self, kept: &[SocketId]) -> Option<SocketId> {
         if self.by_id.len() < MAX_SOCKETS {
             return None;
         }
-        let idle = self.idle(followed).into_iter().next();
-        idle.or_else(|| self.by_id.keys().copied().find(|&id| Some(id) != followed))
+        let idle = self.idle(kept).into_iter().next();
+        idle.or_else(|| self.by_id.keys().copied().find(|id| !kept.contains(id)))
     }
 
-    fn newest(&self, binding: Binding) -> Option<SocketId> {
+    pub(crate) fn newest(&self, binding: Binding) -> Option<SocketId> {
         self.open().filter(|&(_, bound)| bound == binding).map(|(id, _)| id).last()
     }
 }

@@ -190,20 +190,39 @@ fn silence_copies_the_datagram_nudges_hops_and_raises_the_alarm() {
     let mut agent = settled(now);
     let typed = now + ms(2_500);
     assert_eq!(datagram(&mut agent, typed), [MAPPED_PATH]);
-    let open = Event::Open { socket: SocketId(1), binding: Binding::any(Family::V4) };
+    let open = |socket| Event::Open { socket: SocketId(socket), binding: Binding::any(Family::V4) };
     assert_eq!(
         pass(&mut agent, typed, typed + ms(3_200)),
         [
             (200, vec![], vec![LAN_PATH]),
             (400, vec![Event::Nudge], vec![]),
             (800, vec![Event::Nudge], vec![]),
+            (1_400, vec![open(1)], vec![]),
+            (1_400, vec![], vec![PathId(3), PathId(2)]),
             (1_600, vec![Event::Nudge], vec![]),
-            (2_200, vec![open], vec![]),
-            (2_200, vec![Event::Nudge], vec![PathId(3), PathId(2)]),
+            (2_900, vec![open(2)], vec![]),
+            (2_900, vec![], vec![PathId(5), PathId(4)]),
             (3_200, vec![Event::Nudge, Event::Silent], vec![]),
         ]
     );
-    assert_eq!(datagram(&mut agent, typed + ms(3_205)), [PathId(3), PathId(2), MAPPED_PATH]);
+}
+
+#[test]
+fn in_a_silence_new_sockets_go_first_and_later_they_and_the_flow_that_worked_take_turns() {
+    let now = start();
+    let mut agent = settled(now);
+    let typed = now + ms(2_500);
+    datagram(&mut agent, typed);
+    pass(&mut agent, typed, typed + ms(1_400));
+    let (lan, mapped) = (PathId(3), PathId(2));
+    for after in [1_410, 1_420] {
+        assert_eq!(datagram(&mut agent, typed + ms(after)), [lan, mapped, MAPPED_PATH]);
+    }
+    pass(&mut agent, typed, typed + ms(4_000));
+    let (lan, mapped) = (PathId(5), PathId(4));
+    assert_eq!(datagram(&mut agent, typed + ms(4_010)), [lan, MAPPED_PATH, mapped]);
+    assert_eq!(datagram(&mut agent, typed + ms(4_020)), [lan, mapped, MAPPED_PATH]);
+    assert_eq!(datagram(&mut agent, typed + ms(4_030)), [lan, MAPPED_PATH, mapped]);
 }
 
 #[test]

@@ -3,14 +3,14 @@
 use std::time::Instant;
 
 use super::{Agent, NUDGE_GAP};
-use crate::SOCKET_LINGER;
 use crate::candidate::{Binding, Candidate};
 use crate::event::{Event, SocketId};
 use crate::log::Reason;
 use crate::paths::Path;
 use crate::race::Race;
-use crate::silence::{FIRST_ALARM, FIRST_HOP, HOP_INTERVAL, Silence};
+use crate::silence::{FIRST_ALARM, FIRST_HOP, HOP_INTERVAL, LAST_HOP_INTERVAL, Silence};
 use crate::timer::Timer;
+use crate::{FLOW_LINGER, SOCKET_LINGER};
 
 impl Agent {
     pub(super) fn expire(&mut self, timer: Timer, now: Instant) {
@@ -80,8 +80,8 @@ impl Agent {
     }
 
     pub(super) fn open(&mut self, binding: Binding) {
-        let followed = self.followed_path().map(|path| path.socket);
-        if let Some(surplus) = self.sockets.surplus(followed) {
+        let kept: Vec<_> = self.paths.flows().iter().map(|path| path.socket).collect();
+        if let Some(surplus) = self.sockets.surplus(&kept) {
             self.close(surplus);
         }
         let socket = self.sockets.add(binding);
@@ -90,7 +90,7 @@ impl Agent {
 
     fn begin_silence(&mut self, now: Instant) {
         let patience = self.patience();
-        self.silence = Some(Silence::new(patience));
+        self.silence = Some(Silence::new(patience, now));
         self.timers.set(Timer::Step, now + patience);
         self.timers.set_no_later(Timer::Hop, now + FIRST_HOP);
         self.timers.set_no_later(Timer::Alarm, now + FIRST_ALARM);
@@ -117,12 +117,19 @@ impl Agent {
         self.events.push(Event::Nudge);
     }
 
+    /// Waits where there is no network: what the kernel does not take makes no NAT stuck.
     pub(super) fn hop(&mut self, now: Instant) {
-        self.counters.hops += 1;
-        for binding in self.sockets.bindings().to_vec() {
-            self.open(binding);
-        }
-        self.timers.set(Timer::Hop, now + HOP_INTERVAL);
+        let is_up =
+            |binding: &Binding| self.sockets.newest(*binding).is_none_or(|socket| self.paths.takes(socket));
+        let up: Vec<_> = self.sockets.bindings().iter().copied().filter(is_up).collect();
+        let wait = match &mut self.silence {
+            _ if up.is_empty() => LAST_HOP_INTERVAL,
+            Some(silence) => silence.hop(now),
+            None => HOP_INTERVAL,
+        };
+        self.timers.set(Timer::Hop, now + wait);
+        self.counters.hops += u64::from(!up.is_empty());
+        up.into_iter().for_each(|binding| self.open(binding));
     }
 
     fn alarm(&mut self, now: Instant) {
@@ -136,9 +143,15 @@ impl Agent {
         if self.silence.is_some() {
             return self.timers.set(Timer::Retire, now + SOCKET_LINGER);
         }
-        let followed = self.followed_path().map(|path| path.socket);
-        for socket in self.sockets.idle(followed) {
-            self.close(socket);
+        let lives = |path: &&Path| {
+            let heard = path.heard.is_some_and(|heard| now.saturating_duration_since(heard) < FLOW_LINGER);
+            heard || Some(path.id) == self.followed
+        };
+        let kept: Vec<_> = self.paths.flows().iter().filter(lives).map(|path| path.socket).collect();
+        self.sockets.idle(&kept).into_iter().for_each(|socket| self.close(socket));
+        let followed: Vec<_> = self.followed_path().map(|path| path.socket).into_iter().collect();
+        if !self.sockets.idle(&followed).is_empty() {
+            self.timers.set(Timer::Retire, now + SOCKET_LINGER);
         }
     }
 

@@ -1,5 +1,6 @@
 //! A network that the laptop is on.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use path::Family;
@@ -13,6 +14,8 @@ pub(crate) struct Link {
     /// It is the server's own network.
     pub(crate) home: bool,
     pub(crate) nat: Option<Nat>,
+    /// The laptop's own of IPv4, where it is the same each time.
+    pub(crate) address: Option<IpAddr>,
     /// One way.
     pub(crate) delay: Duration,
     pub(crate) loss_percent: u64,
@@ -24,6 +27,15 @@ pub(crate) struct Link {
 impl Link {
     pub(crate) fn new(families: &[Family], delay: Duration) -> Self {
         let (families, jitter) = (families.to_vec(), Duration::ZERO);
-        Self { families, home: false, nat: None, delay, loss_percent: 0, jitter, duplicates: false }
+        Self {
+            families,
+            home: false,
+            nat: None,
+            address: None,
+            delay,
+            loss_percent: 0,
+            jitter,
+            duplicates: false,
+        }
     }
 }

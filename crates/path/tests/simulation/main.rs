@@ -5,6 +5,8 @@ mod laptop;
 mod link;
 mod mosh;
 mod nat;
+mod outages;
 mod property;
+mod router;
 mod scenarios;
 mod world;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 const HEARTBEAT: Duration = Duration::from_secs(3);
 const RETRANSMISSION: Duration = Duration::from_secs(1);
+const RETRANSMITS: Duration = Duration::from_secs(10);
 const ACKNOWLEDGES: Duration = Duration::from_millis(100);
 const ECHO: Duration = Duration::from_millis(10);
 const TIMESTAMP_LASTS: Duration = Duration::from_secs(1);
@@ -15,6 +16,8 @@ pub(crate) struct Datagram {
     pub(crate) sequence: u64,
     /// Of the newest state: keys typed and windows sized.
     pub(crate) state: usize,
+    /// Of the client's: the server's newest state that it has seen.
+    pub(crate) acknowledges: usize,
     /// Of the server's: it carries a `timestamp_reply`.
     pub(crate) answers: bool,
 }
@@ -32,6 +35,7 @@ pub(crate) struct Client {
     state: usize,
     acknowledged: usize,
     sent: Instant,
+    heard: Instant,
     /// Something new, or an acknowledgement of something new.
     pending: Option<Instant>,
     pub(crate) keys: Vec<Key>,
@@ -39,11 +43,14 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { sequence: 0, state: 1, acknowledged: 0, sent: now, pending: Some(now), keys: Vec::new() }
+        let (sent, heard, pending) = (now, now, Some(now));
+        Self { sequence: 0, state: 1, acknowledged: 0, sent, heard, pending, keys: Vec::new() }
     }
 
     pub(crate) fn next(&self) -> Instant {
-        let again = self.sent + if self.acknowledged < self.state { RETRANSMISSION } else { HEARTBEAT };
+        let retransmission = self.sent + RETRANSMISSION;
+        let retransmits = self.acknowledged < self.state && retransmission < self.heard + RETRANSMITS;
+        let again = if retransmits { retransmission } else { self.sent + HEARTBEAT };
         self.pending.map_or(again, |pending| pending.min(again))
     }
 
@@ -63,10 +70,12 @@ impl Client {
         self.sequence += 1;
         self.sent = now;
         self.pending = None;
-        Datagram { sequence: self.sequence, state: self.state, answers: false }
+        let (state, acknowledges) = (self.state, self.acknowledged);
+        Datagram { sequence: self.sequence, state, acknowledges, answers: false }
     }
 
     pub(crate) fn receive(&mut self, reply: Datagram, now: Instant) {
+        self.heard = now;
         if reply.state > self.acknowledged {
             self.acknowledged = reply.state;
             self.soon(now + ACKNOWLEDGES);
@@ -94,13 +103,22 @@ pub(crate) struct Server {
     heard: Option<(u64, Instant)>,
     unanswered: bool,
     state: usize,
+    acknowledged: usize,
     pub(crate) peer: Option<Peer>,
     sends: Option<Instant>,
 }
 
 impl Server {
     pub(crate) fn new() -> Self {
-        Self { sequence: 0, heard: None, unanswered: false, state: 0, peer: None, sends: None }
+        Self {
+            sequence: 0,
+            heard: None,
+            unanswered: false,
+            state: 0,
+            acknowledged: 0,
+            peer: None,
+            sends: None,
+        }
     }
 
     pub(crate) fn next(&self) -> Option<Instant> {
@@ -116,16 +134,18 @@ impl Server {
         self.peer = Some(peer);
         let due = if datagram.state > self.state { now + ECHO } else { now + HEARTBEAT };
         self.state = self.state.max(datagram.state);
+        self.acknowledged = self.acknowledged.max(datagram.acknowledges);
         self.sends = Some(self.sends.map_or(due, |sends| sends.min(due)));
     }
 
     pub(crate) fn send(&mut self, now: Instant) -> Option<(Datagram, Peer)> {
         let (_, heard) = self.heard?;
         let speaks = now < heard + FORGETS;
-        self.sends = speaks.then_some(now + HEARTBEAT);
+        let retransmits = self.acknowledged < self.state && now < heard + RETRANSMITS;
+        self.sends = speaks.then_some(now + if retransmits { RETRANSMISSION } else { HEARTBEAT });
         self.sequence += 1;
         let answers = std::mem::take(&mut self.unanswered) && now < heard + TIMESTAMP_LASTS;
-        let datagram = Datagram { sequence: self.sequence, state: self.state, answers };
+        let datagram = Datagram { sequence: self.sequence, state: self.state, acknowledges: 0, answers };
         speaks.then_some(datagram).zip(self.peer)
     }
 }

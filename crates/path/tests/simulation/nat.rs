@@ -47,13 +47,20 @@ impl Nat {
         Self { mapping, filtering, expiry, external, entries: Vec::new(), next_port: 20_000 }
     }
 
+    /// Ports that no NAT before it has given.
+    pub(crate) fn giving_from(self, next_port: u16) -> Self {
+        Self { next_port, ..self }
+    }
+
     pub(crate) fn outbound(&mut self, inside: SocketAddr, to: SocketAddr, now: Instant) -> SocketAddr {
         self.entries.retain(|entry| entry.used + self.expiry > now);
         let mapping = self.mapping;
         let fits = |entry: &&mut Entry| entry.inside == inside && mapping.alike(entry.contacted[0], to);
         if let Some(entry) = self.entries.iter_mut().find(fits) {
             entry.used = now;
-            entry.contacted.push(to);
+            if !entry.contacted.contains(&to) {
+                entry.contacted.push(to);
+            }
             return entry.outside;
         }
         self.next_port += 1;

@@ -4,16 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use path::{Binding, Candidate, Kind, Reply, Transmit};
+use path::{Binding, Candidate, Family, Kind, Reply, Transmit};
 
 use crate::laptop::{Laptop, family};
 use crate::link::Link;
 use crate::mosh::{Client, Datagram, Peer, Server};
+use crate::router::Router;
 
 pub(crate) const LAN: &str = "192.168.1.10:60001";
 pub(crate) const IPV6: &str = "[2001:db8::10]:60001";
 pub(crate) const MAPPED: &str = "198.51.100.1:60001";
 pub(crate) const MAPPED_AGAIN: &str = "198.51.100.77:60001";
+
+/// What a host takes to map the port again.
+const KEEPER: Duration = ms(1_500);
 
 #[expect(clippy::disallowed_methods, reason = "a starting point; nothing here waits")]
 fn start() -> Instant {
@@ -47,8 +51,11 @@ pub(crate) struct World {
     newest: Option<Datagram>,
     /// The server's addresses that lead to it.
     pub(crate) serves: BTreeSet<SocketAddr>,
+    pub(crate) router: Router,
     /// Sources that a NAT has got stuck with: nothing from there comes through.
     pub(crate) stuck_ports: BTreeSet<u16>,
+    /// Sources that a NAT lets no answer back to.
+    pub(crate) deaf_ports: BTreeSet<u16>,
     pub(crate) most_sockets: usize,
     pub(crate) replies: Vec<Reply>,
     random: u64,
@@ -68,7 +75,9 @@ impl World {
             launched: 0,
             newest: None,
             serves: [LAN, IPV6, MAPPED].map(address).into(),
+            router: Router::new(),
             stuck_ports: BTreeSet::new(),
+            deaf_ports: BTreeSet::new(),
             most_sockets: 0,
             replies: Vec::new(),
             random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
@@ -89,12 +98,10 @@ impl World {
         self.settle();
     }
 
-    /// The kernel tells of the change.
+    /// The kernel tells of the change, and would take datagrams of either family.
     pub(crate) fn attach(&mut self, link: Option<Link>) {
-        let families = link.as_ref().map_or(Vec::new(), |link| link.families.clone());
-        let bindings: Vec<_> = families.into_iter().map(Binding::any).collect();
         self.slip(link);
-        self.laptop.agent.handle_network(&bindings, self.now);
+        self.laptop.agent.handle_network(&[Family::V6, Family::V4].map(Binding::any), self.now);
         self.settle();
     }
 
@@ -156,6 +163,16 @@ impl World {
             self.settle();
         }
         self.now = end;
+    }
+
+    /// When it is up again it takes what comes for its own, until its host has mapped the port; and remembers so for as
+    /// long as more comes from there.
+    pub(crate) fn restart_router(&mut self, down: Duration) {
+        self.router.fail();
+        self.run(down);
+        self.router.up = true;
+        self.run(KEEPER);
+        self.router.maps = true;
     }
 
     /// The machine sleeps; what was on its way is lost.
@@ -252,20 +269,27 @@ impl World {
 
     fn land(&mut self, flight: Flight) {
         match flight {
-            Flight::Up { datagram, peer } if self.leads_to_server(peer.by_way_of) => {
-                self.server.receive(datagram, peer, self.now);
+            Flight::Up { datagram, peer } => {
+                let let_in = peer.by_way_of != address(MAPPED) || self.router.lets_in(peer.address, self.now);
+                if let_in && self.leads_to_server(peer.by_way_of) {
+                    self.server.receive(datagram, peer, self.now);
+                }
             }
-            Flight::Down { datagram, to, from } if self.leads_to_server(from) => {
-                self.arrive(datagram, to, from);
+            Flight::Down { datagram, to, from } => {
+                let let_out = from != address(MAPPED) || self.router.lets_out(to);
+                if let_out && self.leads_to_server(from) {
+                    self.arrive(datagram, to, from);
+                }
             }
-            Flight::Up { .. } | Flight::Down { .. } => {}
         }
     }
 
     fn arrive(&mut self, datagram: Datagram, to: SocketAddr, from: SocketAddr) {
         let nat = self.link.as_ref().and_then(|link| link.nat.as_ref()).filter(|nat| nat.external == to.ip());
         let inside = nat.map_or(Some(to), |nat| nat.inbound(to, from, self.now));
-        let Some(inside) = inside.filter(|inside| self.own_address(from) == Some(inside.ip())) else {
+        let here = |inside: &SocketAddr| self.own_address(from) == Some(inside.ip());
+        let Some(inside) = inside.filter(here).filter(|inside| !self.deaf_ports.contains(&inside.port()))
+        else {
             return;
         };
         let reply = Reply { sequence: datagram.sequence, answers: datagram.answers };
@@ -276,10 +300,10 @@ impl World {
     }
 
     fn own_address(&self, to: SocketAddr) -> Option<IpAddr> {
-        let has = self.link.as_ref().is_some_and(|link| link.families.contains(&family(to)));
+        let link = self.link.as_ref().filter(|link| link.families.contains(&family(to)))?;
         let number = self.attachments;
         let own = if to.is_ipv6() { format!("2001:db8:{number:x}::2") } else { format!("10.0.{number}.2") };
-        has.then(|| own.parse().unwrap())
+        link.address.filter(|address| address.is_ipv4() == to.is_ipv4()).or_else(|| own.parse().ok())
     }
 
     /// No hairpin at home, and no private address from elsewhere.

@@ -88,7 +88,7 @@ fn a_withdrawn_path_is_left_with_a_nudge_and_its_late_replies_count_for_nothing(
 }
 
 #[test]
-fn old_sockets_are_closed_a_minute_after_the_move() {
+fn the_socket_of_a_flow_that_worked_is_closed_after_five_minutes() {
     let now = start();
     let mut agent = settled(now);
     let wifi = Binding { family: Family::V4, address: Some("10.0.0.2".parse().unwrap()) };
@@ -99,11 +99,31 @@ fn old_sockets_are_closed_a_minute_after_the_move() {
     let path = agent.path_between(SocketId(1), candidate(MAPPED).address).unwrap();
     answer(&mut agent, path, 9, moved);
     events(&mut agent);
-    let story = pass(&mut agent, moved, moved + SOCKET_LINGER + ms(1));
-    let close = Event::Close { socket: SocketId(0) };
-    let closed = story.iter().find(|(_, events, _)| events.contains(&close)).map(|(at, ..)| *at);
-    assert_eq!(closed, Some(60_000));
+    let story = pass(&mut agent, moved, moved + ms(3_600_000));
+    assert_eq!(closed(&story), [(300_000, SocketId(0))]);
     assert!(agent.path(MAPPED_PATH).is_none());
+}
+
+fn closed(story: &[(u128, Vec<Event>, Vec<PathId>)]) -> Vec<(u128, SocketId)> {
+    let of = |(at, events, _): &(u128, Vec<Event>, _)| {
+        let close = |event: &Event| if let Event::Close { socket } = event { Some(*socket) } else { None };
+        events.iter().filter_map(close).map(|socket| (*at, socket)).collect::<Vec<_>>()
+    };
+    story.iter().flat_map(of).collect()
+}
+
+#[test]
+fn what_a_silence_has_opened_in_vain_is_closed_within_a_minute() {
+    let now = start();
+    let mut agent = settled(now);
+    let typed = now + ms(2_500);
+    datagram(&mut agent, typed);
+    pass(&mut agent, typed, typed + ms(3_000));
+    let ended = typed + ms(3_100);
+    answer(&mut agent, MAPPED_PATH, 9, ended);
+    let story = pass(&mut agent, ended, ended + ms(3_600_000));
+    assert!(matches!(closed(&story)[..], [(..=60_000, SocketId(1))]), "but the newest: {story:?}");
+    assert_eq!(agent.poll_timeout(), None, "nothing is left to be done");
 }
 
 #[test]
@@ -119,8 +139,10 @@ fn no_socket_is_closed_for_its_age_during_a_silence() {
         events.iter().copied().filter_map(opened).for_each(|socket| agent.handle_opened(socket, now));
         told.extend(events);
     }
-    assert_eq!(told.iter().copied().filter_map(opened).count(), 6);
-    assert!(!told.iter().any(|event| matches!(event, Event::Close { .. })), "{told:?}");
+    let opened = told.iter().copied().filter_map(opened).count();
+    let closed: Vec<_> = told.iter().filter(|event| matches!(event, Event::Close { .. })).collect();
+    assert_eq!((opened, 1 + opened - closed.len()), (28, MAX_SOCKETS), "only to make room: {told:?}");
+    assert!(agent.path(MAPPED_PATH).is_some(), "and not the one that worked");
 }
 
 #[test]
@@ -133,7 +155,7 @@ fn changes_without_end_put_off_neither_hop_nor_alarm() {
         agent.handle_timeout(now);
         agent.handle_network(&[Binding::any(Family::V4)], now);
     }
-    assert_eq!(agent.counters().hops, 2);
+    assert_eq!(agent.counters().hops, 3);
     assert!(events(&mut agent).contains(&Event::Silent));
 }
 
