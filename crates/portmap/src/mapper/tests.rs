@@ -89,8 +89,8 @@ fn quirk_53_the_external_address_is_read_and_the_table_looked_at_before_anything
     assert_eq!(
         router.calls,
         [
-            "GetStatusInfo",
             "GetExternalIPAddress",
+            "GetStatusInfo",
             "GetSpecificPortMappingEntry",
             "AddPortMapping",
             "GetSpecificPortMappingEntry"
