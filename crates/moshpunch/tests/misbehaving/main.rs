@@ -7,11 +7,13 @@
 mod common;
 mod router;
 
+use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use common::{AT_ONCE, PATIENCE, end_sessions, no_moshpunch_is_left, raise, server_over_ssh};
+use fake_gateway::{Effect, FakeGateway, Fault, MessageKind, Protocol};
 use lab::{Host, Lab, Output, WriteUp, scenario, wait_until};
 
 use crate::router::Router;
@@ -129,6 +131,80 @@ fn a_mapping_that_comes_too_late_is_not_left_behind(lab: &Lab) -> Result<()> {
     wait_until("an empty table", PATIENCE, || Ok(router.table()?.is_empty().then_some(())))
 }
 
+fn upnp_that(network: &WriteUp, fault: Fault) -> Result<FakeGateway> {
+    let address: Ipv4Addr = WriteUp::ROUTER_INSIDE.parse()?;
+    let gateway = FakeGateway::builder().protocols(&[Protocol::Upnp]);
+    let gateway =
+        network.router.inside(|| Ok(gateway.external_address(WriteUp::ROUTER_OUTSIDE).bind(address)?))?;
+    gateway.script(fault);
+    Ok(gateway)
+}
+
+const ADDRESS: MessageKind = MessageKind::Action("GetExternalIPAddress");
+
+fn quirk_92_an_offer_waits_for_the_address_of_the_mapping(lab: &Lab) -> Result<()> {
+    let network = raise(lab)?;
+    let gateway = upnp_that(&network, Fault::times(3, ADDRESS, Effect::ErrorCode(501)))?;
+    let output = server_over_ssh(&network.laptop, "moshpunch server --offer new -s -- sleep 600")?;
+    ensure!(output.stdout.contains("\nMOSHPUNCH OFFER 1 mapped=20.0.0.1:60001\n"), "{output}");
+    ensure!(!output.stderr.contains("moshpunch: "), "{output}");
+    assert_eq!(gateway.counters().faulty, 3);
+    end_sessions(&network.server)
+}
+
+fn quirk_92_an_offer_without_an_address_says_why(lab: &Lab) -> Result<()> {
+    let network = raise(lab)?;
+    let gateway = upnp_that(&network, Fault::always(ADDRESS, Effect::ErrorCode(501)))?;
+    let output = server_over_ssh(&network.laptop, "moshpunch server --offer new -s -- sleep 600")?;
+    let expected = "moshpunch: the router 192.168.1.1 tells no external address of its own; ";
+    ensure!(output.stderr.contains(expected), "{output}");
+    assert_eq!(gateway.mappings().len(), 1);
+    end_sessions(&network.server)?;
+    wait_until("an empty table", PATIENCE, || Ok(gateway.mappings().is_empty().then_some(())))
+}
+
+/// All that is shown of a router comes from it.
+fn control_characters_of_a_router_do_not_reach_the_terminal(lab: &Lab) -> Result<()> {
+    let network = raise(lab)?;
+    let address: Ipv4Addr = WriteUp::ROUTER_INSIDE.parse()?;
+    let hostile = "a\u{1b}]0;b\u{7}&#27;[2J\u{9b}31m\u{202e}\r\u{8}c";
+    let description = format!(
+        "<root><device><deviceType>urn:schemas-upnp-org:device:InternetGatewayDevice:1</deviceType>\
+         <friendlyName>{hostile}</friendlyName><manufacturer>{hostile}</manufacturer><modelName>{hostile}</modelName>\
+         <modelNumber>{hostile}</modelNumber><serviceList><service>\
+         <serviceType>urn:schemas-upnp-org:service:WANIPConnection:1</serviceType>\
+         <controlURL>/ctl</controlURL></service></serviceList></device></root>"
+    );
+    let gateway = FakeGateway::builder().protocols(&[Protocol::Upnp]).description_file(&description);
+    let gateway = network.router.inside(|| Ok(gateway.bind(address)?))?;
+    let entry = format!(
+        "<s:Envelope><s:Body><u:GetGenericPortMappingEntryResponse><NewExternalPort>60005</NewExternalPort>\
+         <NewProtocol>UDP</NewProtocol><NewInternalPort>60005</NewInternalPort><NewInternalClient>{hostile}</NewInternalClient>\
+         <NewPortMappingDescription>{hostile}</NewPortMappingDescription>\
+         </u:GetGenericPortMappingEntryResponse></s:Body></s:Envelope>"
+    );
+    let listing = MessageKind::Action("GetGenericPortMappingEntry");
+    let entries = |entry: &str| {
+        Fault::times(2, listing, Effect::Status(200)).and(Effect::Body(entry.as_bytes().to_vec()))
+    };
+    for (line, fault) in [
+        ("gateway", None),
+        ("gateway --json", None),
+        ("list", Some(entries(&entry))),
+        ("list --json", Some(entries(&entry))),
+    ] {
+        gateway.clear_script();
+        fault.into_iter().for_each(|fault| gateway.script(fault));
+        let shown = map(&network.server, line)?;
+        ensure!(shown.stdout.contains('a') && shown.stdout.contains('c'), "{line}: {shown}");
+        let is_harmful = |character: char| {
+            (character.is_control() && character != '\n') || ('\u{202a}'..='\u{202e}').contains(&character)
+        };
+        ensure!(!format!("{}{}", shown.stdout, shown.stderr).contains(is_harmful), "{line}: {shown:?}");
+    }
+    Ok(())
+}
+
 fn main() -> ExitCode {
     lab::harness::run(
         [
@@ -142,6 +218,9 @@ fn main() -> ExitCode {
             scenario!(quirk_87_the_default_gateway_is_taken_whoever_answers_first),
             scenario!(quirk_89_three_seconds_for_each_answer_are_waited_for),
             scenario!(a_mapping_that_comes_too_late_is_not_left_behind),
+            scenario!(quirk_92_an_offer_waits_for_the_address_of_the_mapping),
+            scenario!(quirk_92_an_offer_without_an_address_says_why),
+            scenario!(control_characters_of_a_router_do_not_reach_the_terminal),
         ]
         .map(|scenario| scenario.needs(&["mosh-server", "python3", "sshd"]).within(Duration::from_secs(180))),
     )

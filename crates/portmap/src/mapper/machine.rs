@@ -3,6 +3,7 @@
 mod job;
 mod late;
 mod leaving;
+mod outside;
 mod refusal;
 mod seeking;
 
@@ -12,6 +13,7 @@ use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use self::job::Job;
+use self::outside::AddressQuestions;
 use super::ports::PortChoice;
 use super::schedule::{Backoff, next_check, renewal};
 use super::speaker::{Speaker, Standing};
@@ -79,6 +81,7 @@ pub struct Mapper {
     /// What to delete once the gateway is found again.
     left_behind: Option<(Request, Grant)>,
     reserved: Option<NonZeroU16>,
+    address_questions: AddressQuestions,
     backoff: Backoff,
     random: Random,
     reservations: VecDeque<Reservation>,
@@ -126,6 +129,7 @@ impl Mapper {
             held: None,
             left_behind: None,
             reserved: None,
+            address_questions: AddressQuestions::default(),
             backoff: Backoff::default(),
             reservations: VecDeque::new(),
             events: VecDeque::new(),
@@ -224,6 +228,7 @@ impl Mapper {
             State::Requesting { gives_up: Some(at) } if now >= at => self.request_unanswered(now),
             _ => {}
         }
+        self.ask_for_address_if_due(now);
         self.notice_expiry(now);
     }
 
@@ -254,9 +259,8 @@ impl Mapper {
             return None;
         }
         let own = match self.state {
-            State::Holding { checks: at }
-            | State::Recovering { retries: at }
-            | State::HearingOut { until: at } => Some(at),
+            State::Holding { checks } => self.next_address_question().into_iter().chain([checks]).min(),
+            State::Recovering { retries: at } | State::HearingOut { until: at } => Some(at),
             State::Requesting { gives_up } => gives_up,
             State::Seeking
             | State::Ready
@@ -349,13 +353,17 @@ impl Mapper {
     }
 
     fn readdressed(&mut self, index: usize, address: Option<IpAddr>) {
-        let speaker = &mut self.speakers[index];
-        speaker.standing = Standing::Available { external_address: address };
+        self.speakers[index].standing = Standing::Available { external_address: address };
+        self.address_is(address.or_else(|| self.address_told()));
+    }
+
+    fn address_is(&mut self, address: Option<IpAddr>) {
+        let control = self.chosen.and_then(|index| self.speakers[index].control());
         if let Some(held) = &mut self.held
             && held.grant.external_address != address
         {
             held.grant.external_address = address;
-            held.record.control = speaker.control().unwrap_or_else(|| held.record.control.clone());
+            held.record.control = control.unwrap_or_else(|| held.record.control.clone());
             let mapping = self.settings.mapping(held);
             self.events.push_back(Event::Changed(mapping));
         }
@@ -368,6 +376,7 @@ impl Mapper {
     }
 
     fn granted(&mut self, grant: Grant, now: Instant) {
+        let grant = self.with_address(grant);
         let control = self.chosen.and_then(|index| self.speakers[index].control());
         let protocol = self.chosen.map(|index| self.speakers[index].protocol);
         let (Some(job), Some(control), Some(protocol)) = (&mut self.job, control, protocol) else { return };
@@ -397,6 +406,7 @@ impl Mapper {
             Some(_) => Event::Changed(mapping),
         });
         self.held = Some(held);
+        self.look_for_address(now);
     }
 
     /// Without a mapping to keep, the end; with one, another try later.

@@ -1,6 +1,7 @@
 mod control_port;
 mod firewall;
 mod late;
+mod outside;
 mod pinholes;
 mod refusals;
 mod router;

@@ -81,7 +81,9 @@ impl Pcp {
             }
             ResponseOperation::Map { nonce, .. } if nonce != self.nonce => None,
             ResponseOperation::Map { transport, internal_port, external_port, external_address, .. } => {
-                let external_address = Some(external_address).filter(|address| !address.is_unspecified());
+                let external_address = Some(external_address).filter(|address| {
+                    !address.is_unspecified() && address.is_ipv4() == self.internal.is_ipv4()
+                });
                 let assignment = Assignment { external_port, external_address, lifetime_seconds };
                 let answer =
                     answer.map(|()| assignment).map_err(|refusal| explained(refusal, external_address));

@@ -285,9 +285,8 @@ impl Client {
                 self.assess_connection(gateway, connection);
             }
             Question::ExternalAddress { gateway, connection } => {
-                self.learn(gateway, connection, |connection| {
-                    connection.external_address = told_address(reply)
-                });
+                let address = told_address(reply);
+                self.learn(gateway, connection, |connection| connection.external_address = address);
                 self.ask_for_status(gateway, connection);
                 self.choose();
             }
