@@ -388,7 +388,7 @@ impl Mapper {
         }
         job.ports.settle(grant.external_port);
         self.backoff = Backoff::default();
-        let renews = renewal(grant.lease, &mut self.random, now);
+        let renews = renewal(grant.lease, self.settings.lease, &mut self.random, now);
         let record = Record {
             protocol,
             transport: job.wanted.transport,

@@ -257,7 +257,7 @@ fn an_add_whose_answer_is_lost_is_repeated_and_makes_no_second_pinhole() {
 fn every_refusal_is_told_by_its_cause() {
     let forbidden = "failed: the router fd07::1 does not let this host open its IPv6 firewall";
     let full = "failed: the router fd07::1 has no room for another mapping";
-    let refused = |code: u16| format!("failed: the router fd07::1 refuses the mapping (error {code})");
+    let refused = |code: u16| format!("failed: the router fd07::1 refuses the mapping (UPnP error {code})");
     let expected = [(606, forbidden.into()), (701, full.into()), (703, forbidden.into())];
     let others = [402, 501, 704, 705, 706, 707, 708, 709].map(|code| (code, refused(code)));
     for (code, words) in expected.into_iter().chain(others) {
