@@ -103,6 +103,8 @@ pub(crate) fn end_as(status: process::ExitStatus) -> process::ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use portmap::client::Code;
+
     use super::*;
 
     #[test]
@@ -123,7 +125,7 @@ mod tests {
             (Cause::NatBetween { gateway }, 3),
             (Cause::NotTranslated { internal }, 3),
             (Cause::PinholeForbidden { gateway }, 3),
-            (Cause::Refused { gateway, code: 501 }, 3),
+            (Cause::Refused { gateway, code: Code::Upnp(501) }, 3),
             (Cause::PortTaken { gateway, port }, 4),
             (Cause::PortsExhausted { gateway, first: port, last: port }, 4),
             (Cause::SamePortOnly { gateway }, 4),

@@ -6,10 +6,13 @@ use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
 
 use crate::address::{Reach, reach};
-use crate::client::{Absence, Refusal};
+use crate::client::{Absence, Code, Refusal};
 
 /// mosh(1), `--port`, rounded.
 const MOSH_PORTS: RangeInclusive<u16> = 60000..=61000;
+
+/// RFC 6887 §7.4.
+const CANNOT_PROVIDE_EXTERNAL: u8 = 11;
 
 /// [`Display`](fmt::Display) says what happened; [`Cause::cure`] what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +83,7 @@ pub enum Cause {
     },
     Refused {
         gateway: IpAddr,
-        code: u16,
+        code: Code,
     },
 }
 
@@ -158,7 +161,7 @@ impl fmt::Display for Cause {
                 write!(formatter, "the router {gateway} accepts the mapping, but does not make it")
             }
             Self::Refused { gateway, code } => {
-                write!(formatter, "the router {gateway} refuses the mapping (error {code})")
+                write!(formatter, "the router {gateway} refuses the mapping ({code})")
             }
         }
     }
@@ -196,11 +199,13 @@ impl Cause {
         }
         match refusal {
             Refusal::Unsupported { code } | Refusal::Other { code } => Self::Refused { gateway, code: *code },
-            Refusal::CannotProvideExternal => Self::Refused { gateway, code: 716 },
             Refusal::NotAuthorized if gateway.is_ipv6() => Self::PinholeForbidden { gateway },
             Refusal::NotAuthorized => Self::SwitchedOff { gateway },
-            Refusal::Conflict => Self::Refused { gateway, code: 718 },
-            Refusal::AddressMismatch
+            Refusal::CannotProvideExternal => {
+                Self::Refused { gateway, code: Code::Pcp(CANNOT_PROVIDE_EXTERNAL) }
+            }
+            Refusal::Conflict
+            | Refusal::AddressMismatch
             | Refusal::BehindNat { .. }
             | Refusal::NoResources
             | Refusal::NetworkFailure

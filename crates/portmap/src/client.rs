@@ -3,6 +3,7 @@
 //! A client speaks one protocol about **one** mapping. It knows how to ask; the [`mapper`](crate::mapper) knows
 //! what to ask for, when, and what to do after a refusal.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
 use std::time::Duration;
@@ -86,16 +87,40 @@ pub enum Refusal {
     AddressMismatch,
     /// The gateway maps nothing, and tells an address of its own that is not public.
     BehindNat { external: IpAddr },
-    /// The gateway cannot give the wanted external port or address.
+    /// PCP: the gateway cannot give the wanted external port or address; another one may be had.
     CannotProvideExternal,
     /// Only the same number inside and outside is allowed.
     SamePortRequired,
     /// The gateway does not know how, whatever is asked.
-    Unsupported { code: u16 },
+    Unsupported { code: Code },
     /// The gateway said yes, but its table does not say the same.
     Unconfirmed,
     /// No usable answer in time.
     NoAnswer,
     /// Any other code.
-    Other { code: u16 },
+    Other { code: Code },
+}
+
+/// What a gateway said, in its protocol's numbers: those of one protocol mean nothing in another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// RFC 6887 §7.4.
+    Pcp(u8),
+    /// RFC 6886 §3.5.
+    NatPmp(u16),
+    /// UDA 1.1 §3.2.2, or the service's own.
+    Upnp(u16),
+    /// RFC 9110 §15, where UPnP got a page for an answer.
+    Http(u16),
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pcp(code) => write!(formatter, "PCP result {code}"),
+            Self::NatPmp(code) => write!(formatter, "NAT-PMP result {code}"),
+            Self::Upnp(code) => write!(formatter, "UPnP error {code}"),
+            Self::Http(status) => write!(formatter, "HTTP status {status}"),
+        }
+    }
 }

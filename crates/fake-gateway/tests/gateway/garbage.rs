@@ -84,7 +84,7 @@ fn replies_that_never_end_are_cut_by_the_time_out_of_an_exchange() {
     let endings = [
         (vec![Effect::Silence], WITHOUT_REQUEST),
         (vec![Effect::Drip(Duration::from_secs(1))], WITHOUT_REPLY),
-        (vec![Effect::ContentLengthOffBy(100), Effect::HoldOpen], WITHOUT_REPLY),
+        (vec![Effect::Truncate(200), Effect::HoldOpen], WITHOUT_REPLY),
     ];
     std::thread::scope(|scope| {
         for (effects, expected) in &endings {
@@ -95,6 +95,32 @@ fn replies_that_never_end_are_cut_by_the_time_out_of_an_exchange() {
             });
         }
     });
+}
+
+#[test]
+fn quirk_83_a_whole_body_is_read_though_its_end_is_never_told() {
+    assert_eq!(outcomes(&[Effect::NoContentLength, Effect::HoldOpen]), [MAPPED; 5]);
+    assert_eq!(outcomes(&[Effect::ContentLengthOffBy(100), Effect::HoldOpen]), [MAPPED; 5]);
+}
+
+#[test]
+fn quirk_79_a_connection_that_is_reset_without_a_word_is_made_once_more() {
+    let questions = REPLIES.into_iter().filter(|on| *on != MessageKind::Action("AddPortMapping"));
+    for on in questions {
+        let gateway = upnp_gateway();
+        gateway.script(Fault::once(on, Effect::Truncate(0)).and(Effect::Reset));
+        assert_eq!(Host::behind(&gateway, 10).map(60001), [MAPPED], "{on:?}");
+        assert_eq!(gateway.counters().faulty, 1, "{on:?}");
+    }
+}
+
+#[test]
+fn quirk_85_a_relative_control_url_that_is_not_found_is_tried_at_the_root() {
+    let gateway = FakeGateway::builder().protocols(&[Protocol::Upnp]).description_path("/upnp/rootDesc.xml");
+    let gateway = gateway.bind_loopback().unwrap();
+    gateway.script(Fault::always(MessageKind::Description, Effect::ControlUrl("ctl/IPConn".into())));
+    assert_eq!(Host::behind(&gateway, 10).map(60001), [MAPPED]);
+    assert_eq!(gateway.complaints(), ["HTTP: POST /upnp/ctl/IPConn, which is no control URL"]);
 }
 
 #[test]

@@ -9,12 +9,12 @@ use net::{MapperSockets, clock};
 use portmap::mapper::{Event, External, Mapper, Protocol, Settings, Wanted};
 use portmap::mapping::Transport;
 use portmap::pcp::Nonce;
-use portmap::upnp::{EXCHANGE_TIMEOUT, SEARCH_WINDOW};
+use portmap::upnp::{EXCHANGE_TIMEOUT_ONCE_HEARD, SEARCH_WINDOW};
 
 /// A search that finds nothing, two exchanges that are cut, and a second for a busy machine.
 pub(crate) const WITHIN: Duration = SEARCH_WINDOW
-    .saturating_add(EXCHANGE_TIMEOUT)
-    .saturating_add(EXCHANGE_TIMEOUT)
+    .saturating_add(EXCHANGE_TIMEOUT_ONCE_HEARD)
+    .saturating_add(EXCHANGE_TIMEOUT_ONCE_HEARD)
     .saturating_add(Duration::from_secs(1));
 
 pub(crate) struct Host {

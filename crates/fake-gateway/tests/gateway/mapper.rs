@@ -99,3 +99,20 @@ fn a_lease_of_two_seconds_is_renewed_by_each_protocol() {
         assert_eq!(host.renew(), ["renewed 60001"], "{protocol:?}");
     }
 }
+
+#[test]
+fn quirk_91_a_gateway_that_grants_a_second_is_not_asked_without_pause() {
+    std::thread::scope(|scope| {
+        for protocol in [Protocol::Pcp, Protocol::NatPmp] {
+            scope.spawn(move || {
+                let gateway = FakeGateway::builder().lifetimes(1..=1).bind_loopback().unwrap();
+                let mut host = Host::speaking(&gateway, 10, &[protocol]);
+                assert_eq!(host.map(60001), ["mapped 20.0.0.1:60001"]);
+                let began = net::clock::now();
+                let told = host.renew();
+                assert_eq!(told.last().unwrap(), "changed 60001", "{protocol:?}: {told:?}");
+                assert!(net::clock::now() - began > Duration::from_secs(4), "{protocol:?}");
+            });
+        }
+    });
+}

@@ -129,7 +129,7 @@ fn a_scripted_result_is_told_and_nothing_done() {
     let (mut client, socket) = (client(&gateway), socket(gateway.host(10)));
     gateway.script(Fault::once(MessageKind::NatPmp, Effect::ResultCode(5)));
     client.request(&request(60001, 60001), clock::now());
-    let refused = Some(Event::Refused(Refusal::Unsupported { code: 5 }));
+    let refused = Some(Event::Refused(Refusal::Unsupported { code: portmap::client::Code::NatPmp(5) }));
     assert_eq!(exchange!(gateway, socket, client), refused);
     assert_eq!(gateway.mappings(), []);
 }

@@ -24,7 +24,7 @@ pub(super) struct Upkeep {
     sockets: MapperSockets,
     /// What to delete, should this process die.
     pub(super) kept: Option<Kept>,
-    /// The server command knows how it went at first.
+    /// The server command knows how it went at first, and of a mapping its address.
     pub(super) is_answered: bool,
     pub(super) has_ended: bool,
 }
@@ -124,6 +124,8 @@ impl Upkeep {
             Event::Changed(mapping) | Event::Renewed(mapping) => {
                 self.keep(&mapping);
                 consequences.is_state_new = true;
+                // Only now it may be known where it leads from.
+                consequences.answer = (!self.is_answered).then(|| Ok(Mapped::from(&mapping)));
             }
             Event::Lost(_) => {}
             Event::Failed(cause) => {
@@ -135,7 +137,10 @@ impl Upkeep {
                 consequences.is_state_new = self.kept.take().is_some();
             }
         }
-        self.is_answered |= consequences.answer.is_some();
+        let answers = |outcome: &Result<Mapped, Failure>| {
+            outcome.as_ref().map_or(true, |mapped| mapped.external_address.is_some())
+        };
+        self.is_answered |= consequences.answer.as_ref().is_some_and(answers);
         consequences
     }
 

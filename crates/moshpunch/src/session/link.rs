@@ -43,7 +43,7 @@ impl Toward {
     }
 }
 
-/// One for each [`Toward`] that could be begun with.
+/// One for each [`Toward`] that could be begun with; another one follows where the first told no external address.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct FromKeeper {
     pub(crate) opening: Opening,

@@ -3,6 +3,7 @@
 mod job;
 mod late;
 mod leaving;
+mod outside;
 mod refusal;
 mod restart;
 mod seeking;
@@ -13,6 +14,7 @@ use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use self::job::Job;
+use self::outside::AddressQuestions;
 use self::restart::Restart;
 use super::ports::PortChoice;
 use super::schedule::{Backoff, next_check, renewal};
@@ -81,6 +83,7 @@ pub struct Mapper {
     /// What to delete once the gateway is found again.
     left_behind: Option<(Request, Grant)>,
     reserved: Option<NonZeroU16>,
+    address_questions: AddressQuestions,
     backoff: Backoff,
     restart: Restart,
     random: Random,
@@ -129,6 +132,7 @@ impl Mapper {
             held: None,
             left_behind: None,
             reserved: None,
+            address_questions: AddressQuestions::default(),
             backoff: Backoff::default(),
             restart: Restart::default(),
             reservations: VecDeque::new(),
@@ -229,6 +233,7 @@ impl Mapper {
             _ => {}
         }
         self.look_after_restart(now);
+        self.ask_for_address_if_due(now);
         self.notice_expiry(now);
     }
 
@@ -259,9 +264,8 @@ impl Mapper {
             return None;
         }
         let own = match self.state {
-            State::Holding { checks: at }
-            | State::Recovering { retries: at }
-            | State::HearingOut { until: at } => Some(at),
+            State::Holding { checks } => self.next_address_question().into_iter().chain([checks]).min(),
+            State::Recovering { retries: at } | State::HearingOut { until: at } => Some(at),
             State::Requesting { gives_up } => gives_up,
             State::Seeking
             | State::Ready
@@ -340,13 +344,17 @@ impl Mapper {
     }
 
     fn readdressed(&mut self, index: usize, address: Option<IpAddr>) {
-        let speaker = &mut self.speakers[index];
-        speaker.standing = Standing::Available { external_address: address };
+        self.speakers[index].standing = Standing::Available { external_address: address };
+        self.address_is(address.or_else(|| self.address_told()));
+    }
+
+    fn address_is(&mut self, address: Option<IpAddr>) {
+        let control = self.chosen.and_then(|index| self.speakers[index].control());
         if let Some(held) = &mut self.held
             && held.grant.external_address != address
         {
             held.grant.external_address = address;
-            held.record.control = speaker.control().unwrap_or_else(|| held.record.control.clone());
+            held.record.control = control.unwrap_or_else(|| held.record.control.clone());
             let mapping = self.settings.mapping(held);
             self.events.push_back(Event::Changed(mapping));
         }
@@ -359,6 +367,7 @@ impl Mapper {
     }
 
     fn granted(&mut self, grant: Grant, now: Instant) {
+        let grant = self.with_address(grant);
         let control = self.chosen.and_then(|index| self.speakers[index].control());
         let protocol = self.chosen.map(|index| self.speakers[index].protocol);
         let (Some(job), Some(control), Some(protocol)) = (&mut self.job, control, protocol) else { return };
@@ -370,7 +379,7 @@ impl Mapper {
         }
         job.ports.settle(grant.external_port);
         self.backoff = Backoff::default();
-        let renews = renewal(grant.lease, &mut self.random, now);
+        let renews = renewal(grant.lease, self.settings.lease, &mut self.random, now);
         let record = Record {
             protocol,
             transport: job.wanted.transport,
@@ -388,6 +397,7 @@ impl Mapper {
             Some(_) => Event::Changed(mapping),
         });
         self.held = Some(held);
+        self.look_for_address(now);
     }
 
     /// Without a mapping to keep, the end; with one, another try later.

@@ -7,6 +7,10 @@ use crate::random::Random;
 /// A mapping without an end is looked at as often as one of an hour: routers forget them all the same.
 const LEASE_TO_WATCH_A_PERMANENT_ONE: Duration = Duration::from_secs(3_600);
 
+/// A lease of less is renewed as if it were this long, unless less was asked for: a router that grants a second whatever
+/// is asked for would have no peace of us.
+const SHORTEST_LEASE: Duration = Duration::from_secs(10);
+
 /// How often a mapping is looked at, whatever its lease: a router that restarts without telling, or whose firewall is
 /// reloaded under it, has the mapping back within this time. One datagram for PCP and NAT-PMP; for UPnP one
 /// table entry and the external address.
@@ -18,8 +22,13 @@ const LAST_RETRY: Duration = Duration::from_secs(30);
 
 /// At a random time between 1/2 and 5/8 of the lease (RFC 6887 §11.2.1), so that hosts which lost their mappings
 /// together do not renew them together.
-pub(super) fn renewal(lease: Option<Duration>, random: &mut Random, now: Instant) -> Instant {
-    let lease = lease.unwrap_or(LEASE_TO_WATCH_A_PERMANENT_ONE);
+pub(super) fn renewal(
+    lease: Option<Duration>,
+    asked_for: Duration,
+    random: &mut Random,
+    now: Instant,
+) -> Instant {
+    let lease = lease.unwrap_or(LEASE_TO_WATCH_A_PERMANENT_ONE).max(SHORTEST_LEASE.min(asked_for));
     let jitter = random.up_to(lease / 8);
     now + lease / 2 + jitter
 }
@@ -52,6 +61,8 @@ impl Backoff {
 mod tests {
     use super::*;
 
+    const HOUR: Duration = Duration::from_secs(3_600);
+
     #[expect(clippy::disallowed_methods, reason = "a starting point; nothing here waits")]
     fn start() -> Instant {
         Instant::now()
@@ -61,10 +72,25 @@ mod tests {
     fn renewals_fall_between_a_half_and_five_eighths_of_the_lease() {
         let (now, lease) = (start(), Duration::from_secs(3_600));
         let mut random = Random::new(7);
-        let times: Vec<_> = (0..1000).map(|_| renewal(Some(lease), &mut random, now) - now).collect();
+        let times: Vec<_> =
+            (0..1000).map(|_| renewal(Some(lease), 3 * HOUR, &mut random, now) - now).collect();
         assert!(times.iter().all(|&time| time >= lease / 2 && time <= lease * 5 / 8));
         let spread = *times.iter().max().unwrap() - *times.iter().min().unwrap();
         assert!(spread > lease / 10, "{spread:?}");
+    }
+
+    #[test]
+    fn quirk_91_the_shortest_leases_are_renewed_every_few_seconds() {
+        let (now, mut random) = (start(), Random::new(7));
+        for lease in
+            [Duration::ZERO, Duration::from_millis(1), Duration::from_secs(1), Duration::from_secs(9)]
+        {
+            let wait = renewal(Some(lease), 3 * HOUR, &mut random, now) - now;
+            assert!((SHORTEST_LEASE / 2..=SHORTEST_LEASE).contains(&wait), "{lease:?}: {wait:?}");
+        }
+        let two = Duration::from_secs(2);
+        let wait = renewal(Some(two), two, &mut random, now) - now;
+        assert!(wait < two, "as it was asked for: {wait:?}");
     }
 
     #[test]

@@ -165,6 +165,18 @@ impl Speaker {
         }
     }
 
+    /// Of what serves or rests, as far as the protocol tells it: PCP does with a mapping alone, and whoever has one by
+    /// NAT-PMP has asked before.
+    pub(super) fn ask_for_address(&mut self, serves: bool, now: Instant) {
+        let rests = matches!(self.standing, Standing::Resting | Standing::Available { .. });
+        match &mut self.client {
+            Client::Upnp(client) if serves => client.ask_for_address(now),
+            Client::Upnp(_) if self.standing == Standing::Resting => self.probe(now),
+            Client::NatPmp(..) if rests && !serves => self.probe(now),
+            Client::Upnp(_) | Client::NatPmp(..) | Client::Pcp(..) => {}
+        }
+    }
+
     pub(super) fn release(&mut self, request: &Request, grant: &Grant, now: Instant) {
         match &mut self.client {
             Client::Pcp(client, _) => client.release(now),

@@ -2,6 +2,7 @@ mod control_port;
 mod firewall;
 mod gateways;
 mod late;
+mod outside;
 mod pinholes;
 mod refusals;
 mod restarts;
@@ -91,8 +92,8 @@ fn quirk_53_the_external_address_is_read_and_the_table_looked_at_before_anything
     assert_eq!(
         router.calls,
         [
-            "GetStatusInfo",
             "GetExternalIPAddress",
+            "GetStatusInfo",
             "GetSpecificPortMappingEntry",
             "AddPortMapping",
             "GetSpecificPortMappingEntry"
@@ -455,7 +456,7 @@ fn quirk_38_action_failed_may_mean_a_conflict_but_not_for_ever() {
     let now = host.now;
     host.mapper.map(wanted(60001, mosh_range()), now);
     host.settle(&mut router);
-    assert_eq!(told(&mut host), ["failed: the router 192.168.1.1 refuses the mapping (error 501)"]);
+    assert_eq!(told(&mut host), ["failed: the router 192.168.1.1 refuses the mapping (UPnP error 501)"]);
     assert_eq!(router.calls.iter().filter(|call| *call == "AddPortMapping").count(), 5);
 }
 
@@ -665,5 +666,25 @@ fn quirk_50_a_router_that_may_list_what_it_does_not_forward_gets_the_entry_anew_
         assert_eq!(router.calls.iter().filter(|call| *call == "DeletePortMapping").count(), deletions);
         assert_eq!(router.table[&60001].description, DESCRIPTION);
         assert!(told(&mut host).iter().all(|event| event == "renewed Some(20.0.0.1):60001"));
+    }
+}
+
+#[test]
+fn what_is_remembered_of_another_kind_of_service_is_not_asked() {
+    for kind in ["WANCommonInterfaceConfig:1", "WANIPv6FirewallControl:1", "Nonsense:1", "WANIPConnection:0"]
+    {
+        let control = upnp::client::Control {
+            gateway: ROUTER.parse().unwrap(),
+            url: upnp::url::Url::parse(&format!("http://{ROUTER}:5000/other")).unwrap(),
+            service_type: format!("urn:schemas-upnp-org:service:{kind}"),
+            external_address: None,
+        };
+        let (mut router, now) = (Router::new(), start());
+        let settings = Settings { remembered: Some(control), ..settings("192.168.1.10") };
+        let mut host = Host::new(Mapper::new(settings, now), now);
+        host.mapper.map(wanted(60001, mosh_range()), now);
+        host.settle(&mut router);
+        assert_eq!(told(&mut host), ["mapped Some(20.0.0.1):60001"], "{kind}");
+        assert_eq!(router.calls.iter().filter(|call| *call == "GetExternalIPAddress").count(), 1, "{kind}");
     }
 }

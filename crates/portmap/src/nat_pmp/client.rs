@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
 use super::packet::{Operation, Request, Response, ResultCode};
-use crate::client::Refusal;
+use crate::client::{Code, Refusal};
 use crate::control_port::{
     self, Assignment, FIRST_WAIT, LONGEST_WAIT, Mapping, PROBE_ATTEMPTS, Protocol, RELEASE_ATTEMPTS,
     REQUEST_ATTEMPTS, Reply, Settings,
@@ -116,18 +116,18 @@ fn reply(response: Response) -> Reply {
     }
 }
 
-const OPCODE_UNSUPPORTED: Refusal = Refusal::Unsupported { code: 5 };
+const OPCODE_UNSUPPORTED: Refusal = Refusal::Unsupported { code: Code::NatPmp(5) };
 
 /// RFC 6886 §3.5.
 fn success(result: ResultCode) -> Result<(), Refusal> {
     Err(match result {
         ResultCode::Success => return Ok(()),
-        ResultCode::UnsupportedVersion => Refusal::Unsupported { code: 1 },
+        ResultCode::UnsupportedVersion => Refusal::Unsupported { code: Code::NatPmp(1) },
         ResultCode::NotAuthorized => Refusal::NotAuthorized,
         ResultCode::NetworkFailure => Refusal::NetworkFailure,
         ResultCode::OutOfResources => Refusal::NoResources,
         ResultCode::UnsupportedOpcode => OPCODE_UNSUPPORTED,
-        ResultCode::Unknown(code) => Refusal::Other { code },
+        ResultCode::Unknown(code) => Refusal::Other { code: Code::NatPmp(code) },
     })
 }
 

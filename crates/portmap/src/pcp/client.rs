@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::packet::{Map, Nonce, Request, RequestOperation, Response, ResponseOperation, ResultCode};
 use crate::address::{Reach, reach};
-use crate::client::Refusal;
+use crate::client::{Code, Refusal};
 use crate::control_port::{
     self, Assignment, FIRST_WAIT, Mapping, PROBE_ATTEMPTS, Protocol, RELEASE_ATTEMPTS, REQUEST_ATTEMPTS,
     Reply, SERVER_PORT, Settings,
@@ -81,7 +81,9 @@ impl Pcp {
             }
             ResponseOperation::Map { nonce, .. } if nonce != self.nonce => None,
             ResponseOperation::Map { transport, internal_port, external_port, external_address, .. } => {
-                let external_address = Some(external_address).filter(|address| !address.is_unspecified());
+                let external_address = Some(external_address).filter(|address| {
+                    !address.is_unspecified() && address.is_ipv4() == self.internal.is_ipv4()
+                });
                 let assignment = Assignment { external_port, external_address, lifetime_seconds };
                 let answer =
                     answer.map(|()| assignment).map_err(|refusal| explained(refusal, external_address));
@@ -173,28 +175,28 @@ impl Protocol for Pcp {
     }
 }
 
-const UNSUPPORTED_OPCODE: Refusal = Refusal::Unsupported { code: 4 };
-const UNSUPPORTED_OPTION: Refusal = Refusal::Unsupported { code: 5 };
-const MALFORMED_OPTION: Refusal = Refusal::Unsupported { code: 6 };
+const UNSUPPORTED_OPCODE: Refusal = Refusal::Unsupported { code: Code::Pcp(4) };
+const UNSUPPORTED_OPTION: Refusal = Refusal::Unsupported { code: Code::Pcp(5) };
+const MALFORMED_OPTION: Refusal = Refusal::Unsupported { code: Code::Pcp(6) };
 
 /// The time that an error is given counts for nothing: another protocol is asked at once, and a mapping that is held is
 /// asked for again by the mapper's own clock.
 fn success(result: ResultCode) -> Result<(), Refusal> {
     Err(match result {
         ResultCode::Success => return Ok(()),
-        ResultCode::UnsupportedVersion => Refusal::Unsupported { code: 1 },
+        ResultCode::UnsupportedVersion => Refusal::Unsupported { code: Code::Pcp(1) },
         ResultCode::NotAuthorized => Refusal::NotAuthorized,
-        ResultCode::MalformedRequest => Refusal::Unsupported { code: 3 },
+        ResultCode::MalformedRequest => Refusal::Unsupported { code: Code::Pcp(3) },
         ResultCode::UnsupportedOpcode => UNSUPPORTED_OPCODE,
         ResultCode::UnsupportedOption => UNSUPPORTED_OPTION,
         ResultCode::MalformedOption => MALFORMED_OPTION,
         ResultCode::NetworkFailure => Refusal::NetworkFailure,
         ResultCode::NoResources | ResultCode::UserExceededQuota => Refusal::NoResources,
-        ResultCode::UnsupportedProtocol => Refusal::Unsupported { code: 9 },
+        ResultCode::UnsupportedProtocol => Refusal::Unsupported { code: Code::Pcp(9) },
         ResultCode::CannotProvideExternal => Refusal::CannotProvideExternal,
         ResultCode::AddressMismatch => Refusal::AddressMismatch,
-        ResultCode::ExcessiveRemotePeers => Refusal::Other { code: 13 },
-        ResultCode::Unknown(code) => Refusal::Other { code: code.into() },
+        ResultCode::ExcessiveRemotePeers => Refusal::Other { code: Code::Pcp(13) },
+        ResultCode::Unknown(code) => Refusal::Other { code: Code::Pcp(code) },
     })
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::dialogue::{self, Failure};
 use super::soap::{self, Call, Fault, InternalClient, PortMapping, Reply};
-use crate::client::{Refusal, Request};
+use crate::client::{Code, Refusal, Request};
 
 /// WANIPConnection:2 §2.4.16 caps a lease at a week and refuses 0; some routers accept round numbers only.
 const LEASES_TO_FALL_BACK_ON: [u32; 3] = [0, 604_800, 3_600];
@@ -192,7 +192,9 @@ impl Attempt {
         let code = match reply {
             Ok(_) => return Next::Ask(Step::Verify),
             Err(Failure::Fault(Fault::Upnp { code, .. })) => code,
-            Err(Failure::Fault(Fault::Http(status))) => return self.doubt(Refusal::Other { code: status }),
+            Err(Failure::Fault(Fault::Http(status))) => {
+                return self.doubt(Refusal::Other { code: Code::Http(status) });
+            }
             Err(Failure::NoReply | Failure::Fault(Fault::Malformed { .. })) => {
                 return self.doubt(Refusal::NoAnswer);
             }
@@ -311,12 +313,12 @@ fn refusal(code: u16) -> Refusal {
         code::ACTION_NOT_AUTHORIZED => Refusal::NotAuthorized,
         code::NO_PORT_MAPS_AVAILABLE => Refusal::NoResources,
         code::SAME_PORT_VALUES_REQUIRED => Refusal::SamePortRequired,
-        code::WILDCARD_NOT_PERMITTED => Refusal::CannotProvideExternal,
         // A wildcard for the remote host is all that we ask for, and one for the port what we never ask for.
         code::ACTION_FAILED
+        | code::WILDCARD_NOT_PERMITTED
         | code::WILDCARD_NOT_PERMITTED_IN_SOURCE
         | code::REMOTE_HOST_ONLY_WILDCARD
-        | code::EXTERNAL_PORT_ONLY_WILDCARD => Refusal::Unsupported { code },
-        code => Refusal::Other { code },
+        | code::EXTERNAL_PORT_ONLY_WILDCARD => Refusal::Unsupported { code: Code::Upnp(code) },
+        code => Refusal::Other { code: Code::Upnp(code) },
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::attempt::Check;
 use super::dialogue::{Dialogue, Failure, Next, Step};
-use super::exchanges::{Exchanges, NoReply};
+use super::exchanges::{Exchanges, IfBroken, NoReply};
 use super::gateway::{Found, Gateway};
 use super::http::{self, Reply};
 use super::location::Surroundings;
@@ -76,6 +76,8 @@ pub struct Client {
     /// A gateway that answered is known to list what it does not forward.
     check: Check,
     dialogue: Option<Dialogue>,
+    /// The external address is to be asked for behind the dialogue.
+    address_is_due: bool,
     exchanges: Exchanges<Question>,
     events: VecDeque<Event>,
     now: Instant,
@@ -102,6 +104,7 @@ impl Client {
             pinhole: None,
             check: Check::ByTable,
             dialogue: None,
+            address_is_due: false,
             exchanges: Exchanges::new(internal),
             events: VecDeque::new(),
             now,
@@ -156,8 +159,8 @@ impl Client {
     }
 
     /// Searches for gateways; answered by [`Event::Available`] or [`Event::Absent`] within about
-    /// [`SEARCH_WINDOW`] and, where a gateway answers slowly, twice the
-    /// [`EXCHANGE_TIMEOUT`](super::exchanges::EXCHANGE_TIMEOUT).
+    /// [`SEARCH_WINDOW`] and, where a gateway answers slowly, an
+    /// [`EXCHANGE_TIMEOUT`](super::exchanges::EXCHANGE_TIMEOUT) for each of three questions.
     pub fn probe(&mut self, now: Instant) {
         self.now = now;
         self.abandon();
@@ -170,8 +173,10 @@ impl Client {
         self.search = Some(Search::new(self.internal, default_gateway, self.search_window, now));
         if let Some(control) = self.remembered.clone() {
             let is_default = self.surroundings.is_default(control.url.host());
-            self.gateways.push(Gateway::remembered(control.url, control.service_type, is_default));
-            self.assess_connection(0, 0);
+            if let Some(gateway) = Gateway::remembered(control, self.internal, is_default) {
+                self.gateways.push(gateway);
+                self.assess_connection(0, 0);
+            }
         }
     }
 
@@ -201,7 +206,7 @@ impl Client {
     /// than before is told by [`Event::ExternalAddressChanged`].
     pub fn renew(&mut self, request: &Request, now: Instant) {
         self.request(request, now);
-        self.ask_for_current_address();
+        self.address_is_due = true;
     }
 
     /// Looks whether the mapping is still there, and obtains it where it is not. Answered by [`Event::Confirmed`], or
@@ -209,7 +214,7 @@ impl Client {
     pub fn check(&mut self, request: &Request, now: Instant) {
         let (request, description) = (request.clone(), self.description.clone());
         self.begin(Dialogue::to_check(self.check, request, self.internal, description, self.pinhole), now);
-        self.ask_for_current_address();
+        self.address_is_due = true;
     }
 
     /// Deletes the mapping if the router's table still says that it is ours; answered by [`Event::Released`].
@@ -286,15 +291,15 @@ impl Client {
 
     pub fn handle_exchange(&mut self, id: ExchangeId, input: ExchangeInput<'_>, now: Instant) {
         self.now = now;
-        if let Some((question, reply)) = self.exchanges.handle_input(id, input) {
+        if let Some((question, reply)) = self.exchanges.handle_input(id, input, now) {
             self.answer(question, reply);
         }
     }
 
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
-        while let Some(question) = self.exchanges.next_expired(now) {
-            self.answer(question, Err(NoReply));
+        while let Some((question, reply)) = self.exchanges.next_ended(now) {
+            self.answer(question, reply);
         }
         if let Some(search) = &mut self.search {
             search.handle_timeout(now);
@@ -326,44 +331,54 @@ impl Client {
     fn answer(&mut self, question: Question, reply: Result<Reply, NoReply>) {
         match question {
             Question::Description { gateway } => self.describe(gateway, reply),
+            Question::ExternalAddress { gateway, connection }
+            | Question::Firewall { gateway, connection }
+                if is_not_found(reply.as_ref()) && self.moves_to_the_root(gateway, connection) =>
+            {
+                self.assess_connection(gateway, connection);
+            }
+            Question::ExternalAddress { gateway, connection } => {
+                let address = told_address(reply);
+                self.learn(gateway, connection, |connection| connection.external_address = address);
+                self.ask_for_status(gateway, connection);
+                self.choose();
+            }
             Question::Status { gateway, connection } => {
                 let reply = arguments(reply).ok();
                 let status = reply.as_ref().and_then(|reply| soap::connection_status(reply).ok());
-                self.assess(gateway, connection, |connection| {
+                self.learn(gateway, connection, |connection| {
                     connection.connected = status.map(|status| status == soap::ConnectionStatus::Connected);
                     connection.uptime_seconds = reply.as_ref().and_then(soap::uptime_seconds);
                 });
-            }
-            Question::ExternalAddress { gateway, connection } => {
-                let address = arguments(reply).ok().and_then(|reply| soap::external_ip_address(&reply).ok());
-                let address = address.flatten();
-                self.assess(gateway, connection, |connection| connection.external_address = address);
+                self.choose();
             }
             Question::Firewall { gateway, connection } => {
                 let status = arguments(reply).ok().and_then(|reply| soap::firewall_status(&reply).ok());
                 let opens = status.map(|status| !status.enabled || status.inbound_pinhole_allowed);
                 let address = opens.filter(|&opens| opens).map(|_| self.internal);
-                self.assess(gateway, connection, |connection| {
+                self.learn(gateway, connection, |connection| {
                     (connection.connected, connection.external_address) = (opens, address);
                 });
+                self.choose();
             }
             Question::CurrentAddress => self.learn_current_address(reply),
             Question::Step(step) => self.advance(step, arguments(reply)),
         }
     }
 
-    /// Beside the dialogue: a router that does not answer this one keeps nobody waiting. A pinhole leads to our own
-    /// address.
-    fn ask_for_current_address(&mut self) {
+    /// Asks for the external address of the service in use; another one than before is told by
+    /// [`Event::ExternalAddressChanged`]. A pinhole leads to our own address.
+    pub fn ask_for_address(&mut self, now: Instant) {
+        self.now = now;
         if let Some(control) = self.control.clone().filter(|_| self.internal.is_ipv4()) {
             let call = soap::get_external_ip_address(&control.service_type);
             self.call(&control.url, &call, Question::CurrentAddress);
         }
     }
 
-    /// What cannot be read says nothing of the address.
     fn learn_current_address(&mut self, reply: Result<Reply, NoReply>) {
         let address = arguments(reply).ok().and_then(|reply| soap::external_ip_address(&reply).ok());
+        // What cannot be read says nothing of the address.
         let (Some(address), Some(control)) = (address, &mut self.control) else { return };
         if control.external_address != address {
             control.external_address = address;
@@ -371,8 +386,11 @@ impl Client {
         }
     }
 
+    /// What is asked beside it can wait, or be asked again.
     fn begin(&mut self, (dialogue, first): (Dialogue, Step), now: Instant) {
         self.now = now;
+        self.exchanges.abandon();
+        self.address_is_due = false;
         self.dialogue = Some(dialogue);
         self.ask(first);
     }
@@ -387,7 +405,11 @@ impl Client {
 
     fn call(&mut self, url: &Url, call: &Call, question: Question) {
         let request = http::post(url, &call.action_header, &call.body);
-        self.exchanges.start(url, request, question, self.now);
+        let if_broken = match &question {
+            Question::Step(step) if step.adds() => IfBroken::Tell,
+            _ => IfBroken::AskOnceMore,
+        };
+        self.exchanges.ask(url, request, question, if_broken, self.now);
     }
 
     fn advance(&mut self, step: Step, reply: Result<soap::Reply, Failure>) {
@@ -413,7 +435,11 @@ impl Client {
 
     fn conclude_dialogue(&mut self, event: Event) {
         self.dialogue = None;
+        let is_kept = matches!(event, Event::Granted(_) | Event::Confirmed);
         self.events.push_back(event);
+        if is_kept && std::mem::take(&mut self.address_is_due) {
+            self.ask_for_address(self.now);
+        }
     }
 }
 
@@ -421,6 +447,14 @@ impl Client {
 /// firewall was reloaded under it, it goes on to list and to renew what nobody forwards any more.
 fn lists_what_it_does_not_forward(message: &ssdp::Message) -> bool {
     message.server.as_deref().is_some_and(|server| server.contains("MiniUPnPd"))
+}
+
+fn is_not_found(reply: Result<&Reply, &NoReply>) -> bool {
+    reply.is_ok_and(|reply| reply.status == 404)
+}
+
+fn told_address(reply: Result<Reply, NoReply>) -> Option<IpAddr> {
+    arguments(reply).ok().and_then(|reply| soap::external_ip_address(&reply).ok()).flatten()
 }
 
 fn arguments(reply: Result<Reply, NoReply>) -> Result<soap::Reply, Failure> {

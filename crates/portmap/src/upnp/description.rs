@@ -3,6 +3,8 @@
 //! Every service that can map or tell about the WAN is kept, in document order, as a gateway may have several
 //! WAN connections of which one is up. Nesting is not checked, because broken documents break there first.
 
+use std::net::IpAddr;
+
 use thiserror::Error;
 
 use super::url::Url;
@@ -10,7 +12,8 @@ use super::xml::{self, Element, XmlError};
 
 /// Services beyond these are dropped.
 pub const MAXIMUM_SERVICES: usize = 64;
-/// Names are cut to so many characters.
+/// Names are cut to so many characters. A service whose type is longer is left out: it could not be named as the router
+/// wants it.
 pub const MAXIMUM_TEXT_CHARACTERS: usize = 128;
 
 /// What a gateway says about itself. All texts are as received, but bounded.
@@ -36,6 +39,8 @@ pub struct Service {
     /// characters.
     pub service_type: String,
     pub control_url: Url,
+    /// Where a relative control URL leads to if it is meant from the root, unless that is the same.
+    pub control_url_at_root: Option<Url>,
     /// Where to subscribe to events; `None` if absent or unusable.
     pub event_url: Option<Url>,
 }
@@ -61,6 +66,14 @@ impl ServiceKind {
             "wanipv6firewallcontrol" => Some(Self::WanIpv6FirewallControl { version }),
             "wancommoninterfaceconfig" => Some(Self::WanCommonInterfaceConfig { version }),
             _ => None,
+        }
+    }
+
+    /// Whether the service opens a way to that address of a host.
+    pub fn serves(self, internal: IpAddr) -> bool {
+        match internal {
+            IpAddr::V4(_) => self.is_wan_connection(),
+            IpAddr::V6(_) => matches!(self, Self::WanIpv6FirewallControl { .. }),
         }
     }
 
@@ -149,11 +162,13 @@ fn services(elements: &[Element], base: &Url) -> Vec<Service> {
 
 fn service(inside: &[Element], base: &Url) -> Option<Service> {
     let text = |name| inside.iter().find(|element| element.is(name)).map(|element| element.text.as_str());
-    let service_type = text("serviceType")?;
+    let service_type = text("serviceType").filter(|text| text.len() <= MAXIMUM_TEXT_CHARACTERS)?;
+    let control_url = text("controlURL")?;
     Some(Service {
         kind: ServiceKind::parse(service_type)?,
         service_type: service_type.to_owned(),
-        control_url: base.resolve(text("controlURL")?).ok()?,
+        control_url: base.resolve(control_url).ok()?,
+        control_url_at_root: base.resolve_at_root(control_url),
         event_url: text("eventSubURL").and_then(|reference| base.resolve(reference).ok()),
     })
 }

@@ -32,6 +32,13 @@ pub(super) enum Step {
     Pinhole(pinhole::Step),
 }
 
+impl Step {
+    /// Asked twice it may be refused the second time, for what it has made the first time.
+    pub(super) fn adds(self) -> bool {
+        matches!(self, Self::Mapping(attempt::Step::Add) | Self::Pinhole(pinhole::Step::Add))
+    }
+}
+
 #[derive(Debug)]
 pub(super) enum Dialogue {
     Mapping(Attempt),

@@ -1,33 +1,75 @@
-//! HTTP exchanges under way: each has a purpose, a bounded reply and a deadline.
+//! HTTP exchanges: one at a time with each server, each with a purpose, a bounded reply and a deadline.
+//!
+//! Many routers serve one connection and reset, or keep waiting, whoever comes meanwhile. So what is to be asked of a
+//! server that is busy with us waits for its turn, and its time begins when it is sent.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::http::{Progress, Reply, ReplyReader};
 use super::url::Url;
 use crate::effects::{Exchange, ExchangeId, ExchangeInput};
 
-/// How long one exchange may take from connect to the last byte. Slow home routers need up to two seconds for
-/// a SOAP call (syncthing#1657); one that sends a byte a second is cut here.
+/// How long one exchange may take from connect to the last byte, with a server that was not heard before; one that
+/// sends a byte a second is cut here.
 pub const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// The same with one that has answered: slow home routers need two seconds for a SOAP call (syncthing#1657), or three,
+/// and serve others before us. What they are given up for they do all the same. miniupnpc waits 5 s for each piece.
+pub const EXCHANGE_TIMEOUT_ONCE_HEARD: Duration = Duration::from_secs(6);
+
+/// For so long nothing has come, and what is there is a whole document: no more will come, whatever length was told.
+const HEARD_OUT: Duration = Duration::from_millis(500);
+
+/// How long a server is left alone that has closed a connection without a word: it may be busy with another host.
+const PAUSE_AFTER_A_BREAK: Duration = Duration::from_millis(250);
 
 /// What ended without a readable reply: refused, reset, cut, too slow, too large, or not HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NoReply;
 
+/// What becomes of a question whose connection broke before anything came back. The server may have done what it was
+/// asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IfBroken {
+    AskOnceMore,
+    Tell,
+}
+
+#[derive(Debug)]
+struct Question<P> {
+    purpose: P,
+    destination: SocketAddr,
+    request: Vec<u8>,
+    if_broken: IfBroken,
+}
+
+#[derive(Debug)]
+struct Waiting<P> {
+    question: Question<P>,
+    not_before: Instant,
+}
+
 #[derive(Debug)]
 struct Running<P> {
-    purpose: P,
+    question: Question<P>,
     reader: ReplyReader,
+    heard: bool,
     deadline: Instant,
+    /// When what has come so far is looked at, should nothing more come.
+    heard_out: Option<Instant>,
 }
 
 #[derive(Debug)]
 pub(super) struct Exchanges<P> {
     source: IpAddr,
     next: u64,
+    /// In the order in which they are to be asked.
+    waiting: VecDeque<Waiting<P>>,
     running: BTreeMap<ExchangeId, Running<P>>,
+    /// Those that have answered.
+    heard: BTreeSet<SocketAddr>,
     starting: VecDeque<Exchange>,
     closing: VecDeque<ExchangeId>,
 }
@@ -37,23 +79,19 @@ impl<P> Exchanges<P> {
         Self {
             source,
             next: 0,
+            waiting: VecDeque::new(),
             running: BTreeMap::new(),
+            heard: BTreeSet::new(),
             starting: VecDeque::new(),
             closing: VecDeque::new(),
         }
     }
 
-    pub(super) fn start(&mut self, url: &Url, request: Vec<u8>, purpose: P, now: Instant) {
-        let id = ExchangeId(self.next);
-        self.next += 1;
-        self.starting.push_back(Exchange {
-            id,
-            source: self.source,
-            destination: url.socket_address(),
-            request,
-        });
-        let deadline = now + EXCHANGE_TIMEOUT;
-        self.running.insert(id, Running { purpose, reader: ReplyReader::default(), deadline });
+    /// Asks as soon as the server is done with what it was asked before.
+    pub(super) fn ask(&mut self, url: &Url, request: Vec<u8>, purpose: P, if_broken: IfBroken, now: Instant) {
+        let question = Question { purpose, destination: url.socket_address(), request, if_broken };
+        self.waiting.push_back(Waiting { question, not_before: now });
+        self.start_what_can(now);
     }
 
     /// The purpose and the reply of the exchange that this input ended, if it did.
@@ -61,28 +99,45 @@ impl<P> Exchanges<P> {
         &mut self,
         id: ExchangeId,
         input: ExchangeInput<'_>,
+        now: Instant,
     ) -> Option<(P, Result<Reply, NoReply>)> {
         let running = self.running.get_mut(&id)?;
         let reply = match input {
-            ExchangeInput::Received(bytes) => match running.reader.push(bytes) {
-                Ok(Progress::More) => return None,
-                Ok(Progress::Complete(reply)) => Ok(reply),
-                Err(_) => Err(NoReply),
-            },
+            ExchangeInput::Received(bytes) => {
+                running.heard = true;
+                running.heard_out = Some(now + HEARD_OUT);
+                match running.reader.push(bytes) {
+                    Ok(Progress::More) => return None,
+                    Ok(Progress::Complete(reply)) => Ok(reply),
+                    Err(_) => Err(NoReply),
+                }
+            }
             ExchangeInput::Ended => running.reader.end_of_stream().map_err(|_| NoReply),
-            ExchangeInput::Broken => Err(NoReply),
+            ExchangeInput::Broken => running.reader.whole_document().ok_or(NoReply),
         };
-        self.finish(id).map(|purpose| (purpose, reply))
+        let Running { question, heard, .. } = self.finish(id)?;
+        let broken = reply.is_err() && !heard;
+        match question.if_broken {
+            IfBroken::AskOnceMore if broken => {
+                let question = Question { if_broken: IfBroken::Tell, ..question };
+                self.waiting.push_front(Waiting { question, not_before: now + PAUSE_AFTER_A_BREAK });
+                None
+            }
+            IfBroken::AskOnceMore | IfBroken::Tell => Some(self.conclude(question, reply, now)),
+        }
     }
 
-    /// The purpose of one exchange whose time is up; call again until there is none.
-    pub(super) fn next_expired(&mut self, now: Instant) -> Option<P> {
-        let (&id, _) = self.running.iter().find(|(_, running)| running.deadline <= now)?;
-        self.finish(id)
+    /// The purpose and the reply of one exchange that has come to its end with the time; call again until there is
+    /// none.
+    pub(super) fn next_ended(&mut self, now: Instant) -> Option<(P, Result<Reply, NoReply>)> {
+        self.start_what_can(now);
+        let ids: Vec<_> = self.running.keys().copied().collect();
+        ids.into_iter().find_map(|id| self.end_if_due(id, now))
     }
 
-    /// Gives up everything under way.
+    /// Gives up everything, under way or not.
     pub(super) fn abandon(&mut self) {
+        self.waiting.clear();
         let ids: Vec<_> = self.running.keys().copied().collect();
         for id in ids {
             self.finish(id);
@@ -98,13 +153,83 @@ impl<P> Exchanges<P> {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.running.values().map(|running| running.deadline).min()
+        let running = self.running.values();
+        let running =
+            running.map(|running| running.heard_out.map_or(running.deadline, |at| at.min(running.deadline)));
+        let mut busy = self.busy();
+        let waiting = self.waiting.iter().filter(|waiting| busy.insert(waiting.question.destination));
+        running.chain(waiting.map(|waiting| waiting.not_before)).min()
     }
 
-    fn finish(&mut self, id: ExchangeId) -> Option<P> {
+    fn busy(&self) -> BTreeSet<SocketAddr> {
+        self.running.values().map(|running| running.question.destination).collect()
+    }
+
+    fn start_what_can(&mut self, now: Instant) {
+        let mut busy = self.busy();
+        let mut index = 0;
+        while let Some(waiting) = self.waiting.get(index) {
+            // Whoever waits keeps its turn before those behind it.
+            let is_first = busy.insert(waiting.question.destination);
+            let ready = is_first && waiting.not_before <= now;
+            match ready.then(|| self.waiting.remove(index)).flatten() {
+                Some(waiting) => self.start(waiting.question, now),
+                None => index += 1,
+            }
+        }
+    }
+
+    fn start(&mut self, question: Question<P>, now: Instant) {
+        let id = ExchangeId(self.next);
+        self.next += 1;
+        let (destination, request) = (question.destination, question.request.clone());
+        self.starting.push_back(Exchange { id, source: self.source, destination, request });
+        let patience = match self.heard.contains(&destination) {
+            true => EXCHANGE_TIMEOUT_ONCE_HEARD,
+            false => EXCHANGE_TIMEOUT,
+        };
+        let running = Running {
+            question,
+            reader: ReplyReader::default(),
+            heard: false,
+            deadline: now + patience,
+            heard_out: None,
+        };
+        self.running.insert(id, running);
+    }
+
+    fn end_if_due(&mut self, id: ExchangeId, now: Instant) -> Option<(P, Result<Reply, NoReply>)> {
+        let running = self.running.get_mut(&id)?;
+        let is_over = running.deadline <= now;
+        let is_due = running.heard_out.take_if(|at| *at <= now).is_some() || is_over;
+        let whole = if is_due { running.reader.whole_document() } else { None };
+        if whole.is_none() && !is_over {
+            return None;
+        }
+        let Running { question, .. } = self.finish(id)?;
+        Some(self.conclude(question, whole.ok_or(NoReply), now))
+    }
+
+    fn conclude(
+        &mut self,
+        question: Question<P>,
+        reply: Result<Reply, NoReply>,
+        now: Instant,
+    ) -> (P, Result<Reply, NoReply>) {
+        if reply.is_ok() {
+            self.heard.insert(question.destination);
+        }
+        self.start_what_can(now);
+        (question.purpose, reply)
+    }
+
+    fn finish(&mut self, id: ExchangeId) -> Option<Running<P>> {
         let running = self.running.remove(&id)?;
         self.starting.retain(|exchange| exchange.id != id);
         self.closing.push_back(id);
-        Some(running.purpose)
+        Some(running)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::client::Control;
 use super::description::{Description, Service, ServiceKind};
 use super::ssdp::Message;
 use super::url::Url;
@@ -105,13 +106,19 @@ impl Gateway {
         }
     }
 
-    /// As if it had just been described.
-    pub(super) fn remembered(control_url: Url, service_type: String, is_default: bool) -> Self {
-        let kind = ServiceKind::parse(&service_type).unwrap_or(ServiceKind::WanIpConnection { version: 1 });
-        let service = Service { kind, service_type, control_url: control_url.clone(), event_url: None };
-        let mut gateway = Self::new(control_url, is_default);
+    /// As if it had just been described. `None` where what is remembered does not serve this host's address.
+    pub(super) fn remembered(control: Control, internal: IpAddr, is_default: bool) -> Option<Self> {
+        let kind = ServiceKind::parse(&control.service_type).filter(|kind| kind.serves(internal))?;
+        let service = Service {
+            kind,
+            service_type: control.service_type,
+            control_url: control.url.clone(),
+            control_url_at_root: None,
+            event_url: None,
+        };
+        let mut gateway = Self::new(control.url, is_default);
         gateway.describe(vec![service]);
-        Self { remembered: true, is_asked: true, ..gateway }
+        Some(Self { remembered: true, is_asked: true, ..gateway })
     }
 
     pub(super) fn address(&self) -> IpAddr {

@@ -5,12 +5,14 @@
 //! dislike.
 
 mod chunked;
+mod status_line;
 
 use std::str;
 
 use thiserror::Error;
 
 use self::chunked::Chunks;
+use self::status_line::StatusLine;
 use super::url::Url;
 
 /// The most bytes of status line and headers that are read, interim (1xx) heads included.
@@ -18,6 +20,8 @@ pub const MAXIMUM_HEAD: usize = 16 * 1024;
 /// The most bytes of a body that are read: what [`xml`](super::xml) accepts.
 pub const MAXIMUM_BODY: usize = super::xml::MAXIMUM_BYTES;
 const MAXIMUM_HEADERS: usize = 64;
+/// What the headers are read behind, whatever the router's own is like.
+const REGULAR_STATUS_LINE: &[u8] = b"HTTP/1.1 200 OK\r\n";
 
 /// The request for a description (UDA 1.1 §2).
 pub fn get(url: &Url) -> Vec<u8> {
@@ -133,6 +137,16 @@ impl ReplyReader {
         }
     }
 
+    /// What has come so far, if that is a whole document although more was promised: a length that is too long, or a
+    /// connection that stays open.
+    pub fn whole_document(&mut self) -> Option<Reply> {
+        let is_whole = match &self.state {
+            State::Body { framing, .. } => super::xml::is_whole(framing.body()),
+            State::Head { .. } | State::Done => false,
+        };
+        is_whole.then(|| self.end_of_stream().ok()).flatten()
+    }
+
     fn push_head(
         &mut self,
         mut received: Vec<u8>,
@@ -182,6 +196,13 @@ impl Framing {
         }
     }
 
+    fn body(&self) -> &[u8] {
+        match self {
+            Self::Chunked(chunks) => chunks.body(),
+            Self::UntilEnd { body } | Self::Length { body, .. } => body,
+        }
+    }
+
     fn into_body(self) -> Vec<u8> {
         match self {
             Self::Chunked(chunks) => chunks.into_body(),
@@ -213,21 +234,24 @@ impl Head {
 
 /// `None`: not complete yet.
 fn parse_head(received: &[u8]) -> Result<Option<Head>, ReplyError> {
+    let garbage = |reason: String| ReplyError::Garbage { found: quote(received), reason };
+    let status_line = status_line::read(received).map_err(|reason| garbage(reason.into()))?;
+    let Some(StatusLine { status, length }) = status_line else { return Ok(None) };
+    let regular = [REGULAR_STATUS_LINE, received.get(length..).unwrap_or_default()].concat();
     let mut headers = [httparse::EMPTY_HEADER; MAXIMUM_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
     let parsed = httparse::ParserConfig::default()
         .allow_spaces_after_header_name_in_responses(true)
-        .allow_multiple_spaces_in_response_status_delimiters(true)
         .allow_space_before_first_header_name(true)
         .ignore_invalid_headers_in_responses(true)
-        .parse_response(&mut response, received);
+        .parse_response(&mut response, &regular);
     match parsed {
         Ok(httparse::Status::Partial) => Ok(None),
-        Ok(httparse::Status::Complete(length)) => {
-            let status = response.code.unwrap_or_default();
+        Ok(httparse::Status::Complete(end)) => {
+            let length = end - REGULAR_STATUS_LINE.len() + length;
             Ok(Some(Head { status, length, framing: framing(status, response.headers) }))
         }
-        Err(error) => Err(ReplyError::Garbage { found: quote(received), reason: error.to_string() }),
+        Err(error) => Err(garbage(error.to_string())),
     }
 }
 
@@ -245,10 +269,15 @@ fn framing(status: u16, headers: &[httparse::Header<'_>]) -> Framing {
     if status == 204 {
         return Framing::Length { expected: 0, body: Vec::new() };
     }
-    match values("Content-Length").next().and_then(|value| value.parse().ok()) {
+    match values("Content-Length").next().and_then(length) {
         Some(expected) => Framing::Length { expected, body: Vec::new() },
         None => Framing::UntilEnd { body: Vec::new() },
     }
+}
+
+/// The digits that the value begins with, as miniupnpc reads it.
+fn length(value: &str) -> Option<usize> {
+    value.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()
 }
 
 fn quote(bytes: &[u8]) -> String {

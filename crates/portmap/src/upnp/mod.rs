@@ -23,7 +23,7 @@ mod search;
 pub mod table;
 
 pub use attempt::is_named;
-pub use exchanges::EXCHANGE_TIMEOUT;
+pub use exchanges::{EXCHANGE_TIMEOUT, EXCHANGE_TIMEOUT_ONCE_HEARD};
 pub use gateway::{Found, FoundConnection};
 pub use search::SEARCH_WINDOW;
 

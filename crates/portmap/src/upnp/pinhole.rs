@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use super::dialogue::{self, Failure};
 use super::soap::{self, Call, Fault, Pinhole, Reply};
-use crate::client::{Refusal, Request};
+use crate::client::{Code, Refusal, Request};
 
 /// WANIPv6FirewallControl:1, `LeaseTime`; miniupnpd answers 402 to others.
 const LEASE_SECONDS: RangeInclusive<u32> = 1..=86_400;
@@ -130,7 +130,9 @@ impl Opening {
             // What is not filtered needs no pinhole.
             Err(Failure::Fault(Fault::Upnp { code: code::FIREWALL_DISABLED, .. })) => self.opened(None),
             Err(Failure::Fault(Fault::Upnp { code, .. })) => self.refused(refusal(code), true),
-            Err(Failure::Fault(Fault::Http(status))) => self.add_again_or(Refusal::Other { code: status }),
+            Err(Failure::Fault(Fault::Http(status))) => {
+                self.add_again_or(Refusal::Other { code: Code::Http(status) })
+            }
             Err(Failure::NoReply | Failure::Fault(Fault::Malformed { .. })) => {
                 self.add_again_or(Refusal::NoAnswer)
             }
@@ -202,7 +204,7 @@ fn refusal(code: u16) -> Refusal {
         code::PROTOCOL_NOT_SUPPORTED
         | code::INTERNAL_PORT_WILDCARDING_NOT_ALLOWED
         | code::PROTOCOL_WILDCARDING_NOT_ALLOWED
-        | code::SOURCE_WILDCARDING_NOT_ALLOWED => Refusal::Unsupported { code },
-        code => Refusal::Other { code },
+        | code::SOURCE_WILDCARDING_NOT_ALLOWED => Refusal::Unsupported { code: Code::Upnp(code) },
+        code => Refusal::Other { code: Code::Upnp(code) },
     }
 }

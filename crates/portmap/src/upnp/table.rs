@@ -9,7 +9,7 @@ use std::num::NonZeroU16;
 use std::time::Instant;
 
 use super::client::Control;
-use super::exchanges::{Exchanges, NoReply};
+use super::exchanges::{Exchanges, IfBroken, NoReply};
 use super::http::{self, Reply};
 use super::soap::{self, Fault, PortMappingEntry};
 use crate::effects::{Exchange, ExchangeId, ExchangeInput, Socket, StateMachine, Transmit};
@@ -113,7 +113,7 @@ impl Reader {
         };
         let request = http::post(&self.control.url, &call.action_header, &call.body);
         self.tries += 1;
-        self.exchanges.start(&self.control.url, request, (), now);
+        self.exchanges.ask(&self.control.url, request, (), IfBroken::Tell, now);
     }
 
     fn answer(&mut self, reply: Result<Reply, NoReply>, now: Instant) {
@@ -166,14 +166,14 @@ impl StateMachine for Reader {
     fn handle_unreachable(&mut self, _socket: Socket, _now: Instant) {}
 
     fn handle_exchange(&mut self, id: ExchangeId, input: ExchangeInput<'_>, now: Instant) {
-        if let Some(((), reply)) = self.exchanges.handle_input(id, input) {
+        if let Some(((), reply)) = self.exchanges.handle_input(id, input, now) {
             self.answer(reply, now);
         }
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        while let Some(()) = self.exchanges.next_expired(now) {
-            self.answer(Err(NoReply), now);
+        while let Some(((), reply)) = self.exchanges.next_ended(now) {
+            self.answer(reply, now);
         }
     }
 

@@ -89,6 +89,19 @@ impl Url {
         Self { path: encode(&path), ..*self }.bounded()
     }
 
+    /// The other place that a relative reference may mean: beside the root of the same host, whatever directory the
+    /// document is in. `None` for what is not relative, and where both are the same.
+    #[must_use]
+    pub fn resolve_at_root(&self, reference: &str) -> Option<Self> {
+        let beside = self.resolve(reference).ok()?;
+        let reference = checked(reference).ok()?;
+        if has_scheme(reference) || reference.starts_with(['/', '?']) {
+            return None;
+        }
+        let root = Self { path: encode(&merge("/", reference)), ..*self }.bounded().ok()?;
+        (root != beside).then_some(root)
+    }
+
     /// The same port and path at another host: for a gateway that answers from one address and writes another
     /// into its URLs (docs/routers.md, quirk 5).
     #[must_use]

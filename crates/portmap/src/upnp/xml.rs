@@ -74,6 +74,13 @@ pub fn elements(document: &[u8]) -> Result<Vec<Element>, XmlError> {
     Ok(tree.finish())
 }
 
+/// Whether `document` ends: its outermost element is closed, and nothing in it had to be repaired.
+pub fn is_whole(document: &[u8]) -> bool {
+    let mut tree = Tree::default();
+    let read = document.len() <= MAXIMUM_BYTES && tree.read(&String::from_utf8_lossy(document)) == Ok(0);
+    read && !tree.elements.is_empty() && tree.open.is_empty()
+}
+
 /// Writes `text` as XML character data or attribute value. Characters that XML 1.0 forbids are left out.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());

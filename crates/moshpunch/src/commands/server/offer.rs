@@ -22,6 +22,9 @@ use crate::session::{Failure, FromKeeper, Link, Mapped, Opening, ToKeeper};
 /// description and its table; one that is silent is given up before this is over.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long the address of a mapping is waited for that came without: the keeper asks for it again within four seconds.
+const PATIENCE_FOR_AN_ADDRESS: Duration = Duration::from_secs(6);
+
 /// What gateways open comes behind these, and is not to be cut off.
 const MOST_OWN: usize = MOST_CANDIDATES - 4;
 
@@ -40,7 +43,9 @@ pub(super) fn give(
     let (keeper, failure) = keeper.map_or_else(|failure| (None, Some(failure)), |keeper| (keeper, None));
     failure.iter().for_each(report_failure);
     let told = tell_at_once(keeper.is_some(), printed).and_then(|()| match keeper {
-        Some(Begun { link, openings }) => Channel { link, openings, deadline, reaper }.tell_the_rest(),
+        Some(Begun { link, openings }) => {
+            Channel { link, openings, nowhere: None, deadline, reaper }.tell_the_rest()
+        }
         None => Ok(()),
     });
     match told {
@@ -92,6 +97,8 @@ struct Channel {
     link: Link,
     /// Not yet answered.
     openings: Vec<Opening>,
+    /// What to say of a mapping that is there, should its address not become known.
+    nowhere: Option<Failure>,
     deadline: Instant,
     reaper: Reaper,
 }
@@ -99,14 +106,19 @@ struct Channel {
 impl Channel {
     fn tell_the_rest(mut self) -> io::Result<()> {
         while let Some(FromKeeper { opening, outcome, more }) = self.answer()? {
-            self.openings.retain(|open| *open != opening);
             let candidate = match outcome {
+                Ok(Mapped { external_address: None, caution, .. }) => {
+                    self.nowhere = caution;
+                    self.deadline = self.deadline.min(clock::now() + PATIENCE_FOR_AN_ADDRESS);
+                    continue;
+                }
                 Ok(mapped) => self.caution(opening, mapped),
                 Err(failure) => {
                     report_if_it_matters(opening, &failure);
                     None
                 }
             };
+            self.openings.retain(|open| *open != opening);
             if candidate.is_some() || !more {
                 print(&Offer { candidates: candidate.into_iter().collect(), more })?;
             }
@@ -157,9 +169,13 @@ impl Channel {
         if is_closed { Err(ErrorKind::BrokenPipe.into()) } else { Ok(()) }
     }
 
-    fn give_up(&self, failure: &Failure) {
+    fn give_up(&mut self, failure: &Failure) {
+        let nowhere = self.nowhere.take();
         for opening in &self.openings {
-            report_if_it_matters(*opening, failure);
+            match (opening, &nowhere) {
+                (Opening::Mapping, Some(nowhere)) => report_failure(nowhere),
+                _ => report_if_it_matters(*opening, failure),
+            }
         }
     }
 }

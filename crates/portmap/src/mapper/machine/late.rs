@@ -62,11 +62,8 @@ impl Mapper {
     }
 
     pub(super) fn refused_unchosen(&mut self, index: usize, refusal: &Refusal, now: Instant) {
-        let is_only =
-            self.job.as_ref().is_some_and(|job| job.ports.range().start() == job.ports.range().end());
         let cause = match refusal {
             _ if !self.is_late(index) => Cause::of_refused_protocol(refusal, self.gateway()),
-            Refusal::CannotProvideExternal if is_only => self.exhausted(),
             _ => self.cause_of(refusal, Outside::Unasked),
         };
         self.unusable(index, cause, now);

@@ -7,11 +7,11 @@ use super::super::values::Protocol;
 use super::{Job, Mapper};
 use crate::address::{Reach, reach};
 use crate::cause::{Cause, Outside};
-use crate::client::Refusal;
+use crate::client::{Code, Refusal};
 
 /// Some routers say "action failed" (501) where they mean a conflict; a few other ports tell (libtorrent).
 const TRIES_AFTER_ACTION_FAILED: usize = 4;
-const ACTION_FAILED: u16 = 501;
+const ACTION_FAILED: Code = Code::Upnp(501);
 
 impl Mapper {
     pub(super) fn refused(&mut self, refusal: &Refusal, now: Instant) {
@@ -19,8 +19,8 @@ impl Mapper {
         let upnp = self.chosen.is_some_and(|index| self.speakers[index].protocol == Protocol::Upnp);
         match refusal {
             Refusal::Conflict => self.take_another_port(now),
-            // With PCP the port may be taken or forbidden; either way another one may not be.
-            Refusal::CannotProvideExternal if !upnp => self.take_another_port(now),
+            // The port may be taken or forbidden; either way another one may not be.
+            Refusal::CannotProvideExternal => self.take_another_port(now),
             // The rules of a firewall are not about external ports.
             Refusal::NotAuthorized if self.settings.internal.is_ipv4() => match exact || upnp {
                 true => self.take_an_allowed_port(now),
@@ -31,7 +31,6 @@ impl Mapper {
                 self.take_another_port(now);
             }
             Refusal::NotAuthorized
-            | Refusal::CannotProvideExternal
             | Refusal::NoResources
             | Refusal::NetworkFailure
             | Refusal::AddressMismatch
@@ -78,6 +77,9 @@ impl Mapper {
             Some(job) if *refusal == Refusal::NotAuthorized && self.settings.internal.is_ipv4() => {
                 let internal = SocketAddr::new(self.settings.internal, job.wanted.internal_port.get());
                 Cause::DeniedByRules { gateway, internal, port: job.ports.current() }
+            }
+            Some(job) if matches!(refusal, Refusal::Conflict | Refusal::CannotProvideExternal) => {
+                Cause::PortTaken { gateway, port: job.ports.current() }
             }
             _ => Cause::of_refusal(refusal, gateway, outside),
         }

@@ -23,7 +23,7 @@ impl Mapper {
         match self.state {
             State::Seeking | State::HearingOut { .. } => self.choose(now),
             State::SeekingToRelease => self.release_left_behind(index, now),
-            _ => {}
+            _ => self.adopt_address(),
         }
     }
 

@@ -235,7 +235,7 @@ fn release_while_the_pinhole_is_being_added_leaves_nothing_behind() {
         let mut inside = asking(&mut firewall);
         let now = inside.now;
         inside.mapper.release(now);
-        inside.advance(&mut firewall, Duration::from_secs(5));
+        inside.advance(&mut firewall, upnp::EXCHANGE_TIMEOUT_ONCE_HEARD);
         assert_eq!(told(&mut inside), ["released, confirmed true"], "{fault:?}");
         assert!(firewall.pinholes.is_empty(), "{fault:?}");
     }
@@ -247,7 +247,7 @@ fn an_add_whose_answer_is_lost_is_repeated_and_makes_no_second_pinhole() {
         let mut firewall = Firewall::default();
         firewall.faults.push(("AddPinhole", fault));
         let mut inside = asking(&mut firewall);
-        inside.advance(&mut firewall, Duration::from_secs(5));
+        inside.advance(&mut firewall, upnp::EXCHANGE_TIMEOUT_ONCE_HEARD);
         assert_eq!(told(&mut inside), [MAPPED], "{fault:?}");
         assert_eq!(firewall.pinholes.keys().collect::<Vec<_>>(), [&1], "{fault:?}");
     }
@@ -257,7 +257,7 @@ fn an_add_whose_answer_is_lost_is_repeated_and_makes_no_second_pinhole() {
 fn every_refusal_is_told_by_its_cause() {
     let forbidden = "failed: the router fd07::1 does not let this host open its IPv6 firewall";
     let full = "failed: the router fd07::1 has no room for another mapping";
-    let refused = |code: u16| format!("failed: the router fd07::1 refuses the mapping (error {code})");
+    let refused = |code: u16| format!("failed: the router fd07::1 refuses the mapping (UPnP error {code})");
     let expected = [(606, forbidden.into()), (701, full.into()), (703, forbidden.into())];
     let others = [402, 501, 704, 705, 706, 707, 708, 709].map(|code| (code, refused(code)));
     for (code, words) in expected.into_iter().chain(others) {

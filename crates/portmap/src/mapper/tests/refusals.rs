@@ -31,7 +31,7 @@ const SAME_PORT: &str = "the router 192.168.1.1 maps a port to the same number o
 const NOBODY: &str = "no router here answers PCP, NAT-PMP or UPnP";
 
 fn code_told(code: impl std::fmt::Display) -> String {
-    format!("the router {ROUTER} refuses the mapping (error {code})")
+    format!("the router {ROUTER} refuses the mapping ({code})")
 }
 
 fn refused_by_upnp(code: u16, times: usize) -> (Router, Vec<String>) {
@@ -62,21 +62,21 @@ fn next_by_upnp(code: u16) -> Next {
 #[test]
 fn every_code_of_upnp_leads_to_its_next_step_and_its_cause() {
     for (code, next, cause) in [
-        (402, AnotherLease, code_told(402)),
-        (501, AnotherPort, code_told(501)),
+        (402, AnotherLease, code_told("UPnP error 402")),
+        (501, AnotherPort, code_told("UPnP error 501")),
         (606, GiveUp, FORBIDDEN.into()),
-        (713, GiveUp, code_told(713)),
-        (714, GiveUp, code_told(714)),
-        (715, GiveUp, code_told(715)),
-        (716, GiveUp, code_told(716)),
+        (713, GiveUp, code_told("UPnP error 713")),
+        (714, GiveUp, code_told("UPnP error 714")),
+        (715, GiveUp, code_told("UPnP error 715")),
+        (716, GiveUp, code_told("UPnP error 716")),
         (718, AnotherPort, EXHAUSTED.into()),
         (724, GiveUp, SAME_PORT.into()),
-        (725, AnotherLease, code_told(725)),
-        (726, GiveUp, code_told(726)),
-        (727, GiveUp, code_told(727)),
+        (725, AnotherLease, code_told("UPnP error 725")),
+        (726, GiveUp, code_told("UPnP error 726")),
+        (727, GiveUp, code_told("UPnP error 727")),
         (728, GiveUp, FULL.into()),
         (729, AnotherPort, EXHAUSTED.into()),
-        (899, GiveUp, code_told(899)),
+        (899, GiveUp, code_told("UPnP error 899")),
     ] {
         assert_eq!(next_by_upnp(code), next, "{code}");
         let (router, told) = refused_by_upnp(code, FOR_EVER);
@@ -126,18 +126,18 @@ fn every_code_of_pcp_leads_to_its_next_step_and_its_cause() {
     for (code, next, cause) in [
         (1, GiveUp, NOBODY.into()),
         (2, GiveUp, FORBIDDEN.into()),
-        (3, GiveUp, code_told(3)),
-        (4, GiveUp, code_told(4)),
-        (5, GiveUp, code_told(5)),
-        (6, GiveUp, code_told(6)),
+        (3, GiveUp, code_told("PCP result 3")),
+        (4, GiveUp, code_told("PCP result 4")),
+        (5, GiveUp, code_told("PCP result 5")),
+        (6, GiveUp, code_told("PCP result 6")),
         (7, GiveUp, OFFLINE.into()),
         (8, GiveUp, FULL.into()),
-        (9, GiveUp, code_told(9)),
+        (9, GiveUp, code_told("PCP result 9")),
         (10, GiveUp, FULL.into()),
         (11, AnotherPort, EXHAUSTED.to_owned()),
         (12, GiveUp, NAT_BETWEEN.into()),
-        (13, GiveUp, code_told(13)),
-        (99, GiveUp, code_told(99)),
+        (13, GiveUp, code_told("PCP result 13")),
+        (99, GiveUp, code_told("PCP result 99")),
     ] {
         assert_followed(Protocol::Pcp, code, mosh_range(), next, &cause);
     }
@@ -147,8 +147,8 @@ fn every_code_of_pcp_leads_to_its_next_step_and_its_cause() {
 fn where_one_port_alone_will_do_the_codes_of_pcp_lead_elsewhere() {
     for (code, next, cause) in [
         (2, GiveUp, FORBIDDEN.into()),
-        (5, PlainerWords, code_told(5)),
-        (6, PlainerWords, code_told(6)),
+        (5, PlainerWords, code_told("PCP result 5")),
+        (6, PlainerWords, code_told("PCP result 6")),
         (11, GiveUp, TAKEN.to_owned()),
     ] {
         assert_followed(Protocol::Pcp, code, External::Only(port(60001)), next, &cause);
@@ -162,8 +162,8 @@ fn every_code_of_nat_pmp_leads_to_its_next_step_and_its_cause() {
         (2, FORBIDDEN.into()),
         (3, OFFLINE.into()),
         (4, FULL.into()),
-        (5, code_told(5)),
-        (99, code_told(99)),
+        (5, code_told("NAT-PMP result 5")),
+        (99, code_told("NAT-PMP result 99")),
     ] {
         assert_followed(Protocol::NatPmp, code, mosh_range(), GiveUp, &cause);
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Client, Control, Question};
 use crate::client::{Absence, Event};
 use crate::upnp::description::{self, ServiceKind};
-use crate::upnp::exchanges::NoReply;
+use crate::upnp::exchanges::{IfBroken, NoReply};
 use crate::upnp::gateway::{Connection, Gateway};
 use crate::upnp::http::{self, Reply};
 use crate::upnp::soap;
@@ -56,7 +56,7 @@ impl Client {
                 gateway.is_asked = true;
                 let (request, question) =
                     (http::get(&gateway.location), Question::Description { gateway: index });
-                self.exchanges.start(&gateway.location, request, question, self.now);
+                self.exchanges.ask(&gateway.location, request, question, IfBroken::AskOnceMore, self.now);
             }
         }
     }
@@ -67,10 +67,7 @@ impl Client {
         let page = reply.ok().filter(|reply| reply.status == 200);
         gateway.description = page.and_then(|page| description::parse(&page.body, &gateway.location).ok());
         let mut services = gateway.description.as_ref().map(|it| it.services.clone()).unwrap_or_default();
-        services.retain(|service| match internal {
-            IpAddr::V4(_) => service.kind.is_wan_connection(),
-            IpAddr::V6(_) => matches!(service.kind, ServiceKind::WanIpv6FirewallControl { .. }),
-        });
+        services.retain(|service| service.kind.serves(internal));
         gateway.describe(services);
         // Security: as for the location, so for what it leads to.
         let address = gateway.location.host();
@@ -81,8 +78,8 @@ impl Client {
         self.choose();
     }
 
-    /// Both questions at once; the address is read before anything is added, so that a router which cannot tell
-    /// it is not left with a mapping (tailscale#20781).
+    /// The address is read before anything is added, so that a router which cannot tell it is not left with a mapping
+    /// (tailscale#20781); and before the status, without which a connection can be taken.
     pub(super) fn assess_connection(&mut self, gateway: usize, connection: usize) {
         let Connection { service, .. } = &self.gateways[gateway].connections[connection];
         let url = service.control_url.clone();
@@ -90,18 +87,29 @@ impl Client {
             let status = soap::get_firewall_status(&service.service_type);
             return self.call(&url, &status, Question::Firewall { gateway, connection });
         }
-        let status = soap::get_status_info(&service.service_type);
         let address = soap::get_external_ip_address(&service.service_type);
-        self.call(&url, &status, Question::Status { gateway, connection });
         self.call(&url, &address, Question::ExternalAddress { gateway, connection });
     }
 
-    pub(super) fn assess(&mut self, gateway: usize, connection: usize, learn: impl FnOnce(&mut Connection)) {
+    pub(super) fn ask_for_status(&mut self, gateway: usize, connection: usize) {
+        let Connection { service, .. } = &self.gateways[gateway].connections[connection];
+        let (url, status) = (service.control_url.clone(), soap::get_status_info(&service.service_type));
+        self.call(&url, &status, Question::Status { gateway, connection });
+    }
+
+    /// Some routers mean a relative control URL from the root, wherever their description is.
+    pub(super) fn moves_to_the_root(&mut self, gateway: usize, connection: usize) -> bool {
+        let service = &mut self.gateways[gateway].connections[connection].service;
+        let Some(url) = service.control_url_at_root.take() else { return false };
+        service.control_url = url;
+        true
+    }
+
+    pub(super) fn learn(&mut self, gateway: usize, connection: usize, learn: impl FnOnce(&mut Connection)) {
         let connection = &mut self.gateways[gateway].connections[connection];
         connection.unanswered -= 1;
         connection.assessed_after = self.search.as_ref().map(|search| search.age(self.now));
         learn(connection);
-        self.choose();
     }
 
     /// Takes the best service as soon as nothing better can come, or nothing better came in time.

@@ -251,6 +251,24 @@ fn quirk_34_services_and_texts_are_capped() {
     let long = "\u{e9}".repeat(MAXIMUM_TEXT_CHARACTERS + 1);
     let name = read(&root(&format!("<friendlyName>{long}</friendlyName>"))).friendly_name.unwrap();
     assert_eq!(name.chars().count(), MAXIMUM_TEXT_CHARACTERS);
+    let zeros = "0".repeat(70_000);
+    let service_type = format!("urn:schemas-upnp-org:service:WANIPConnection:{zeros}1");
+    assert_eq!(read(&root(&service_xml(&service_type, "/c"))).services, []);
+}
+
+#[test]
+fn quirk_85_what_is_relative_may_be_meant_from_the_root() {
+    let at_root = |url: &str| {
+        let body = root(&wan_ip(url));
+        let location = Url::parse("http://192.168.1.1:5000/upnp/d.xml").unwrap();
+        let service = parse(body.as_bytes(), &location).unwrap().services.remove(0);
+        (service.control_url.path().to_owned(), service.control_url_at_root.map(|url| url.path().to_owned()))
+    };
+    let root = |path: &str| Some(path.to_owned());
+    assert_eq!(at_root("ctl?x=1"), ("/upnp/ctl?x=1".into(), root("/ctl?x=1")));
+    assert_eq!(at_root("../ctl"), ("/ctl".into(), None));
+    assert_eq!(at_root("/ctl"), ("/ctl".into(), None));
+    assert_eq!(at_root("http://192.168.1.1:5000/a"), ("/a".into(), None));
 }
 
 #[test]

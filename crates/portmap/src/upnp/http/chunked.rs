@@ -39,6 +39,10 @@ impl Chunks {
         Ok(matches!(self.expects, Expects::Nothing))
     }
 
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     pub(super) fn into_body(self) -> Vec<u8> {
         self.body
     }

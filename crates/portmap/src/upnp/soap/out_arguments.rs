@@ -20,8 +20,8 @@ pub enum ArgumentError {
 
 /// Where the WAN is reachable, from `GetExternalIPAddress`.
 ///
-/// `None`: the router has no address (empty, unspecified or loopback). A private or shared address is
-/// returned, as it tells of a second NAT.
+/// `None`: the router has no address (empty, unspecified or loopback), or tells one of IPv6, which these IPv4 services
+/// do not map. A private or shared address is returned, as it tells of a second NAT.
 ///
 /// # Errors
 ///
@@ -31,8 +31,8 @@ pub fn external_ip_address(reply: &Reply) -> Result<Option<IpAddr>, ArgumentErro
     if required(reply, NAME)?.is_empty() {
         return Ok(None);
     }
-    let address: IpAddr = number(reply, NAME, "an ip address")?;
-    Ok((!address.is_unspecified() && !address.is_loopback()).then_some(address))
+    let address = number::<IpAddr>(reply, NAME, "an ip address")?.to_canonical();
+    Ok((address.is_ipv4() && !address.is_unspecified() && !address.is_loopback()).then_some(address))
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

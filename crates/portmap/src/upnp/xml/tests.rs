@@ -206,3 +206,19 @@ fn mutants_are_survived_within_bounds() {
     }
     assert!(whole > 10_000, "only {whole} mutants kept their elements");
 }
+
+#[test]
+fn a_document_is_whole_once_its_outermost_element_is_closed() {
+    for whole in
+        ["<a><b>1</b></a>", "<?xml version=\"1.0\"?>\r\n<a>\n<b/></a>\r\n", "<a/>", "<a></a><!-- x -->"]
+    {
+        assert!(is_whole(whole.as_bytes()), "{whole}");
+    }
+    for part in
+        ["", " ", "text", "<?xml version=\"1.0\"?>", "<a>", "<a><b>1</b>", "<a><b>1</b></a", "<a></a><b"]
+    {
+        assert!(!is_whole(part.as_bytes()), "{part}");
+    }
+    assert!(!is_whole(" ".repeat(MAXIMUM_BYTES).as_bytes()));
+    assert!(!is_whole(format!("<a>{}</a>", " ".repeat(MAXIMUM_BYTES)).as_bytes()));
+}

@@ -173,7 +173,7 @@ fn why_refused(refusal: &Refusal) -> String {
     match refusal {
         Refusal::NotAuthorized => "it is switched off, or not for this host".into(),
         Refusal::NetworkFailure => "the gateway is not connected".into(),
-        Refusal::Unsupported { code } | Refusal::Other { code } => format!("it refuses (result {code})"),
+        Refusal::Unsupported { code } | Refusal::Other { code } => format!("it refuses ({code})"),
         Refusal::AddressMismatch => "a NAT stands between this host and it".into(),
         Refusal::NoResources => "it has no room".into(),
         Refusal::BehindNat { external } => format!("it is itself behind a NAT, as {external}"),

@@ -1,7 +1,7 @@
 //! What answers mean, and what is no answer.
 
 use super::*;
-use crate::client::{Absence, Refusal, Request};
+use crate::client::{Absence, Code, Refusal, Request};
 use crate::control_port::LEASE_MAXIMUM;
 use crate::control_port::mutation;
 use crate::control_port::test_client::{ms, start};
@@ -111,8 +111,8 @@ fn quirk_69_every_result_code_tells_what_to_do() {
         (2, Refusal::NotAuthorized),
         (3, Refusal::NetworkFailure),
         (4, Refusal::NoResources),
-        (5, Refusal::Unsupported { code: 5 }),
-        (99, Refusal::Other { code: 99 }),
+        (5, Refusal::Unsupported { code: Code::NatPmp(5) }),
+        (99, Refusal::Other { code: Code::NatPmp(99) }),
     ];
     for (code, refusal) in refusals {
         let now = start();

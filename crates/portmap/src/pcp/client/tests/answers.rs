@@ -1,7 +1,7 @@
 //! What answers mean, and what is no answer.
 
 use super::*;
-use crate::client::{Absence, Refusal, Request};
+use crate::client::{Absence, Code, Refusal, Request};
 use crate::control_port::mutation;
 use crate::control_port::test_client::{ms, start};
 
@@ -131,20 +131,20 @@ fn quirk_67_72_and_75_what_does_not_answer_the_question_is_dropped_and_the_wait_
 #[test]
 fn quirk_69_every_result_code_tells_what_to_do() {
     let refusals = [
-        (1, Refusal::Unsupported { code: 1 }),
+        (1, Refusal::Unsupported { code: Code::Pcp(1) }),
         (2, Refusal::NotAuthorized),
-        (3, Refusal::Unsupported { code: 3 }),
-        (4, Refusal::Unsupported { code: 4 }),
-        (5, Refusal::Unsupported { code: 5 }),
-        (6, Refusal::Unsupported { code: 6 }),
+        (3, Refusal::Unsupported { code: Code::Pcp(3) }),
+        (4, Refusal::Unsupported { code: Code::Pcp(4) }),
+        (5, Refusal::Unsupported { code: Code::Pcp(5) }),
+        (6, Refusal::Unsupported { code: Code::Pcp(6) }),
         (7, Refusal::NetworkFailure),
         (8, Refusal::NoResources),
-        (9, Refusal::Unsupported { code: 9 }),
+        (9, Refusal::Unsupported { code: Code::Pcp(9) }),
         (10, Refusal::NoResources),
         (11, Refusal::CannotProvideExternal),
         (12, Refusal::AddressMismatch),
-        (13, Refusal::Other { code: 13 }),
-        (200, Refusal::Other { code: 200 }),
+        (13, Refusal::Other { code: Code::Pcp(13) }),
+        (200, Refusal::Other { code: Code::Pcp(200) }),
     ];
     for (code, refusal) in refusals {
         let now = start();

@@ -1,7 +1,7 @@
 //! What is asked, how often, and when it is given up.
 
 use super::*;
-use crate::client::{Absence, Refusal, Request};
+use crate::client::{Absence, Code, Refusal, Request};
 use crate::control_port::test_client::{earliest, ms, start};
 
 const PREFER_FAILURE: [u8; 4] = [2, 0, 0, 0];
@@ -161,7 +161,7 @@ fn a_gateway_that_does_not_know_prefer_failure_is_asked_without_it() {
         let again = told(&mut client, &refused(code, 1800), now);
         assert_eq!(
             again,
-            [Event::Refused(Refusal::Unsupported { code: code.into() })],
+            [Event::Refused(Refusal::Unsupported { code: Code::Pcp(code) })],
             "it is asked for ever"
         );
     }

@@ -16,7 +16,7 @@ fn some(address: &str) -> Result<Option<IpAddr>, ArgumentError> {
 fn quirk_57_an_external_address_is_read_and_nothing_else_is_one() {
     assert_eq!(external("203.0.113.7"), some("203.0.113.7"));
     assert_eq!(external(" 203.0.113.7\r\n"), some("203.0.113.7"));
-    for none in ["", " ", "0.0.0.0", "127.0.0.1", "127.8.9.10", "::", "::1"] {
+    for none in ["", " ", "0.0.0.0", "127.0.0.1", "127.8.9.10", "::", "::1", "2a00:7::1"] {
         assert_eq!(external(none), Ok(None), "{none}");
     }
     let invalid = ArgumentError::Invalid {
