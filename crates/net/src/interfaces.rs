@@ -88,6 +88,12 @@ impl Attachment {
         own.map(|own| own.interface).max_by_key(|&interface| leads_to_gateway(interface))
     }
 
+    /// The interface on whose link `address` is: all of 127.0.0.0/8 is this host's, though only 127.0.0.1 is told.
+    #[must_use]
+    pub fn interface_toward(&self, address: IpAddr) -> Option<u32> {
+        self.addresses.iter().find(|own| own.network().contains(address)).map(|own| own.interface)
+    }
+
     /// The networks on that interface, each by this host's address in it.
     pub fn networks(&self, interface: u32) -> impl Iterator<Item = Network> {
         let own = self.addresses.iter().filter(move |own| own.interface == interface);

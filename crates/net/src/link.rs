@@ -22,7 +22,8 @@ impl Link {
     /// `internal` is no address of this host. (In IPv4 nothing has to be known, and binding a socket will tell.)
     pub(crate) fn of(internal: IpAddr, gateway: Option<IpAddr>) -> io::Result<Self> {
         let host = Attachment::read()?;
-        match host.interface_of(internal, gateway) {
+        let toward = || host.interface_toward(internal).filter(|_| internal.is_ipv4());
+        match host.interface_of(internal, gateway).or_else(toward) {
             Some(interface) => Ok(Self { interface, networks: host.networks(interface).collect() }),
             None if internal.is_ipv4() => Ok(Self::default()),
             None => Err(ErrorKind::AddrNotAvailable.into()),
@@ -74,12 +75,12 @@ mod tests {
 
     #[test]
     fn in_ipv4_a_link_may_be_unknown() {
-        assert_eq!(Link::of("192.0.2.1".parse().unwrap(), None).unwrap().interface(), 0);
+        assert_eq!(Link::of("240.0.0.1".parse().unwrap(), None).unwrap().interface(), 0);
     }
 
     #[test]
     fn the_networks_of_an_address_are_those_of_its_interface() {
-        let link = Link::of("127.0.0.1".parse().unwrap(), None).unwrap();
+        let link = Link::of("127.0.0.77".parse().unwrap(), None).unwrap();
         assert!(link.networks().iter().any(|network| network.contains("127.0.0.2".parse().unwrap())));
     }
 }
