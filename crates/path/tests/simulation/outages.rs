@@ -56,6 +56,29 @@ fn the_flow_that_worked_is_never_given_up_while_others_are_tried() {
     }
 }
 
+/// At home the session finds another socket, and later yet another, after many that are closed again.
+#[test]
+fn nor_is_it_when_others_were_followed_meanwhile() {
+    let mut world = session(hotspot(), CANDIDATES);
+    let worked = world.port_in_use();
+    world.router.maps = false;
+    world.stuck_ports = [worked].into();
+    world.attach(Some(home()));
+    for silence in [4, 60] {
+        world.serves.remove(&address(LAN));
+        type_for(&mut world, Duration::from_secs(silence));
+        world.serves.insert(address(LAN));
+        assert!(world.echo_within(ms(2_000)).is_some());
+        assert_eq!(world.followed().as_deref(), Some(LAN));
+        assert_ne!(world.port_in_use(), worked);
+    }
+    world.stuck_ports.clear();
+    world.attach(Some(hotspot()));
+    let echo = world.echo_within(ms(5_000));
+    assert!(echo.is_some_and(|echo| echo <= ms(150 + 40)), "{echo:?}");
+    assert_eq!(world.port_in_use(), worked);
+}
+
 #[test]
 fn a_router_that_is_back_is_noticed_within_two_seconds() {
     for down in [2, 10, 60, 240] {
@@ -114,6 +137,9 @@ fn no_new_sockets_are_tried_where_there_is_no_network() {
     world.attach(Some(hotspot()));
     assert!(world.echo_within(ms(1_000)).is_some());
     assert_eq!((world.laptop.agent.counters().hops, world.port_in_use()), before);
+    world.restart_router(ms(1_000));
+    assert!(world.echo_within(BACK).is_some(), "and now they are");
+    assert_ne!(world.port_in_use(), before.1);
 }
 
 /// Copies that were sent in each second, while nothing is typed and nothing answers.

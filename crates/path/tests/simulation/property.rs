@@ -48,8 +48,9 @@ fn a_session_is_reachable_soon_after_a_usable_path_exists() {
 
 #[test]
 fn a_session_is_reachable_within_two_seconds_wherever_the_router_has_failed() {
-    let reachable: usize = (0..SEEDS).map(|seed| live(seed, Trouble { restarts: true, ..NONE })).sum();
-    assert!(reachable > 3_000, "the oracle found few paths: {reachable}");
+    let trouble = Trouble { restarts: true, ..NONE };
+    let reachable: usize = (0..SEEDS / 3).map(|seed| live(seed, trouble)).sum();
+    assert!(reachable > 1_000, "the oracle found few paths: {reachable}");
 }
 
 #[test]
