@@ -1,6 +1,7 @@
 mod control_port;
 mod firewall;
 mod late;
+mod moving;
 mod pinholes;
 mod refusals;
 mod router;
