@@ -9,11 +9,18 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use net::clock;
 use rustix::fs::{FlockOperation, flock};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 const VERSION: u32 = 1;
+
+/// What is to take a file's place, until it does.
+const UNFINISHED: &str = "new";
+
+/// In seconds: a page is written at once.
+const TIME_TO_FINISH: u64 = 60;
 
 /// A few hundred bytes are usual.
 const FILE_BYTES_MAXIMUM: u64 = 64 * 1024;
@@ -72,15 +79,40 @@ pub(crate) fn look<T: DeserializeOwned>(path: &Path) -> Result<T> {
     read(&File::open(path).with_context(|| path.display().to_string())?)
 }
 
+/// What writers that were killed left in `directory`.
+pub(crate) fn unfinished(directory: &Path) -> Result<Vec<PathBuf>> {
+    let latest = clock::unix_seconds().saturating_sub(TIME_TO_FINISH).cast_signed();
+    let is_old = |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|file| file.mtime() <= latest);
+    Ok(paths(directory, UNFINISHED)?.into_iter().filter(is_old).collect())
+}
+
+pub(crate) fn remove_unfinished(directory: &Path) -> Result<()> {
+    for path in unfinished(directory)? {
+        fs::remove_file(&path).with_context(|| path.display().to_string())?;
+    }
+    Ok(())
+}
+
 fn write_locked(path: &Path, content: &impl Serialize) -> Result<File> {
-    let new = path.with_extension("new");
-    let context = || new.display().to_string();
+    let new = path.with_extension(UNFINISHED);
+    let written = write_new(&new, content).and_then(|file| {
+        fs::rename(&new, path)?;
+        Ok(file)
+    });
+    if written.is_err() {
+        // An empty file takes room, too.
+        let _it_may_not_be_there = fs::remove_file(&new);
+    }
+    written.with_context(|| new.display().to_string())
+}
+
+fn write_new(new: &Path, content: &impl Serialize) -> Result<File> {
+    let text = serde_json::to_vec(&Versioned { version: VERSION, content })?;
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600).custom_flags(nofollow());
-    let mut file = options.open(&new).with_context(context)?;
-    flock(&file, FlockOperation::NonBlockingLockExclusive).with_context(context)?;
-    file.write_all(&serde_json::to_vec(&Versioned { version: VERSION, content })?).with_context(context)?;
-    fs::rename(&new, path).with_context(context)?;
+    let mut file = options.open(new)?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+    file.write_all(&text)?;
     Ok(file)
 }
 
@@ -136,6 +168,34 @@ mod tests {
         assert_eq!(look::<Note>(&file.path).unwrap(), note("two"));
         drop(file);
         assert_eq!(adopt(directory.path()), Some(note("two")));
+    }
+
+    #[test]
+    fn a_file_that_could_not_be_written_leaves_nothing_and_the_one_before_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut file = create(directory.path(), "one");
+        // Which is not followed.
+        let new = directory.path().join("a.new");
+        std::os::unix::fs::symlink("/dev/full", &new).unwrap();
+        assert!(file.replace(&note("two")).is_err());
+        assert!(fs::symlink_metadata(&new).is_err());
+        assert_eq!(look::<Note>(&file.path).unwrap(), note("one"));
+        assert!(adopt(directory.path()).is_none(), "still held");
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_is_removed_once_it_is_old() {
+        let directory = tempfile::tempdir().unwrap();
+        let _file = create(directory.path(), "one");
+        let new = directory.path().join("b.new");
+        fs::write(&new, "").unwrap();
+        remove_unfinished(directory.path()).unwrap();
+        assert!(new.exists(), "somebody may be at it");
+        let long_ago = fs::FileTimes::new().set_modified(std::time::UNIX_EPOCH);
+        File::options().write(true).open(&new).unwrap().set_times(long_ago).unwrap();
+        remove_unfinished(directory.path()).unwrap();
+        assert!(!new.exists());
+        assert_eq!(paths(directory.path(), "kind").unwrap().len(), 1);
     }
 
     #[test]

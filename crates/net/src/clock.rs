@@ -1,13 +1,17 @@
 //! The only reader of the time.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
+/// Goes on while the machine sleeps, which on Linux the clock of [`Instant`] itself does not.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "shells get their time here, and pass it on as an argument")]
 pub fn now() -> Instant {
-    Instant::now()
+    static START: OnceLock<(Instant, Duration)> = OnceLock::new();
+    let (started, booted) = *START.get_or_init(|| (Instant::now(), since_boot()));
+    started + since_boot().saturating_sub(booted)
 }
 
 /// Seconds since 1970, for what outlives the process.
@@ -15,25 +19,6 @@ pub fn now() -> Instant {
 #[expect(clippy::disallowed_methods, reason = "shells get their time here, and pass it on as an argument")]
 pub fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
-/// A clock that goes on while the machine sleeps, which on Linux that of [`now`] does not.
-#[derive(Debug, Clone, Copy)]
-pub struct SleeplessClock {
-    started: Instant,
-    since_boot: Duration,
-}
-
-impl SleeplessClock {
-    #[must_use]
-    pub fn start() -> Self {
-        Self { started: now(), since_boot: since_boot() }
-    }
-
-    #[must_use]
-    pub fn now(&self) -> Instant {
-        self.started + since_boot().saturating_sub(self.since_boot)
-    }
 }
 
 fn since_boot() -> Duration {
@@ -47,9 +32,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sleepless_clock_is_never_behind_the_other() {
-        let (clock, started) = (SleeplessClock::start(), now());
+    fn it_is_never_behind_the_clock_that_stands_still_in_sleep() {
+        let started = now();
         let elapsed = started.elapsed();
-        assert!(clock.now() >= started + elapsed - Duration::from_millis(1));
+        assert!(now() >= started + elapsed - Duration::from_millis(1));
     }
 }

@@ -7,9 +7,9 @@ use std::time::Instant;
 use portmap::effects::StateMachine;
 use rustix::event::{PollFd, PollFlags};
 
-use crate::MapperSockets;
 use crate::clock;
 use crate::wait::wait;
+use crate::{Alarm, MapperSockets};
 
 /// Why the driving stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,7 @@ pub fn drive<M: StateMachine>(
     deadline: Option<Instant>,
     wake: Option<BorrowedFd<'_>>,
 ) -> io::Result<Driven<M::Event>> {
+    let alarm = Alarm::new()?;
     loop {
         // 1. Do what the machine asks for, which frees whatever it has done with.
         sockets.perform(machine, clock::now());
@@ -44,8 +45,10 @@ pub fn drive<M: StateMachine>(
         }
         // 3. Wait, once everything that changes the deadline is done.
         let mut descriptors = sockets.descriptors();
+        descriptors.push(PollFd::new(&alarm, PollFlags::IN));
         descriptors.extend(wake.map(|wake| PollFd::from_borrowed_fd(wake, PollFlags::IN)));
-        wait(&mut descriptors, machine.poll_timeout().into_iter().chain(deadline).min())?;
+        alarm.set(machine.poll_timeout().into_iter().chain(deadline).min())?;
+        wait(&mut descriptors, None)?;
         let woken = wake.is_some() && descriptors.last().is_some_and(|last| !last.revents().is_empty());
         // 4. Hand over what came in.
         sockets.receive(machine, clock::now());

@@ -3,9 +3,11 @@
 //! Nothing in this crate decides anything about a protocol. [`MapperSockets`] performs the effects of a
 //! [`Mapper`](portmap::mapper::Mapper) and hands it what came in; [`wait`] is the one place that blocks;
 //! [`interfaces`] tells how this host is attached, [`own_addresses`] what its addresses are worth, [`changes`] when
-//! that changes, [`bound`] what its sockets are bound to; [`clock`] is the only reader of the time. [`PathSockets`] are
+//! that changes, [`bound`] what its sockets are bound to; [`clock`] is the only reader of the time, an
+//! [`Alarm`] a deadline that sleep does not put off. [`PathSockets`] are
 //! those of a path [`Agent`](path::Agent), each a [`MarkedSocket`].
 
+mod alarm;
 pub mod bound;
 pub mod changes;
 pub mod clock;
@@ -23,6 +25,7 @@ mod source_filter;
 mod stream;
 pub mod wait;
 
+pub use alarm::Alarm;
 pub use drive::{Driven, drive};
 pub use file_changes::{FileChanges, Heard};
 pub use mapper_sockets::MapperSockets;

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use net::clock;
-use path::Agent;
 
 use crate::arguments::ConnectArguments;
 use crate::configuration::{ConnectConfiguration, Environment};
@@ -86,15 +85,15 @@ fn say_farewell(ended: &Ended, verbose: bool) {
     match path_used {
         Some(line) => report::note(line),
         None => {
-            let failure = without_a_path(&ended.agent);
+            let failure = without_a_path(ended);
             report::trouble(&failure.cause, Some(&failure.cure));
         }
     }
 }
 
-fn without_a_path(agent: &Agent) -> Failure {
+fn without_a_path(Ended { agent, status, .. }: &Ended) -> Failure {
     if agent.counters().datagrams == 0 {
-        return farewell::never_began();
+        return farewell::never_began(*status);
     }
     farewell::never_reached(&agent.candidates().collect::<Vec<_>>())
 }

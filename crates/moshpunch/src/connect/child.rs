@@ -1,6 +1,6 @@
 //! Programs that run beside the session.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, ExitStatus, id};
 
@@ -139,12 +139,6 @@ impl Leaving {
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
         self.0.iter().map(Running::end)
     }
-}
-
-/// For a message: as a user would type it.
-pub(crate) fn shown(words: &[OsString]) -> String {
-    let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
-    words.join(" ")
 }
 
 #[cfg(test)]

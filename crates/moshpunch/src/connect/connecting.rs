@@ -18,12 +18,13 @@ use super::fallback::Ended;
 use super::flood::Printed;
 use super::login::{Login, Terminals};
 use super::look_up::LookUp;
+use super::pasted::pasted;
 use super::progress::Progress;
 use super::remote_command::{self, ServerWords};
 use super::silence::{Alarm, Silence};
 use super::transcript::{Connect, Line, without_secret};
 use super::whereabouts::{Offers, Whereabouts};
-use super::{child, farewell, locale_variables, silence, ssh, surroundings};
+use super::{farewell, locale_variables, silence, ssh, surroundings};
 use crate::arguments::RemoteIp;
 use crate::configuration::ConnectConfiguration;
 use crate::mosh_server::locale;
@@ -167,7 +168,7 @@ impl Connecting {
     /// Whether that is worth trying, and begun.
     fn log_in_as_mosh(&mut self, status: ExitStatus) -> Result<bool> {
         let is_openssh = ssh::is_openssh(&self.configuration.ssh);
-        let (cause, _) = &self.evidence.cause(&self.attempt(), status.code());
+        let (cause, _) = &self.evidence.cause(&self.attempt(), status);
         let ended = Ended {
             is_openssh,
             code: status.code(),
@@ -325,7 +326,7 @@ impl Connecting {
 
     fn failed(self, status: ExitStatus) -> Result<Outcome> {
         let attempt = self.attempt();
-        let (cause, machine) = match self.evidence.cause(&attempt, status.code()) {
+        let (cause, machine) = match self.evidence.cause(&attempt, status) {
             (Cause::SilentShell, machine) if self.as_mosh.is_some() => (Cause::OtherCommands, machine),
             judged => judged,
         };
@@ -355,7 +356,7 @@ fn log_in(
     console: &Console,
 ) -> Result<Login> {
     let words = ssh::login(configuration, destination, command.to_owned());
-    console.detail(&format!("running {}", child::shown(&words)));
+    console.detail(&format!("running {}", pasted(&words)));
     let terminals = Terminals::open(configuration.ssh_terminal && !configuration.local);
     Login::attended(&words, terminals, |command| surroundings::prepare(configuration, command))
 }

@@ -7,8 +7,10 @@ mod words_of_ssh;
 mod words_of_the_host;
 
 use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 
-pub(crate) use self::cause::{Attempt, Cause};
+pub(crate) use self::cause::{Attempt, Cause, named};
 pub(crate) use self::words_of_ssh::Machine;
 use super::ssh;
 use crate::report::BEGINNING;
@@ -57,16 +59,17 @@ impl Evidence {
         }
     }
 
-    /// `code` is the exit code of ssh; `None`, if a signal ended it.
-    pub(crate) fn cause(&self, attempt: &Attempt<'_>, code: Option<i32>) -> (Cause, Machine) {
+    /// `status` is that of ssh, or of what was started in its place.
+    pub(crate) fn cause(&self, attempt: &Attempt<'_>, status: ExitStatus) -> (Cause, Machine) {
         if let Some(line) = &self.malformed {
             return (Cause::Malformed(line.clone()), Machine::Host);
         }
-        let of_the_host = || (self.cause_of_the_host(attempt, code), Machine::Host);
-        self.cause_of_ssh(attempt, code).unwrap_or_else(of_the_host)
+        let of_the_host = || (self.cause_of_the_host(attempt, status), Machine::Host);
+        self.cause_of_ssh(attempt, status).unwrap_or_else(of_the_host)
     }
 
-    fn cause_of_ssh(&self, attempt: &Attempt<'_>, code: Option<i32>) -> Option<(Cause, Machine)> {
+    fn cause_of_ssh(&self, attempt: &Attempt<'_>, status: ExitStatus) -> Option<(Cause, Machine)> {
+        let code = status.code();
         if attempt.is_local {
             return None;
         }
@@ -81,10 +84,10 @@ impl Evidence {
             return None;
         }
         let is_unknown = is_its_own_end && !self.has_begun;
-        words_of_ssh::cause(&messages).or_else(|| is_unknown.then_some((Cause::Ssh, Machine::Host)))
+        words_of_ssh::cause(&messages).or_else(|| is_unknown.then(|| (failed(status), Machine::Host)))
     }
 
-    fn cause_of_the_host(&self, attempt: &Attempt<'_>, code: Option<i32>) -> Cause {
+    fn cause_of_the_host(&self, attempt: &Attempt<'_>, status: ExitStatus) -> Cause {
         let began_here = self.has_begun || attempt.is_local;
         let output: Vec<_> = self.output.lines().collect();
         let since = if began_here { 0 } else { output.len().saturating_sub(LAST_LINES) };
@@ -94,11 +97,11 @@ impl Evidence {
         if let Some(cause) = words_of_the_host::cause(last()) {
             return cause;
         }
-        match code {
+        match status.code() {
             Some(NOT_FOUND) if attempt.server.is_some() => Cause::NoSuchServer,
             Some(NOT_FOUND) => Cause::NoServer,
             Some(NOT_RUN) => Cause::MayNotRun,
-            Some(ssh::FAILED) | None if !attempt.is_local => Cause::Ssh,
+            Some(ssh::FAILED) | None if !attempt.is_local => failed(status),
             _ if began_here => Cause::SilentServer,
             _ => of_an_account(last()).unwrap_or(if attempt.is_openssh {
                 Cause::SilentShell
@@ -115,6 +118,11 @@ pub(crate) fn explained(cause: &Cause, machine: &Machine, attempt: &Attempt<'_>)
         Machine::SomeJumpHost => cause.explained(&attempt.at(&format!("a jump host of {}", attempt.host))),
         Machine::Host => cause.explained(attempt),
     }
+}
+
+/// Of a program that a signal has ended, there is no message to look for.
+fn failed(status: ExitStatus) -> Cause {
+    status.signal().map_or(Cause::Ssh, Cause::Killed)
 }
 
 /// In the words of our own program that was to become ssh.
@@ -158,16 +166,20 @@ mod tests {
         Attempt { host: "host", ssh, server: None, is_openssh: true, is_local: false }
     }
 
-    fn judged(evidence: &Evidence, attempt: &Attempt<'_>, code: Option<i32>) -> Failure {
-        let (cause, machine) = evidence.cause(attempt, code);
+    fn exited(code: i32) -> ExitStatus {
+        ExitStatus::from_raw(code << 8)
+    }
+
+    fn judged(evidence: &Evidence, attempt: &Attempt<'_>, status: ExitStatus) -> Failure {
+        let (cause, machine) = evidence.cause(attempt, status);
         explained(&cause, &machine, attempt)
     }
 
-    fn cause(evidence: &Evidence, code: Option<i32>) -> Cause {
+    fn cause(evidence: &Evidence, status: ExitStatus) -> Cause {
         let ssh = ["ssh".into()];
-        match evidence.cause_of_ssh(&attempt(&ssh), code) {
+        match evidence.cause_of_ssh(&attempt(&ssh), status) {
             Some((cause, _)) => cause,
-            None => evidence.cause_of_the_host(&attempt(&ssh), code),
+            None => evidence.cause_of_the_host(&attempt(&ssh), status),
         }
     }
 
@@ -187,16 +199,16 @@ mod tests {
 
     #[test]
     fn where_ssh_failed_only_its_last_words_count() {
-        let of = |messages: &str, code| cause(&evidence(messages, "", None), code);
-        assert_eq!(of("", Some(255)), Cause::Ssh);
-        assert_eq!(of("", None), Cause::Ssh);
-        assert_eq!(of(BANNER, Some(255)), Cause::Ssh);
+        let of = |messages: &str, status| cause(&evidence(messages, "", None), status);
+        assert_eq!(of("", exited(255)), Cause::Ssh);
+        assert_eq!(of(BANNER, ExitStatus::from_raw(9)), Cause::Killed(9));
+        assert_eq!(of(BANNER, exited(255)), Cause::Ssh);
         let denied = format!("{BANNER}alice@host: Permission denied (publickey).\r\n");
-        assert_eq!(of(&denied, Some(255)), Cause::Denied);
-        assert_eq!(of("moshpunch: ssh: No such file or directory", Some(127)), Cause::NoSsh);
+        assert_eq!(of(&denied, exited(255)), Cause::Denied);
+        assert_eq!(of("moshpunch: ssh: No such file or directory", exited(127)), Cause::NoSsh);
         let fallen_back = "ssh: Could not resolve hostname host.example: Name or service not known\r\n\
                            ssh: connect to host host port 9: Connection refused\r\n";
-        assert_eq!(of(fallen_back, Some(255)), Cause::Refused);
+        assert_eq!(of(fallen_back, exited(255)), Cause::Refused);
     }
 
     #[test]
@@ -222,7 +234,7 @@ mod tests {
             ("", Some(missing), 255, Cause::NoServer),
         ] {
             let evidence = evidence(BANNER, before, since);
-            assert_eq!(cause(&evidence, Some(code)), expected, "{before}, {since:?}");
+            assert_eq!(cause(&evidence, exited(code)), expected, "{before}, {since:?}");
         }
     }
 
@@ -230,13 +242,13 @@ mod tests {
     fn without_a_terminal_there_the_servers_words_come_as_messages() {
         let mut evidence = evidence(BANNER, "", Some(""));
         evidence.add_messages(b"mosh-server needs a UTF-8 native locale to run.\n");
-        assert_eq!(cause(&evidence, Some(1)), Cause::Locale);
+        assert_eq!(cause(&evidence, exited(1)), Cause::Locale);
     }
 
     #[test]
     fn what_is_started_here_is_not_ssh() {
         let local = Attempt { is_local: true, server: Some("false"), ..attempt(&[]) };
-        let explained = |code| judged(&Evidence::default(), &local, Some(code)).cause;
+        let explained = |code| judged(&Evidence::default(), &local, exited(code)).cause;
         assert_eq!(explained(1), "`false` on this machine ended without a connect line");
         assert_eq!(explained(255), "`false` on this machine ended without a connect line");
         assert_eq!(explained(127), "`false` was not found on this machine");
@@ -245,7 +257,7 @@ mod tests {
     #[test]
     fn a_line_that_is_not_moshs_is_named_first() {
         let evidence = Evidence { malformed: Some("MOSH CONNECT".into()), ..Evidence::default() };
-        let cause = judged(&evidence, &attempt(&[]), Some(255)).cause;
+        let cause = judged(&evidence, &attempt(&[]), exited(255)).cause;
         assert_eq!(cause, "host printed a line that is not mosh's: MOSH CONNECT");
     }
 
@@ -253,7 +265,7 @@ mod tests {
     fn a_jump_host_is_named() {
         let messages =
             "ssh: connect to host gw port 22: Connection refused\nConnection closed by UNKNOWN port 65535\n";
-        let failure = judged(&evidence(messages, "", None), &attempt(&["ssh".into()]), Some(255));
+        let failure = judged(&evidence(messages, "", None), &attempt(&["ssh".into()]), exited(255));
         assert_eq!(failure.cause, "nothing answers ssh on gw, or not on that port");
     }
 

@@ -1,9 +1,12 @@
 //! What is said once the session has ended.
 
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::time::Instant;
 
 use path::{Agent, Candidate, Entry, Kind, Reason};
 
+use super::diagnosis::named;
 use super::forwarder::Find;
 use super::reachable::shown;
 use crate::session::Failure;
@@ -49,7 +52,13 @@ pub(crate) fn never_reached(tried: &[Candidate]) -> Failure {
 }
 
 /// mosh-client had nothing to say to the server.
-pub(crate) fn never_began() -> Failure {
+pub(crate) fn never_began(status: ExitStatus) -> Failure {
+    if let Some(signal) = status.signal() {
+        return Failure {
+            cause: format!("mosh-client was ended by {} before it sent anything", named(signal)),
+            cure: "connect again; the kernel's log may tell what ended it".to_owned(),
+        };
+    }
     Failure {
         cause: "mosh-client ended before it sent anything; its own message is above".to_owned(),
         cure: "it needs a terminal, and a locale with UTF-8 on this machine (set LC_ALL=C.UTF-8)".to_owned(),

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use net::changes::Changes;
-use net::clock::SleeplessClock;
+use net::clock;
 use net::wait::wait_for;
 use net::{NotSent, PathSockets};
 use path::{Agent, Binding, Candidate, Event, Family, PathId};
@@ -33,7 +33,6 @@ type Buffer = [u8; LONGEST + 1];
 
 #[derive(Debug)]
 pub(crate) struct Forwarder {
-    clock: SleeplessClock,
     agent: Agent,
     gate: Gate,
     front: Front,
@@ -79,7 +78,6 @@ impl Forwarder {
     ) -> Result<Self> {
         let allowed = [Family::V6, Family::V4].into_iter().filter(|&family| families.allow(family));
         Ok(Self {
-            clock: SleeplessClock::start(),
             agent: Agent::new(getrandom::u64()?),
             gate,
             front,
@@ -101,8 +99,8 @@ impl Forwarder {
 
     /// Until mosh-client ends.
     pub(crate) fn run(mut self, candidates: &[Candidate]) -> Result<Ended> {
-        self.agent.handle_candidates(candidates, self.clock.now());
-        self.agent.handle_network(&self.bindings, self.clock.now());
+        self.agent.handle_candidates(candidates, clock::now());
+        self.agent.handle_network(&self.bindings, clock::now());
         self.handle_found();
         loop {
             // 1. Do what the agent wants.
@@ -121,13 +119,13 @@ impl Forwarder {
                 return Ok(Ended { status, agent: self.agent, finds: self.finds, notes });
             }
             // 5. Fire the timers.
-            self.agent.handle_timeout(self.clock.now());
-            self.scout.handle_timeout(self.clock.now());
+            self.agent.handle_timeout(clock::now());
+            self.scout.handle_timeout(clock::now());
         }
     }
 
     fn wait(&self) -> Result<()> {
-        let now = self.clock.now();
+        let now = clock::now();
         let deadline = self.agent.poll_timeout().into_iter().chain(self.scout.deadline()).min();
         let longest = deadline.map(|deadline| deadline.saturating_duration_since(now));
         let mut descriptors = vec![self.front.descriptor(), PollFd::new(&self.signals, PollFlags::IN)];
@@ -145,16 +143,16 @@ impl Forwarder {
             tracing::debug!(?event);
             match event {
                 Event::Open { socket, binding } => match self.back.open(socket, binding) {
-                    Ok(()) => self.agent.handle_opened(socket, self.clock.now()),
+                    Ok(()) => self.agent.handle_opened(socket, clock::now()),
                     Err(error) => {
                         tracing::debug!(?binding, %error, "no socket");
-                        self.agent.handle_open_failed(socket, self.clock.now());
+                        self.agent.handle_open_failed(socket, clock::now());
                     }
                 },
                 Event::Close { socket } => self.back.close(socket),
                 Event::Moved { .. } => {}
                 Event::Nudge => self.client.nudge(),
-                Event::Silent => self.scout.search_again(self.clock.now()),
+                Event::Silent => self.scout.search_again(clock::now()),
             }
         }
     }
@@ -163,7 +161,7 @@ impl Forwarder {
     fn transmit(&mut self) {
         while let Some(transmit) = self.agent.poll_transmit() {
             if let Err(NotSent::Unreachable) = self.back.send(&transmit, &self.newest, self.newest_tos) {
-                self.agent.handle_unreachable(transmit.path, self.clock.now());
+                self.agent.handle_unreachable(transmit.path, clock::now());
             }
         }
     }
@@ -179,7 +177,7 @@ impl Forwarder {
             self.newest.clear();
             self.newest.extend_from_slice(datagram);
             self.newest_tos = received.tos;
-            self.agent.handle_outgoing(self.clock.now());
+            self.agent.handle_outgoing(clock::now());
             self.transmit();
         }
     }
@@ -196,8 +194,8 @@ impl Forwarder {
             }
             let path: Option<PathId> = self.agent.path_between(socket, received.from);
             match path {
-                Some(path) => self.agent.handle_reply(path, reply, self.clock.now()),
-                None => self.agent.handle_stray_reply(reply, self.clock.now()),
+                Some(path) => self.agent.handle_reply(path, reply, clock::now()),
+                None => self.agent.handle_stray_reply(reply, clock::now()),
             }
         }
     }
@@ -205,13 +203,13 @@ impl Forwarder {
     fn handle_changes(&mut self) {
         if self.changes.as_ref().is_some_and(Changes::any) {
             tracing::debug!("the network changed");
-            self.agent.handle_network(&self.bindings, self.clock.now());
-            self.scout.network_may_have_changed(self.clock.now());
+            self.agent.handle_network(&self.bindings, clock::now());
+            self.scout.network_may_have_changed(clock::now());
         }
     }
 
     fn handle_found(&mut self) {
-        let now = self.clock.now();
+        let now = clock::now();
         let found = self.scout.found(now);
         if !found.is_empty() {
             tracing::debug!(?found);

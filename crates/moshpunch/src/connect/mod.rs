@@ -34,6 +34,7 @@ mod messages;
 pub(crate) mod mosh_client;
 mod network;
 mod occasions;
+mod pasted;
 mod progress;
 mod question;
 mod reachable;

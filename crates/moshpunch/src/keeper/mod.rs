@@ -1,21 +1,23 @@
 //! One session's keeper: a loop around its mappings, the session's process and the link to the server command.
 
 mod place;
+mod saving;
 mod upkeep;
 
 use std::os::fd::{AsFd, OwnedFd};
 
 use anyhow::{Result, bail};
 use net::wait::wait;
+use net::{Alarm, clock};
 use portmap::mapper::{External, Wanted};
 use portmap::mapping::Transport;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{PidfdFlags, pidfd_open};
 
+use self::saving::Saving;
 use self::upkeep::{Consequences, Upkeep};
 use crate::mosh_server::ProcessIdentity;
-use crate::runtime_directory;
-use crate::session::{Failure, FromKeeper, Link, Mapped, Name, Opening, State, StateFile, ToKeeper};
+use crate::session::{Failure, FromKeeper, Kept, Link, Mapped, Name, Opening, State, ToKeeper};
 use crate::signals::Signals;
 
 pub(crate) struct Keeper {
@@ -26,7 +28,10 @@ pub(crate) struct Keeper {
     /// Until the server command has ended.
     link: Option<Link>,
     session: Option<Session>,
-    state_file: Option<StateFile>,
+    saving: Saving,
+    /// What those that have ended left where this host is no longer.
+    left: Vec<Kept>,
+    alarm: Alarm,
     leaving: bool,
 }
 
@@ -59,7 +64,9 @@ impl Keeper {
         }
         let signals = Signals::of_the_end()?;
         let link = Some(link);
-        Ok(Self { name, upkeeps, signals, link, session: None, state_file: None, leaving: false })
+        let (saving, alarm) = (Saving::new(), Alarm::new()?);
+        let (session, left, leaving) = (None, Vec::new(), false);
+        Ok(Self { name, upkeeps, signals, link, session, saving, left, alarm, leaving })
     }
 
     /// Until everything is released, or cannot be had.
@@ -70,7 +77,7 @@ impl Keeper {
             // 2. Pass on what they tell.
             self.handle_events();
             if self.upkeeps.is_empty() {
-                return self.state_file.map_or(Ok(()), StateFile::remove);
+                return self.end();
             }
             // 3. Wait, once everything that changes the deadline is done.
             self.wait()?;
@@ -78,21 +85,26 @@ impl Keeper {
             self.upkeeps.iter_mut().for_each(Upkeep::receive);
             self.handle_link();
             self.handle_end_of_session();
-            self.upkeeps.iter_mut().for_each(Upkeep::handle_move);
+            self.handle_moves();
             // 5. Fire the timers.
             self.upkeeps.iter_mut().for_each(Upkeep::handle_timeout);
+            if self.saving.is_due(clock::now()) {
+                self.save();
+            }
         }
     }
 
     fn wait(&self) -> Result<()> {
-        let deadline = self.upkeeps.iter().filter_map(Upkeep::poll_timeout).min();
+        let deadlines = self.upkeeps.iter().filter_map(Upkeep::poll_timeout);
+        self.alarm.set(deadlines.chain(self.saving.poll_timeout()).min())?;
         let mut descriptors: Vec<_> = self.upkeeps.iter().flat_map(Upkeep::descriptors).collect();
+        descriptors.push(PollFd::new(&self.alarm, PollFlags::IN));
         descriptors.push(PollFd::new(&self.signals, PollFlags::IN));
         descriptors.extend(self.link.as_ref().map(|link| PollFd::new(link, PollFlags::IN)));
         if let Some(session) = self.session.as_ref().filter(|_| !self.leaving) {
             descriptors.push(PollFd::from_borrowed_fd(session.process.as_fd(), PollFlags::IN));
         }
-        Ok(wait(&mut descriptors, deadline)?)
+        Ok(wait(&mut descriptors, None)?)
     }
 
     fn handle_events(&mut self) {
@@ -107,7 +119,16 @@ impl Keeper {
                 }
             }
         }
+        let ended = self.upkeeps.iter().filter(|upkeep| upkeep.has_ended);
+        self.left.extend(ended.flat_map(Upkeep::left_behind));
         self.upkeeps.retain(|upkeep| !upkeep.has_ended);
+    }
+
+    fn handle_moves(&mut self) {
+        let have_moved: Vec<_> = self.upkeeps.iter_mut().map(Upkeep::has_moved).collect();
+        if have_moved.contains(&true) {
+            self.save();
+        }
     }
 
     fn answer(&mut self, opening: Opening, outcome: Result<Mapped, Failure>) {
@@ -166,23 +187,30 @@ impl Keeper {
         }
     }
 
-    /// Without the file the mappings are kept all the same; only a crash would leave them to their leases.
     fn save(&mut self) {
-        let Some(session) = &self.session else { return };
-        let mappings: Vec<_> = self.upkeeps.iter().filter_map(|upkeep| upkeep.kept.clone()).collect();
-        if mappings.is_empty() {
-            // The file goes with the last of them.
-            return;
+        if let Some(state) = self.state() {
+            self.saving.save(&state, clock::now());
         }
-        let state = State { name: self.name.clone(), process: session.identity, mappings };
-        let result = match &mut self.state_file {
-            Some(file) => file.replace(&state),
-            None => runtime_directory::open()
-                .and_then(|directory| StateFile::create(&directory, &state))
-                .map(|file| self.state_file = Some(file)),
-        };
-        if let Err(error) = result {
-            tracing::warn!(%error, "state not saved");
+    }
+
+    /// `None`: there is nothing to write down.
+    fn state(&self) -> Option<State> {
+        let session = self.session.as_ref()?;
+        let mappings: Vec<_> = self.upkeeps.iter().filter_map(|upkeep| upkeep.kept.clone()).collect();
+        let left_behind = self.upkeeps.iter().flat_map(Upkeep::left_behind);
+        let left: Vec<_> = self.left.iter().cloned().chain(left_behind).collect();
+        let is_something = !mappings.is_empty() || !left.is_empty();
+        is_something.then(|| State { name: self.name.clone(), process: session.identity, mappings, left })
+    }
+
+    /// What only another address may delete is a later sweep's, once this host is there again.
+    fn end(mut self) -> Result<()> {
+        match self.state() {
+            Some(state) => {
+                self.saving.save(&state, clock::now());
+                Ok(())
+            }
+            None => self.saving.remove(),
         }
     }
 }

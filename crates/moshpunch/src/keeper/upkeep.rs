@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use net::{MapperSockets, clock};
 use portmap::cause::Cause;
-use portmap::mapper::{Event, Mapper, Mapping, Protocol, Settings, Wanted};
+use portmap::mapper::{Event, LeftBehind, Mapper, Mapping, Protocol, Settings, Wanted};
 use portmap::pcp::Nonce;
 use portmap::upnp::SEARCH_WINDOW;
 use rustix::event::PollFd;
@@ -90,13 +90,30 @@ impl Upkeep {
         self.mapper.handle_timeout(clock::now());
     }
 
-    pub(super) fn handle_move(&mut self) {
-        let Some((internal, gateway)) = self.place.moved(clock::now()) else { return };
+    /// Whether the mapping is now one that was left behind.
+    pub(super) fn has_moved(&mut self) -> bool {
+        let Some((internal, gateway)) = self.place.moved(clock::now()) else { return false };
         tracing::info!(%internal, ?gateway, "moved");
         match self.sockets.reopen(internal, gateway) {
             Ok(()) => self.mapper.move_to(internal, gateway, clock::now()),
             Err(error) => tracing::debug!(%error, "the new address is gone again"),
         }
+        let left: Vec<_> =
+            self.mapper.left_behind().map(|left| (left.internal, left.record.external_port)).collect();
+        let is_left = |kept: &mut Kept| left.contains(&(kept.mapping.internal, kept.mapping.external_port));
+        self.kept.take_if(is_left).is_some()
+    }
+
+    /// Only from other addresses it can be deleted.
+    pub(super) fn left_behind(&self) -> impl Iterator<Item = Kept> {
+        self.mapper.left_behind().map(|LeftBehind { internal, record, expires }| {
+            let seconds_left = expires.map(|at| at.saturating_duration_since(clock::now()).as_secs());
+            Kept {
+                mapping: SavedMapping::new(internal, &record),
+                external_address: None,
+                expires: seconds_left.map(|seconds| clock::unix_seconds() + seconds),
+            }
+        })
     }
 
     pub(super) fn map(&mut self, wanted: Wanted) {
@@ -146,7 +163,8 @@ impl Upkeep {
 
     fn keep(&mut self, mapping: &Mapping) {
         let saved = SavedMapping::new(mapping.internal.ip(), &mapping.record);
-        self.kept = Some(Kept { mapping: saved, external_address: mapping.external_address });
+        let expires = mapping.lease.map(|lease| clock::unix_seconds() + lease.as_secs());
+        self.kept = Some(Kept { mapping: saved, external_address: mapping.external_address, expires });
     }
 }
 

@@ -19,6 +19,9 @@ pub(crate) struct State {
     pub(crate) process: ProcessIdentity,
     #[serde(alias = "mapping", deserialize_with = "one_or_several")]
     pub(crate) mappings: Vec<Kept>,
+    /// What was made from addresses that this host did not have any more: only from there it can be deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) left: Vec<Kept>,
 }
 
 /// A mapping of the session, or a pinhole.
@@ -29,6 +32,23 @@ pub(crate) struct Kept {
     /// As far as the gateway tells.
     #[serde(default)]
     pub(crate) external_address: Option<IpAddr>,
+    /// In seconds since 1970; `None`: when it is deleted, or not known.
+    #[serde(default)]
+    pub(crate) expires: Option<u64>,
+}
+
+impl State {
+    /// Whether a reader learns the same of where the session is reached: all but when that ends.
+    pub(crate) fn tells_as(&self, other: &Self) -> bool {
+        let told = |kept: &Kept| (kept.mapping.clone(), kept.external_address);
+        self.mappings.iter().map(told).eq(other.mappings.iter().map(told))
+    }
+}
+
+impl Kept {
+    pub(crate) fn is_over(&self, unix_seconds: u64) -> bool {
+        self.expires.is_some_and(|expires| expires <= unix_seconds)
+    }
 }
 
 /// Before there were pinholes, a session had one mapping.
@@ -70,6 +90,15 @@ impl StateFile {
         Ok(adopted.map(|(file, state)| (Self(file), state)).collect())
     }
 
+    pub(crate) fn is_any_unfinished(directory: &Path) -> bool {
+        locked_file::unfinished(directory).is_ok_and(|unfinished| !unfinished.is_empty())
+    }
+
+    /// Deletes what writers that were killed left half done.
+    pub(crate) fn remove_unfinished(directory: &Path) -> Result<()> {
+        locked_file::remove_unfinished(directory)
+    }
+
     /// What all sessions of this user have written, alive or not.
     pub(crate) fn all(directory: &Path) -> Result<Vec<State>> {
         let paths = locked_file::paths(directory, EXTENSION)?;
@@ -90,10 +119,11 @@ mod tests {
         let name = Name { id: id.into(), description: format!("moshpunch alice@server {id}") };
         let process = serde_json::from_str(r#"{"pid":1,"started":2}"#).unwrap();
         let mapping = saved(upnp_control("http://192.168.1.1:5000/control?x"), Transport::Udp);
-        let mapping = Kept { mapping, external_address: Some([20, 0, 0, 1].into()) };
+        let mapping = Kept { mapping, external_address: Some([20, 0, 0, 1].into()), expires: Some(7) };
         let pinhole = saved(pinhole_control(), Transport::Udp);
-        let pinhole = Kept { mapping: pinhole, external_address: Some("2a00:7::10".parse().unwrap()) };
-        State { name, process, mappings: vec![mapping, pinhole] }
+        let pinhole =
+            Kept { mapping: pinhole, external_address: Some("2a00:7::10".parse().unwrap()), expires: None };
+        State { name, process, left: vec![mapping.clone()], mappings: vec![mapping, pinhole] }
     }
 
     fn orphans(directory: &Path) -> Vec<State> {
@@ -134,7 +164,9 @@ mod tests {
             "mapping":{"internal":"192.168.1.10","gateway":"192.168.1.1","external_port":60001,
             "internal_port":60001,"protocol":"NatPmp"}}"#;
         let state: State = serde_json::from_str(text).unwrap();
-        let [Kept { mapping, external_address: None }] = &state.mappings[..] else { panic!("{state:?}") };
+        let [Kept { mapping, external_address: None, expires: None }] = &state.mappings[..] else {
+            panic!("{state:?}")
+        };
         assert_eq!((mapping.transport(), mapping.external_port.get()), (Transport::Udp, 60001));
     }
 }

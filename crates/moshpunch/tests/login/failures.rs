@@ -20,6 +20,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_login_shell_that_ends_early_is_named),
         scenario!(an_account_without_a_shell_is_named),
         scenario!(what_ssh_refuses_is_told_apart),
+        scenario!(an_ssh_that_is_killed_is_told_by_what),
         scenario!(programs_that_are_missing_here_are_named),
         scenario!(words_in_a_banner_are_no_cause),
         scenario!(words_of_a_start_up_file_are_no_cause),
@@ -190,11 +191,24 @@ fn what_ssh_refuses_is_told_apart(lab: &Lab) -> Result<()> {
             "ssh to router failed",
             "`ssh -o Nonsense=1 router` must work first; its own message is above",
         ),
+        (
+            "ssh -o 'ProxyCommand=nothing at all'",
+            "router",
+            "ssh to router failed",
+            "`ssh -o 'ProxyCommand=nothing at all' router` must work first; its own message is above",
+        ),
     ] {
         let output = place.output(&[&format!("--ssh={ssh}"), host])?;
         failed(&place, &output, 255, cause, cure).with_context(|| ssh.to_owned())?;
     }
     Ok(())
+}
+
+fn an_ssh_that_is_killed_is_told_by_what(lab: &Lab) -> Result<()> {
+    let place = Place::raise(lab, &[])?;
+    let output = place.output(&["--ssh=sh -c 'kill -KILL $$'", "router"])?;
+    let cure = "connect again; if `sh -c 'kill -KILL $$' router` does not last either, the kernel's log may tell what ended it";
+    failed(&place, &output, 1, "ssh to router was ended by signal 9 (SIGKILL)", cure)
 }
 
 fn programs_that_are_missing_here_are_named(lab: &Lab) -> Result<()> {

@@ -3,6 +3,7 @@
 mod job;
 mod late;
 mod leaving;
+mod moving;
 mod outside;
 mod refusal;
 mod restart;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 use self::job::Job;
 use self::outside::AddressQuestions;
 use self::restart::Restart;
+use super::elsewhere::{Elsewhere, Place};
 use super::ports::PortChoice;
 use super::schedule::{Backoff, next_check, renewal};
 use super::speaker::{Speaker, Standing};
@@ -42,6 +44,11 @@ enum State {
     },
     /// A gateway is chosen, nothing is wanted yet.
     Ready,
+    /// What another address of this host has left at the gateway.
+    DeletingFromAfar {
+        internal: IpAddr,
+        port: NonZeroU16,
+    },
     Reserving,
     Requesting {
         gives_up: Option<Instant>,
@@ -62,6 +69,7 @@ enum State {
 
 #[derive(Debug)]
 struct Held {
+    place: Place,
     grant: Grant,
     record: Record,
     renews: Instant,
@@ -80,6 +88,7 @@ pub struct Mapper {
     job: Option<Job>,
     state: State,
     held: Option<Held>,
+    elsewhere: Elsewhere,
     /// What to delete once the gateway is found again.
     left_behind: Option<(Request, Grant)>,
     reserved: Option<NonZeroU16>,
@@ -114,7 +123,8 @@ impl Mapper {
         };
         let external_port = record.external_port;
         let grant = Grant { external_address, external_port, internal_port, lease: None };
-        mapper.held = Some(Held { grant, record, renews: now, expires: None, lost: false });
+        mapper.held =
+            Some(Held { place: mapper.place(), grant, record, renews: now, expires: None, lost: false });
         mapper
     }
 
@@ -130,6 +140,7 @@ impl Mapper {
             job: None,
             state: State::Seeking,
             held: None,
+            elsewhere: Elsewhere::default(),
             left_behind: None,
             reserved: None,
             address_questions: AddressQuestions::default(),
@@ -170,20 +181,6 @@ impl Mapper {
             speaker.handle_networks(&networks);
         }
         self.networks = networks;
-    }
-
-    /// The host has another address or another gateway now. The mapping is made again there.
-    pub fn move_to(&mut self, internal: IpAddr, gateway: Option<IpAddr>, now: Instant) {
-        let same = (internal, gateway) == (self.settings.internal, self.settings.gateway);
-        if same || self.is_leaving() {
-            return;
-        }
-        self.settings.internal = internal;
-        self.settings.gateway = gateway;
-        self.settings.remembered = None;
-        self.speakers = speakers(&self.settings, now);
-        self.handle_networks(self.networks.clone());
-        self.seek(now);
     }
 
     /// The answer to [`Reservation::Take`].
@@ -269,6 +266,7 @@ impl Mapper {
             State::Requesting { gives_up } => gives_up,
             State::Seeking
             | State::Ready
+            | State::DeletingFromAfar { .. }
             | State::Reserving
             | State::Discarding
             | State::Releasing
@@ -349,8 +347,9 @@ impl Mapper {
     }
 
     fn address_is(&mut self, address: Option<IpAddr>) {
+        let place = self.place();
         let control = self.chosen.and_then(|index| self.speakers[index].control());
-        if let Some(held) = &mut self.held
+        if let Some(held) = self.held.as_mut().filter(|held| held.place == place)
             && held.grant.external_address != address
         {
             held.grant.external_address = address;
@@ -368,6 +367,7 @@ impl Mapper {
 
     fn granted(&mut self, grant: Grant, now: Instant) {
         let grant = self.with_address(grant);
+        let place = self.place();
         let control = self.chosen.and_then(|index| self.speakers[index].control());
         let protocol = self.chosen.map(|index| self.speakers[index].protocol);
         let (Some(job), Some(control), Some(protocol)) = (&mut self.job, control, protocol) else { return };
@@ -388,7 +388,7 @@ impl Mapper {
             control,
         };
         let expires = grant.lease.map(|lease| now + lease);
-        let held = Held { grant, record, renews, expires, lost: false };
+        let held = Held { place, grant, record, renews, expires, lost: false };
         let mapping = self.settings.mapping(&held);
         self.state = State::Holding { checks: next_check(renews, &mut self.random, now) };
         self.events.push_back(match &self.held {
@@ -398,6 +398,7 @@ impl Mapper {
         });
         self.held = Some(held);
         self.look_for_address(now);
+        self.take_again_or_delete(now);
     }
 
     /// Without a mapping to keep, the end; with one, another try later.

@@ -29,6 +29,7 @@
 //! holds a socket on that number ([`Reservation`]).
 
 mod effects;
+mod elsewhere;
 mod machine;
 mod ports;
 mod schedule;
@@ -40,4 +41,6 @@ mod values;
 
 pub use self::machine::Mapper;
 pub use self::schedule::CHECK_INTERVAL;
-pub use self::values::{Control, Event, External, Mapping, Protocol, Record, Reservation, Settings, Wanted};
+pub use self::values::{
+    Control, Event, External, LeftBehind, Mapping, Protocol, Record, Reservation, Settings, Wanted,
+};

@@ -19,7 +19,9 @@ const FIRST_WINDOW: u16 = 2;
 
 #[derive(Debug, Clone)]
 pub(super) struct PortChoice {
+    /// The first that was told, once there is one: whoever has heard of others has heard of this one.
     preferred: NonZeroU16,
+    is_told: bool,
     range: RangeInclusive<NonZeroU16>,
     current: NonZeroU16,
     tried: BTreeSet<u16>,
@@ -32,6 +34,7 @@ impl PortChoice {
     pub(super) fn new(preferred: NonZeroU16, range: RangeInclusive<NonZeroU16>) -> Self {
         Self {
             preferred,
+            is_told: false,
             current: preferred,
             tried: BTreeSet::from([preferred.get()]),
             window: FIRST_WINDOW,
@@ -53,14 +56,23 @@ impl PortChoice {
         self.preferred
     }
 
-    /// This port is ours now: should it be lost later, the choice starts here.
+    /// This port is ours now.
     pub(super) fn settle(&mut self, port: NonZeroU16) {
-        *self = Self::new(port, self.range.clone());
+        if !self.is_told {
+            (self.preferred, self.is_told) = (port, true);
+        }
+        self.restart_at(port);
     }
 
     /// Forgets what was tried: another protocol may give it.
     pub(super) fn restart(&mut self) {
-        self.settle(self.preferred);
+        self.restart_at(self.preferred);
+    }
+
+    /// As [`Self::restart`], but another port than the preferred one comes first.
+    pub(super) fn restart_at(&mut self, port: NonZeroU16) {
+        let fresh = Self::new(self.preferred, self.range.clone());
+        *self = Self { is_told: self.is_told, current: port, tried: BTreeSet::from([port.get()]), ..fresh };
     }
 
     pub(super) fn range(&self) -> &RangeInclusive<NonZeroU16> {

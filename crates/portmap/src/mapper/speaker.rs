@@ -185,6 +185,13 @@ impl Speaker {
         }
     }
 
+    /// As [`Self::release`], for a mapping to another address of this host. Only UPnP has a question for that.
+    pub(super) fn release_of(&mut self, internal: IpAddr, request: &Request, grant: &Grant, now: Instant) {
+        if let Client::Upnp(client) = &mut self.client {
+            client.release_of(internal, grant, request.transport, now);
+        }
+    }
+
     pub(super) fn handle_datagram(&mut self, socket: Socket, from: SocketAddr, payload: &[u8], now: Instant) {
         match (&mut self.client, socket) {
             (Client::Upnp(client), Socket::Discovery) => client.handle_datagram(from, payload, now),

@@ -2,6 +2,7 @@ mod control_port;
 mod firewall;
 mod gateways;
 mod late;
+mod moving;
 mod outside;
 mod pinholes;
 mod refusals;

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::cause::Cause;
 use crate::mapping::Transport;
@@ -91,6 +91,16 @@ pub struct Record {
     pub internal_port: NonZeroU16,
     pub external_port: NonZeroU16,
     pub control: Control,
+}
+
+/// A mapping that was made from an address which the host does not have now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftBehind {
+    /// To delete it from.
+    pub internal: IpAddr,
+    pub record: Record,
+    /// `None`: it does not end by itself.
+    pub expires: Option<Instant>,
 }
 
 /// How the gateway is asked.

@@ -162,7 +162,7 @@ impl Attempt {
             Step::Verify => self.verified(reply),
             Step::Undo => Next::Refused(self.doubt.take().unwrap_or(Refusal::Unconfirmed)),
             Step::LookBeforeDelete => self.looked_before_delete(reply),
-            Step::Delete => Next::Released { confirmed: !matches!(reply, Err(Failure::NoReply)) },
+            Step::Delete => Next::Released { confirmed: is_deleted(&reply) },
         }
     }
 
@@ -304,6 +304,13 @@ impl Attempt {
 pub fn is_named(description: &str, ours: &str) -> bool {
     let description = description.trim();
     ours.starts_with(description) || description.contains(ours)
+}
+
+fn is_deleted(reply: &Result<Reply, Failure>) -> bool {
+    match reply {
+        Ok(_) | Err(Failure::Fault(Fault::Upnp { code: code::NO_SUCH_ENTRY, .. })) => true,
+        Err(_) => false,
+    }
 }
 
 /// WANIPConnection:1 §2.4.16 and :2 §2.5.16.

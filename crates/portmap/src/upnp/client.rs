@@ -219,11 +219,16 @@ impl Client {
 
     /// Deletes the mapping if the router's table still says that it is ours; answered by [`Event::Released`].
     pub fn release(&mut self, grant: &Grant, transport: Transport, now: Instant) {
+        self.release_of(self.internal, grant, transport, now);
+    }
+
+    /// As [`release`](Self::release), for a mapping to another address, `internal`. A router in secure mode refuses.
+    pub fn release_of(&mut self, internal: IpAddr, grant: &Grant, transport: Transport, now: Instant) {
         if let Some(dialogue) = &mut self.dialogue {
             return dialogue.turn_to_release();
         }
         let description = self.description.clone();
-        match Dialogue::to_release(grant, transport, self.internal, description, self.pinhole) {
+        match Dialogue::to_release(grant, transport, internal, description, self.pinhole) {
             Some(dialogue) => self.begin(dialogue, now),
             None => self.events.push_back(Event::Released { confirmed: true }),
         }

@@ -36,7 +36,11 @@ pub(super) fn run(
     let sessions = StateFile::all(&runtime_directory::open()?)?;
     let known = records.iter().map(|record| Known::new(&record.mapping, &record.name.description));
     let of_sessions = sessions.iter().flat_map(|session| {
-        session.mappings.iter().map(|kept| Known::new(&kept.mapping, &session.name.description))
+        session
+            .mappings
+            .iter()
+            .chain(&session.left)
+            .map(|kept| Known::new(&kept.mapping, &session.name.description))
     });
     let known = known.chain(of_sessions);
     let known: Vec<_> = known.collect();

@@ -40,7 +40,7 @@ fn opened_candidates(port: NonZeroU16) -> Result<Vec<Candidate>> {
     Ok(kept.filter(|kept| kept.mapping.internal_port == port).filter_map(|kept| candidate(&kept)).collect())
 }
 
-fn candidate(Kept { mapping, external_address }: &Kept) -> Option<Candidate> {
+fn candidate(Kept { mapping, external_address, .. }: &Kept) -> Option<Candidate> {
     let opening = if mapping.internal.is_ipv6() { Opening::Pinhole } else { Opening::Mapping };
     opened(opening, *external_address, mapping.external_port)
 }

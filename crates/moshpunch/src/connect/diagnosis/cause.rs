@@ -2,7 +2,9 @@
 
 use std::ffi::OsString;
 
-use crate::connect::child;
+use signal_hook::low_level::signal_name;
+
+use crate::connect::pasted::{pasted, pasted_word};
 use crate::session::Failure;
 
 /// What was tried.
@@ -38,18 +40,23 @@ impl<'a> Attempt<'a> {
 
     /// How the user would log in without us.
     pub(crate) fn call(&self) -> String {
-        format!("{} {}", child::shown(self.ssh), self.host)
+        format!("{} {}", pasted(self.ssh), pasted_word(self.host))
     }
 
     /// How the connection that ssh shares is ended.
     pub(crate) fn exit_of_master(&self) -> String {
-        format!("{} -O exit {}", child::shown(self.ssh), self.host)
+        format!("{} -O exit {}", pasted(self.ssh), pasted_word(self.host))
     }
 
     /// How the user would start the server without us.
     fn server_call(&self) -> String {
         let server = self.server.unwrap_or("mosh-server");
-        if self.is_local { server.to_owned() } else { format!("{} {server}", self.call()) }
+        let is_bare = server.split(' ').all(|word| pasted_word(word) == word);
+        match (self.is_local, is_bare) {
+            (true, _) => server.to_owned(),
+            (false, true) => format!("{} {server}", self.call()),
+            (false, false) => format!("{} {}", self.call(), pasted_word(server)),
+        }
     }
 }
 
@@ -64,6 +71,8 @@ pub(crate) enum Cause {
     Denied,
     /// Whatever else ssh said.
     Ssh,
+    /// A signal ended it.
+    Killed(i32),
     NoShell,
     ExpiredPassword,
     /// The login ended without a trace of our command.
@@ -90,7 +99,7 @@ impl Cause {
     }
 
     fn told(&self, attempt: &Attempt<'_>) -> String {
-        let (place, ssh) = (attempt.place(), child::shown(attempt.ssh));
+        let (place, ssh) = (attempt.place(), pasted(attempt.ssh));
         let server = attempt.server.map_or_else(|| "mosh-server".to_owned(), |server| format!("`{server}`"));
         match self {
             Self::NoSsh => format!("`{ssh}` cannot be started on this machine"),
@@ -100,6 +109,7 @@ impl Cause {
             Self::HostKey => format!("the host key of {place} was not accepted"),
             Self::Denied => format!("{place} let nobody in: it refused every way to log in that ssh tried"),
             Self::Ssh => format!("ssh to {place} failed"),
+            Self::Killed(signal) => format!("ssh to {place} was ended by {}", named(*signal)),
             Self::NoShell => format!("the account on {place} has no login shell"),
             Self::ExpiredPassword => format!("the account on {place} has to change its password first"),
             Self::SilentShell | Self::OtherCommands => {
@@ -142,6 +152,9 @@ impl Cause {
             }
             Self::Denied => format!("`{call}` must work first: look at the user's name and keys"),
             Self::Ssh => format!("`{call}` must work first; its own message is above"),
+            Self::Killed(_) => {
+                format!("connect again; if `{call}` does not last either, the kernel's log may tell what ended it")
+            }
             Self::NoShell => "use an account that may run commands".into(),
             Self::ExpiredPassword => format!("log in once with `{call}`, and follow what it asks"),
             Self::SilentShell => format!(
@@ -187,6 +200,12 @@ impl Cause {
     }
 }
 
+/// Such as "signal 9 (SIGKILL)".
+pub(crate) fn named(signal: i32) -> String {
+    let name = signal_name(signal).map(|name| format!(" ({name})"));
+    format!("signal {signal}{}", name.unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,11 +215,27 @@ mod tests {
         let ssh = ["ssh", "-p", "22"].map(OsString::from);
         let attempt = Attempt { host: "host", ssh: &ssh, server: None, is_openssh: true, is_local: false };
         for cause in
-            [Cause::Refused, Cause::HostKey, Cause::SilentShell, Cause::Flood, Cause::Malformed("x".into())]
+            [Cause::Refused, Cause::Killed(9), Cause::SilentShell, Cause::Flood, Cause::Malformed("x".into())]
         {
             let Failure { cause, cure } = cause.explained(&attempt);
             assert!(cause.contains("host") && !cause.contains('\n'), "{cause}");
             assert!(!cure.is_empty() && !cure.contains('\n'), "{cure}");
         }
+    }
+    #[test]
+    fn a_call_can_be_pasted() {
+        let ssh = ["ssh", "-o", "ProxyCommand=nc %h 22"].map(OsString::from);
+        let server = Some("LANG='de_DE' mosh-server");
+        let attempt = Attempt { host: "host", ssh: &ssh, server, is_openssh: true, is_local: false };
+        assert_eq!(attempt.call(), "ssh -o 'ProxyCommand=nc %h 22' host");
+        let server_call = r"ssh -o 'ProxyCommand=nc %h 22' host 'LANG='\''de_DE'\'' mosh-server'";
+        assert_eq!(attempt.server_call(), server_call);
+        let attempt = Attempt { server: Some("moshpunch server"), ..attempt };
+        assert_eq!(attempt.server_call(), "ssh -o 'ProxyCommand=nc %h 22' host moshpunch server");
+    }
+
+    #[test]
+    fn a_signal_is_told_by_number_and_name() {
+        assert_eq!((named(9), named(64)), ("signal 9 (SIGKILL)".into(), "signal 64".into()));
     }
 }

@@ -12,7 +12,8 @@ impl Mapper {
         if self.is_leaving() {
             return;
         }
-        let held = self.held.take();
+        let place = self.place();
+        let held = self.held.take().filter(|held| held.place == place);
         // Given up, but it may be granted yet.
         let late = self.late_speaker().filter(|_| self.chosen.is_none());
         let asking = late.is_some() || matches!(self.state, State::Requesting { .. } | State::Discarding);
@@ -51,6 +52,9 @@ impl Mapper {
             }
             (State::Releasing, _) => self.end(Event::Released { confirmed }),
             (State::Discarding, _) => self.request(now),
+            (State::DeletingFromAfar { internal, port }, _) => {
+                self.deleted_from_afar(internal, port, confirmed, now);
+            }
             _ => {}
         }
     }

@@ -77,6 +77,7 @@ impl Mapper {
             State::Seeking
             | State::HearingOut { .. }
             | State::Ready
+            | State::DeletingFromAfar { .. }
             | State::Reserving
             | State::Discarding
             | State::Releasing

@@ -72,9 +72,8 @@ impl Mapper {
     pub(super) fn settle_on(&mut self, index: usize, now: Instant) {
         self.choose_speaker(index);
         self.state = State::Ready;
-        if let Some(job) = &mut self.job {
-            job.ports.restart();
-            self.request(now);
+        if self.job.is_some() {
+            self.begin_to_request(now);
         }
     }
 

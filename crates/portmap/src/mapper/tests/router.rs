@@ -38,6 +38,8 @@ pub(super) struct Router {
     pub(super) up: bool,
     /// Its description is of no gateway.
     pub(super) has_no_service: bool,
+    /// Each host maps and deletes for itself alone.
+    pub(super) is_secure: bool,
     /// To searches.
     pub(super) deaf: bool,
     /// So many of the first searches.
@@ -63,6 +65,7 @@ impl Router {
             http_port: 5000,
             up: true,
             has_no_service: false,
+            is_secure: false,
             deaf: false,
             loses: 0,
             status: "Connected",
@@ -96,6 +99,7 @@ impl Router {
         }
         let at = self.faults.iter().position(|(name, _)| *name == action);
         match at.map(|at| self.faults.remove(at).1) {
+            None if self.is_anothers(&action, &arguments(body), exchange) => Some(fault(606)),
             None => Some(self.act(&action, &arguments(body))),
             Some(Fault::Silence) => None,
             Some(Fault::Code(code)) => Some(fault(code)),
@@ -108,6 +112,18 @@ impl Router {
                 Some(format!("HTTP/1.1 {status} Oops\r\nContent-Length: 0\r\n\r\n").into_bytes())
             }
         }
+    }
+
+    fn is_anothers(&self, action: &str, arguments: &BTreeMap<String, String>, exchange: &Exchange) -> bool {
+        let client = match action {
+            "AddPortMapping" => Some(&arguments["NewInternalClient"]),
+            "DeletePortMapping" => {
+                let port: u16 = arguments["NewExternalPort"].parse().expect("a port");
+                self.table.get(&port).map(|entry| &entry.client)
+            }
+            _ => None,
+        };
+        self.is_secure && client.is_some_and(|client| *client != exchange.source.to_string())
     }
 
     fn act(&mut self, action: &str, arguments: &BTreeMap<String, String>) -> Vec<u8> {

@@ -1,0 +1,110 @@
+//! Mappings that this host made from addresses which it does not have now.
+//!
+//! A gateway deletes a mapping for the address that it leads to, and in secure mode for no other. What cannot be deleted
+//! any more when the host gets another address is therefore remembered until its lease ends: once the host is back
+//! there, it is taken again or deleted.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::num::NonZeroU16;
+use std::time::{Duration, Instant};
+
+use super::values::{Control, LeftBehind, Protocol, Record};
+use crate::client::{Grant, Request};
+
+/// More addresses than a host changes between within an hour; then the oldest is left to its lease.
+const MAPPINGS_MAXIMUM: usize = 16;
+
+/// This host's address, and the gateway that it asks from there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) internal: IpAddr,
+    pub(super) gateway: Option<IpAddr>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Left {
+    pub(super) place: Place,
+    pub(super) record: Record,
+    pub(super) grant: Grant,
+    /// `None`: it does not end by itself.
+    pub(super) expires: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Elsewhere {
+    left: VecDeque<Left>,
+    /// It deletes for no other address than that of who asks.
+    secure: Option<IpAddr>,
+}
+
+impl Left {
+    pub(super) fn request(&self) -> Request {
+        Request {
+            transport: self.record.transport,
+            internal_port: self.record.internal_port,
+            external_port: self.record.external_port,
+            exact: true,
+            lease: Duration::ZERO,
+        }
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        let key = |left: &Self| (left.place, left.record.protocol, left.record.external_port);
+        key(self) == key(other)
+    }
+}
+
+impl Elsewhere {
+    pub(super) fn remember(&mut self, left: Left, now: Instant) {
+        self.left.retain(|known| !known.is_over(now) && !known.is_same(&left));
+        if self.left.len() == MAPPINGS_MAXIMUM {
+            self.left.pop_front();
+        }
+        self.left.push_back(left);
+    }
+
+    /// The newest that may still be there.
+    pub(super) fn at(&self, place: Place, now: Instant) -> Option<&Left> {
+        self.left.iter().rev().find(|left| left.place == place && !left.is_over(now))
+    }
+
+    pub(super) fn take_at(&mut self, place: Place, now: Instant) -> Option<Left> {
+        let is_there = |left: &Left| left.place == place && !left.is_over(now);
+        self.left.iter().rposition(is_there).and_then(|at| self.left.remove(at))
+    }
+
+    /// One that `gateway` may delete for whoever asks: by UPnP, where it is not in secure mode.
+    pub(super) fn deletable_by(&self, gateway: IpAddr, here: Place, now: Instant) -> Option<&Left> {
+        let is_its_own = |control: &Control| match control {
+            Control::Upnp(control) => control.gateway == gateway,
+            Control::Pinhole { .. } | Control::ControlPort { .. } => false,
+        };
+        let mut left = self.left.iter().filter(|_| self.secure != Some(gateway));
+        left.find(|left| {
+            left.place.internal != here.internal && is_its_own(&left.record.control) && !left.is_over(now)
+        })
+    }
+
+    pub(super) fn denied_by(&mut self, gateway: IpAddr) {
+        self.secure = Some(gateway);
+    }
+
+    pub(super) fn deleted(&mut self, internal: IpAddr, port: NonZeroU16) {
+        let key = (internal, Protocol::Upnp, port);
+        let of = |left: &Left| (left.place.internal, left.record.protocol, left.record.external_port);
+        self.left.retain(|left| of(left) != key);
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = LeftBehind> {
+        self.left.iter().map(|left| LeftBehind {
+            internal: left.place.internal,
+            record: left.record.clone(),
+            expires: left.expires,
+        })
+    }
+}

@@ -1,0 +1,164 @@
+//! What becomes of a mapping when the host gets another address, and when it is back.
+
+use std::net::IpAddr;
+use std::num::NonZeroU16;
+use std::time::Instant;
+
+use super::super::elsewhere::{Left, Place};
+use super::super::values::{Control, LeftBehind, Protocol, Record};
+use super::{Mapper, State, speakers};
+
+impl Mapper {
+    /// The host has another address or another gateway now. The mapping is made again there; that of the old address
+    /// is remembered until it is taken again, deleted or over ([`Self::left_behind`]).
+    pub fn move_to(&mut self, internal: IpAddr, gateway: Option<IpAddr>, now: Instant) {
+        if (Place { internal, gateway }) == self.place() || self.is_leaving() {
+            return;
+        }
+        self.leave_behind(now);
+        self.settings.internal = internal;
+        self.settings.gateway = gateway;
+        self.settings.remembered = None;
+        self.speakers = speakers(&self.settings, now);
+        self.handle_networks(self.networks.clone());
+        self.resume_pinhole(now);
+        self.seek(now);
+    }
+
+    /// What this host has mapped from addresses that it does not have now: only from there it can be deleted, as far as
+    /// is known.
+    pub fn left_behind(&self) -> impl Iterator<Item = LeftBehind> {
+        self.elsewhere.all()
+    }
+
+    pub(super) fn place(&self) -> Place {
+        Place { internal: self.settings.internal, gateway: self.settings.gateway }
+    }
+
+    /// The mapping that is held, and what an open question may have made.
+    fn leave_behind(&mut self, now: Instant) {
+        let place = self.place();
+        let held = self.held.as_ref().filter(|held| held.place == place);
+        let asked = self
+            .asked_for(now)
+            .filter(|asked| held.is_none_or(|held| held.record.external_port != asked.record.external_port));
+        let held = held.map(|held| Left {
+            place,
+            record: held.record.clone(),
+            grant: held.grant.clone(),
+            expires: held.expires,
+        });
+        for left in [asked, held].into_iter().flatten() {
+            self.elsewhere.remember(left, now);
+        }
+    }
+
+    /// A pinhole has no number before it is granted.
+    fn asked_for(&self, now: Instant) -> Option<Left> {
+        let (job, speaker) = (self.job.as_ref()?, &self.speakers[self.chosen?]);
+        if !matches!(self.state, State::Requesting { .. }) {
+            return None;
+        }
+        let control = speaker.control()?;
+        if self.settings.internal.is_ipv6() && matches!(control, Control::Upnp(_)) {
+            return None;
+        }
+        let grant = job.requested_grant();
+        let record = Record {
+            protocol: speaker.protocol,
+            transport: job.wanted.transport,
+            internal_port: grant.internal_port,
+            external_port: grant.external_port,
+            control,
+        };
+        let expires = Some(now + self.settings.lease);
+        Some(Left { place: self.place(), record, grant, expires })
+    }
+
+    /// By its number it is held for longer; without it, another one is opened.
+    fn resume_pinhole(&mut self, now: Instant) {
+        let left = self.elsewhere.at(self.place(), now);
+        let Some(left) = left.filter(|left| matches!(left.record.control, Control::Pinhole { .. })) else {
+            return;
+        };
+        let speaker = self.speakers.iter_mut().find(|speaker| speaker.protocol == left.record.protocol);
+        if let Some(speaker) = speaker {
+            speaker.resume(&left.record.control, &left.request(), &left.grant, now);
+        }
+    }
+
+    /// Makes room first, where this gateway lets any address do so: what is still there has the port that was told.
+    pub(super) fn begin_to_request(&mut self, now: Instant) {
+        if !self.delete_from_afar(now) {
+            self.request_first_port(now);
+        }
+    }
+
+    fn delete_from_afar(&mut self, now: Instant) -> bool {
+        let (here, Some(index)) = (self.place(), self.chosen) else { return false };
+        let gateway = self.gateway();
+        let speaker = &mut self.speakers[index];
+        if speaker.protocol != Protocol::Upnp {
+            return false;
+        }
+        let Some(left) = self.elsewhere.deletable_by(gateway, here, now) else { return false };
+        let internal = left.place.internal;
+        self.state = State::DeletingFromAfar { internal, port: left.record.external_port };
+        speaker.release_of(internal, &left.request(), &left.grant, now);
+        true
+    }
+
+    pub(super) fn deleted_from_afar(
+        &mut self,
+        internal: IpAddr,
+        port: NonZeroU16,
+        confirmed: bool,
+        now: Instant,
+    ) {
+        match confirmed {
+            true => self.elsewhere.deleted(internal, port),
+            false => self.elsewhere.denied_by(self.gateway()),
+        }
+        self.state = State::Ready;
+        self.begin_to_request(now);
+    }
+
+    /// What is held or was left here is asked for, so that it does not stay beside another.
+    fn request_first_port(&mut self, now: Instant) {
+        let place = self.place();
+        let held = self.held.as_ref().filter(|held| held.place == place);
+        let left = || self.elsewhere.at(place, now).map(|left| left.record.external_port);
+        let known = held.map(|held| held.record.external_port).or_else(left);
+        let Some(job) = &mut self.job else { return };
+        match known.filter(|&port| job.accepts(port)) {
+            Some(port) => job.ports.restart_at(port),
+            None => job.ports.restart(),
+        }
+        self.request(now);
+    }
+
+    /// With a mapping of this place held again, what else was left here is not wanted any more.
+    pub(super) fn take_again_or_delete(&mut self, now: Instant) {
+        let place = self.place();
+        while let Some(left) = self.elsewhere.take_at(place, now) {
+            let Some(held) = &self.held else { return };
+            if is_taken_again(&left.record, &held.record) {
+                continue;
+            }
+            let Some(index) = self.speaker_of(left.record.protocol) else { continue };
+            let speaker = &mut self.speakers[index];
+            if self.chosen != Some(index) {
+                speaker.resume(&left.record.control, &left.request(), &left.grant, now);
+            }
+            speaker.release(&left.request(), &left.grant, now);
+            // One question at a time; the next when this mapping is renewed.
+            return;
+        }
+    }
+}
+
+/// A gateway has one of a number. PCP and NAT-PMP know a mapping by what it leads to, a firewall a pinhole.
+fn is_taken_again(left: &Record, held: &Record) -> bool {
+    let by_target = left.protocol != Protocol::Upnp || matches!(left.control, Control::Pinhole { .. });
+    left.external_port == held.external_port || left.protocol == held.protocol && by_target
+}

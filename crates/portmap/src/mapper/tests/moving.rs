@@ -1,0 +1,178 @@
+//! A host that changes its address, and is back at an old one.
+
+use super::*;
+
+const ADDRESSES: [&str; 2] = ["192.168.1.11", "192.168.1.21"];
+
+fn secure() -> Router {
+    Router { is_secure: true, ..Router::new() }
+}
+
+fn host_at(router: &mut Router, address: &str) -> Host {
+    let now = start();
+    let mut host = Host::new(Mapper::new(settings(address), now), now);
+    host.mapper.map(wanted(60001, mosh_range()), now);
+    host.settle(router);
+    assert_eq!(told(&mut host), ["mapped Some(20.0.0.1):60001"]);
+    host
+}
+
+fn move_to(host: &mut Host, router: &mut Router, address: &str) {
+    let now = host.now;
+    host.mapper.move_to(address.parse().unwrap(), Some(ROUTER.parse().unwrap()), now);
+    host.settle(router);
+}
+
+fn clients(router: &Router) -> Vec<(u16, &str)> {
+    router.table.iter().map(|(port, entry)| (*port, entry.client.as_str())).collect()
+}
+
+fn left_behind(host: &Host) -> Vec<(String, u16)> {
+    let left = host.mapper.left_behind();
+    left.map(|left| (left.internal.to_string(), left.record.external_port.get())).collect()
+}
+
+fn calls(router: &Router, name: &str) -> usize {
+    router.calls.iter().filter(|call| *call == name).count()
+}
+
+#[test]
+fn any_number_of_moves_between_two_addresses_leaves_one_mapping_for_each() {
+    let mut router = secure();
+    let mut host = host_at(&mut router, ADDRESSES[0]);
+    for number in 1..=24 {
+        move_to(&mut host, &mut router, ADDRESSES[number % 2]);
+        host.advance(&mut router, Duration::from_secs(10));
+    }
+    assert_eq!(clients(&router), [(60001, ADDRESSES[0]), (60002, ADDRESSES[1])]);
+    assert_eq!(left_behind(&host), [(ADDRESSES[1].to_owned(), 60002)]);
+    let now = host.now;
+    host.mapper.release(now);
+    host.settle(&mut router);
+    assert_eq!(clients(&router), [(60002, ADDRESSES[1])]);
+    assert_eq!(told(&mut host).last().map(String::as_str), Some("released, confirmed true"));
+    assert_eq!(left_behind(&host), [(ADDRESSES[1].to_owned(), 60002)]);
+}
+
+#[test]
+fn a_router_that_lets_any_address_delete_is_left_nothing() {
+    let mut router = Router::new();
+    let mut host = host_at(&mut router, ADDRESSES[0]);
+    for number in 1..=24 {
+        let address = ADDRESSES[number % 2];
+        move_to(&mut host, &mut router, address);
+        assert_eq!(clients(&router), [(60001, address)], "{number}");
+        assert_eq!(left_behind(&host), []);
+    }
+}
+
+#[test]
+fn and_the_port_that_was_told_moves_along() {
+    let mut router = Router::new();
+    let mut host = host_at(&mut router, ADDRESSES[0]);
+    let now = host.now;
+    host.mapper.insist(port(60001), now);
+    move_to(&mut host, &mut router, ADDRESSES[1]);
+    assert_eq!(clients(&router), [(60001, ADDRESSES[1])]);
+}
+
+#[test]
+fn a_router_in_secure_mode_is_asked_once_to_delete_for_another_address() {
+    let mut router = secure();
+    let mut host = host_at(&mut router, ADDRESSES[0]);
+    for number in 1..=24 {
+        move_to(&mut host, &mut router, ADDRESSES[number % 2]);
+    }
+    assert_eq!(calls(&router, "DeletePortMapping"), 1);
+}
+
+#[test]
+fn what_an_open_request_may_have_made_is_left_behind_too() {
+    let mut router = secure();
+    router.faults.push(("AddPortMapping", Fault::LostReply));
+    let now = start();
+    let mut host = Host::new(Mapper::new(settings(ADDRESSES[0]), now), now);
+    host.mapper.map(wanted(60001, mosh_range()), now);
+    host.settle(&mut router);
+    assert_eq!(clients(&router), [(60001, ADDRESSES[0])]);
+    move_to(&mut host, &mut router, ADDRESSES[1]);
+    assert_eq!(told(&mut host), ["mapped Some(20.0.0.1):60002"]);
+    assert_eq!(left_behind(&host), [(ADDRESSES[0].to_owned(), 60001)]);
+    move_to(&mut host, &mut router, ADDRESSES[0]);
+    assert_eq!(clients(&router), [(60001, ADDRESSES[0]), (60002, ADDRESSES[1])]);
+}
+
+/// One port was lost to another host, the next one asked for, and the answer lost.
+#[test]
+fn of_several_that_were_left_at_an_address_one_is_taken_again_and_the_others_are_deleted() {
+    let mut several = 0;
+    for seed in 0..20 {
+        let mut router = secure();
+        let now = start();
+        let settings = Settings { seed, ..settings(ADDRESSES[0]) };
+        let mut host = Host::new(Mapper::new(settings, now), now);
+        host.mapper.map(wanted(60001, mosh_range()), now);
+        host.settle(&mut router);
+        router = router.with_entry(60001, "192.168.1.99", 60001, "a game");
+        router.faults.push(("AddPortMapping", Fault::LostReply));
+        while !router.faults.is_empty() {
+            host.advance(&mut router, Duration::from_millis(100));
+        }
+        move_to(&mut host, &mut router, ADDRESSES[1]);
+        assert_eq!(left_behind(&host).len(), 2, "{seed}");
+        move_to(&mut host, &mut router, ADDRESSES[0]);
+        let own = |router: &Router| router.table.values().filter(|it| it.client == ADDRESSES[0]).count();
+        several += usize::from(own(&router) > 1);
+        host.advance(&mut router, HOUR);
+        assert_eq!(own(&router), 1, "{seed}: {:?}", clients(&router));
+        assert_eq!(router.table[&60001].client, "192.168.1.99");
+    }
+    assert!(several > 0);
+}
+
+#[test]
+fn a_lease_that_is_over_is_none_that_was_left_behind() {
+    let mut router = secure();
+    let mut host = host_at(&mut router, ADDRESSES[0]);
+    move_to(&mut host, &mut router, ADDRESSES[1]);
+    assert_eq!(left_behind(&host), [(ADDRESSES[0].to_owned(), 60001)]);
+    host.advance(&mut router, HOUR);
+    move_to(&mut host, &mut router, "192.168.1.31");
+    assert_eq!(left_behind(&host), [(ADDRESSES[1].to_owned(), 60002)]);
+}
+
+#[test]
+fn no_more_is_remembered_than_sixteen() {
+    let mut router = secure();
+    let mut host = host_at(&mut router, ADDRESSES[0]);
+    for number in 30..60 {
+        move_to(&mut host, &mut router, &format!("192.168.1.{number}"));
+    }
+    assert_eq!(router.table.len(), 31);
+    assert_eq!(left_behind(&host).len(), 16);
+}
+
+#[test]
+fn after_a_restart_of_the_router_the_port_of_this_address_is_asked_for_first() {
+    let mut router = secure();
+    let mut host = host_at(&mut router, ADDRESSES[0]);
+    move_to(&mut host, &mut router, ADDRESSES[1]);
+    router.http_port += 1;
+    host.advance(&mut router, CHECK_INTERVAL + Duration::from_secs(1));
+    assert_eq!(clients(&router), [(60001, ADDRESSES[0]), (60002, ADDRESSES[1])]);
+}
+
+/// The clock of a keeper goes on while its host sleeps.
+#[test]
+fn what_a_sleep_has_ended_is_made_again_at_the_first_timeout_after_it() {
+    let mut router = Router::new();
+    let mut host = mapped_host(&mut router);
+    router.table.clear();
+    host.now += 8 * HOUR;
+    let now = host.now;
+    host.mapper.handle_timeout(now);
+    host.settle(&mut router);
+    assert_eq!(router.table.len(), 1);
+    let silence = "lost: the router 192.168.1.1 gave no usable answer in time";
+    assert_eq!(told(&mut host), [silence, "changed Some(20.0.0.1):60001"]);
+}
