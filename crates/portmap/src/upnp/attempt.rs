@@ -10,32 +10,20 @@
 //! A router may add what it then fails to say. Whatever an unclear answer left behind is therefore looked for, and
 //! taken or deleted.
 
+mod holder;
+mod refusal;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
+pub use self::holder::is_named;
+use self::refusal::{code, refusal};
 use super::dialogue::{self, Failure};
 use super::soap::{self, Call, Fault, InternalClient, PortMapping, Reply};
 use crate::client::{Refusal, Request};
 
 /// WANIPConnection:2 §2.4.16 caps a lease at a week and refuses 0; some routers accept round numbers only.
 const LEASES_TO_FALL_BACK_ON: [u32; 3] = [0, 604_800, 3_600];
-
-mod code {
-    pub(super) const INVALID_ARGUMENTS: u16 = 402;
-    pub(super) const ACTION_FAILED: u16 = 501;
-    pub(super) const ACTION_NOT_AUTHORIZED: u16 = 606;
-    pub(super) const INDEX_INVALID: u16 = 713;
-    pub(super) const NO_SUCH_ENTRY: u16 = 714;
-    pub(super) const WILDCARD_NOT_PERMITTED_IN_SOURCE: u16 = 715;
-    pub(super) const WILDCARD_NOT_PERMITTED: u16 = 716;
-    pub(super) const CONFLICT: u16 = 718;
-    pub(super) const SAME_PORT_VALUES_REQUIRED: u16 = 724;
-    pub(super) const ONLY_PERMANENT_LEASES: u16 = 725;
-    pub(super) const REMOTE_HOST_ONLY_WILDCARD: u16 = 726;
-    pub(super) const EXTERNAL_PORT_ONLY_WILDCARD: u16 = 727;
-    pub(super) const NO_PORT_MAPS_AVAILABLE: u16 = 728;
-    pub(super) const CONFLICT_WITH_OTHER_MECHANISM: u16 = 729;
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
@@ -291,32 +279,5 @@ impl Attempt {
             description: self.description.clone(),
             lease_seconds: self.lease_seconds,
         }
-    }
-}
-
-/// Whether an entry with this description in the router's table may be the one that was added as `ours`.
-///
-/// Routers cut descriptions, leave them out, or put a word before them. Another session's is another's, even
-/// with our address: a second NAT makes two hosts look like one (ARCHITECTURE, invariant 2).
-#[must_use]
-pub fn is_named(description: &str, ours: &str) -> bool {
-    let description = description.trim();
-    ours.starts_with(description) || description.contains(ours)
-}
-
-/// WANIPConnection:1 §2.4.16 and :2 §2.5.16.
-fn refusal(code: u16) -> Refusal {
-    match code {
-        code::CONFLICT | code::CONFLICT_WITH_OTHER_MECHANISM => Refusal::Conflict,
-        code::ACTION_NOT_AUTHORIZED => Refusal::NotAuthorized,
-        code::NO_PORT_MAPS_AVAILABLE => Refusal::NoResources,
-        code::SAME_PORT_VALUES_REQUIRED => Refusal::SamePortRequired,
-        code::WILDCARD_NOT_PERMITTED => Refusal::CannotProvideExternal,
-        // A wildcard for the remote host is all that we ask for, and one for the port what we never ask for.
-        code::ACTION_FAILED
-        | code::WILDCARD_NOT_PERMITTED_IN_SOURCE
-        | code::REMOTE_HOST_ONLY_WILDCARD
-        | code::EXTERNAL_PORT_ONLY_WILDCARD => Refusal::Unsupported { code },
-        code => Refusal::Other { code },
     }
 }
