@@ -15,7 +15,7 @@ use rustix::process::{PidfdFlags, pidfd_open};
 use self::upkeep::{Consequences, Upkeep};
 use crate::mosh_server::ProcessIdentity;
 use crate::runtime_directory;
-use crate::session::{Failure, FromKeeper, Link, Mapped, Name, Opening, State, StateFile, ToKeeper};
+use crate::session::{Failure, FromKeeper, Kept, Link, Mapped, Name, Opening, State, StateFile, ToKeeper};
 use crate::signals::Signals;
 
 pub(crate) struct Keeper {
@@ -27,6 +27,8 @@ pub(crate) struct Keeper {
     link: Option<Link>,
     session: Option<Session>,
     state_file: Option<StateFile>,
+    /// What mappers that have ended could not delete.
+    left: Vec<Kept>,
     leaving: bool,
 }
 
@@ -59,7 +61,16 @@ impl Keeper {
         }
         let signals = Signals::of_the_end()?;
         let link = Some(link);
-        Ok(Self { name, upkeeps, signals, link, session: None, state_file: None, leaving: false })
+        Ok(Self {
+            name,
+            upkeeps,
+            signals,
+            link,
+            session: None,
+            state_file: None,
+            left: Vec::new(),
+            leaving: false,
+        })
     }
 
     /// Until everything is released, or cannot be had.
@@ -67,10 +78,12 @@ impl Keeper {
         loop {
             // 1. Do what the mappers ask for.
             self.upkeeps.iter_mut().for_each(Upkeep::perform);
-            // 2. Pass on what they tell.
-            self.handle_events();
+            // 2. Pass on what they tell. Once it is written down they may have more to ask for.
+            if self.handle_events() {
+                continue;
+            }
             if self.upkeeps.is_empty() {
-                return self.state_file.map_or(Ok(()), StateFile::remove);
+                return self.end();
             }
             // 3. Wait, once everything that changes the deadline is done.
             self.wait()?;
@@ -95,9 +108,12 @@ impl Keeper {
         Ok(wait(&mut descriptors, deadline)?)
     }
 
-    fn handle_events(&mut self) {
+    /// Whether there was any.
+    fn handle_events(&mut self) -> bool {
+        let mut any = false;
         for index in 0..self.upkeeps.len() {
             while let Some(event) = self.upkeeps[index].poll_event() {
+                any = true;
                 let Consequences { is_state_new, answer } = self.upkeeps[index].handle_event(event);
                 if is_state_new {
                     self.save();
@@ -107,7 +123,18 @@ impl Keeper {
                 }
             }
         }
-        self.upkeeps.retain(|upkeep| !upkeep.has_ended);
+        let ended = self.upkeeps.extract_if(.., |upkeep| upkeep.has_ended);
+        self.left.extend(ended.flat_map(|upkeep| upkeep.recorded().cloned().collect::<Vec<_>>()));
+        any
+    }
+
+    /// What may stay behind is left to a sweep.
+    fn end(mut self) -> Result<()> {
+        if !self.left.is_empty() {
+            self.save();
+            return Ok(());
+        }
+        self.state_file.map_or(Ok(()), StateFile::remove)
     }
 
     fn answer(&mut self, opening: Opening, outcome: Result<Mapped, Failure>) {
@@ -169,7 +196,8 @@ impl Keeper {
     /// Without the file the mappings are kept all the same; only a crash would leave them to their leases.
     fn save(&mut self) {
         let Some(session) = &self.session else { return };
-        let mappings: Vec<_> = self.upkeeps.iter().filter_map(|upkeep| upkeep.kept.clone()).collect();
+        let mappings: Vec<_> =
+            self.upkeeps.iter().flat_map(Upkeep::recorded).chain(&self.left).cloned().collect();
         if mappings.is_empty() {
             // The file goes with the last of them.
             return;

@@ -1,12 +1,13 @@
 //! One mapping or pinhole of the session, and what keeps it.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use net::{MapperSockets, clock};
 use portmap::cause::Cause;
-use portmap::mapper::{Event, Mapper, Mapping, Protocol, Settings, Wanted};
+use portmap::mapper::{Event, Mapper, Mapping, Protocol, Record, Settings, Wanted};
 use portmap::pcp::Nonce;
 use portmap::upnp::SEARCH_WINDOW;
 use rustix::event::PollFd;
@@ -23,7 +24,11 @@ pub(super) struct Upkeep {
     mapper: Mapper,
     sockets: MapperSockets,
     /// What to delete, should this process die.
-    pub(super) kept: Option<Kept>,
+    kept: Option<Kept>,
+    /// What the gateway is asked for, by each protocol.
+    asked: BTreeMap<Protocol, Kept>,
+    /// What may stay behind.
+    left: Vec<Kept>,
     /// The server command knows how it went at first.
     pub(super) is_answered: bool,
     pub(super) has_ended: bool,
@@ -61,6 +66,8 @@ impl Upkeep {
             mapper: Mapper::new(settings, clock::now()),
             sockets: MapperSockets::open(internal, Some(gateway))?,
             kept: None,
+            asked: BTreeMap::new(),
+            left: Vec::new(),
             is_answered: false,
             has_ended: false,
         })
@@ -115,6 +122,14 @@ impl Upkeep {
         tracing::debug!(opening = ?self.opening, ?event);
         let mut consequences = Consequences { is_state_new: false, answer: None };
         match event {
+            Event::Asked(record) => {
+                self.asked.insert(record.protocol, self.unanswered(&record));
+                consequences.is_state_new = true;
+            }
+            Event::Left(record) => {
+                self.left.push(self.unanswered(&record));
+                self.left.dedup();
+            }
             Event::Mapped(mapping) => {
                 remembered::remember(&mapping.record.control);
                 self.keep(&mapping);
@@ -128,10 +143,12 @@ impl Upkeep {
             Event::Lost(_) => {}
             Event::Failed(cause) => {
                 self.has_ended = true;
+                consequences.is_state_new = !std::mem::take(&mut self.asked).is_empty();
                 consequences.answer = Some(Err(Failure::from(&cause)));
             }
             Event::Released { .. } => {
                 self.has_ended = true;
+                self.asked.clear();
                 consequences.is_state_new = self.kept.take().is_some();
             }
         }
@@ -139,7 +156,17 @@ impl Upkeep {
         consequences
     }
 
+    /// All that is to be deleted, should this process die.
+    pub(super) fn recorded(&self) -> impl Iterator<Item = &Kept> {
+        self.kept.iter().chain(self.asked.values()).chain(&self.left)
+    }
+
+    fn unanswered(&self, record: &Record) -> Kept {
+        Kept { mapping: SavedMapping::new(self.place.internal(), record), external_address: None }
+    }
+
     fn keep(&mut self, mapping: &Mapping) {
+        self.asked.remove(&mapping.record.protocol);
         let saved = SavedMapping::new(mapping.internal.ip(), &mapping.record);
         self.kept = Some(Kept { mapping: saved, external_address: mapping.external_address });
     }

@@ -3,6 +3,7 @@
 mod job;
 mod late;
 mod leaving;
+mod records;
 mod refusal;
 mod seeking;
 
@@ -78,6 +79,8 @@ pub struct Mapper {
     held: Option<Held>,
     /// What to delete once the gateway is found again.
     left_behind: Option<(Request, Grant)>,
+    /// What may be there though it is not held: one by each protocol at most.
+    unresolved: Vec<Record>,
     reserved: Option<NonZeroU16>,
     backoff: Backoff,
     random: Random,
@@ -125,6 +128,7 @@ impl Mapper {
             state: State::Seeking,
             held: None,
             left_behind: None,
+            unresolved: Vec::new(),
             reserved: None,
             backoff: Backoff::default(),
             reservations: VecDeque::new(),
@@ -228,10 +232,16 @@ impl Mapper {
     }
 
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        if self.is_unrecorded() {
+            return None;
+        }
         self.speakers.iter_mut().find_map(Speaker::poll_transmit)
     }
 
     pub fn poll_exchange(&mut self) -> Option<Exchange> {
+        if self.is_unrecorded() {
+            return None;
+        }
         self.speakers.iter_mut().find_map(Speaker::poll_exchange)
     }
 
@@ -287,6 +297,7 @@ impl Mapper {
         if event == client::Event::Refused(Refusal::AddressMismatch) {
             self.rule_out_nat_pmp();
         }
+        self.note(index, &event);
         match event {
             client::Event::Available { external_address } => self.available(index, external_address, now),
             client::Event::Absent(absence) => self.unusable(index, Cause::of_absence(&absence), now),
@@ -298,7 +309,8 @@ impl Mapper {
             client::Event::Released { confirmed } if chosen => self.released(confirmed, now),
             client::Event::GatewayRestarted if chosen => self.restarted(now),
             client::Event::ExternalAddressChanged(address) if chosen => self.readdressed(index, address),
-            client::Event::Confirmed
+            client::Event::Making { .. }
+            | client::Event::Confirmed
             | client::Event::Released { .. }
             | client::Event::GatewayRestarted
             | client::Event::ExternalAddressChanged(_) => {}
@@ -326,6 +338,11 @@ impl Mapper {
         let gives_up = (speaker.protocol != Protocol::Upnp).then(|| now + patience);
         self.state = State::Requesting { gives_up };
         question(speaker, &request, now);
+        match gives_up {
+            Some(_) => self.making(index, request.external_port),
+            // UPnP says so itself: it looks before it adds.
+            None => self.handle_client_events(now),
+        }
     }
 
     fn check_or_renew(&mut self, now: Instant) {
@@ -368,9 +385,8 @@ impl Mapper {
     }
 
     fn granted(&mut self, grant: Grant, now: Instant) {
-        let control = self.chosen.and_then(|index| self.speakers[index].control());
-        let protocol = self.chosen.map(|index| self.speakers[index].protocol);
-        let (Some(job), Some(control), Some(protocol)) = (&mut self.job, control, protocol) else { return };
+        let record = self.chosen.and_then(|index| self.record(index, grant.external_port));
+        let (Some(job), Some(record)) = (&mut self.job, record) else { return };
         if matches!(self.state, State::Releasing | State::SeekingToRelease) {
             return;
         }
@@ -380,17 +396,11 @@ impl Mapper {
         job.ports.settle(grant.external_port);
         self.backoff = Backoff::default();
         let renews = renewal(grant.lease, &mut self.random, now);
-        let record = Record {
-            protocol,
-            transport: job.wanted.transport,
-            internal_port: grant.internal_port,
-            external_port: grant.external_port,
-            control,
-        };
         let expires = grant.lease.map(|lease| now + lease);
         let held = Held { grant, record, renews, expires, lost: false };
         let mapping = self.settings.mapping(&held);
         self.state = State::Holding { checks: next_check(renews, &mut self.random, now) };
+        self.give_back_others(held.record.protocol, now);
         self.events.push_back(match &self.held {
             None => Event::Mapped(mapping),
             Some(before) if before.is_same_place(&held) && !before.lost => Event::Renewed(mapping),
@@ -425,6 +435,7 @@ impl Mapper {
         self.drop_reservation();
         self.held = None;
         self.state = State::Ended;
+        self.leave_unresolved();
         self.events.push_back(event);
     }
 

@@ -81,6 +81,14 @@ impl<P> Exchanges<P> {
         self.finish(id)
     }
 
+    /// Takes back a question that nobody has begun to ask.
+    pub(super) fn take_back(&mut self, is_it: impl Fn(&P) -> bool) -> Option<P> {
+        let mut waiting = self.starting.iter().map(|exchange| exchange.id);
+        let id = waiting.find(|id| self.running.get(id).is_some_and(|running| is_it(&running.purpose)))?;
+        self.starting.retain(|exchange| exchange.id != id);
+        self.running.remove(&id).map(|running| running.purpose)
+    }
+
     /// Gives up everything under way.
     pub(super) fn abandon(&mut self) {
         let ids: Vec<_> = self.running.keys().copied().collect();

@@ -21,7 +21,7 @@ mod pinhole;
 mod search;
 pub mod table;
 
-pub use attempt::is_named;
+pub use attempt::{Listing, Ours};
 pub use exchanges::EXCHANGE_TIMEOUT;
 pub use gateway::{Found, FoundConnection};
 pub use search::SEARCH_WINDOW;

@@ -1,6 +1,8 @@
-//! What the error codes of `AddPortMapping` mean.
+//! What the answers to `AddPortMapping` that are no plain yes mean.
 
 use crate::client::Refusal;
+use crate::upnp::dialogue::Failure;
+use crate::upnp::soap::Fault;
 
 pub(super) mod code {
     pub(in super::super) const INVALID_ARGUMENTS: u16 = 402;
@@ -19,7 +21,56 @@ pub(super) mod code {
     pub(in super::super) const CONFLICT_WITH_OTHER_MECHANISM: u16 = 729;
 }
 
-/// WANIPConnection:1 §2.4.16 and :2 §2.5.16.
+/// Why it is not known what the router has made of `AddPortMapping`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Doubt {
+    pub(super) refusal: Refusal,
+    /// It says that it has failed, if not why.
+    pub(super) is_error: bool,
+    /// It may have refused the lease.
+    pub(super) may_be_lease: bool,
+}
+
+pub(super) enum No {
+    /// The lease is none that it knows.
+    Lease {
+        code: u16,
+    },
+    Conflict,
+    Plain(Refusal),
+    Unclear(Doubt),
+}
+
+impl From<Failure> for No {
+    /// WANIPConnection:1 §2.4.16 and :2 §2.5.16. Whoever fails without a reason of those may have added all the same.
+    fn from(failure: Failure) -> Self {
+        let code = match failure {
+            Failure::Fault(Fault::Upnp { code, .. }) => code,
+            Failure::Fault(Fault::Http(status)) => {
+                let refusal = Refusal::Other { code: status };
+                return Self::Unclear(Doubt { refusal, is_error: false, may_be_lease: true });
+            }
+            Failure::NoReply | Failure::Fault(Fault::Malformed { .. }) => {
+                let refusal = Refusal::NoAnswer;
+                return Self::Unclear(Doubt { refusal, is_error: false, may_be_lease: false });
+            }
+        };
+        match refusal(code) {
+            _ if matches!(code, code::ONLY_PERMANENT_LEASES | code::INVALID_ARGUMENTS) => {
+                Self::Lease { code }
+            }
+            Refusal::Conflict => Self::Conflict,
+            refusal @ Refusal::Other { .. } => {
+                Self::Unclear(Doubt { refusal, is_error: true, may_be_lease: true })
+            }
+            refusal if code == code::ACTION_FAILED => {
+                Self::Unclear(Doubt { refusal, is_error: true, may_be_lease: true })
+            }
+            refusal => Self::Plain(refusal),
+        }
+    }
+}
+
 pub(super) fn refusal(code: u16) -> Refusal {
     match code {
         code::CONFLICT | code::CONFLICT_WITH_OTHER_MECHANISM => Refusal::Conflict,
