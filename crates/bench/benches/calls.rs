@@ -103,7 +103,7 @@ fn routers(criterion: &mut Criterion) {
     criterion.bench_function("portmap: read a UPnP description", |bencher| {
         bencher.iter(|| description::parse(black_box(document), &location));
     });
-    let entry = router!("specific-entry.xml");
+    let entry = router!("specific-entry-2.xml");
     assert!(soap::parse_reply(200, entry).is_ok());
     criterion.bench_function("portmap: read a SOAP reply", |bencher| {
         bencher.iter(|| soap::parse_reply(200, black_box(entry)));

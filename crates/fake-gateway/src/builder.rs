@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 
 use crate::gateway::FakeGateway;
 use crate::loopback;
+use crate::simulation::Simulation;
 
 /// Other tests' addresses that are stepped over before a loopback address is found.
 const LOOPBACK_TRIES: usize = 64;
@@ -34,6 +35,10 @@ pub enum Quirk {
     CutsDescriptions(usize),
     /// The table shows lease 0 for every entry.
     HidesLeases,
+    /// 46: the table shows this description for every entry.
+    ShowsDescription(&'static str),
+    /// 39: the table shows this client for every entry.
+    ShowsClient(&'static str),
 }
 
 #[derive(Debug, Clone)]
@@ -169,6 +174,11 @@ impl Builder {
     /// The address is not this host's, or one of the ports 1900 and 5351 is taken there.
     pub fn bind(self, address: Ipv4Addr) -> io::Result<FakeGateway> {
         FakeGateway::start(self.settings, address)
+    }
+
+    /// The gateway at 192.168.1.1 without any socket, with this host behind it.
+    pub fn simulate(self, host: Ipv4Addr) -> Simulation {
+        Simulation::new(self.settings, host)
     }
 
     /// Binds to a loopback address that no other test uses; its network has [`FakeGateway::host`]s, too.

@@ -66,7 +66,8 @@ impl From<&Cause> for ExitCode {
                 Self::PortTaken
             }
             Cause::NoAnswer { .. } | Cause::Unconfirmed { .. } => Self::NoAnswer,
-            Cause::DeniedByRules { .. }
+            Cause::LeftBehind { .. }
+            | Cause::DeniedByRules { .. }
             | Cause::TableFull { .. }
             | Cause::NotConnected { .. }
             | Cause::DoubleNat { .. }
@@ -126,6 +127,7 @@ mod tests {
             (Cause::NotTranslated { internal }, 3),
             (Cause::PinholeForbidden { gateway }, 3),
             (Cause::Refused { gateway, code: Code::Upnp(501) }, 3),
+            (Cause::LeftBehind { gateway, port, lease: None }, 3),
             (Cause::PortTaken { gateway, port }, 4),
             (Cause::PortsExhausted { gateway, first: port, last: port }, 4),
             (Cause::SamePortOnly { gateway }, 4),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use net::{Driven, MapperSockets, clock, drive};
-use portmap::mapper::{Event, Mapper, Settings};
+use portmap::mapper::{Event, Mapper, Record, Settings};
 use portmap::upnp::SEARCH_WINDOW;
 
 use crate::saved_mapping::SavedMapping;
@@ -25,7 +25,15 @@ pub(crate) fn release(mapping: &SavedMapping, description: &str, deadline: Optio
     let mut sockets = MapperSockets::open(mapping.internal, Some(mapping.gateway))?;
     let mut mapper = Mapper::resume(settings, mapping.record()?, clock::now());
     mapper.release(clock::now());
-    released(&mut mapper, &mut sockets, deadline)
+    Ok(released(&mut mapper, &mut sockets, deadline)?.confirmed)
+}
+
+/// How a release has ended.
+pub(crate) struct Released {
+    /// By the gateway.
+    pub(crate) confirmed: bool,
+    /// What may still be there.
+    pub(crate) left: Vec<Record>,
 }
 
 /// Waits for the end of a release that has begun.
@@ -33,12 +41,14 @@ pub(crate) fn released(
     mapper: &mut Mapper,
     sockets: &mut MapperSockets,
     deadline: Option<Instant>,
-) -> Result<bool> {
+) -> Result<Released> {
+    let mut left = Vec::new();
     loop {
         match drive(mapper, sockets, deadline, None)? {
-            Driven::Told(Event::Released { confirmed }) => return Ok(confirmed),
+            Driven::Told(Event::Left(record)) => left.push(record),
+            Driven::Told(Event::Released { confirmed }) => return Ok(Released { confirmed, left }),
             Driven::Told(_) => {}
-            Driven::TimeIsOver | Driven::Woken => return Ok(false),
+            Driven::TimeIsOver | Driven::Woken => return Ok(Released { confirmed: false, left }),
         }
     }
 }

@@ -7,7 +7,8 @@ use anyhow::{Context, Result, ensure};
 use portmap::mapper::{Control, Protocol, Record};
 use portmap::mapping::Transport;
 use portmap::pcp::Nonce;
-use portmap::upnp::{self, url::Url};
+use portmap::upnp::soap::InternalClient;
+use portmap::upnp::{self, Listing, url::Url};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,14 +41,29 @@ enum SavedProtocol {
         /// The number of an IPv6 pinhole.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pinhole: Option<u16>,
+        #[serde(default, skip_serializing_if = "SavedListing::is_as_asked")]
+        listing: SavedListing,
+    },
+}
+
+/// [`Listing`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+enum SavedListing {
+    #[default]
+    AsAsked,
+    Unread,
+    Rewritten {
+        client: String,
+        internal_port: u16,
+        description: String,
     },
 }
 
 impl SavedMapping {
     pub(crate) fn new(internal: IpAddr, record: &Record) -> Self {
         let protocol = match &record.control {
-            Control::Upnp(control) => SavedProtocol::upnp(control, None),
-            Control::Pinhole { control, id } => SavedProtocol::upnp(control, Some(*id)),
+            Control::Upnp(control) => SavedProtocol::upnp(control, None, &record.listing),
+            Control::Pinhole { control, id } => SavedProtocol::upnp(control, Some(*id), &record.listing),
             Control::ControlPort { nonce: Some(nonce), .. } => SavedProtocol::Pcp { nonce: nonce.0 },
             Control::ControlPort { nonce: None, .. } => SavedProtocol::NatPmp,
         };
@@ -65,7 +81,7 @@ impl SavedMapping {
         let control = match &self.protocol {
             SavedProtocol::Pcp { nonce } => Control::ControlPort { gateway, nonce: Some(Nonce(*nonce)) },
             SavedProtocol::NatPmp => Control::ControlPort { gateway, nonce: None },
-            SavedProtocol::Upnp { control_url, service_type, pinhole } => {
+            SavedProtocol::Upnp { control_url, service_type, pinhole, .. } => {
                 let url = Url::parse(control_url).with_context(|| control_url.clone())?;
                 ensure!(url.served_by(gateway), "{url} is not on {gateway}");
                 let service_type = service_type.clone();
@@ -78,7 +94,15 @@ impl SavedMapping {
         };
         let (protocol, transport) = (self.protocol(), self.transport());
         let (internal_port, external_port) = (self.internal_port, self.external_port);
-        Ok(Record { protocol, transport, internal_port, external_port, control })
+        Ok(Record { protocol, transport, internal_port, external_port, control, listing: self.listing() })
+    }
+
+    /// Of the router's table, where UPnP made the mapping.
+    pub(crate) fn listing(&self) -> Listing {
+        match &self.protocol {
+            SavedProtocol::Upnp { listing, .. } => listing.to_listing(),
+            SavedProtocol::Pcp { .. } | SavedProtocol::NatPmp => Listing::AsAsked,
+        }
     }
 
     /// What a PCP server knows the mapping by; any other will do for the other protocols.
@@ -110,9 +134,45 @@ impl SavedMapping {
 }
 
 impl SavedProtocol {
-    fn upnp(control: &upnp::client::Control, pinhole: Option<u16>) -> Self {
+    fn upnp(control: &upnp::client::Control, pinhole: Option<u16>, listing: &Listing) -> Self {
         let (control_url, service_type) = (control.url.to_string(), control.service_type.clone());
-        Self::Upnp { control_url, service_type, pinhole }
+        Self::Upnp { control_url, service_type, pinhole, listing: SavedListing::new(listing) }
+    }
+}
+
+impl SavedListing {
+    fn new(listing: &Listing) -> Self {
+        match listing {
+            Listing::AsAsked => Self::AsAsked,
+            Listing::Unread => Self::Unread,
+            Listing::Rewritten { client, internal_port, description } => Self::Rewritten {
+                client: match client {
+                    InternalClient::Address(address) => address.to_string(),
+                    InternalClient::Name(name) => name.clone(),
+                },
+                internal_port: *internal_port,
+                description: description.clone(),
+            },
+        }
+    }
+
+    fn to_listing(&self) -> Listing {
+        match self {
+            Self::AsAsked => Listing::AsAsked,
+            Self::Unread => Listing::Unread,
+            Self::Rewritten { client, internal_port, description } => Listing::Rewritten {
+                client: match client.parse() {
+                    Ok(address) => InternalClient::Address(address),
+                    Err(_) => InternalClient::Name(client.clone()),
+                },
+                internal_port: *internal_port,
+                description: description.clone(),
+            },
+        }
+    }
+
+    fn is_as_asked(&self) -> bool {
+        *self == Self::AsAsked
     }
 }
 
@@ -142,7 +202,8 @@ pub(crate) mod tests {
         };
         let port = NonZeroU16::new(60001).unwrap();
         let (internal_port, external_port) = (port, port);
-        let record = Record { protocol, transport, internal_port, external_port, control };
+        let listing = Listing::AsAsked;
+        let record = Record { protocol, transport, internal_port, external_port, control, listing };
         SavedMapping::new("192.168.1.10".parse().unwrap(), &record)
     }
 
@@ -162,6 +223,27 @@ pub(crate) mod tests {
                 let record = read.record().unwrap();
                 assert_eq!((record.control, record.transport), (control.clone(), transport));
             }
+        }
+    }
+
+    #[test]
+    fn how_the_router_lists_it_is_saved_and_need_not_be_there() {
+        let client = |text: &str| match text.parse() {
+            Ok(address) => InternalClient::Address(address),
+            Err(_) => InternalClient::Name(text.into()),
+        };
+        let rewritten = |text| Listing::Rewritten {
+            client: client(text),
+            internal_port: 60001,
+            description: "UPnP".into(),
+        };
+        let before = saved(upnp_control("http://192.168.1.1/control"), Transport::Udp);
+        for listing in [Listing::AsAsked, Listing::Unread, rewritten("server.lan"), rewritten("192.168.1.10")]
+        {
+            let record = Record { listing: listing.clone(), ..before.record().unwrap() };
+            let text = serde_json::to_string(&SavedMapping::new(before.internal, &record)).unwrap();
+            assert_eq!(text.contains("listing"), listing != Listing::AsAsked, "{text}");
+            assert_eq!(serde_json::from_str::<SavedMapping>(&text).unwrap().listing(), listing);
         }
     }
 

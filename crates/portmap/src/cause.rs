@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use crate::address::{Reach, reach};
 use crate::client::{Absence, Code, Refusal};
@@ -80,6 +81,13 @@ pub enum Cause {
     },
     Unconfirmed {
         gateway: IpAddr,
+    },
+    /// It has added what will not do, and does not delete it.
+    LeftBehind {
+        gateway: IpAddr,
+        port: NonZeroU16,
+        /// `None`: until somebody deletes it.
+        lease: Option<Duration>,
     },
     Refused {
         gateway: IpAddr,
@@ -160,6 +168,10 @@ impl fmt::Display for Cause {
             Self::Unconfirmed { gateway } => {
                 write!(formatter, "the router {gateway} accepts the mapping, but does not make it")
             }
+            Self::LeftBehind { gateway, port, .. } => write!(
+                formatter,
+                "the router {gateway} may keep a mapping of port {port} that serves nobody, and does not delete it"
+            ),
             Self::Refused { gateway, code } => {
                 write!(formatter, "the router {gateway} refuses the mapping ({code})")
             }
@@ -180,6 +192,9 @@ impl Cause {
         match refusal {
             Refusal::NoAnswer => return Self::NoAnswer { gateway },
             Refusal::Unconfirmed => return Self::Unconfirmed { gateway },
+            Refusal::LeftBehind { port, lease } => {
+                return Self::LeftBehind { gateway, port: *port, lease: *lease };
+            }
             Refusal::NoResources => return Self::TableFull { gateway },
             Refusal::AddressMismatch => return Self::NatBetween { gateway },
             Refusal::NetworkFailure => return Self::NotConnected { gateway },
@@ -211,6 +226,7 @@ impl Cause {
             | Refusal::NetworkFailure
             | Refusal::SamePortRequired
             | Refusal::Unconfirmed
+            | Refusal::LeftBehind { .. }
             | Refusal::NoAnswer => Self::Unconfirmed { gateway },
         }
     }
@@ -235,12 +251,15 @@ impl Cause {
         }
     }
 
-    /// Of several protocols' causes the user reads one. What stands in the way of all of them comes first, then what a
-    /// router said about the mapping. Of the rest most is told by one that has answered and then kept silent: what
+    /// Of several protocols' causes the user reads one. What stands in the way of all of them comes first, and what somebody has
+    /// to clear away, then what a router said about the mapping. Of the rest most is told by one that has answered and then kept silent: what
     /// offers no service may just not have described itself in time, and that a protocol was not heard says least.
     pub(crate) fn tells_less(&self) -> u8 {
         match self {
-            Self::DoubleNat { .. } | Self::CarrierNat { .. } | Self::NatBetween { .. } => 0,
+            Self::LeftBehind { .. }
+            | Self::DoubleNat { .. }
+            | Self::CarrierNat { .. }
+            | Self::NatBetween { .. } => 0,
             Self::NoAnswer { .. } => 2,
             Self::NoMappingService { .. } => 3,
             Self::NoGateway => 4,
@@ -268,6 +287,7 @@ impl Cause {
             Self::Unconfirmed { .. } => {
                 format!("{remedy}; if it stays so, forward a UDP port there and use -p")
             }
+            Self::LeftBehind { .. } => format!("{remedy}; forward a UDP port there and use -p"),
             Self::NatBetween { .. } | Self::SamePortOnly { .. } => format!("{remedy} and use -p"),
             Self::DeniedByRules { port, .. } => {
                 format!("{remedy}, or use -p with an allowed port instead of {port}")
@@ -320,6 +340,15 @@ impl Cause {
                 "allow it there, or allow the UDP port by hand; ports below 1024 are often refused".into()
             }
             Self::Unconfirmed { .. } => "restart the router".into(),
+            Self::LeftBehind { port, lease, .. } => match lease {
+                Some(lease) => format!(
+                    "it ends by itself within {} min, or delete port {port} on the router's page of UPnP mappings",
+                    lease.as_secs().div_ceil(60)
+                ),
+                None => {
+                    format!("delete port {port} on the router's page of UPnP mappings, or restart the router")
+                }
+            },
             Self::Refused { .. } => "look into the router's log".into(),
         }
     }

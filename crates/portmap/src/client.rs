@@ -42,6 +42,10 @@ pub enum Event {
     },
     /// The protocol is not to be had.
     Absent(Absence),
+    /// UPnP: the question that is asked next may make a mapping of that port, or a pinhole.
+    Making {
+        external_port: NonZeroU16,
+    },
     /// The answer to `request` and to `renew`.
     Granted(Grant),
     /// The gateway still lists the mapping.
@@ -95,6 +99,12 @@ pub enum Refusal {
     Unsupported { code: Code },
     /// The gateway said yes, but its table does not say the same.
     Unconfirmed,
+    /// What was added will not do, or nobody can say; and it cannot be deleted, or not be seen deleted.
+    LeftBehind {
+        port: NonZeroU16,
+        /// `None`: until somebody deletes it.
+        lease: Option<Duration>,
+    },
     /// No usable answer in time.
     NoAnswer,
     /// Any other code.

@@ -165,11 +165,19 @@ fn generic_entry(state: &State, action: &Action) -> Outcome {
 
 fn target(state: &State, mapping: &Mapping) -> Vec<(&'static str, String)> {
     let lease = if state.has(Quirk::HidesLeases) { 0 } else { mapping.lease_seconds };
+    let (mut client, mut description) = (mapping.client.to_string(), mapping.description.clone());
+    for quirk in &state.settings.quirks {
+        match quirk {
+            Quirk::ShowsClient(shown) => client = (*shown).into(),
+            Quirk::ShowsDescription(shown) => description = (*shown).into(),
+            _ => {}
+        }
+    }
     vec![
         ("NewInternalPort", mapping.internal_port.to_string()),
-        ("NewInternalClient", mapping.client.to_string()),
+        ("NewInternalClient", client),
         ("NewEnabled", "1".into()),
-        ("NewPortMappingDescription", mapping.description.clone()),
+        ("NewPortMappingDescription", description),
         ("NewLeaseDuration", lease.to_string()),
     ]
 }

@@ -76,7 +76,8 @@ impl Host {
     /// Everything up to that event, which has to come in time.
     fn told(&mut self, until: impl FnMut(&Event) -> bool) -> Vec<String> {
         let events = drive(&mut self.mapper, &mut self.sockets, WITHIN, until);
-        events.expect("an end within the time-outs").iter().map(text).collect()
+        let events = events.expect("an end within the time-outs");
+        events.iter().filter(|event| !matches!(event, Event::Asked(_))).map(text).collect()
     }
 }
 
@@ -101,6 +102,8 @@ pub(crate) fn port(number: u16) -> NonZeroU16 {
 
 fn text(event: &Event) -> String {
     match event {
+        Event::Asked(record) => format!("asked {}", record.external_port),
+        Event::Left(record) => format!("left {}", record.external_port),
         Event::Mapped(mapping) => match mapping.external_address {
             Some(address) => format!("mapped {address}:{}", mapping.external_port()),
             None => format!("mapped ?:{}", mapping.external_port()),

@@ -37,7 +37,7 @@ fn a_mapping_takes_one_description_and_five_actions_and_nobody_complains() {
     gateway.reset_counters();
     assert_eq!(host.release(), ["released, confirmed true"]);
     let expected = Counters {
-        soap: soap(&[("GetSpecificPortMappingEntry", 1), ("DeletePortMapping", 1)]),
+        soap: soap(&[("GetSpecificPortMappingEntry", 2), ("DeletePortMapping", 1)]),
         ..Counters::default()
     };
     assert_eq!(gateway.counters().without_searches(), expected);

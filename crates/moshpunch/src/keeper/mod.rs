@@ -31,6 +31,8 @@ pub(crate) struct Keeper {
     saving: Saving,
     /// What those that have ended left where this host is no longer.
     left: Vec<Kept>,
+    /// What they could not delete here.
+    undeleted: Vec<Kept>,
     alarm: Alarm,
     leaving: bool,
 }
@@ -65,8 +67,18 @@ impl Keeper {
         let signals = Signals::of_the_end()?;
         let link = Some(link);
         let (saving, alarm) = (Saving::new(), Alarm::new()?);
-        let (session, left, leaving) = (None, Vec::new(), false);
-        Ok(Self { name, upkeeps, signals, link, session, saving, left, alarm, leaving })
+        Ok(Self {
+            name,
+            upkeeps,
+            signals,
+            link,
+            session: None,
+            saving,
+            left: Vec::new(),
+            undeleted: Vec::new(),
+            alarm,
+            leaving: false,
+        })
     }
 
     /// Until everything is released, or cannot be had.
@@ -74,8 +86,10 @@ impl Keeper {
         loop {
             // 1. Do what the mappers ask for.
             self.upkeeps.iter_mut().for_each(Upkeep::perform);
-            // 2. Pass on what they tell.
-            self.handle_events();
+            // 2. Pass on what they tell. Once it is written down they may have more to ask for.
+            if self.handle_events() {
+                continue;
+            }
             if self.upkeeps.is_empty() {
                 return self.end();
             }
@@ -107,9 +121,12 @@ impl Keeper {
         Ok(wait(&mut descriptors, None)?)
     }
 
-    fn handle_events(&mut self) {
+    /// Whether there was any.
+    fn handle_events(&mut self) -> bool {
+        let mut any = false;
         for index in 0..self.upkeeps.len() {
             while let Some(event) = self.upkeeps[index].poll_event() {
+                any = true;
                 let Consequences { is_state_new, answer } = self.upkeeps[index].handle_event(event);
                 if is_state_new {
                     self.save();
@@ -119,9 +136,11 @@ impl Keeper {
                 }
             }
         }
-        let ended = self.upkeeps.iter().filter(|upkeep| upkeep.has_ended);
-        self.left.extend(ended.flat_map(Upkeep::left_behind));
-        self.upkeeps.retain(|upkeep| !upkeep.has_ended);
+        for upkeep in self.upkeeps.extract_if(.., |upkeep| upkeep.has_ended) {
+            self.left.extend(upkeep.left_behind());
+            self.undeleted.extend(upkeep.recorded().cloned());
+        }
+        any
     }
 
     fn handle_moves(&mut self) {
@@ -196,7 +215,8 @@ impl Keeper {
     /// `None`: there is nothing to write down.
     fn state(&self) -> Option<State> {
         let session = self.session.as_ref()?;
-        let mappings: Vec<_> = self.upkeeps.iter().filter_map(|upkeep| upkeep.kept.clone()).collect();
+        let recorded = self.upkeeps.iter().flat_map(Upkeep::recorded);
+        let mappings: Vec<_> = recorded.chain(&self.undeleted).cloned().collect();
         let left_behind = self.upkeeps.iter().flat_map(Upkeep::left_behind);
         let left: Vec<_> = self.left.iter().cloned().chain(left_behind).collect();
         let is_something = !mappings.is_empty() || !left.is_empty();

@@ -24,6 +24,10 @@ impl Place {
         Self { internal, gateway: Some(gateway), internal_is_fixed, changes, settles: None }
     }
 
+    pub(super) fn internal(&self) -> IpAddr {
+        self.internal
+    }
+
     pub(super) fn descriptor(&self) -> Option<PollFd<'_>> {
         self.changes.as_ref().map(|changes| PollFd::new(changes, PollFlags::IN))
     }

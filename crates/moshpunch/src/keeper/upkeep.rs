@@ -1,12 +1,14 @@
 //! One mapping or pinhole of the session, and what keeps it.
 
+use std::collections::BTreeMap;
+use std::mem;
 use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use net::{MapperSockets, clock};
 use portmap::cause::Cause;
-use portmap::mapper::{Event, LeftBehind, Mapper, Mapping, Protocol, Settings, Wanted};
+use portmap::mapper::{Event, LeftBehind, Mapper, Mapping, Protocol, Record, Settings, Wanted};
 use portmap::pcp::Nonce;
 use portmap::upnp::SEARCH_WINDOW;
 use rustix::event::PollFd;
@@ -23,7 +25,12 @@ pub(super) struct Upkeep {
     mapper: Mapper,
     sockets: MapperSockets,
     /// What to delete, should this process die.
-    pub(super) kept: Option<Kept>,
+    kept: Option<Kept>,
+    /// What the gateway is asked for, by each protocol.
+    asked: BTreeMap<Protocol, Kept>,
+    /// What may stay behind.
+    left: Vec<Kept>,
+    lease: Duration,
     /// The server command knows how it went at first, and of a mapping its address.
     pub(super) is_answered: bool,
     pub(super) has_ended: bool,
@@ -61,6 +68,9 @@ impl Upkeep {
             mapper: Mapper::new(settings, clock::now()),
             sockets: MapperSockets::open(internal, Some(gateway))?,
             kept: None,
+            asked: BTreeMap::new(),
+            left: Vec::new(),
+            lease,
             is_answered: false,
             has_ended: false,
         })
@@ -90,7 +100,7 @@ impl Upkeep {
         self.mapper.handle_timeout(clock::now());
     }
 
-    /// Whether the mapping is now one that was left behind.
+    /// Whether what was mapped, or asked for, is now left behind.
     pub(super) fn has_moved(&mut self) -> bool {
         let Some((internal, gateway)) = self.place.moved(clock::now()) else { return false };
         tracing::info!(%internal, ?gateway, "moved");
@@ -101,7 +111,8 @@ impl Upkeep {
         let left: Vec<_> =
             self.mapper.left_behind().map(|left| (left.internal, left.record.external_port)).collect();
         let is_left = |kept: &mut Kept| left.contains(&(kept.mapping.internal, kept.mapping.external_port));
-        self.kept.take_if(is_left).is_some()
+        let was_asked = !mem::take(&mut self.asked).is_empty();
+        self.kept.take_if(is_left).is_some() || was_asked
     }
 
     /// Only from other addresses it can be deleted.
@@ -132,6 +143,14 @@ impl Upkeep {
         tracing::debug!(opening = ?self.opening, ?event);
         let mut consequences = Consequences { is_state_new: false, answer: None };
         match event {
+            Event::Asked(record) => {
+                self.asked.insert(record.protocol, self.unanswered(&record));
+                consequences.is_state_new = true;
+            }
+            Event::Left(record) => {
+                self.left.push(self.unanswered(&record));
+                self.left.dedup();
+            }
             Event::Mapped(mapping) => {
                 remembered::remember(&mapping.record.control);
                 self.keep(&mapping);
@@ -147,10 +166,12 @@ impl Upkeep {
             Event::Lost(_) => {}
             Event::Failed(cause) => {
                 self.has_ended = true;
+                consequences.is_state_new = !mem::take(&mut self.asked).is_empty();
                 consequences.answer = Some(Err(Failure::from(&cause)));
             }
             Event::Released { .. } => {
                 self.has_ended = true;
+                self.asked.clear();
                 consequences.is_state_new = self.kept.take().is_some();
             }
         }
@@ -161,7 +182,19 @@ impl Upkeep {
         consequences
     }
 
+    /// All that is to be deleted, should this process die.
+    pub(super) fn recorded(&self) -> impl Iterator<Item = &Kept> {
+        self.kept.iter().chain(self.asked.values()).chain(&self.left)
+    }
+
+    fn unanswered(&self, record: &Record) -> Kept {
+        let mapping = SavedMapping::new(self.place.internal(), record);
+        let expires = Some(clock::unix_seconds() + self.lease.as_secs());
+        Kept { mapping, external_address: None, expires }
+    }
+
     fn keep(&mut self, mapping: &Mapping) {
+        self.asked.remove(&mapping.record.protocol);
         let saved = SavedMapping::new(mapping.internal.ip(), &mapping.record);
         let expires = mapping.lease.map(|lease| clock::unix_seconds() + lease.as_secs());
         self.kept = Some(Kept { mapping: saved, external_address: mapping.external_address, expires });

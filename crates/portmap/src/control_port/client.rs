@@ -37,6 +37,8 @@ pub struct Client<P> {
     restart_at: Option<Instant>,
     random: Random,
     transmit: Option<Vec<u8>>,
+    /// One wrong answer must not leave a mapping behind.
+    released_again: bool,
     events: VecDeque<Event>,
     now: Instant,
 }
@@ -73,6 +75,7 @@ impl<P: Protocol> Client<P> {
             restart_at: None,
             random: Random::new(seed),
             transmit: None,
+            released_again: false,
             events: VecDeque::new(),
             now,
         }
@@ -134,6 +137,11 @@ impl<P: Protocol> Client<P> {
     ///
     /// Also undoes a request that was not answered yet.
     pub fn release(&mut self, now: Instant) {
+        self.released_again = false;
+        self.ask_to_forget(now);
+    }
+
+    fn ask_to_forget(&mut self, now: Instant) {
         match &self.mapping {
             Some(mapping) => {
                 let packet = self.protocol.delete(mapping);

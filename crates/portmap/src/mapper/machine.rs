@@ -5,6 +5,7 @@ mod late;
 mod leaving;
 mod moving;
 mod outside;
+mod records;
 mod refusal;
 mod restart;
 mod seeking;
@@ -91,6 +92,8 @@ pub struct Mapper {
     elsewhere: Elsewhere,
     /// What to delete once the gateway is found again.
     left_behind: Option<(Request, Grant)>,
+    /// What may be there though it is not held: one by each protocol at most.
+    unresolved: Vec<Record>,
     reserved: Option<NonZeroU16>,
     address_questions: AddressQuestions,
     backoff: Backoff,
@@ -142,6 +145,7 @@ impl Mapper {
             held: None,
             elsewhere: Elsewhere::default(),
             left_behind: None,
+            unresolved: Vec::new(),
             reserved: None,
             address_questions: AddressQuestions::default(),
             backoff: Backoff::default(),
@@ -235,10 +239,16 @@ impl Mapper {
     }
 
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        if self.is_unrecorded() {
+            return None;
+        }
         self.speakers.iter_mut().find_map(Speaker::poll_transmit)
     }
 
     pub fn poll_exchange(&mut self) -> Option<Exchange> {
+        if self.is_unrecorded() {
+            return None;
+        }
         self.speakers.iter_mut().find_map(Speaker::poll_exchange)
     }
 
@@ -295,6 +305,7 @@ impl Mapper {
         if event == client::Event::Refused(Refusal::AddressMismatch) {
             self.rule_out_nat_pmp();
         }
+        self.note(index, &event);
         match event {
             client::Event::Available { external_address } => self.available(index, external_address, now),
             client::Event::Absent(absence) => self.unusable(index, Cause::of_absence(&absence), now),
@@ -307,7 +318,8 @@ impl Mapper {
             client::Event::GatewayRestarted => self.restarted(index, now),
             client::Event::GatewayAlive => self.seen_alive(index, now),
             client::Event::ExternalAddressChanged(address) if chosen => self.readdressed(index, address),
-            client::Event::Confirmed
+            client::Event::Making { .. }
+            | client::Event::Confirmed
             | client::Event::Released { .. }
             | client::Event::ExternalAddressChanged(_) => {}
         }
@@ -334,6 +346,11 @@ impl Mapper {
         let gives_up = (speaker.protocol != Protocol::Upnp).then(|| now + patience);
         self.state = State::Requesting { gives_up };
         question(speaker, &request, now);
+        match gives_up {
+            Some(_) => self.making(index, request.external_port),
+            // UPnP says so itself: it looks before it adds.
+            None => self.handle_client_events(now),
+        }
     }
 
     fn check_or_renew(&mut self, now: Instant) {
@@ -368,9 +385,8 @@ impl Mapper {
     fn granted(&mut self, grant: Grant, now: Instant) {
         let grant = self.with_address(grant);
         let place = self.place();
-        let control = self.chosen.and_then(|index| self.speakers[index].control());
-        let protocol = self.chosen.map(|index| self.speakers[index].protocol);
-        let (Some(job), Some(control), Some(protocol)) = (&mut self.job, control, protocol) else { return };
+        let record = self.chosen.and_then(|index| self.record(index, grant.external_port));
+        let (Some(job), Some(record)) = (&mut self.job, record) else { return };
         if matches!(self.state, State::Releasing | State::SeekingToRelease) {
             return;
         }
@@ -380,17 +396,11 @@ impl Mapper {
         job.ports.settle(grant.external_port);
         self.backoff = Backoff::default();
         let renews = renewal(grant.lease, self.settings.lease, &mut self.random, now);
-        let record = Record {
-            protocol,
-            transport: job.wanted.transport,
-            internal_port: grant.internal_port,
-            external_port: grant.external_port,
-            control,
-        };
         let expires = grant.lease.map(|lease| now + lease);
         let held = Held { place, grant, record, renews, expires, lost: false };
         let mapping = self.settings.mapping(&held);
         self.state = State::Holding { checks: next_check(renews, &mut self.random, now) };
+        self.give_back_others(held.record.protocol, now);
         self.events.push_back(match &self.held {
             None => Event::Mapped(mapping),
             Some(before) if before.is_same_place(&held) && !before.lost => Event::Renewed(mapping),
@@ -427,6 +437,7 @@ impl Mapper {
         self.drop_reservation();
         self.held = None;
         self.state = State::Ended;
+        self.leave_unresolved();
         self.events.push_back(event);
     }
 

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use super::{Control, Protocol, Settings};
+use super::{Control, Protocol, Record, Settings};
 use crate::address::Network;
 use crate::cause::Cause;
 use crate::client::{Event, Grant, Request};
@@ -74,9 +74,12 @@ impl Speaker {
     }
 
     /// Takes over what another mapper was granted.
-    pub(super) fn resume(&mut self, control: &Control, request: &Request, grant: &Grant, now: Instant) {
-        match (&mut self.client, control) {
-            (Client::Upnp(client), Control::Upnp(control)) => client.take_control(control.clone(), None),
+    pub(super) fn resume(&mut self, record: &Record, request: &Request, grant: &Grant, now: Instant) {
+        match (&mut self.client, &record.control) {
+            (Client::Upnp(client), Control::Upnp(control)) => {
+                client.take_control(control.clone(), None);
+                client.take_mapping(record.external_port, record.listing.clone());
+            }
             (Client::Upnp(client), Control::Pinhole { control, id }) => {
                 client.take_control(control.clone(), Some(*id));
             }
@@ -298,6 +301,14 @@ impl Speaker {
                 Some(Control::ControlPort { gateway: server.ip(), nonce: Some(client.nonce()) })
             }
             Client::NatPmp(_, server) => Some(Control::ControlPort { gateway: server.ip(), nonce: None }),
+        }
+    }
+
+    /// How the router's table lists the mapping, as far as the protocol has a table.
+    pub(super) fn listing(&self) -> upnp::Listing {
+        match &self.client {
+            Client::Upnp(client) => client.listing(),
+            Client::Pcp(..) | Client::NatPmp(..) => upnp::Listing::default(),
         }
     }
 

@@ -156,7 +156,8 @@ fn told(event: client::Event) -> Option<Outcome> {
         client::Event::Available { external_address } => Some(Outcome::Answered { external_address }),
         client::Event::Absent(absence) => Some(Outcome::Absent(absence)),
         client::Event::Refused(refusal) => Some(Outcome::Refused(refusal)),
-        client::Event::Granted(_)
+        client::Event::Making { .. }
+        | client::Event::Granted(_)
         | client::Event::Confirmed
         | client::Event::Released { .. }
         | client::Event::GatewayRestarted

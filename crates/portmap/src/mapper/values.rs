@@ -91,6 +91,8 @@ pub struct Record {
     pub internal_port: NonZeroU16,
     pub external_port: NonZeroU16,
     pub control: Control,
+    /// How the router's table lists it; of UPnP alone.
+    pub listing: upnp::Listing,
 }
 
 /// A mapping that was made from an address which the host does not have now.
@@ -131,6 +133,11 @@ impl Control {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
+    /// Nothing goes out before this was fetched: what goes out then may make a mapping. Whoever keeps records writes this
+    /// one down first, one for each protocol, and keeps it until the protocol asks for another or the mapper has ended.
+    Asked(Record),
+    /// At the end: it may still be there, and nobody of us is going to delete it.
+    Left(Record),
     /// For the first time.
     Mapped(Mapping),
     Renewed(Mapping),

@@ -1,41 +1,34 @@
 //! The questions that obtain or delete one mapping, in order, and what each answer leads to.
 //!
 //! ```text
-//! obtain:   Look ─► Add ─► Verify ─► granted        release:   LookBeforeDelete ─► Delete ─► released
-//!             │       ├──► Clear ─► Add (once)
-//!             │       └──► Verify ─► Undo ─► refused
+//! obtain:   Look ─► Add ─► Verify ─► granted        release:   LookBeforeDelete ─► Delete ─► SeeDeleted ─► released
+//!             │       ├──► Clear ─► Add (once)                                       └◄─ still there (once)
+//!             │       └──► Verify ─► Delete ─► SeeDeleted ─► refused
 //!             └─ another's: refused
 //! ```
 //!
-//! A router may add what it then fails to say. Whatever an unclear answer left behind is therefore looked for, and
-//! taken or deleted.
+//! A router may add what it then fails to say, and list it otherwise than it was told. What we added to a port that
+//! nobody had is ours, whatever it reads like; it is taken, or deleted and seen deleted, before another is asked for.
+
+mod deleting;
+mod holder;
+mod leases;
+mod obtaining;
+mod reading;
+mod refusal;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
+use self::deleting::Deletion;
+use self::holder::names_another;
+pub use self::holder::{Listing, Ours};
+pub(super) use self::leases::Known as KnownLeases;
+use self::leases::Leases;
+use self::refusal::Doubt;
 use super::dialogue::{self, Failure};
-use super::soap::{self, Call, Fault, InternalClient, PortMapping, Reply};
-use crate::client::{Code, Refusal, Request};
-
-/// WANIPConnection:2 §2.4.16 caps a lease at a week and refuses 0; some routers accept round numbers only.
-const LEASES_TO_FALL_BACK_ON: [u32; 3] = [0, 604_800, 3_600];
-
-mod code {
-    pub(super) const INVALID_ARGUMENTS: u16 = 402;
-    pub(super) const ACTION_FAILED: u16 = 501;
-    pub(super) const ACTION_NOT_AUTHORIZED: u16 = 606;
-    pub(super) const INDEX_INVALID: u16 = 713;
-    pub(super) const NO_SUCH_ENTRY: u16 = 714;
-    pub(super) const WILDCARD_NOT_PERMITTED_IN_SOURCE: u16 = 715;
-    pub(super) const WILDCARD_NOT_PERMITTED: u16 = 716;
-    pub(super) const CONFLICT: u16 = 718;
-    pub(super) const SAME_PORT_VALUES_REQUIRED: u16 = 724;
-    pub(super) const ONLY_PERMANENT_LEASES: u16 = 725;
-    pub(super) const REMOTE_HOST_ONLY_WILDCARD: u16 = 726;
-    pub(super) const EXTERNAL_PORT_ONLY_WILDCARD: u16 = 727;
-    pub(super) const NO_PORT_MAPS_AVAILABLE: u16 = 728;
-    pub(super) const CONFLICT_WITH_OTHER_MECHANISM: u16 = 729;
-}
+use super::soap::{self, Call, PortMapping, PortMappingEntry, Reply};
+use crate::client::{Refusal, Request};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
@@ -44,10 +37,9 @@ pub(super) enum Step {
     Clear,
     Add,
     Verify,
-    /// Deletes what an unclear answer may have left behind.
-    Undo,
     LookBeforeDelete,
     Delete,
+    SeeDeleted,
 }
 
 type Next = dialogue::Next<Step>;
@@ -57,15 +49,33 @@ pub(super) struct Attempt {
     request: Request,
     internal: IpAddr,
     description: String,
-    lease_seconds: u32,
-    lease_fallbacks: std::slice::Iter<'static, u32>,
+    leases: Leases,
     check: Option<Check>,
+    /// How what is there of ours is listed.
+    listing: Listing,
+    /// We hold it, or may have added it.
+    is_known: bool,
+    /// The first look has shown it.
     held_before: bool,
+    was_free: bool,
+    /// The router said yes.
+    is_added: bool,
     looked_again: bool,
+    verified_again: bool,
     cleared: bool,
-    /// Why the answer to [`Step::Add`] was no plain yes.
-    doubt: Option<Refusal>,
+    doubt: Option<Doubt>,
+    /// The reason that is told, whatever comes of what is tried after it.
+    refused_for: Option<Refusal>,
+    deletion: Deletion,
     releasing: bool,
+}
+
+/// What is known of the mapping and of its router before the first question.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
+    /// How the table lists it, where it is held.
+    pub(super) listing: Option<Listing>,
+    pub(super) leases: KnownLeases,
 }
 
 /// When an entry that is there is as good as a new one.
@@ -77,21 +87,14 @@ pub(super) enum Check {
     ByRemaking,
 }
 
-enum Holder {
-    Nobody,
-    Ours {
-        lease_seconds: Option<u32>,
-    },
-    Another,
-    /// The router does not say.
-    Unknown,
-    /// What came is no answer.
-    Unclear,
-}
-
 impl Attempt {
-    pub(super) fn to_obtain(request: Request, internal: IpAddr, description: String) -> (Self, Step) {
-        (Self::new(request, internal, description, false), Step::Look)
+    pub(super) fn to_obtain(
+        request: Request,
+        internal: IpAddr,
+        description: String,
+        known: Known,
+    ) -> (Self, Step) {
+        (Self::new(request, internal, description, known, false), Step::Look)
     }
 
     /// Looks for the entry, and obtains it where it is not there.
@@ -100,29 +103,42 @@ impl Attempt {
         request: Request,
         internal: IpAddr,
         description: String,
+        known: Known,
     ) -> (Self, Step) {
-        let (attempt, first) = Self::to_obtain(request, internal, description);
+        let (attempt, first) = Self::to_obtain(request, internal, description, known);
         (Self { check: Some(check), ..attempt }, first)
     }
 
     /// Of `request` only the ports and the transport count.
-    pub(super) fn to_release(request: Request, internal: IpAddr, description: String) -> (Self, Step) {
-        (Self::new(request, internal, description, true), Step::LookBeforeDelete)
+    pub(super) fn to_release(
+        request: Request,
+        internal: IpAddr,
+        description: String,
+        known: Known,
+    ) -> (Self, Step) {
+        let attempt = Self::new(request, internal, description, known, true);
+        (Self { is_known: true, ..attempt }, Step::LookBeforeDelete)
     }
 
-    fn new(request: Request, internal: IpAddr, description: String, releasing: bool) -> Self {
+    fn new(request: Request, internal: IpAddr, description: String, known: Known, releasing: bool) -> Self {
         let lease_seconds = u32::try_from(request.lease.as_secs()).unwrap_or(u32::MAX);
         Self {
             request,
             internal,
             description,
-            lease_seconds,
-            lease_fallbacks: LEASES_TO_FALL_BACK_ON.iter(),
+            leases: Leases::new(lease_seconds, known.leases),
             check: None,
+            is_known: known.listing.is_some(),
+            listing: known.listing.unwrap_or_default(),
             held_before: false,
+            was_free: false,
+            is_added: false,
             looked_again: false,
+            verified_again: false,
             cleared: false,
             doubt: None,
+            refused_for: None,
+            deletion: Deletion::default(),
             releasing,
         }
     }
@@ -131,157 +147,93 @@ impl Attempt {
         &self.request
     }
 
+    /// How the table lists it, as far as it was read.
+    pub(super) fn listing(&self) -> &Listing {
+        &self.listing
+    }
+
+    pub(super) fn known_leases(&self) -> KnownLeases {
+        self.leases.known()
+    }
+
     /// From now on whatever the open question brings is deleted; the question itself is waited for, because a
     /// router may add what nobody waits for any more.
     pub(super) fn turn_to_release(&mut self) {
         self.releasing = true;
     }
 
+    /// Instead of what was to be asked. There may be one from before.
+    pub(super) fn withdraw(&self) -> Next {
+        Next::Ask(Step::LookBeforeDelete)
+    }
+
     pub(super) fn call(&self, step: Step, service_type: &str) -> Call {
         let Request { transport, external_port, .. } = self.request;
         match step {
-            Step::Look | Step::Verify | Step::LookBeforeDelete => {
+            Step::Look | Step::Verify | Step::LookBeforeDelete | Step::SeeDeleted => {
                 soap::get_specific_port_mapping_entry(service_type, external_port, transport)
             }
             Step::Add => soap::add_port_mapping(service_type, &self.port_mapping()),
-            Step::Clear | Step::Undo | Step::Delete => {
-                soap::delete_port_mapping(service_type, external_port, transport)
-            }
+            Step::Clear | Step::Delete => soap::delete_port_mapping(service_type, external_port, transport),
         }
     }
 
     pub(super) fn advance(&mut self, step: Step, reply: Result<Reply, Failure>) -> Next {
-        let obtaining = matches!(step, Step::Look | Step::Clear | Step::Add | Step::Verify | Step::Undo);
-        if self.releasing && obtaining {
-            return Next::Ask(Step::LookBeforeDelete);
+        if self.releasing && matches!(step, Step::Look | Step::Clear | Step::Add | Step::Verify) {
+            return self.turned_to_release(step, reply.is_ok());
         }
         match step {
             Step::Look => self.looked(reply),
             Step::Clear => Next::Ask(Step::Add),
             Step::Add => self.added(reply),
             Step::Verify => self.verified(reply),
-            Step::Undo => Next::Refused(self.doubt.take().unwrap_or(Refusal::Unconfirmed)),
             Step::LookBeforeDelete => self.looked_before_delete(reply),
-            Step::Delete => Next::Released { confirmed: is_deleted(&reply) },
+            Step::Delete => self.deleted(&reply),
+            Step::SeeDeleted => self.seen_deleted(reply),
         }
     }
 
-    fn looked(&mut self, reply: Result<Reply, Failure>) -> Next {
-        if reply == Err(Failure::NoReply) {
-            return Next::Refused(Refusal::NoAnswer);
-        }
-        match self.holder(reply) {
-            Holder::Another => Next::Refused(Refusal::Conflict),
-            Holder::Ours { .. } if self.check == Some(Check::ByTable) => Next::Confirmed,
-            Holder::Ours { .. } => {
-                self.held_before = true;
-                match self.check {
-                    Some(Check::ByRemaking) => self.clear_once(),
-                    _ => Next::Ask(Step::Add),
-                }
-            }
-            Holder::Unclear if !self.looked_again => {
-                self.looked_again = true;
-                Next::Ask(Step::Look)
-            }
-            Holder::Nobody | Holder::Unknown | Holder::Unclear => Next::Ask(Step::Add),
-        }
-    }
-
-    fn added(&mut self, reply: Result<Reply, Failure>) -> Next {
-        let code = match reply {
-            Ok(_) => return Next::Ask(Step::Verify),
-            Err(Failure::Fault(Fault::Upnp { code, .. })) => code,
-            Err(Failure::Fault(Fault::Http(status))) => {
-                return self.doubt(Refusal::Other { code: Code::Http(status) });
-            }
-            Err(Failure::NoReply | Failure::Fault(Fault::Malformed { .. })) => {
-                return self.doubt(Refusal::NoAnswer);
-            }
-        };
-        match code {
-            code::ONLY_PERMANENT_LEASES | code::INVALID_ARGUMENTS => self.fall_back_on_another_lease(code),
-            code::CONFLICT | code::CONFLICT_WITH_OTHER_MECHANISM if self.held_before => self.clear_once(),
-            code => Next::Refused(refusal(code)),
-        }
-    }
-
-    fn doubt(&mut self, refusal: Refusal) -> Next {
-        self.doubt = Some(refusal);
-        Next::Ask(Step::Verify)
-    }
-
-    fn fall_back_on_another_lease(&mut self, code: u16) -> Next {
-        match self.lease_fallbacks.next() {
-            Some(&seconds) => {
-                self.lease_seconds = seconds;
-                Next::Ask(Step::Add)
-            }
-            None => Next::Refused(refusal(code)),
-        }
-    }
-
-    fn clear_once(&mut self) -> Next {
-        if self.cleared {
-            return Next::Refused(Refusal::Unconfirmed);
-        }
-        self.cleared = true;
-        Next::Ask(Step::Clear)
-    }
-
-    fn verified(&mut self, reply: Result<Reply, Failure>) -> Next {
-        let port = self.request.external_port;
-        match (self.holder(reply), self.doubt.take()) {
-            (Holder::Ours { lease_seconds }, _) => {
-                Next::Granted { port, lease: self.granted_lease(lease_seconds) }
-            }
-            (Holder::Another, _) => Next::Refused(Refusal::Conflict),
-            (Holder::Nobody, None) => self.clear_once(),
-            (Holder::Nobody, Some(doubt)) => Next::Refused(doubt),
-            (Holder::Unknown | Holder::Unclear, None) => {
-                Next::Granted { port, lease: self.granted_lease(None) }
-            }
-            (Holder::Unknown | Holder::Unclear, doubt) => {
-                self.doubt = doubt;
-                Next::Ask(Step::Undo)
-            }
-        }
-    }
-
-    fn looked_before_delete(&mut self, reply: Result<Reply, Failure>) -> Next {
-        if reply == Err(Failure::NoReply) {
-            return Next::Released { confirmed: false };
-        }
-        match self.holder(reply) {
-            Holder::Ours { .. } | Holder::Unknown | Holder::Unclear => Next::Ask(Step::Delete),
-            Holder::Nobody | Holder::Another => Next::Released { confirmed: true },
-        }
+    fn turned_to_release(&mut self, step: Step, is_done: bool) -> Next {
+        self.is_added |= step == Step::Add && is_done;
+        self.is_known |= matches!(step, Step::Add | Step::Verify);
+        Next::Ask(Step::LookBeforeDelete)
     }
 
     /// A lease of 0 in the table means "for ever" only where that was asked for; several routers report 0 for
     /// every entry.
     fn granted_lease(&self, reported: Option<u32>) -> Option<Duration> {
-        let seconds = reported.filter(|&seconds| seconds > 0).unwrap_or(self.lease_seconds);
+        let seconds = reported.filter(|&seconds| seconds > 0).unwrap_or(self.leases.current());
         (seconds > 0).then(|| Duration::from_secs(seconds.into()))
     }
 
-    fn holder(&self, reply: Result<Reply, Failure>) -> Holder {
-        let entry = match reply {
-            Ok(reply) => soap::port_mapping_entry(&reply),
-            Err(Failure::Fault(Fault::Upnp { code: code::NO_SUCH_ENTRY | code::INDEX_INVALID, .. })) => {
-                return Holder::Nobody;
-            }
-            Err(Failure::Fault(Fault::Upnp { .. })) => return Holder::Unknown,
-            Err(_) => return Holder::Unclear,
+    /// What stands where the router has said yes to us is ours even under another name; and even if it leads elsewhere,
+    /// where nobody was before.
+    fn owns(&self, entry: &PortMappingEntry) -> bool {
+        let was_ours_or_free = self.was_free || self.held_before;
+        let as_added = || match was_ours_or_free {
+            true => !names_another(&entry.description, &self.description),
+            false => self.ours_unread().is(entry),
         };
-        let Ok(entry) = entry else { return Holder::Unclear };
-        let same_target = entry.internal_client == InternalClient::Address(self.internal)
-            && entry.internal_port == self.request.internal_port.get();
-        if same_target && is_named(&entry.description, &self.description) {
-            Holder::Ours { lease_seconds: entry.lease_seconds }
-        } else {
-            Holder::Another
-        }
+        self.ours().is(entry) || self.is_added && as_added()
+    }
+
+    /// From now on it is known by what it reads like, and by nothing else.
+    fn recognize(&mut self, entry: &PortMappingEntry) {
+        self.listing = self.ours().listed(entry);
+        self.is_added = false;
+    }
+
+    fn ours(&self) -> Ours<'_> {
+        self.ours_as(&self.listing)
+    }
+
+    fn ours_unread(&self) -> Ours<'_> {
+        self.ours_as(&Listing::Unread)
+    }
+
+    fn ours_as<'a>(&'a self, listing: &'a Listing) -> Ours<'a> {
+        let internal_port = self.request.internal_port.get();
+        Ours { internal: self.internal, internal_port, description: &self.description, listing }
     }
 
     fn port_mapping(&self) -> PortMapping {
@@ -291,41 +243,7 @@ impl Attempt {
             internal_client: self.internal,
             internal_port: self.request.internal_port,
             description: self.description.clone(),
-            lease_seconds: self.lease_seconds,
+            lease_seconds: self.leases.current(),
         }
-    }
-}
-
-/// Whether an entry with this description in the router's table may be the one that was added as `ours`.
-///
-/// Routers cut descriptions, leave them out, or put a word before them. Another session's is another's, even
-/// with our address: a second NAT makes two hosts look like one (ARCHITECTURE, invariant 2).
-#[must_use]
-pub fn is_named(description: &str, ours: &str) -> bool {
-    let description = description.trim();
-    ours.starts_with(description) || description.contains(ours)
-}
-
-fn is_deleted(reply: &Result<Reply, Failure>) -> bool {
-    match reply {
-        Ok(_) | Err(Failure::Fault(Fault::Upnp { code: code::NO_SUCH_ENTRY, .. })) => true,
-        Err(_) => false,
-    }
-}
-
-/// WANIPConnection:1 §2.4.16 and :2 §2.5.16.
-fn refusal(code: u16) -> Refusal {
-    match code {
-        code::CONFLICT | code::CONFLICT_WITH_OTHER_MECHANISM => Refusal::Conflict,
-        code::ACTION_NOT_AUTHORIZED => Refusal::NotAuthorized,
-        code::NO_PORT_MAPS_AVAILABLE => Refusal::NoResources,
-        code::SAME_PORT_VALUES_REQUIRED => Refusal::SamePortRequired,
-        // A wildcard for the remote host is all that we ask for, and one for the port what we never ask for.
-        code::ACTION_FAILED
-        | code::WILDCARD_NOT_PERMITTED
-        | code::WILDCARD_NOT_PERMITTED_IN_SOURCE
-        | code::REMOTE_HOST_ONLY_WILDCARD
-        | code::EXTERNAL_PORT_ONLY_WILDCARD => Refusal::Unsupported { code: Code::Upnp(code) },
-        code => Refusal::Other { code: Code::Upnp(code) },
     }
 }

@@ -5,10 +5,11 @@ mod assessment;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
-use super::attempt::Check;
-use super::dialogue::{Dialogue, Failure, Next, Step};
+use super::attempt::{self, Check, KnownLeases, Listing};
+use super::dialogue::{self, Dialogue, Failure, Next, Step};
 use super::exchanges::{Exchanges, IfBroken, NoReply};
 use super::gateway::{Found, Gateway};
 use super::http::{self, Reply};
@@ -73,6 +74,10 @@ pub struct Client {
     control: Option<Control>,
     /// The number of the one that is held.
     pinhole: Option<u16>,
+    /// The external port of the mapping that is held, and how the table lists it.
+    listed: Option<(NonZeroU16, Listing)>,
+    /// What the gateway makes of leases.
+    leases: KnownLeases,
     /// A gateway that answered is known to list what it does not forward.
     check: Check,
     dialogue: Option<Dialogue>,
@@ -102,6 +107,8 @@ impl Client {
             moved_to: None,
             control: None,
             pinhole: None,
+            listed: None,
+            leases: KnownLeases::default(),
             check: Check::ByTable,
             dialogue: None,
             address_is_due: false,
@@ -138,6 +145,18 @@ impl Client {
         self.abandon();
         self.control = Some(control);
         self.pinhole = pinhole;
+    }
+
+    /// Takes over a mapping that another client made.
+    pub fn take_mapping(&mut self, external_port: NonZeroU16, listing: Listing) {
+        self.listed = Some((external_port, listing));
+    }
+
+    /// How the table lists the mapping that was granted, or is just asked for.
+    #[must_use]
+    pub fn listing(&self) -> Listing {
+        let open = self.dialogue.as_ref().map(Dialogue::listing);
+        open.or_else(|| self.listed.clone().map(|(_, listing)| listing)).unwrap_or_default()
     }
 
     /// What the router calls the pinhole that was granted last.
@@ -198,8 +217,8 @@ impl Client {
     /// Asks for the mapping, or for more time for the one that is held: looks who has the port, adds, and reads
     /// the entry back. Answered by [`Event::Granted`] or [`Event::Refused`].
     pub fn request(&mut self, request: &Request, now: Instant) {
-        let (request, description) = (request.clone(), self.description.clone());
-        self.begin(Dialogue::to_obtain(request, self.internal, description, self.pinhole), now);
+        let (description, known) = (self.description.clone(), self.known(request.external_port));
+        self.begin(Dialogue::to_obtain(request.clone(), self.internal, description, known), now);
     }
 
     /// Asks for more time for the mapping that is held, as a [`request`](Self::request) does. An external address other
@@ -212,8 +231,9 @@ impl Client {
     /// Looks whether the mapping is still there, and obtains it where it is not. Answered by [`Event::Confirmed`], or
     /// as a [`renewal`](Self::renew) is.
     pub fn check(&mut self, request: &Request, now: Instant) {
-        let (request, description) = (request.clone(), self.description.clone());
-        self.begin(Dialogue::to_check(self.check, request, self.internal, description, self.pinhole), now);
+        let (description, known) = (self.description.clone(), self.known(request.external_port));
+        let dialogue = Dialogue::to_check(self.check, request.clone(), self.internal, description, known);
+        self.begin(dialogue, now);
         self.address_is_due = true;
     }
 
@@ -225,13 +245,22 @@ impl Client {
     /// As [`release`](Self::release), for a mapping to another address, `internal`. A router in secure mode refuses.
     pub fn release_of(&mut self, internal: IpAddr, grant: &Grant, transport: Transport, now: Instant) {
         if let Some(dialogue) = &mut self.dialogue {
-            return dialogue.turn_to_release();
+            dialogue.turn_to_release();
+            if self.exchanges.take_back(|it| matches!(it, Question::Step(_))).is_some() {
+                self.now = now;
+                self.withdraw();
+            }
+            return;
         }
-        let description = self.description.clone();
-        match Dialogue::to_release(grant, transport, internal, description, self.pinhole) {
-            Some(dialogue) => self.begin(dialogue, now),
-            None => self.events.push_back(Event::Released { confirmed: true }),
-        }
+        let (description, known) = (self.description.clone(), self.known(grant.external_port));
+        self.begin(Dialogue::to_release(grant, transport, internal, description, known), now);
+    }
+
+    fn known(&self, external_port: NonZeroU16) -> dialogue::Known {
+        let listed = self.listed.as_ref().filter(|(port, _)| *port == external_port);
+        let listing = listed.map(|(_, listing)| listing.clone());
+        let mapping = attempt::Known { listing, leases: self.leases };
+        dialogue::Known { pinhole: self.pinhole, mapping }
     }
 
     pub fn handle_datagram(&mut self, from: SocketAddr, payload: &[u8], now: Instant) {
@@ -405,6 +434,9 @@ impl Client {
             return self.conclude_dialogue(Event::Refused(Refusal::NoAnswer));
         };
         let Some(call) = dialogue.call(step, &control.service_type) else { return };
+        if Dialogue::makes(step) {
+            self.events.push_back(Event::Making { external_port: dialogue.external_port() });
+        }
         self.call(&control.url, &call, Question::Step(step));
     }
 
@@ -417,10 +449,23 @@ impl Client {
         self.exchanges.ask(url, request, question, if_broken, self.now);
     }
 
+    /// What was never asked makes nothing.
+    fn withdraw(&mut self) {
+        if let Some(next) = self.dialogue.as_ref().map(Dialogue::withdraw) {
+            self.follow(next);
+        }
+    }
+
     fn advance(&mut self, step: Step, reply: Result<soap::Reply, Failure>) {
         let Some(dialogue) = &mut self.dialogue else { return };
         let Some(next) = dialogue.advance(step, reply) else { return };
+        self.follow(next);
+    }
+
+    fn follow(&mut self, next: Next<Step>) {
+        let Some(dialogue) = &self.dialogue else { return };
         self.pinhole = dialogue.pinhole();
+        self.leases = dialogue.known_leases();
         match next {
             Next::Ask(step) => self.ask(step),
             Next::Granted { port, lease } => {
@@ -430,11 +475,22 @@ impl Client {
                     internal_port: dialogue.internal_port(),
                     lease,
                 };
+                self.listed = Some((port, dialogue.listing()));
                 self.conclude_dialogue(Event::Granted(grant));
             }
             Next::Confirmed => self.conclude_dialogue(Event::Confirmed),
-            Next::Refused(refusal) => self.conclude_dialogue(Event::Refused(refusal)),
-            Next::Released { confirmed } => self.conclude_dialogue(Event::Released { confirmed }),
+            Next::Refused(refusal) => {
+                if let Refusal::LeftBehind { port, .. } = refusal {
+                    self.listed = Some((port, dialogue.listing()));
+                }
+                self.conclude_dialogue(Event::Refused(refusal));
+            }
+            Next::Released { confirmed } => {
+                if confirmed {
+                    self.listed = None;
+                }
+                self.conclude_dialogue(Event::Released { confirmed });
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use super::attempt::{self, Attempt, Check};
+use super::attempt::{self, Attempt, Check, KnownLeases, Listing};
 use super::pinhole::{self, Opening};
 use super::soap::{Call, Fault, Reply};
 use crate::client::{Grant, Refusal, Request};
@@ -45,17 +45,26 @@ pub(super) enum Dialogue {
     Pinhole(Opening),
 }
 
+/// What is known of what is held, and of the gateway, before the first question.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
+    /// The number of the pinhole.
+    pub(super) pinhole: Option<u16>,
+    pub(super) mapping: attempt::Known,
+}
+
 impl Dialogue {
-    /// `pinhole` is the number of the one that is held.
     pub(super) fn to_obtain(
         request: Request,
         internal: IpAddr,
         description: String,
-        pinhole: Option<u16>,
+        known: Known,
     ) -> (Self, Step) {
         match internal {
-            IpAddr::V4(_) => Self::about_mapping(Attempt::to_obtain(request, internal, description)),
-            IpAddr::V6(internal) => Self::about_pinhole(Opening::to_obtain(request, internal, pinhole)),
+            IpAddr::V4(_) => {
+                Self::about_mapping(Attempt::to_obtain(request, internal, description, known.mapping))
+            }
+            IpAddr::V6(internal) => Self::about_pinhole(Opening::to_obtain(request, internal, known.pinhole)),
         }
     }
 
@@ -65,22 +74,23 @@ impl Dialogue {
         request: Request,
         internal: IpAddr,
         description: String,
-        pinhole: Option<u16>,
+        known: Known,
     ) -> (Self, Step) {
         match internal {
-            IpAddr::V4(_) => Self::about_mapping(Attempt::to_check(check, request, internal, description)),
-            IpAddr::V6(internal) => Self::about_pinhole(Opening::to_obtain(request, internal, pinhole)),
+            IpAddr::V4(_) => {
+                Self::about_mapping(Attempt::to_check(check, request, internal, description, known.mapping))
+            }
+            IpAddr::V6(internal) => Self::about_pinhole(Opening::to_obtain(request, internal, known.pinhole)),
         }
     }
 
-    /// `None`: there is nothing to delete.
     pub(super) fn to_release(
         grant: &Grant,
         transport: Transport,
         internal: IpAddr,
         description: String,
-        pinhole: Option<u16>,
-    ) -> Option<(Self, Step)> {
+        known: Known,
+    ) -> (Self, Step) {
         let request = Request {
             transport,
             internal_port: grant.internal_port,
@@ -89,9 +99,11 @@ impl Dialogue {
             lease: Duration::ZERO,
         };
         match internal {
-            IpAddr::V4(_) => Some(Self::about_mapping(Attempt::to_release(request, internal, description))),
+            IpAddr::V4(_) => {
+                Self::about_mapping(Attempt::to_release(request, internal, description, known.mapping))
+            }
             IpAddr::V6(internal) => {
-                pinhole.map(|id| Self::about_pinhole(Opening::to_release(request, internal, id)))
+                Self::about_pinhole(Opening::to_release(request, internal, known.pinhole))
             }
         }
     }
@@ -124,6 +136,14 @@ impl Dialogue {
         }
     }
 
+    /// What a dialogue that turns to release does in the place of a question that was not asked yet.
+    pub(super) fn withdraw(&self) -> Next<Step> {
+        match self {
+            Self::Mapping(attempt) => attempt.withdraw().map(Step::Mapping),
+            Self::Pinhole(opening) => opening.withdraw().map(Step::Pinhole),
+        }
+    }
+
     pub(super) fn internal_port(&self) -> NonZeroU16 {
         match self {
             Self::Mapping(attempt) => attempt.request().internal_port,
@@ -136,6 +156,33 @@ impl Dialogue {
         match self {
             Self::Mapping(_) => None,
             Self::Pinhole(opening) => opening.id(),
+        }
+    }
+
+    /// What of [`Known`] the answers have told by now.
+    pub(super) fn known_leases(&self) -> KnownLeases {
+        match self {
+            Self::Mapping(attempt) => attempt.known_leases(),
+            Self::Pinhole(_) => KnownLeases::default(),
+        }
+    }
+
+    pub(super) fn listing(&self) -> Listing {
+        match self {
+            Self::Mapping(attempt) => attempt.listing().clone(),
+            Self::Pinhole(_) => Listing::default(),
+        }
+    }
+
+    /// Whether the answer to this question is one that a mapping, or a pinhole, is made with.
+    pub(super) fn makes(step: Step) -> bool {
+        matches!(step, Step::Mapping(attempt::Step::Add) | Step::Pinhole(pinhole::Step::Add))
+    }
+
+    pub(super) fn external_port(&self) -> NonZeroU16 {
+        match self {
+            Self::Mapping(attempt) => attempt.request().external_port,
+            Self::Pinhole(opening) => opening.request().internal_port,
         }
     }
 

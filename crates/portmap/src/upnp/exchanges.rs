@@ -135,6 +135,18 @@ impl<P> Exchanges<P> {
         ids.into_iter().find_map(|id| self.end_if_due(id, now))
     }
 
+    /// Takes back a question that nobody has begun to ask.
+    pub(super) fn take_back(&mut self, is_it: impl Fn(&P) -> bool) -> Option<P> {
+        if let Some(at) = self.waiting.iter().position(|waiting| is_it(&waiting.question.purpose)) {
+            return self.waiting.remove(at).map(|waiting| waiting.question.purpose);
+        }
+        let mut starting = self.starting.iter().map(|exchange| exchange.id);
+        let is_it = |id: &ExchangeId| self.running.get(id).is_some_and(|it| is_it(&it.question.purpose));
+        let id = starting.find(is_it)?;
+        self.starting.retain(|exchange| exchange.id != id);
+        self.running.remove(&id).map(|running| running.question.purpose)
+    }
+
     /// Gives up everything, under way or not.
     pub(super) fn abandon(&mut self) {
         self.waiting.clear();

@@ -22,7 +22,7 @@ mod presence;
 mod search;
 pub mod table;
 
-pub use attempt::is_named;
+pub use attempt::{Listing, Ours};
 pub use exchanges::{EXCHANGE_TIMEOUT, EXCHANGE_TIMEOUT_ONCE_HEARD};
 pub use gateway::{Found, FoundConnection};
 pub use search::SEARCH_WINDOW;

@@ -56,6 +56,7 @@ pub(super) struct Opening {
     id: Option<u16>,
     /// Or need not be.
     added_again: bool,
+    closed_again: bool,
     releasing: bool,
 }
 
@@ -65,14 +66,15 @@ impl Opening {
         (Self::new(request, internal, id, false), id.map_or(Step::Add, Step::Extend))
     }
 
-    pub(super) fn to_release(request: Request, internal: Ipv6Addr, id: u16) -> (Self, Step) {
-        (Self::new(request, internal, Some(id), true), Step::Close(id))
+    /// One whose number nobody has told us is asked for once more, which tells it.
+    pub(super) fn to_release(request: Request, internal: Ipv6Addr, id: Option<u16>) -> (Self, Step) {
+        (Self::new(request, internal, id, true), id.map_or(Step::Add, Step::Close))
     }
 
     fn new(request: Request, internal: Ipv6Addr, id: Option<u16>, releasing: bool) -> Self {
         let seconds = u32::try_from(request.lease.as_secs()).unwrap_or(u32::MAX);
         let lease_seconds = seconds.clamp(*LEASE_SECONDS.start(), *LEASE_SECONDS.end());
-        Self { request, internal, lease_seconds, id, added_again: false, releasing }
+        Self { request, internal, lease_seconds, id, added_again: false, closed_again: false, releasing }
     }
 
     pub(super) fn request(&self) -> &Request {
@@ -88,6 +90,16 @@ impl Opening {
         self.releasing = true;
     }
 
+    /// Instead of what was to be asked.
+    pub(super) fn withdraw(&self) -> Next {
+        match self.id {
+            Some(id) => Next::Ask(Step::Close(id)),
+            // The first one may have added it.
+            None if self.added_again => Next::Ask(Step::Add),
+            None => Next::Released { confirmed: true },
+        }
+    }
+
     pub(super) fn call(&self, step: Step, service_type: &str) -> Call {
         match step {
             Step::Extend(id) => soap::update_pinhole(service_type, id, self.lease_seconds),
@@ -100,7 +112,7 @@ impl Opening {
         match step {
             Step::Extend(id) => self.extended(id, &reply),
             Step::Add => self.added(reply),
-            Step::Close(_) => self.closed(&reply),
+            Step::Close(id) => self.closed(id, &reply),
         }
     }
 
@@ -126,15 +138,15 @@ impl Opening {
     fn added(&mut self, reply: Result<Reply, Failure>) -> Next {
         match reply.map(|reply| soap::pinhole_id(&reply)) {
             Ok(Ok(id)) => self.opened(Some(id)),
-            Ok(Err(_)) => self.add_again_or(Refusal::Unconfirmed),
+            Ok(Err(_)) => self.add_again_or(Refusal::Unconfirmed, false),
             // What is not filtered needs no pinhole.
             Err(Failure::Fault(Fault::Upnp { code: code::FIREWALL_DISABLED, .. })) => self.opened(None),
             Err(Failure::Fault(Fault::Upnp { code, .. })) => self.refused(refusal(code), true),
             Err(Failure::Fault(Fault::Http(status))) => {
-                self.add_again_or(Refusal::Other { code: Code::Http(status) })
+                self.add_again_or(Refusal::Other { code: Code::Http(status) }, true)
             }
             Err(Failure::NoReply | Failure::Fault(Fault::Malformed { .. })) => {
-                self.add_again_or(Refusal::NoAnswer)
+                self.add_again_or(Refusal::NoAnswer, false)
             }
         }
     }
@@ -152,22 +164,31 @@ impl Opening {
     }
 
     /// The answer to the second one tells the number of what the first may have added.
-    fn add_again_or(&mut self, refusal: Refusal) -> Next {
+    fn add_again_or(&mut self, refusal: Refusal, plainly: bool) -> Next {
         if self.added_again {
-            return self.refused(refusal, false);
+            return self.refused(refusal, plainly);
         }
         self.added_again = true;
         Next::Ask(Step::Add)
     }
 
     fn refused(&mut self, refusal: Refusal, plainly: bool) -> Next {
-        if self.releasing {
-            return Next::Released { confirmed: plainly };
+        match (self.releasing, plainly) {
+            (true, plainly) => Next::Released { confirmed: plainly },
+            (false, true) => Next::Refused(refusal),
+            (false, false) => {
+                let lease = Some(Duration::from_secs(self.lease_seconds.into()));
+                Next::Refused(Refusal::LeftBehind { port: self.request.internal_port, lease })
+            }
         }
-        Next::Refused(refusal)
     }
 
-    fn closed(&mut self, reply: &Result<Reply, Failure>) -> Next {
+    /// No list of pinholes shows whether it is gone. Anything but a plain yes is asked for once more.
+    fn closed(&mut self, id: u16, reply: &Result<Reply, Failure>) -> Next {
+        if reply.is_err() && !self.closed_again {
+            self.closed_again = true;
+            return Next::Ask(Step::Close(id));
+        }
         let confirmed = is_closed(reply);
         if confirmed {
             self.id = None;

@@ -29,6 +29,8 @@ struct Host<'a> {
     mapper: Mapper,
     router: Router<'a>,
     now: Instant,
+    /// The ports of what may stay behind, as it is told.
+    left: Vec<u16>,
 }
 
 /// What the router is asked for, what comes of it, and what is left of it after the release.
@@ -47,6 +49,7 @@ pub(super) fn live(case: &Case) -> Result<Vec<String>, String> {
         lines.extend(host.router.take_calls());
         lines.extend(told(&last, case.facts.gateway));
     }
+    lines.extend(host.left.iter().map(|port| format!("may stay behind: port {port}")));
     let left = host.router.ports_of(HOST);
     lines.push(format!("left in the table: {left:?}"));
     match host.router.unsent() {
@@ -97,13 +100,20 @@ impl<'a> Host<'a> {
         mapper.handle_networks(vec![Network { address: HOST, prefix_length: 24 }]);
         let external = External::Within(INTERNAL_PORT..=LAST_PORT);
         mapper.map(Wanted { transport: Transport::Udp, internal_port: INTERNAL_PORT, external }, now);
-        Self { mapper, router: Router::new(case), now }
+        Self { mapper, router: Router::new(case), now, left: Vec::new() }
     }
 
     fn next_event(&mut self) -> Event {
         for _ in 0..STEPS_MAXIMUM {
-            if let Some(event) = self.mapper.poll_event() {
-                return event;
+            match self.mapper.poll_event() {
+                // Written down; what comes of it is told by another.
+                Some(Event::Asked(_)) => continue,
+                Some(Event::Left(record)) => {
+                    self.left.push(record.external_port.get());
+                    continue;
+                }
+                Some(event) => return event,
+                None => {}
             }
             if !self.perform() {
                 let at = self.mapper.poll_timeout().expect("a mapper that waits says until when");

@@ -5,6 +5,7 @@ use portmap::cause::Cause;
 use portmap::mapper::External;
 
 use super::keep::keep;
+use super::ledger::Ledger;
 use super::obtain::{Identity, Obtained, Request};
 use super::output::{Output, caution};
 use super::place::Place;
@@ -29,24 +30,25 @@ pub(super) fn run(
     let fresh = || {
         let AddConfiguration { wanted, protocols, lease, title } = configuration.clone();
         let identity = Identity::new(title.as_deref())?;
-        Request { place, identity, wanted, protocols, lease, budget, deadline }.obtain(&signals)
+        let ledger = Ledger::new(identity.name.clone(), place.internal, lease);
+        Request { place, identity, wanted, protocols, lease, budget, deadline, ledger }.obtain(&signals)
     };
     let obtained = match earlier(&configuration, place)? {
         None => fresh()?,
         Some(earlier) => {
-            let (_file, record) = earlier.adopt()?;
-            match renew::request(&record, Some(configuration.lease), budget, deadline).obtain(&signals) {
+            let (file, record) = earlier.adopt()?;
+            match renew::request(file, &record, Some(configuration.lease), budget, deadline).obtain(&signals)
+            {
                 Err(Trouble { code: ExitCode::PortTaken, .. }) if arguments.external.is_none() => fresh()?,
                 obtained => obtained?,
             }
         }
     };
-    let file = obtained.record.save()?;
     let view = MappingView::new(&obtained.mapping, &obtained.record.name.description);
     output.answer(&view, &view)?;
     warn_of_the_network_above(&obtained);
     match arguments.keep {
-        true => keep(obtained, file, &signals, output),
+        true => keep(obtained, &signals, output),
         false => Ok(ExitCode::Success),
     }
 }

@@ -3,6 +3,7 @@
 mod add;
 mod gateway;
 mod keep;
+mod ledger;
 mod list;
 mod obtain;
 mod output;

@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use net::{Driven, MapperSockets, clock, drive};
+use portmap::cause::Cause;
 use portmap::mapper::{Event, Mapper, Mapping, Protocol, Settings, Wanted};
 use portmap::pcp::Nonce;
 
+use super::ledger::Ledger;
 use super::place::Place;
 use super::record::MapRecord;
 use super::trouble::Trouble;
@@ -36,6 +38,15 @@ pub(super) struct Request {
     pub(super) lease: Duration,
     pub(super) budget: Budget,
     pub(super) deadline: Instant,
+    pub(super) ledger: Ledger,
+}
+
+/// How the waiting ended.
+enum Answer {
+    Mapped(Box<(Mapping, MapRecord)>),
+    Failed(Cause),
+    TooLate,
+    Interrupted,
 }
 
 /// A mapping, and what keeps it.
@@ -45,6 +56,7 @@ pub(super) struct Obtained {
     pub(super) record: MapRecord,
     pub(super) mapper: Mapper,
     pub(super) sockets: MapperSockets,
+    pub(super) ledger: Ledger,
 }
 
 impl Identity {
@@ -75,32 +87,64 @@ impl Request {
         })
     }
 
-    pub(super) fn obtain(self, signals: &Signals) -> Result<Obtained, Trouble> {
+    /// The mapping; written down before it is asked for. What may be left of it stays written down.
+    pub(super) fn obtain(mut self, signals: &Signals) -> Result<Obtained, Trouble> {
         let mut sockets = self.place.sockets()?;
         let mut mapper = Mapper::new(self.settings()?, clock::now());
         mapper.map(self.wanted.clone(), clock::now());
-        let mapping = loop {
-            match drive(&mut mapper, &mut sockets, Some(self.deadline), Some(signals.as_fd()))? {
-                Driven::Told(Event::Mapped(mapping)) => break mapping,
-                Driven::Told(Event::Failed(cause)) => return Err((&cause).into()),
-                Driven::Told(_) => {}
-                Driven::TimeIsOver => {
-                    undo(mapper, sockets)?;
-                    return Err(Trouble::too_slow(self.place.gateway));
-                }
-                Driven::Woken => {
-                    undo(mapper, sockets)?;
-                    return Err(Trouble::interrupted());
-                }
+        let stopped = match self.wait(&mut mapper, &mut sockets, signals) {
+            Ok(Answer::Mapped(granted)) => {
+                let (mapping, record) = *granted;
+                remembered::remember(&mapping.record.control);
+                return Ok(Obtained { mapping, record, mapper, sockets, ledger: self.ledger });
             }
+            Ok(Answer::Failed(cause)) => {
+                self.ledger.close();
+                return Err((&cause).into());
+            }
+            Ok(Answer::TooLate) => Trouble::too_slow(self.place.gateway),
+            Ok(Answer::Interrupted) => Trouble::interrupted(),
+            Err(trouble) => trouble,
         };
-        remembered::remember(&mapping.record.control);
-        let record = MapRecord::new(self.identity.name, &mapping, self.lease);
-        Ok(Obtained { mapping, record, mapper, sockets })
+        let is_undone = undo(&mut mapper, &mut sockets, &mut self.ledger)?;
+        if !is_undone {
+            return Err(Trouble::left_behind(stopped.code, self.place.gateway));
+        }
+        self.ledger.close();
+        Err(stopped)
+    }
+
+    /// # Errors
+    ///
+    /// It cannot be written down, or waited for.
+    fn wait(
+        &mut self,
+        mapper: &mut Mapper,
+        sockets: &mut MapperSockets,
+        signals: &Signals,
+    ) -> Result<Answer, Trouble> {
+        loop {
+            match drive(mapper, sockets, Some(self.deadline), Some(signals.as_fd()))? {
+                Driven::Told(Event::Asked(record)) => self.ledger.asked(&record)?,
+                Driven::Told(Event::Left(record)) => self.ledger.left(&record),
+                Driven::Told(Event::Mapped(mapping)) => {
+                    mapper.unresolved().iter().for_each(|record| self.ledger.left(record));
+                    let record = self.ledger.mapped(&mapping)?;
+                    return Ok(Answer::Mapped(Box::new((mapping, record))));
+                }
+                Driven::Told(Event::Failed(cause)) => return Ok(Answer::Failed(cause)),
+                Driven::Told(_) => {}
+                Driven::TimeIsOver => return Ok(Answer::TooLate),
+                Driven::Woken => return Ok(Answer::Interrupted),
+            }
+        }
     }
 }
 
-fn undo(mut mapper: Mapper, mut sockets: MapperSockets) -> Result<()> {
+/// Whether nothing is left.
+fn undo(mapper: &mut Mapper, sockets: &mut MapperSockets, ledger: &mut Ledger) -> Result<bool> {
     mapper.release(clock::now());
-    released(&mut mapper, &mut sockets, Some(clock::now() + UNDO_PATIENCE)).map(drop)
+    let released = released(mapper, sockets, Some(clock::now() + UNDO_PATIENCE))?;
+    released.left.iter().for_each(|record| ledger.left(record));
+    Ok(released.confirmed && !ledger.is_anything_left())
 }

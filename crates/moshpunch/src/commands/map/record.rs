@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use net::clock;
-use portmap::mapper::Mapping;
+use portmap::mapper::{Mapping, Protocol};
 use portmap::mapping::Transport;
 use serde::{Deserialize, Serialize};
 
@@ -65,10 +65,17 @@ impl MapRecord {
             && self.mapping.transport() == transport
             && external.is_none_or(|external| external == external_port)
     }
+}
 
-    pub(super) fn save(&self) -> Result<LockedFile> {
-        LockedFile::create(runtime_directory::open()?.join(&self.name.id).with_extension(EXTENSION), self)
-    }
+/// Where it is written down: one file for each name and protocol.
+pub(super) fn path(record: &MapRecord) -> Result<PathBuf> {
+    let protocol = match record.mapping.protocol() {
+        Protocol::Pcp => "pcp",
+        Protocol::NatPmp => "nat-pmp",
+        Protocol::Upnp => "upnp",
+    };
+    let file = format!("{}-{protocol}.{EXTENSION}", record.name.id);
+    Ok(runtime_directory::open()?.join(file))
 }
 
 impl FoundRecord {

@@ -5,8 +5,8 @@ use std::time::Instant;
 use net::{Driven, clock, drive};
 use portmap::mapper::survey::{Extent, Outcome};
 use portmap::mapper::{Control, Protocol, Record};
-use portmap::upnp::is_named;
-use portmap::upnp::soap::{InternalClient, PortMappingEntry};
+use portmap::upnp::Ours;
+use portmap::upnp::soap::PortMappingEntry;
 use portmap::upnp::table::{End, Reader};
 
 use super::output::{Output, caution};
@@ -101,9 +101,8 @@ fn verify(record: &MapRecord, entry: Option<&PortMappingEntry>) -> Result<(), Tr
         let cause = format!("the router {gateway} has no mapping of port {external_port} any more");
         return Err(Trouble::new(ExitCode::NotOurs, cause, cure));
     };
-    let same_target = entry.internal_client == InternalClient::Address(internal)
-        && entry.internal_port == internal_port.get();
-    if same_target && is_named(&entry.description, &record.name.description) {
+    let (description, listing) = (&record.name.description, &record.mapping.listing());
+    if (Ours { internal, internal_port: internal_port.get(), description, listing }).is(entry) {
         return Ok(());
     }
     let description = sanitized(&entry.description);
@@ -125,6 +124,8 @@ fn unconfirmed(record: &MapRecord) -> Trouble {
 
 #[cfg(test)]
 mod tests {
+    use portmap::upnp::soap::InternalClient;
+
     use super::super::record::tests::record;
     use super::*;
 

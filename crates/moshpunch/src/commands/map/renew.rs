@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use net::clock;
 use portmap::mapper::{External, Wanted};
 
+use super::ledger::Ledger;
 use super::obtain::{Identity, Request};
 use super::output::Output;
 use super::place::Place;
@@ -14,6 +15,7 @@ use super::view::{Lines, MappingView};
 use crate::arguments::RenewArguments;
 use crate::configuration::{Budget, transport};
 use crate::exit_code::ExitCode;
+use crate::locked_file::LockedFile;
 use crate::signals::Signals;
 
 pub(super) fn run(
@@ -25,10 +27,9 @@ pub(super) fn run(
     let deadline = clock::now() + budget.total;
     let lease = arguments.lease.map(|seconds| Duration::from_secs(seconds.into()));
     let one = |found: FoundRecord| {
-        let (mut file, before) = found.adopt()?;
-        let obtained = request(&before, lease, budget, deadline).obtain(&signals);
+        let (file, before) = found.adopt()?;
+        let obtained = request(file, &before, lease, budget, deadline).obtain(&signals);
         let obtained = obtained.map_err(|trouble| about(&before, trouble))?;
-        file.replace(&obtained.record)?;
         Ok(MappingView::new(&obtained.mapping, &obtained.record.name.description))
     };
     let found = record::of_port(arguments.port, transport(arguments.transport), arguments.external)?;
@@ -39,12 +40,14 @@ pub(super) fn run(
 
 /// The same mapping again: same gateway, protocol, ports, name and nonce.
 pub(super) fn request(
+    file: LockedFile,
     record: &MapRecord,
     lease: Option<Duration>,
     budget: Budget,
     deadline: Instant,
 ) -> Request {
     let mapping = &record.mapping;
+    let lease = lease.unwrap_or(record.lease);
     Request {
         place: Place { internal: mapping.internal, gateway: mapping.gateway },
         identity: Identity::of(record),
@@ -54,9 +57,10 @@ pub(super) fn request(
             external: External::Only(mapping.external_port),
         },
         protocols: vec![mapping.protocol()],
-        lease: lease.unwrap_or(record.lease),
+        lease,
         budget,
         deadline,
+        ledger: Ledger::continued(file, record, lease),
     }
 }
 

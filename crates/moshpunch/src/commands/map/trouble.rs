@@ -39,6 +39,17 @@ impl Trouble {
         Self { code: ExitCode::Failure, cause: "interrupted; nothing is left mapped".into(), cure: None }
     }
 
+    /// What was asked for may be there; it is recorded.
+    pub(super) fn left_behind(code: ExitCode, gateway: IpAddr) -> Self {
+        Self::new(
+            code,
+            format!(
+                "the router {gateway} did not answer in time, and may have made the mapping all the same"
+            ),
+            "`moshpunch map remove` removes it, with --budget for more time",
+        )
+    }
+
     pub(super) fn to_json(&self) -> TroubleJson<'_> {
         TroubleJson { exit_code: self.code as u8, cause: &self.cause, cure: self.cure.as_deref() }
     }

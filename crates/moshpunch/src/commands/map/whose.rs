@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use portmap::mapper::Protocol;
 use portmap::mapping::Transport;
-use portmap::upnp::is_named;
 use portmap::upnp::soap::{InternalClient, PortMappingEntry};
+use portmap::upnp::{Listing, Ours};
 
 use crate::saved_mapping::SavedMapping;
 
@@ -26,7 +26,7 @@ pub(super) struct Known {
     transport: Transport,
     target: SocketAddr,
     /// `None`: made by a protocol that takes none along.
-    description: Option<String>,
+    listed: Option<(String, Listing)>,
 }
 
 impl Known {
@@ -35,16 +35,24 @@ impl Known {
             external_port: mapping.external_port.get(),
             transport: mapping.transport(),
             target: mapping.target(),
-            description: (mapping.protocol() == Protocol::Upnp).then(|| description.to_owned()),
+            listed: (mapping.protocol() == Protocol::Upnp)
+                .then(|| (description.to_owned(), mapping.listing())),
         }
     }
 
     fn is(&self, entry: &PortMappingEntry) -> bool {
         entry.external_port == Some(self.external_port)
             && entry.transport == Some(self.transport)
-            && entry.internal_client == InternalClient::Address(self.target.ip())
-            && entry.internal_port == self.target.port()
-            && self.description.as_ref().is_none_or(|ours| is_named(&entry.description, ours))
+            && match &self.listed {
+                Some((description, listing)) => {
+                    let (internal, internal_port) = (self.target.ip(), self.target.port());
+                    Ours { internal, internal_port, description, listing }.is(entry)
+                }
+                None => {
+                    entry.internal_client == InternalClient::Address(self.target.ip())
+                        && entry.internal_port == self.target.port()
+                }
+            }
     }
 }
 

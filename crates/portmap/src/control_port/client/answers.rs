@@ -89,10 +89,16 @@ impl<P: Protocol> Client<P> {
                 self.observe_epoch(epoch, now);
                 match self.cut_short(&refusal) {
                     Some(packet) => self.ask(Question::CutShort, packet, P::settings().release, now),
+                    None if self.is_worth_asking_again() => self.ask_to_forget(now),
                     None => self.end_deletion(false),
                 }
             }
         }
+    }
+
+    /// Once.
+    fn is_worth_asking_again(&mut self) -> bool {
+        self.open(Question::Release) && !std::mem::replace(&mut self.released_again, true)
     }
 
     fn cut_short(&self, refusal: &Refusal) -> Option<Vec<u8>> {
@@ -168,6 +174,9 @@ impl<P: Protocol> Client<P> {
     pub(super) fn abandon(&mut self, absence: Absence) {
         let open = self.exchange.as_ref().filter(|exchange| exchange.retransmission.is_some());
         match open.map(|exchange| exchange.question) {
+            Some(Question::Release) if absence != Absence::Refused && self.is_worth_asking_again() => {
+                self.ask_to_forget(self.now);
+            }
             Some(Question::Release | Question::CutShort | Question::Undo) => self.end_deletion(false),
             Some(Question::Probe | Question::Map) => {
                 self.exchange = None;

@@ -14,6 +14,10 @@ impl Mapper {
         }
         let place = self.place();
         let held = self.held.take().filter(|held| held.place == place);
+        if let Some(held) = &held {
+            self.resolve(held.record.protocol);
+            self.unresolved.push(held.record.clone());
+        }
         // Given up, but it may be granted yet.
         let late = self.late_speaker().filter(|_| self.chosen.is_none());
         let asking = late.is_some() || matches!(self.state, State::Requesting { .. } | State::Discarding);
@@ -28,7 +32,7 @@ impl Mapper {
             return self.end(Event::Released { confirmed: false });
         };
         if let (None, Some(held)) = (self.chosen, &held) {
-            speaker.resume(&held.record.control, &request, &grant, now);
+            speaker.resume(&held.record, &request, &grant, now);
         }
         speaker.release(&request, &grant, now);
         // PCP and NAT-PMP have one address to ask.
@@ -41,6 +45,7 @@ impl Mapper {
     pub(super) fn discard(&mut self, grant: &Grant, now: Instant) {
         let (Some(job), Some(index)) = (&self.job, self.chosen) else { return };
         self.state = State::Discarding;
+        self.unresolved.extend(self.record(index, grant.external_port));
         self.speakers[index].release(&job.request(self.settings.lease), grant, now);
     }
 

@@ -1,5 +1,6 @@
 //! What becomes of a mapping when the host gets another address, and when it is back.
 
+use std::mem;
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::time::Instant;
@@ -35,44 +36,20 @@ impl Mapper {
         Place { internal: self.settings.internal, gateway: self.settings.gateway }
     }
 
-    /// The mapping that is held, and what an open question may have made.
+    /// The mapping that is held, and what open questions may have made. A pinhole has no number before it is granted.
     fn leave_behind(&mut self, now: Instant) {
         let place = self.place();
-        let held = self.held.as_ref().filter(|held| held.place == place);
-        let asked = self
-            .asked_for(now)
-            .filter(|asked| held.is_none_or(|held| held.record.external_port != asked.record.external_port));
-        let held = held.map(|held| Left {
-            place,
-            record: held.record.clone(),
-            grant: held.grant.clone(),
-            expires: held.expires,
-        });
-        for left in [asked, held].into_iter().flatten() {
-            self.elsewhere.remember(left, now);
-        }
-    }
-
-    /// A pinhole has no number before it is granted.
-    fn asked_for(&self, now: Instant) -> Option<Left> {
-        let (job, speaker) = (self.job.as_ref()?, &self.speakers[self.chosen?]);
-        if !matches!(self.state, State::Requesting { .. }) {
-            return None;
-        }
-        let control = speaker.control()?;
-        if self.settings.internal.is_ipv6() && matches!(control, Control::Upnp(_)) {
-            return None;
-        }
-        let grant = job.requested_grant();
-        let record = Record {
-            protocol: speaker.protocol,
-            transport: job.wanted.transport,
-            internal_port: grant.internal_port,
-            external_port: grant.external_port,
-            control,
-        };
         let expires = Some(now + self.settings.lease);
-        Some(Left { place: self.place(), record, grant, expires })
+        let has_number =
+            |record: &Record| place.internal.is_ipv4() || !matches!(record.control, Control::Upnp(_));
+        for record in mem::take(&mut self.unresolved).into_iter().filter(has_number) {
+            let grant = record.grant();
+            self.elsewhere.remember(Left { place, record, grant, expires }, now);
+        }
+        if let Some(held) = self.held.as_ref().filter(|held| held.place == place) {
+            let (record, grant) = (held.record.clone(), held.grant.clone());
+            self.elsewhere.remember(Left { place, record, grant, expires: held.expires }, now);
+        }
     }
 
     /// By its number it is held for longer; without it, another one is opened.
@@ -83,7 +60,7 @@ impl Mapper {
         };
         let speaker = self.speakers.iter_mut().find(|speaker| speaker.protocol == left.record.protocol);
         if let Some(speaker) = speaker {
-            speaker.resume(&left.record.control, &left.request(), &left.grant, now);
+            speaker.resume(&left.record, &left.request(), &left.grant, now);
         }
     }
 
@@ -148,7 +125,7 @@ impl Mapper {
             let Some(index) = self.speaker_of(left.record.protocol) else { continue };
             let speaker = &mut self.speakers[index];
             if self.chosen != Some(index) {
-                speaker.resume(&left.record.control, &left.request(), &left.grant, now);
+                speaker.resume(&left.record, &left.request(), &left.grant, now);
             }
             speaker.release(&left.request(), &left.grant, now);
             // One question at a time; the next when this mapping is renewed.

@@ -38,6 +38,7 @@ impl Mapper {
             | Refusal::SamePortRequired
             | Refusal::Unsupported { .. }
             | Refusal::Unconfirmed
+            | Refusal::LeftBehind { .. }
             | Refusal::NoAnswer
             | Refusal::Other { .. } => {
                 self.give_up(refusal, now);

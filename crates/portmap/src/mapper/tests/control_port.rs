@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::router::ROUTER;
 use crate::control_port::SERVER_PORT;
 use crate::effects::{Socket, Transmit};
-use crate::mapper::{Event, Mapper, Reservation};
+use crate::mapper::{Event, Mapper, Record, Reservation};
 
 const PCP: u8 = 2;
 const EXTERNAL: [u8; 4] = [20, 0, 0, 1];
@@ -87,11 +87,13 @@ pub(super) struct Asking {
     pub(super) mapper: Mapper,
     pub(super) now: Instant,
     pub(super) events: VecDeque<Event>,
+    /// What was to be written down before it was asked for.
+    pub(super) recorded: Vec<Record>,
 }
 
 impl Asking {
     pub(super) fn new(mapper: Mapper, now: Instant) -> Self {
-        Self { mapper, now, events: VecDeque::new() }
+        Self { mapper, now, events: VecDeque::new(), recorded: Vec::new() }
     }
 
     /// Lets time pass, deadline by deadline.
@@ -132,7 +134,10 @@ impl Asking {
                 self.mapper.handle_reservation(port, true, self.now);
             }
         } else if let Some(event) = self.mapper.poll_event() {
-            self.events.push_back(event);
+            match event {
+                Event::Asked(record) => self.recorded.push(record),
+                event => self.events.push_back(event),
+            }
         } else {
             return false;
         }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use crate::effects::{Exchange, ExchangeInput, Socket, Transmit};
-use crate::mapper::{Event, Mapper};
+use crate::mapper::{Event, Mapper, Record};
 use crate::upnp::xml;
 
 pub(super) const GATEWAY: &str = "fe80::1";
@@ -132,13 +132,15 @@ pub(super) struct Inside {
     pub(super) mapper: Mapper,
     pub(super) now: Instant,
     pub(super) events: VecDeque<Event>,
+    /// What was to be written down before it was asked for.
+    pub(super) recorded: Vec<Record>,
     /// To the port of PCP.
     pub(super) asked: Vec<Transmit>,
 }
 
 impl Inside {
     pub(super) fn new(mapper: Mapper, now: Instant) -> Self {
-        Self { mapper, now, events: VecDeque::new(), asked: Vec::new() }
+        Self { mapper, now, events: VecDeque::new(), recorded: Vec::new(), asked: Vec::new() }
     }
 
     /// Lets everything happen that needs no time.
@@ -167,7 +169,10 @@ impl Inside {
                 self.mapper.handle_exchange(exchange.id, ExchangeInput::Received(&answer), self.now);
             }
         } else if let Some(event) = self.mapper.poll_event() {
-            self.events.push_back(event);
+            match event {
+                Event::Asked(record) => self.recorded.push(record),
+                event => self.events.push_back(event),
+            }
         } else {
             return self.mapper.poll_close().is_some();
         }

@@ -48,7 +48,7 @@ fn number(inside: &Inside) -> u16 {
     let events = inside.events.iter();
     let mut records = events.filter_map(|event| match event {
         Event::Mapped(it) | Event::Renewed(it) | Event::Changed(it) => Some(&it.record),
-        Event::Lost(_) | Event::Failed(_) | Event::Released { .. } => None,
+        Event::Asked(_) | Event::Left(_) | Event::Lost(_) | Event::Failed(_) | Event::Released { .. } => None,
     });
     let record = records.next_back().expect("an event about a mapping");
     let Control::Pinhole { id, .. } = &record.control else { panic!("{record:?}") };
@@ -200,16 +200,49 @@ fn release_deletes_the_pinhole() {
 
 #[test]
 fn what_is_gone_or_anothers_by_now_is_released() {
-    for (fault, confirmed) in [(704, true), (606, true), (501, false)] {
+    let released: &[&str] = &["released, confirmed true"];
+    let left: &[&str] = &["left 60001", "released, confirmed false"];
+    for (fault, outcome) in [(704, released), (606, released), (501, left)] {
         let mut firewall = Firewall::default();
         let mut inside = mapped(&mut firewall);
-        // A second question, where there is one, gets the same answer.
-        firewall.faults.extend([("DeletePinhole", Fault::Code(fault)); 2]);
+        // Whatever is asked, the answer is the same: twice, and twice again where the gateway is looked for.
+        firewall.faults.extend([("DeletePinhole", Fault::Code(fault)); 4]);
         let now = inside.now;
         inside.mapper.release(now);
         inside.settle(&mut firewall);
-        assert_eq!(told(&mut inside), [format!("released, confirmed {confirmed}")], "{fault}");
+        assert_eq!(told(&mut inside), outcome, "{fault}");
     }
+}
+
+#[test]
+fn one_wrong_answer_does_not_keep_a_pinhole_open() {
+    for fault in [Fault::Code(704), Fault::Code(606), Fault::Code(501), Fault::Silence] {
+        let mut firewall = Firewall::default();
+        let mut inside = mapped(&mut firewall);
+        firewall.faults.push(("DeletePinhole", fault));
+        let now = inside.now;
+        inside.mapper.release(now);
+        inside.advance(&mut firewall, Duration::from_secs(10));
+        assert_eq!(told(&mut inside), ["released, confirmed true"], "{fault:?}");
+        assert!(firewall.pinholes.is_empty(), "{fault:?}");
+    }
+}
+
+/// Whoever asked for it was killed before the answer came.
+#[test]
+fn a_pinhole_whose_number_nobody_knows_is_deleted_by_its_record() {
+    let mut firewall = Firewall::default();
+    firewall.faults.push(("AddPinhole", Fault::LostReply));
+    let mut killed = asking(&mut firewall);
+    killed.settle(&mut firewall);
+    assert_eq!((firewall.pinholes.len(), killed.events.len()), (1, 0));
+    let [record] = &killed.recorded[..] else { panic!("{:?}", killed.recorded) };
+    let (now, settings) = (killed.now, settings_v6(Protocol::Upnp));
+    let mut later = Inside::new(Mapper::resume(settings, record.clone(), now), now);
+    later.mapper.release(now);
+    later.settle(&mut firewall);
+    assert_eq!(told(&mut later), ["released, confirmed true"]);
+    assert!(firewall.pinholes.is_empty());
 }
 
 #[test]

@@ -63,10 +63,10 @@ fn next_by_upnp(code: u16) -> Next {
 fn every_code_of_upnp_leads_to_its_next_step_and_its_cause() {
     for (code, next, cause) in [
         (402, AnotherLease, code_told("UPnP error 402")),
-        (501, AnotherPort, code_told("UPnP error 501")),
+        (501, AnotherLease, code_told("UPnP error 501")),
         (606, GiveUp, FORBIDDEN.into()),
-        (713, GiveUp, code_told("UPnP error 713")),
-        (714, GiveUp, code_told("UPnP error 714")),
+        (713, AnotherLease, code_told("UPnP error 713")),
+        (714, AnotherLease, code_told("UPnP error 714")),
         (715, GiveUp, code_told("UPnP error 715")),
         (716, GiveUp, code_told("UPnP error 716")),
         (718, AnotherPort, EXHAUSTED.into()),
@@ -76,7 +76,7 @@ fn every_code_of_upnp_leads_to_its_next_step_and_its_cause() {
         (727, GiveUp, code_told("UPnP error 727")),
         (728, GiveUp, FULL.into()),
         (729, AnotherPort, EXHAUSTED.into()),
-        (899, GiveUp, code_told("UPnP error 899")),
+        (899, AnotherLease, code_told("UPnP error 899")),
     ] {
         assert_eq!(next_by_upnp(code), next, "{code}");
         let (router, told) = refused_by_upnp(code, FOR_EVER);

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use crate::effects::{Exchange, ExchangeInput, Socket};
-use crate::mapper::{Event, Mapper, Reservation};
+use crate::mapper::{Event, Mapper, Record, Reservation};
 use crate::upnp::xml;
 
 pub(super) const ROUTER: &str = "192.168.1.1";
@@ -28,6 +28,10 @@ pub(super) enum Fault {
     Status(u16),
     /// Not performed, and answered with this UPnP error.
     Code(u16),
+    /// Performed, and answered with this UPnP error.
+    Lie(u16),
+    /// Not performed, and answered with this HTTP status and nothing else.
+    Refused(u16),
 }
 
 pub(super) struct Router {
@@ -47,6 +51,12 @@ pub(super) struct Router {
     pub(super) status: &'static str,
     /// What it calls itself.
     pub(super) server: &'static str,
+    /// What it makes of an entry that is added.
+    pub(super) rewrite: fn(&mut Entry),
+    /// The client of the entry of nothing that it shows for a free port.
+    pub(super) nobody: Option<&'static str>,
+    /// What becomes of any lease but 0.
+    pub(super) refuses_leases: Option<Fault>,
     /// What becomes of the next actions of that name.
     pub(super) faults: Vec<(&'static str, Fault)>,
     /// The actions in the order in which they came.
@@ -70,6 +80,9 @@ impl Router {
             loses: 0,
             status: "Connected",
             server: "Router/1.0",
+            rewrite: |_| {},
+            nobody: None,
+            refuses_leases: None,
             faults: Vec::new(),
             calls: Vec::new(),
             asked: Vec::new(),
@@ -98,11 +111,22 @@ impl Router {
             self.asked.push(arguments(body)["NewExternalPort"].parse().expect("a port"));
         }
         let at = self.faults.iter().position(|(name, _)| *name == action);
-        match at.map(|at| self.faults.remove(at).1) {
+        let refuses = |this: &Self| {
+            let has_lease = action == "AddPortMapping" && arguments(body)["NewLeaseDuration"] != "0";
+            this.refuses_leases.filter(|_| has_lease)
+        };
+        match at.map(|at| self.faults.remove(at).1).or_else(|| refuses(self)) {
             None if self.is_anothers(&action, &arguments(body), exchange) => Some(fault(606)),
             None => Some(self.act(&action, &arguments(body))),
             Some(Fault::Silence) => None,
             Some(Fault::Code(code)) => Some(fault(code)),
+            Some(Fault::Lie(code)) => {
+                self.act(&action, &arguments(body));
+                Some(fault(code))
+            }
+            Some(Fault::Refused(status)) => {
+                Some(format!("HTTP/1.1 {status} Oops\r\nContent-Length: 0\r\n\r\n").into_bytes())
+            }
             Some(Fault::LostReply) => {
                 self.act(&action, &arguments(body));
                 None
@@ -137,7 +161,13 @@ impl Router {
                 done(action, &format!("<NewExternalIPAddress>{}</NewExternalIPAddress>", self.external))
             }
             "GetSpecificPortMappingEntry" => match self.table.get(&port()) {
-                None => fault(714),
+                None => match self.nobody {
+                    None => fault(714),
+                    Some(client) => {
+                        let (client, description) = (client.into(), String::new());
+                        done(action, &Entry { client, port: 0, description, lease: 0 }.arguments())
+                    }
+                },
                 Some(entry) => done(action, &entry.arguments()),
             },
             "DeletePortMapping" => match self.table.remove(&port()) {
@@ -145,7 +175,7 @@ impl Router {
                 Some(_) => done(action, ""),
             },
             "AddPortMapping" => {
-                let entry = Entry {
+                let mut entry = Entry {
                     client: arguments["NewInternalClient"].clone(),
                     port: u16::try_from(number("NewInternalPort")).expect("a port"),
                     description: arguments["NewPortMappingDescription"].clone(),
@@ -157,6 +187,7 @@ impl Router {
                 if self.table.get(&port()).is_some_and(|held| held.client != entry.client) {
                     return fault(718);
                 }
+                (self.rewrite)(&mut entry);
                 self.table.insert(port(), entry);
                 done(action, "")
             }
@@ -183,11 +214,20 @@ pub(super) struct Host {
     pub(super) local: Vec<u16>,
     pub(super) reserved: Vec<u16>,
     pub(super) events: VecDeque<Event>,
+    /// What was to be written down before it was asked for.
+    pub(super) recorded: Vec<Record>,
 }
 
 impl Host {
     pub(super) fn new(mapper: Mapper, now: Instant) -> Self {
-        Self { mapper, now, local: Vec::new(), reserved: Vec::new(), events: VecDeque::new() }
+        Self {
+            mapper,
+            now,
+            local: Vec::new(),
+            reserved: Vec::new(),
+            events: VecDeque::new(),
+            recorded: Vec::new(),
+        }
     }
 
     /// Lets everything happen that needs no time.
@@ -208,7 +248,7 @@ impl Host {
         self.now = end;
     }
 
-    fn step(&mut self, router: &mut Router) -> bool {
+    pub(super) fn step(&mut self, router: &mut Router) -> bool {
         let now = self.now;
         if let Some(transmit) = self.mapper.poll_transmit() {
             router.searches += 1;
@@ -242,7 +282,10 @@ impl Host {
                 Reservation::Drop(port) => self.reserved.retain(|&held| held != port.get()),
             }
         } else if let Some(event) = self.mapper.poll_event() {
-            self.events.push_back(event);
+            match event {
+                Event::Asked(record) => self.recorded.push(record),
+                event => self.events.push_back(event),
+            }
         } else {
             return self.mapper.poll_close().is_some();
         }

@@ -88,6 +88,18 @@ pub struct PortMappingEntry {
     pub lease_seconds: Option<u32>,
 }
 
+impl PortMappingEntry {
+    /// Whether it is an entry of nothing, as some routers show for a free port.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let has_client = match &self.internal_client {
+            InternalClient::Address(address) => !address.is_unspecified(),
+            InternalClient::Name(name) => !name.is_empty(),
+        };
+        self.internal_port == 0 && !has_client
+    }
+}
+
 /// An entry from `GetSpecificPortMappingEntry` or `GetGenericPortMappingEntry`.
 ///
 /// # Errors
@@ -98,9 +110,9 @@ pub fn port_mapping_entry(reply: &Reply) -> Result<PortMappingEntry, ArgumentErr
     Ok(PortMappingEntry {
         external_port: reply.argument("NewExternalPort").and_then(|port| port.parse().ok()),
         transport: reply.argument("NewProtocol").and_then(transport),
-        internal_client: match client.parse() {
-            Ok(address) => InternalClient::Address(address),
-            Err(_) => InternalClient::Name(client.to_owned()),
+        internal_client: match address(client) {
+            Some(address) => InternalClient::Address(address),
+            None => InternalClient::Name(client.to_owned()),
         },
         internal_port: number(reply, "NewInternalPort", "a port")?,
         enabled: reply.argument("NewEnabled").and_then(boolean).unwrap_or(true),
@@ -161,6 +173,17 @@ pub fn firewall_status(reply: &Reply) -> Result<FirewallStatus, ArgumentError> {
         enabled: flag("FirewallEnabled")?,
         inbound_pinhole_allowed: flag("InboundPinholeAllowed")?,
     })
+}
+
+/// Some routers write each number of an IPv4 address with three digits.
+fn address(text: &str) -> Option<IpAddr> {
+    let number =
+        |digits: &str| digits.parse().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let padded = || {
+        let numbers: Option<Vec<u8>> = text.split('.').map(number).collect();
+        Some(IpAddr::from(<[u8; 4]>::try_from(numbers?).ok()?))
+    };
+    text.parse().ok().or_else(padded)
 }
 
 fn required<'a>(reply: &'a Reply, name: &'static str) -> Result<&'a str, ArgumentError> {

@@ -43,6 +43,7 @@ fn a_deletion_that_is_refused_or_has_no_gateway_is_unconfirmed() {
     let now = start();
     let mut client = holding(now);
     client.release(now);
+    assert_eq!(told(&mut client, &map_answer(2, 1000, 60001, 0, 0), now), [], "it is asked once more");
     assert_eq!(told(&mut client, &map_answer(2, 1000, 60001, 0, 0), now), unconfirmed);
 
     let mut client = holding(now);

@@ -74,6 +74,8 @@ fn a_mapping_that_is_not_deleted_is_left_alone() {
     let mut client = holding(now);
     client.release(now);
     client.settle();
+    assert_eq!(told(&mut client, &refused(2, 0), now), []);
+    assert_eq!(sent(&mut client).lifetime, 0, "it is asked once more");
     assert_eq!(told(&mut client, &refused(2, 0), now), [Event::Released { confirmed: false }]);
     assert_eq!(client.poll_transmit(), None);
 }

@@ -1,0 +1,189 @@
+//! The gateway without sockets, in a time of its own: an hour of a mapping's life takes milliseconds.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use net::clock;
+use portmap::effects::{Exchange, ExchangeId, ExchangeInput, Socket, Transmit};
+use portmap::mapper::{Event, Mapper, Reservation};
+use portmap::upnp::ssdp;
+
+use crate::builder::{Protocol, Settings};
+use crate::control_port;
+use crate::counters::Counters;
+use crate::fault::Fault;
+use crate::server::{End, Outgoing, Plan};
+use crate::state::State;
+use crate::table::Mapping;
+use crate::upnp;
+
+const GATEWAY: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 1);
+const HTTP_PORT: u16 = 5000;
+
+/// Of the client, whoever asks.
+const EPHEMERAL_PORT: u16 = 40_000;
+
+/// One gateway and one host's mapper.
+///
+/// No other host is there, and every port of the host is free. Multicast is not heard.
+#[derive(Debug)]
+pub struct Simulation {
+    state: State,
+    host: IpAddr,
+    now: Instant,
+    arriving: Vec<(Instant, Arriving)>,
+}
+
+/// What is on its way to the host.
+#[derive(Debug, Clone)]
+enum Arriving {
+    Datagram { socket: Socket, from: SocketAddr, payload: Vec<u8> },
+    Bytes(ExchangeId, Vec<u8>),
+    End(ExchangeId),
+    Reset(ExchangeId),
+}
+
+impl Simulation {
+    pub(crate) fn new(settings: Settings, host: Ipv4Addr) -> Self {
+        let now = clock::now();
+        let state = State::new(settings, GATEWAY, HTTP_PORT, now);
+        Self { state, host: host.into(), now, arriving: Vec::new() }
+    }
+
+    #[must_use]
+    pub fn address(&self) -> IpAddr {
+        GATEWAY.into()
+    }
+
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    pub fn script(&mut self, fault: Fault) {
+        self.state.script.push(fault);
+    }
+
+    /// The table, by transport and external port.
+    #[must_use]
+    pub fn mappings(&self) -> Vec<Mapping> {
+        self.state.table.mappings().cloned().collect()
+    }
+
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.state.counters
+    }
+
+    /// Lets time pass, deadline by deadline, and hands over what the mapper tells as it tells it.
+    ///
+    /// # Panics
+    /// The mapper wants to be called in the past, or again and again without an end.
+    pub fn advance(&mut self, mapper: &mut Mapper, time: Duration, mut told: impl FnMut(Event)) {
+        let end = self.now + time;
+        loop {
+            self.settle(mapper, &mut told);
+            let arriving = self.arriving.iter().map(|(at, _)| *at);
+            let Some(at) = arriving.chain(mapper.poll_timeout()).min().filter(|at| *at <= end) else { break };
+            assert!(at >= self.now, "a deadline in the past is never handled");
+            self.now = at;
+            self.arrive(mapper);
+            mapper.handle_timeout(at);
+        }
+        self.now = end;
+    }
+
+    /// What needs no time.
+    fn settle(&mut self, mapper: &mut Mapper, told: &mut impl FnMut(Event)) {
+        loop {
+            if let Some(transmit) = mapper.poll_transmit() {
+                self.hear(transmit);
+            } else if let Some(exchange) = mapper.poll_exchange() {
+                self.answer(&exchange);
+            } else if let Some(closed) = mapper.poll_close() {
+                self.arriving.retain(|(_, arriving)| arriving.exchange() != Some(closed));
+            } else if let Some(Reservation::Take(port)) = mapper.poll_reservation() {
+                mapper.handle_reservation(port, true, self.now);
+            } else if let Some(event) = mapper.poll_event() {
+                told(event);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn hear(&mut self, transmit: Transmit) {
+        if transmit.destination.ip() != self.address() {
+            return;
+        }
+        let from = SocketAddr::new(self.host, EPHEMERAL_PORT);
+        let outgoing = match transmit.socket {
+            Socket::Notifications => return,
+            Socket::Discovery if !self.state.speaks(Protocol::Upnp) => return,
+            Socket::Discovery => {
+                upnp::answer_search(&mut self.state, from, &transmit.payload, false, self.now)
+            }
+            Socket::Control | Socket::Announcements => {
+                control_port::answer(&mut self.state, from, &transmit.payload, self.now)
+            }
+        };
+        for Outgoing { port, from, payload, delay, .. } in outgoing {
+            let socket = if port == ssdp::MULTICAST.port() { Socket::Discovery } else { transmit.socket };
+            let from = from.unwrap_or_else(|| SocketAddr::new(self.address(), port));
+            self.arriving.push((self.now + delay, Arriving::Datagram { socket, from, payload }));
+        }
+    }
+
+    fn answer(&mut self, exchange: &Exchange) {
+        let mut request = upnp::RawRequest::default();
+        request.push(&exchange.request);
+        let peer = SocketAddr::new(self.host, EPHEMERAL_PORT);
+        let plan = match exchange.destination == SocketAddr::new(self.address(), HTTP_PORT) {
+            true => upnp::answer_request(&mut self.state, peer, &request, self.now),
+            false => return self.arriving.push((self.now, Arriving::Reset(exchange.id))),
+        };
+        self.write(exchange.id, &plan);
+    }
+
+    fn write(&mut self, id: ExchangeId, plan: &Plan) {
+        let mut at = self.now + plan.delay;
+        let piece = if plan.pace.is_some() { 1 } else { plan.bytes.len().max(1) };
+        for bytes in plan.bytes.chunks(piece) {
+            self.arriving.push((at, Arriving::Bytes(id, bytes.to_vec())));
+            at += plan.pace.unwrap_or_default();
+        }
+        match plan.end {
+            _ if plan.endless => {}
+            End::Close => self.arriving.push((at, Arriving::End(id))),
+            End::Reset => self.arriving.push((at, Arriving::Reset(id))),
+            End::HoldOpen => {}
+        }
+    }
+
+    /// In the order in which it was sent.
+    fn arrive(&mut self, mapper: &mut Mapper) {
+        let now = self.now;
+        let due: Vec<_> = self.arriving.extract_if(.., |(at, _)| *at <= now).collect();
+        for (_, arriving) in due {
+            match arriving {
+                Arriving::Datagram { socket, from, payload } => {
+                    mapper.handle_datagram(socket, from, &payload, now);
+                }
+                Arriving::Bytes(id, bytes) => {
+                    mapper.handle_exchange(id, ExchangeInput::Received(&bytes), now);
+                }
+                Arriving::End(id) => mapper.handle_exchange(id, ExchangeInput::Ended, now),
+                Arriving::Reset(id) => mapper.handle_exchange(id, ExchangeInput::Broken, now),
+            }
+        }
+    }
+}
+
+impl Arriving {
+    fn exchange(&self) -> Option<ExchangeId> {
+        match self {
+            Self::Datagram { .. } => None,
+            Self::Bytes(id, _) | Self::End(id) | Self::Reset(id) => Some(*id),
+        }
+    }
+}
