@@ -11,7 +11,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use common::home::{LEASE_FILE, close, hear_only};
 use common::{
-    PATIENCE, computes, end_sessions, keeper, no_moshpunch_is_left, raise, state_files, wait_for_empty_table,
+    PATIENCE, computes, end_sessions, keeper, no_moshpunch_is_left, raise, signal, state_files,
+    wait_for_empty_table,
 };
 use lab::{Daemon, Host, Lab, Miniupnpd, Signal, Terminal, USER, WriteUp, scenario, wait_until};
 use portmap::mapper::{CHECK_INTERVAL, Protocol};
@@ -132,6 +133,27 @@ fn moves_leave_one_mapping_for_each_address_by_upnp(lab: &Lab) -> Result<()> {
     twenty_four_moves_leave_one_mapping_for_each_address(lab, Protocol::Upnp)
 }
 
+/// A host without a clock of its own starts sessions in the past. What they wrote down is over once it learns the time, and
+/// the mappings are not.
+fn what_is_over_by_the_clock_alone_is_deleted_all_the_same(lab: &Lab) -> Result<()> {
+    let session = Session::open(lab, &by(None), None)?;
+    let host = &session.network.server;
+    signal(&keeper(host)?, Signal::KILL)?;
+    end_sessions(host)?;
+    no_moshpunch_is_left(host)?;
+    assert_eq!(session.leases()?.len(), 1);
+    let files = state_files(host)?;
+    let [file] = &files[..] else { anyhow::bail!("one state file expected: {files:?}") };
+    let script =
+        format!(r#"sed -i -E 's/"expires":[0-9]+/"expires":1/' {file} && grep -c '"expires":1}}' {file}"#);
+    host.command("sh").args(["-c", &script]).as_user(USER).run(PATIENCE)?;
+    server(host, &["--budget", "0", "new", "-i", "127.0.0.1"])?;
+    wait_for_empty_table(&session.network.router, PATIENCE)?;
+    no_moshpunch_is_left(host)?;
+    assert_eq!(state_files(host)?, [""; 0]);
+    end_sessions(host)
+}
+
 /// Without secure mode, and with a client that knows the told port alone.
 fn where_any_address_may_delete_the_told_port_moves_along(lab: &Lab) -> Result<()> {
     let network = raise(lab)?;
@@ -242,6 +264,7 @@ fn main() -> ExitCode {
         [
             scenario!(moves_leave_one_mapping_for_each_address_by_pcp).within(long),
             scenario!(moves_leave_one_mapping_for_each_address_by_upnp).within(long),
+            scenario!(what_is_over_by_the_clock_alone_is_deleted_all_the_same),
             scenario!(where_any_address_may_delete_the_told_port_moves_along),
             scenario!(with_a_full_runtime_directory_no_old_port_is_told),
             scenario!(what_a_full_runtime_directory_did_not_take_is_written_once_there_is_room),

@@ -44,11 +44,12 @@ pub(crate) fn run() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is left is for another address of this host to delete.
+/// What is left is for another address of this host to delete. What this one may delete is, whatever the clock says: it may
+/// have been wrong when the lease began.
 fn sweep(state: State, here: &Attachment) -> State {
-    let there = |kept: &Kept| !is_here(kept, here);
-    let all = state.mappings.into_iter().chain(state.left).filter(|kept| !is_over(kept));
-    let (left, deletable): (Vec<_>, Vec<_>) = all.partition(there);
+    let all = state.mappings.into_iter().chain(state.left);
+    let (deletable, mut left): (Vec<_>, Vec<_>) = all.partition(|kept| is_here(kept, here));
+    left.retain(|kept| !is_over(kept));
     for Kept { mapping, .. } in &deletable {
         if let Err(error) = release(mapping, &state.name.description, None) {
             tracing::debug!(%error, "left to its lease");
