@@ -240,6 +240,25 @@ fn what_a_full_runtime_directory_did_not_take_is_written_once_there_is_room(lab:
     Ok(())
 }
 
+/// What is old in /tmp is cleared away on many hosts. A mapping that is renewed leads where it did.
+fn a_state_file_whose_directory_is_gone_is_written_anew(lab: &Lab) -> Result<()> {
+    let network = raise(lab)?;
+    let _miniupnpd = network.router.miniupnpd(&by(Some(Protocol::Upnp)))?;
+    let host = &network.server;
+    on_lan(host, &format!("moshpunch server --lease 4 --log {KEEPER_LOG} --offer new"))?;
+    let files = state_files(host)?;
+    ensure!(files.len() == 1, "{files:?}");
+    host.command("rm").args(["-r", RUNTIME_DIRECTORY]).run(PATIENCE)?;
+    let is_back = || host.command("test").args(["-s", &files[0]]).output(PATIENCE);
+    wait_until("the state file", PATIENCE, || Ok(is_back()?.status.success().then_some(())))
+        .with_context(|| host.read_file(KEEPER_LOG).unwrap_or_default())?;
+    end_sessions(host)?;
+    wait_for_empty_table(&network.router, common::AT_ONCE)?;
+    no_moshpunch_is_left(host)?;
+    assert_eq!(state_files(host)?, [""; 0]);
+    Ok(())
+}
+
 /// As the kernel tells of the timer (proc_pid_fdinfo(5)): it goes on in sleep, and comes with the next check.
 fn a_keepers_deadlines_do_not_wait_for_a_sleep_to_be_made_up_for(lab: &Lab) -> Result<()> {
     let session = Session::open(lab, &by(None), None)?;
@@ -268,6 +287,7 @@ fn main() -> ExitCode {
             scenario!(where_any_address_may_delete_the_told_port_moves_along),
             scenario!(with_a_full_runtime_directory_no_old_port_is_told),
             scenario!(what_a_full_runtime_directory_did_not_take_is_written_once_there_is_room),
+            scenario!(a_state_file_whose_directory_is_gone_is_written_anew),
             scenario!(a_keepers_deadlines_do_not_wait_for_a_sleep_to_be_made_up_for),
         ]
         .map(|scenario| scenario.needs(&["mosh", "sshd", "miniupnpd"])),
