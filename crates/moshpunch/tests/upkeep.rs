@@ -240,6 +240,39 @@ fn what_a_full_runtime_directory_did_not_take_is_written_once_there_is_room(lab:
     Ok(())
 }
 
+/// What is left of one session cannot be written down; that keeps nobody from the next.
+fn with_a_full_runtime_directory_every_session_is_swept(lab: &Lab) -> Result<()> {
+    let only = Some(Protocol::Pcp);
+    let session = Session::open_on(with_a_tiny_runtime_directory(lab)?, &by(only), only)?;
+    let host = &session.network.server;
+    on_lan(host, "moshpunch server --offer new")?;
+    session.move_to(ADDRESSES[1])?;
+    let wait_for = |count: usize| {
+        wait_until(&format!("{count} mappings of this address"), PATIENCE, || {
+            let here = session.leases()?.iter().filter(|lease| lease.1 == ADDRESSES[1]).count();
+            Ok((here == count).then_some(()))
+        })
+    };
+    wait_for(2)?;
+    wait_until("both in their files", PATIENCE, || {
+        let text =
+            host.command("sh").args(["-c", &format!("cat {RUNTIME_DIRECTORY}/*")]).run(PATIENCE)?.stdout;
+        let is_settled =
+            text.matches(r#""mappings":[{"#).count() == 2 && text.matches(r#""left":[{"#).count() == 2;
+        Ok(is_settled.then_some(()))
+    })?;
+    for process in host.processes("moshpunch")? {
+        signal(&process, Signal::KILL)?;
+    }
+    end_sessions(host)?;
+    no_moshpunch_is_left(host)?;
+    fill(host)?;
+    server(host, &["--budget", "0", "new", "-i", "127.0.0.1"])?;
+    wait_for(0)?;
+    no_moshpunch_is_left(host)?;
+    end_sessions(host)
+}
+
 /// What is old in /tmp is cleared away on many hosts. A mapping that is renewed leads where it did.
 fn a_state_file_whose_directory_is_gone_is_written_anew(lab: &Lab) -> Result<()> {
     let network = raise(lab)?;
@@ -287,6 +320,7 @@ fn main() -> ExitCode {
             scenario!(where_any_address_may_delete_the_told_port_moves_along),
             scenario!(with_a_full_runtime_directory_no_old_port_is_told),
             scenario!(what_a_full_runtime_directory_did_not_take_is_written_once_there_is_room),
+            scenario!(with_a_full_runtime_directory_every_session_is_swept),
             scenario!(a_state_file_whose_directory_is_gone_is_written_anew),
             scenario!(a_keepers_deadlines_do_not_wait_for_a_sleep_to_be_made_up_for),
         ]

@@ -31,17 +31,21 @@ pub(crate) fn run() -> Result<ExitCode> {
     let directory = runtime_directory::open()?;
     StateFile::remove_unfinished(&directory)?;
     let here = Attachment::read()?;
-    for (mut file, state) in StateFile::orphans(&directory)? {
-        if !is_dead(&state) {
-            continue;
-        }
-        let rest = state.map(|state| sweep(state, &here));
-        match rest {
-            Ok(rest) if !rest.left.is_empty() => file.replace(&rest)?,
-            _ => file.remove()?,
+    for (file, state) in StateFile::orphans(&directory)? {
+        if is_dead(&state)
+            && let Err(error) = clear(file, state, &here)
+        {
+            tracing::debug!(%error, "to be swept another time");
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn clear(mut file: StateFile, state: Result<State>, here: &Attachment) -> Result<()> {
+    match state.map(|state| sweep(state, here)) {
+        Ok(rest) if !rest.left.is_empty() => file.replace(&rest),
+        _ => file.remove(),
+    }
 }
 
 /// What is left is for another address of this host to delete. What this one may delete is, whatever the clock says: it may
