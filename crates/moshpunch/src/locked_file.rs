@@ -4,7 +4,7 @@
 //! A file is replaced by a rename; the lock moves to the new one before it takes the old one's place.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -50,8 +50,16 @@ impl LockedFile {
         Ok(())
     }
 
-    /// Deletes the file.
+    /// Whether somebody has deleted it.
+    pub(crate) fn is_gone(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+    }
+
+    /// Deletes the file, if nobody else has.
     pub(crate) fn remove(self) -> Result<()> {
+        if self.is_gone() {
+            return Ok(());
+        }
         fs::remove_file(&self.path).with_context(|| self.path.display().to_string())
     }
 
@@ -181,6 +189,16 @@ mod tests {
         assert!(fs::symlink_metadata(&new).is_err());
         assert_eq!(look::<Note>(&file.path).unwrap(), note("one"));
         assert!(adopt(directory.path()).is_none(), "still held");
+    }
+
+    #[test]
+    fn what_somebody_has_deleted_is_gone_and_need_not_be_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = create(directory.path(), "one");
+        assert!(!file.is_gone());
+        fs::remove_file(&file.path).unwrap();
+        assert!(file.is_gone());
+        file.remove().unwrap();
     }
 
     #[test]

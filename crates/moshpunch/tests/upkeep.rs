@@ -11,7 +11,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use common::home::{LEASE_FILE, close, hear_only};
 use common::{
-    PATIENCE, computes, end_sessions, keeper, no_moshpunch_is_left, raise, state_files, wait_for_empty_table,
+    PATIENCE, computes, end_sessions, keeper, no_moshpunch_is_left, raise, signal, state_files,
+    wait_for_empty_table,
 };
 use lab::{Daemon, Host, Lab, Miniupnpd, Signal, Terminal, USER, WriteUp, scenario, wait_until};
 use portmap::mapper::{CHECK_INTERVAL, Protocol};
@@ -132,6 +133,27 @@ fn moves_leave_one_mapping_for_each_address_by_upnp(lab: &Lab) -> Result<()> {
     twenty_four_moves_leave_one_mapping_for_each_address(lab, Protocol::Upnp)
 }
 
+/// A host without a clock of its own starts sessions in the past. What they wrote down is over once it learns the time, and
+/// the mappings are not.
+fn what_is_over_by_the_clock_alone_is_deleted_all_the_same(lab: &Lab) -> Result<()> {
+    let session = Session::open(lab, &by(None), None)?;
+    let host = &session.network.server;
+    signal(&keeper(host)?, Signal::KILL)?;
+    end_sessions(host)?;
+    no_moshpunch_is_left(host)?;
+    assert_eq!(session.leases()?.len(), 1);
+    let files = state_files(host)?;
+    let [file] = &files[..] else { anyhow::bail!("one state file expected: {files:?}") };
+    let script =
+        format!(r#"sed -i -E 's/"expires":[0-9]+/"expires":1/' {file} && grep -c '"expires":1}}' {file}"#);
+    host.command("sh").args(["-c", &script]).as_user(USER).run(PATIENCE)?;
+    server(host, &["--budget", "0", "new", "-i", "127.0.0.1"])?;
+    wait_for_empty_table(&session.network.router, PATIENCE)?;
+    no_moshpunch_is_left(host)?;
+    assert_eq!(state_files(host)?, [""; 0]);
+    end_sessions(host)
+}
+
 /// Without secure mode, and with a client that knows the told port alone.
 fn where_any_address_may_delete_the_told_port_moves_along(lab: &Lab) -> Result<()> {
     let network = raise(lab)?;
@@ -218,6 +240,58 @@ fn what_a_full_runtime_directory_did_not_take_is_written_once_there_is_room(lab:
     Ok(())
 }
 
+/// What is left of one session cannot be written down; that keeps nobody from the next.
+fn with_a_full_runtime_directory_every_session_is_swept(lab: &Lab) -> Result<()> {
+    let only = Some(Protocol::Pcp);
+    let session = Session::open_on(with_a_tiny_runtime_directory(lab)?, &by(only), only)?;
+    let host = &session.network.server;
+    on_lan(host, "moshpunch server --offer new")?;
+    session.move_to(ADDRESSES[1])?;
+    let wait_for = |count: usize| {
+        wait_until(&format!("{count} mappings of this address"), PATIENCE, || {
+            let here = session.leases()?.iter().filter(|lease| lease.1 == ADDRESSES[1]).count();
+            Ok((here == count).then_some(()))
+        })
+    };
+    wait_for(2)?;
+    wait_until("both in their files", PATIENCE, || {
+        let text =
+            host.command("sh").args(["-c", &format!("cat {RUNTIME_DIRECTORY}/*")]).run(PATIENCE)?.stdout;
+        let is_settled =
+            text.matches(r#""mappings":[{"#).count() == 2 && text.matches(r#""left":[{"#).count() == 2;
+        Ok(is_settled.then_some(()))
+    })?;
+    for process in host.processes("moshpunch")? {
+        signal(&process, Signal::KILL)?;
+    }
+    end_sessions(host)?;
+    no_moshpunch_is_left(host)?;
+    fill(host)?;
+    server(host, &["--budget", "0", "new", "-i", "127.0.0.1"])?;
+    wait_for(0)?;
+    no_moshpunch_is_left(host)?;
+    end_sessions(host)
+}
+
+/// What is old in /tmp is cleared away on many hosts. A mapping that is renewed leads where it did.
+fn a_state_file_whose_directory_is_gone_is_written_anew(lab: &Lab) -> Result<()> {
+    let network = raise(lab)?;
+    let _miniupnpd = network.router.miniupnpd(&by(Some(Protocol::Upnp)))?;
+    let host = &network.server;
+    on_lan(host, &format!("moshpunch server --lease 4 --log {KEEPER_LOG} --offer new"))?;
+    let files = state_files(host)?;
+    ensure!(files.len() == 1, "{files:?}");
+    host.command("rm").args(["-r", RUNTIME_DIRECTORY]).run(PATIENCE)?;
+    let is_back = || host.command("test").args(["-s", &files[0]]).output(PATIENCE);
+    wait_until("the state file", PATIENCE, || Ok(is_back()?.status.success().then_some(())))
+        .with_context(|| host.read_file(KEEPER_LOG).unwrap_or_default())?;
+    end_sessions(host)?;
+    wait_for_empty_table(&network.router, common::AT_ONCE)?;
+    no_moshpunch_is_left(host)?;
+    assert_eq!(state_files(host)?, [""; 0]);
+    Ok(())
+}
+
 /// As the kernel tells of the timer (proc_pid_fdinfo(5)): it goes on in sleep, and comes with the next check.
 fn a_keepers_deadlines_do_not_wait_for_a_sleep_to_be_made_up_for(lab: &Lab) -> Result<()> {
     let session = Session::open(lab, &by(None), None)?;
@@ -242,9 +316,12 @@ fn main() -> ExitCode {
         [
             scenario!(moves_leave_one_mapping_for_each_address_by_pcp).within(long),
             scenario!(moves_leave_one_mapping_for_each_address_by_upnp).within(long),
+            scenario!(what_is_over_by_the_clock_alone_is_deleted_all_the_same),
             scenario!(where_any_address_may_delete_the_told_port_moves_along),
             scenario!(with_a_full_runtime_directory_no_old_port_is_told),
             scenario!(what_a_full_runtime_directory_did_not_take_is_written_once_there_is_room),
+            scenario!(with_a_full_runtime_directory_every_session_is_swept),
+            scenario!(a_state_file_whose_directory_is_gone_is_written_anew),
             scenario!(a_keepers_deadlines_do_not_wait_for_a_sleep_to_be_made_up_for),
         ]
         .map(|scenario| scenario.needs(&["mosh", "sshd", "miniupnpd"])),

@@ -31,24 +31,29 @@ pub(crate) fn run() -> Result<ExitCode> {
     let directory = runtime_directory::open()?;
     StateFile::remove_unfinished(&directory)?;
     let here = Attachment::read()?;
-    for (mut file, state) in StateFile::orphans(&directory)? {
-        if !is_dead(&state) {
-            continue;
-        }
-        let rest = state.map(|state| sweep(state, &here));
-        match rest {
-            Ok(rest) if !rest.left.is_empty() => file.replace(&rest)?,
-            _ => file.remove()?,
+    for (file, state) in StateFile::orphans(&directory)? {
+        if is_dead(&state)
+            && let Err(error) = clear(file, state, &here)
+        {
+            tracing::debug!(%error, "to be swept another time");
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is left is for another address of this host to delete.
+fn clear(mut file: StateFile, state: Result<State>, here: &Attachment) -> Result<()> {
+    match state.map(|state| sweep(state, here)) {
+        Ok(rest) if !rest.left.is_empty() => file.replace(&rest),
+        _ => file.remove(),
+    }
+}
+
+/// What is left is for another address of this host to delete. What this one may delete is, whatever the clock says: it may
+/// have been wrong when the lease began.
 fn sweep(state: State, here: &Attachment) -> State {
-    let there = |kept: &Kept| !is_here(kept, here);
-    let all = state.mappings.into_iter().chain(state.left).filter(|kept| !is_over(kept));
-    let (left, deletable): (Vec<_>, Vec<_>) = all.partition(there);
+    let all = state.mappings.into_iter().chain(state.left);
+    let (deletable, mut left): (Vec<_>, Vec<_>) = all.partition(|kept| is_here(kept, here));
+    left.retain(|kept| !is_over(kept));
     for Kept { mapping, .. } in &deletable {
         if let Err(error) = release(mapping, &state.name.description, None) {
             tracing::debug!(%error, "left to its lease");

@@ -63,9 +63,10 @@ impl Saving {
         }
     }
 
-    /// Its room may be all that is needed.
+    /// Its room may be all that is needed. Or its directory was deleted with it.
     fn write_anew(&mut self, state: &State) -> Result<()> {
-        if self.saved.as_ref().is_some_and(|saved| !saved.tells_as(state)) {
+        let is_wrong = self.saved.as_ref().is_some_and(|saved| !saved.tells_as(state));
+        if is_wrong || self.file.as_ref().is_some_and(StateFile::is_gone) {
             self.remove()?;
         }
         self.write(state)
@@ -96,7 +97,8 @@ mod tests {
         )
         .unwrap();
         let file = StateFile::create(directory.path(), &state).unwrap();
-        fs::remove_dir_all(directory.path()).unwrap();
+        let in_its_way = directory.path().join("a.new");
+        fs::create_dir(&in_its_way).unwrap();
         let mut saving = Saving { file: Some(file), ..Saving::new() };
         let mut waits = Vec::new();
         for _ in 0..7 {
@@ -105,7 +107,7 @@ mod tests {
         }
         assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30]);
         assert!(!saving.is_due(now) && saving.is_due(now + Duration::from_secs(30)));
-        fs::create_dir(directory.path()).unwrap();
+        fs::remove_dir(&in_its_way).unwrap();
         saving.save(&state, now);
         assert_eq!(saving.poll_timeout(), None);
     }

@@ -79,7 +79,12 @@ impl StateFile {
         self.0.replace(state)
     }
 
-    /// Deletes the file.
+    /// Whether somebody has deleted it.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.0.is_gone()
+    }
+
+    /// Deletes the file, if nobody else has.
     pub(crate) fn remove(self) -> Result<()> {
         self.0.remove()
     }
