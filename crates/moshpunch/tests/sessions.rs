@@ -146,6 +146,7 @@ fn the_mapping_goes_when_the_keeper_is_terminated(lab: &Lab) -> Result<()> {
     let mut terminal = mosh_to_server(&network.laptop, "moshpunch server")?;
     signal(&keeper(&network.server)?, Signal::TERM)?;
     wait_for_empty_table(&network.router, AT_ONCE)?;
+    no_moshpunch_is_left(&network.server)?;
     assert_eq!(state_files(&network.server)?, [""; 0]);
     // What is connected stays so: the router goes on translating what it knows.
     computes(&mut terminal, 5001)
