@@ -36,6 +36,8 @@ pub(super) struct Elsewhere {
     left: VecDeque<Left>,
     /// It deletes for no other address than that of who asks.
     secure: Option<IpAddr>,
+    /// What is being deleted from the place where it was made.
+    deleting: Option<Left>,
 }
 
 impl Left {
@@ -73,9 +75,27 @@ impl Elsewhere {
         self.left.iter().rev().find(|left| left.place == place && !left.is_over(now))
     }
 
-    pub(super) fn take_at(&mut self, place: Place, now: Instant) -> Option<Left> {
-        let is_there = |left: &Left| left.place == place && !left.is_over(now);
-        self.left.iter().rposition(is_there).and_then(|at| self.left.remove(at))
+    /// Those that were made there and are not left any more.
+    pub(super) fn forget_at(&mut self, place: Place, is_it: impl Fn(&Record) -> bool) {
+        self.left.retain(|left| left.place != place || !is_it(&left.record));
+    }
+
+    pub(super) fn begin_to_delete(&mut self, left: Left) {
+        self.deleting = Some(left);
+    }
+
+    /// What is not confirmed stays, behind all that was not tried yet.
+    pub(super) fn deletion_ended(&mut self, protocol: Protocol, confirmed: bool) {
+        let Some(left) = self.deleting.take_if(|left| left.record.protocol == protocol) else { return };
+        self.left.retain(|known| !known.is_same(&left));
+        if !confirmed {
+            self.left.push_front(left);
+        }
+    }
+
+    /// Something else is asked of that protocol.
+    pub(super) fn deletion_abandoned(&mut self, protocol: Protocol) {
+        self.deleting.take_if(|left| left.record.protocol == protocol);
     }
 
     /// One that `gateway` may delete for whoever asks: by UPnP, where it is not in secure mode.

@@ -116,21 +116,17 @@ impl Mapper {
 
     /// With a mapping of this place held again, what else was left here is not wanted any more.
     pub(super) fn take_again_or_delete(&mut self, now: Instant) {
-        let place = self.place();
-        while let Some(left) = self.elsewhere.take_at(place, now) {
-            let Some(held) = &self.held else { return };
-            if is_taken_again(&left.record, &held.record) {
-                continue;
-            }
-            let Some(index) = self.speaker_of(left.record.protocol) else { continue };
-            let speaker = &mut self.speakers[index];
-            if self.chosen != Some(index) {
-                speaker.resume(&left.record, &left.request(), &left.grant, now);
-            }
-            speaker.release(&left.request(), &left.grant, now);
-            // One question at a time; the next when this mapping is renewed.
-            return;
+        let (place, Some(held)) = (self.place(), &self.held) else { return };
+        self.elsewhere.forget_at(place, |record| is_taken_again(record, &held.record));
+        let Some(left) = self.elsewhere.at(place, now).cloned() else { return };
+        let Some(index) = self.speaker_of(left.record.protocol) else { return };
+        let speaker = &mut self.speakers[index];
+        if self.chosen != Some(index) {
+            speaker.resume(&left.record, &left.request(), &left.grant, now);
         }
+        speaker.release(&left.request(), &left.grant, now);
+        // One question at a time; the next when this mapping is renewed.
+        self.elsewhere.begin_to_delete(left);
     }
 }
 
