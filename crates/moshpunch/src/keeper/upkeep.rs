@@ -106,7 +106,10 @@ impl Upkeep {
         tracing::info!(%internal, ?gateway, "moved");
         match self.sockets.reopen(internal, gateway) {
             Ok(()) => self.mapper.move_to(internal, gateway, clock::now()),
-            Err(error) => tracing::debug!(%error, "the new address is gone again"),
+            Err(error) => {
+                tracing::debug!(%error, "the new address is gone again");
+                return false;
+            }
         }
         let left: Vec<_> =
             self.mapper.left_behind().map(|left| (left.internal, left.record.external_port)).collect();
