@@ -37,24 +37,24 @@ pub(crate) fn run() -> Result<ExitCode> {
         }
         let rest = state.map(|state| sweep(state, &here));
         match rest {
-            Ok(rest) if !rest.left.is_empty() => file.replace(&rest)?,
+            Ok(rest) if !rest.elsewhere.is_empty() => file.replace(&rest)?,
             _ => file.remove()?,
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is left is for another address of this host to delete.
+/// The rest is for another address of this host to delete.
 fn sweep(state: State, here: &Attachment) -> State {
     let there = |kept: &Kept| !is_here(kept, here);
-    let all = state.mappings.into_iter().chain(state.left).filter(|kept| !is_over(kept));
-    let (left, deletable): (Vec<_>, Vec<_>) = all.partition(there);
+    let all = state.mappings.into_iter().chain(state.elsewhere).filter(|kept| !is_over(kept));
+    let (elsewhere, deletable): (Vec<_>, Vec<_>) = all.partition(there);
     for Kept { mapping, .. } in &deletable {
         if let Err(error) = release(mapping, &state.name.description, None) {
             tracing::debug!(%error, "left to its lease");
         }
     }
-    State { mappings: Vec::new(), left, ..state }
+    State { mappings: Vec::new(), elsewhere, ..state }
 }
 
 /// A file that nobody can read stands for nothing that could be saved.
@@ -64,7 +64,7 @@ fn is_dead(state: &Result<State>) -> bool {
 
 fn is_for_now(state: &Result<State>, here: &Attachment) -> bool {
     let is_waiting = |kept: &Kept| !is_over(kept) && !is_here(kept, here);
-    !state.as_ref().is_ok_and(|state| state.mappings.iter().chain(&state.left).all(is_waiting))
+    !state.as_ref().is_ok_and(|state| state.mappings.iter().chain(&state.elsewhere).all(is_waiting))
 }
 
 fn is_over(kept: &Kept) -> bool {
@@ -91,10 +91,10 @@ mod tests {
         Kept { mapping, external_address: None, expires }
     }
 
-    fn dead(mappings: &[Kept], left: &[Kept]) -> Result<State> {
+    fn dead(mappings: &[Kept], elsewhere: &[Kept]) -> Result<State> {
         let text = r#"{"name":{"id":"a","description":"b"},"process":{"pid":1,"started":0},"mappings":[]}"#;
         let state: State = serde_json::from_str(text)?;
-        Ok(State { mappings: mappings.to_vec(), left: left.to_vec(), ..state })
+        Ok(State { mappings: mappings.to_vec(), elsewhere: elsewhere.to_vec(), ..state })
     }
 
     fn host_at(address: &str) -> Attachment {
@@ -110,7 +110,7 @@ mod tests {
         assert!(is_dead(&state) && !is_for_now(&state, &here));
         assert!(is_for_now(&state, &host_at("192.168.1.11")));
         let rest = sweep(state.unwrap(), &here);
-        assert_eq!((rest.mappings, rest.left), (Vec::new(), vec![there]));
+        assert_eq!((rest.mappings, rest.elsewhere), (Vec::new(), vec![there]));
     }
 
     #[test]
@@ -119,6 +119,6 @@ mod tests {
         let over = kept("192.168.1.11", Some(1));
         let state = dead(&[], &[over]);
         assert!(is_for_now(&state, &here));
-        assert_eq!(sweep(state.unwrap(), &here).left, []);
+        assert_eq!(sweep(state.unwrap(), &here).elsewhere, []);
     }
 }

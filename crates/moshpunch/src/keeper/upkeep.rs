@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use net::{MapperSockets, clock};
 use portmap::cause::Cause;
-use portmap::mapper::{Event, LeftBehind, Mapper, Mapping, Protocol, Record, Settings, Wanted};
+use portmap::mapper::{Event, MadeElsewhere, Mapper, Mapping, Protocol, Record, Settings, Wanted};
 use portmap::pcp::Nonce;
 use portmap::upnp::SEARCH_WINDOW;
 use rustix::event::PollFd;
@@ -100,7 +100,7 @@ impl Upkeep {
         self.mapper.handle_timeout(clock::now());
     }
 
-    /// Whether what was mapped, or asked for, is now left behind.
+    /// Whether what was mapped, or asked for, is now what another address has made.
     pub(super) fn has_moved(&mut self) -> bool {
         let Some((internal, gateway)) = self.place.moved(clock::now()) else { return false };
         tracing::info!(%internal, ?gateway, "moved");
@@ -111,16 +111,17 @@ impl Upkeep {
                 return false;
             }
         }
-        let left: Vec<_> =
-            self.mapper.left_behind().map(|left| (left.internal, left.record.external_port)).collect();
-        let is_left = |kept: &mut Kept| left.contains(&(kept.mapping.internal, kept.mapping.external_port));
+        let elsewhere: Vec<_> =
+            self.mapper.made_elsewhere().map(|made| (made.internal, made.record.external_port)).collect();
+        let is_elsewhere =
+            |kept: &mut Kept| elsewhere.contains(&(kept.mapping.internal, kept.mapping.external_port));
         let was_asked = !mem::take(&mut self.asked).is_empty();
-        self.kept.take_if(is_left).is_some() || was_asked
+        self.kept.take_if(is_elsewhere).is_some() || was_asked
     }
 
     /// Only from other addresses it can be deleted.
-    pub(super) fn left_behind(&self) -> impl Iterator<Item = Kept> {
-        self.mapper.left_behind().map(|LeftBehind { internal, record, expires }| {
+    pub(super) fn made_elsewhere(&self) -> impl Iterator<Item = Kept> {
+        self.mapper.made_elsewhere().map(|MadeElsewhere { internal, record, expires }| {
             let seconds_left = expires.map(|at| at.saturating_duration_since(clock::now()).as_secs());
             Kept {
                 mapping: SavedMapping::new(internal, &record),

@@ -28,9 +28,9 @@ fn clients(router: &Router) -> Vec<(u16, &str)> {
     router.table.iter().map(|(port, entry)| (*port, entry.client.as_str())).collect()
 }
 
-fn left_behind(host: &Host) -> Vec<(String, u16)> {
-    let left = host.mapper.left_behind();
-    left.map(|left| (left.internal.to_string(), left.record.external_port.get())).collect()
+fn made_elsewhere(host: &Host) -> Vec<(String, u16)> {
+    let made = host.mapper.made_elsewhere();
+    made.map(|made| (made.internal.to_string(), made.record.external_port.get())).collect()
 }
 
 fn calls(router: &Router, name: &str) -> usize {
@@ -46,13 +46,13 @@ fn any_number_of_moves_between_two_addresses_leaves_one_mapping_for_each() {
         host.advance(&mut router, Duration::from_secs(10));
     }
     assert_eq!(clients(&router), [(60001, ADDRESSES[0]), (60002, ADDRESSES[1])]);
-    assert_eq!(left_behind(&host), [(ADDRESSES[1].to_owned(), 60002)]);
+    assert_eq!(made_elsewhere(&host), [(ADDRESSES[1].to_owned(), 60002)]);
     let now = host.now;
     host.mapper.release(now);
     host.settle(&mut router);
     assert_eq!(clients(&router), [(60002, ADDRESSES[1])]);
     assert_eq!(told(&mut host).last().map(String::as_str), Some("released, confirmed true"));
-    assert_eq!(left_behind(&host), [(ADDRESSES[1].to_owned(), 60002)]);
+    assert_eq!(made_elsewhere(&host), [(ADDRESSES[1].to_owned(), 60002)]);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn a_router_that_lets_any_address_delete_is_left_nothing() {
         let address = ADDRESSES[number % 2];
         move_to(&mut host, &mut router, address);
         assert_eq!(clients(&router), [(60001, address)], "{number}");
-        assert_eq!(left_behind(&host), []);
+        assert_eq!(made_elsewhere(&host), []);
     }
 }
 
@@ -91,7 +91,7 @@ fn a_router_in_secure_mode_is_asked_once_to_delete_for_another_address() {
 }
 
 #[test]
-fn what_an_open_request_may_have_made_is_left_behind_too() {
+fn what_an_open_request_may_have_made_is_remembered_too() {
     let mut router = secure();
     router.faults.push(("AddPortMapping", Fault::LostReply));
     let now = start();
@@ -101,7 +101,7 @@ fn what_an_open_request_may_have_made_is_left_behind_too() {
     assert_eq!(clients(&router), [(60001, ADDRESSES[0])]);
     move_to(&mut host, &mut router, ADDRESSES[1]);
     assert_eq!(told(&mut host), ["mapped Some(20.0.0.1):60002"]);
-    assert_eq!(left_behind(&host), [(ADDRESSES[0].to_owned(), 60001)]);
+    assert_eq!(made_elsewhere(&host), [(ADDRESSES[0].to_owned(), 60001)]);
     move_to(&mut host, &mut router, ADDRESSES[0]);
     assert_eq!(clients(&router), [(60001, ADDRESSES[0]), (60002, ADDRESSES[1])]);
 }
@@ -120,7 +120,7 @@ fn back_where_several_were_left(router: &mut Router, seed: u64) -> Host {
         host.advance(router, Duration::from_millis(100));
     }
     move_to(&mut host, router, ADDRESSES[1]);
-    assert_eq!(left_behind(&host).len(), 2, "{seed}");
+    assert_eq!(made_elsewhere(&host).len(), 2, "{seed}");
     let now = host.now;
     host.mapper.move_to(ADDRESSES[0].parse().unwrap(), Some(ROUTER.parse().unwrap()), now);
     host
@@ -159,7 +159,7 @@ fn a_release_while_one_of_those_is_deleted_leaves_none_that_is_not_known() {
             let now = host.now;
             host.mapper.release(now);
             host.advance(&mut router, Duration::from_secs(60));
-            let known = left_behind(&host);
+            let known = made_elsewhere(&host);
             let unknown = |(port, client): &(u16, &str)| {
                 *client == ADDRESSES[0] && !known.contains(&(ADDRESSES[0].to_owned(), *port))
             };
@@ -184,21 +184,21 @@ fn one_that_cannot_be_deleted_now_stays_known() {
         router.faults = vec![("DeletePortMapping", Fault::Refused(500)); 100];
         host.advance(&mut router, Duration::from_secs(2_400));
         assert!(router.faults.len() < 100, "{seed}: it was tried");
-        let known = left_behind(&host).into_iter().filter(|(address, _)| address == ADDRESSES[0]).count();
+        let known = made_elsewhere(&host).into_iter().filter(|(address, _)| address == ADDRESSES[0]).count();
         assert_eq!((own(&router), known), (2, 1), "{seed}: {:?}", clients(&router));
     }
     assert!(several > 0);
 }
 
 #[test]
-fn a_lease_that_is_over_is_none_that_was_left_behind() {
+fn a_lease_that_is_over_is_not_remembered() {
     let mut router = secure();
     let mut host = host_at(&mut router, ADDRESSES[0]);
     move_to(&mut host, &mut router, ADDRESSES[1]);
-    assert_eq!(left_behind(&host), [(ADDRESSES[0].to_owned(), 60001)]);
+    assert_eq!(made_elsewhere(&host), [(ADDRESSES[0].to_owned(), 60001)]);
     host.advance(&mut router, HOUR);
     move_to(&mut host, &mut router, "192.168.1.31");
-    assert_eq!(left_behind(&host), [(ADDRESSES[1].to_owned(), 60002)]);
+    assert_eq!(made_elsewhere(&host), [(ADDRESSES[1].to_owned(), 60002)]);
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn no_more_is_remembered_than_sixteen() {
         move_to(&mut host, &mut router, &format!("192.168.1.{number}"));
     }
     assert_eq!(router.table.len(), 31);
-    assert_eq!(left_behind(&host).len(), 16);
+    assert_eq!(made_elsewhere(&host).len(), 16);
 }
 
 #[test]
