@@ -152,7 +152,7 @@ impl Upkeep {
                 consequences.is_state_new = true;
             }
             Event::Left(record) => {
-                self.left.push(self.unanswered(&record));
+                self.left.push(as_granted(self.unanswered(&record), self.kept.as_ref()));
                 self.left.dedup();
             }
             Event::Mapped(mapping) => {
@@ -193,7 +193,9 @@ impl Upkeep {
 
     fn unanswered(&self, record: &Record) -> Kept {
         let mapping = SavedMapping::new(self.place.internal(), record);
-        let expires = Some(clock::unix_seconds() + self.lease.as_secs());
+        let expires = clock::unix_seconds() + self.lease.as_secs();
+        // By UPnP it may be made without an end, where the router knows no other.
+        let expires = Some(expires).filter(|_| record.protocol != Protocol::Upnp);
         Kept { mapping, external_address: None, expires }
     }
 
@@ -202,6 +204,14 @@ impl Upkeep {
         let saved = SavedMapping::new(mapping.internal.ip(), &mapping.record);
         let expires = mapping.lease.map(|lease| clock::unix_seconds() + lease.as_secs());
         self.kept = Some(Kept { mapping: saved, external_address: mapping.external_address, expires });
+    }
+}
+
+/// With the end that was told of it, where it is the one that was held.
+fn as_granted(left: Kept, held: Option<&Kept>) -> Kept {
+    match held.filter(|held| held.mapping == left.mapping) {
+        Some(held) => Kept { expires: held.expires, ..left },
+        None => left,
     }
 }
 
@@ -236,5 +246,24 @@ impl From<&Mapping> for Mapped {
 impl From<&Cause> for Failure {
     fn from(cause: &Cause) -> Self {
         Self { cause: cause.to_string(), cure: cause.cure() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use portmap::mapping::Transport;
+
+    use super::*;
+    use crate::saved_mapping::tests::{saved, upnp_control};
+
+    #[test]
+    fn what_was_held_without_an_end_is_left_without_one() {
+        let mapping = saved(upnp_control("http://192.168.1.1/control"), Transport::Udp);
+        let another = saved(upnp_control("http://192.168.1.1/another"), Transport::Udp);
+        let held = Kept { mapping: mapping.clone(), external_address: None, expires: None };
+        let left = |mapping| Kept { mapping, external_address: None, expires: Some(7) };
+        assert_eq!(as_granted(left(mapping), Some(&held)).expires, None);
+        assert_eq!(as_granted(left(another.clone()), Some(&held)).expires, Some(7));
+        assert_eq!(as_granted(left(another), None).expires, Some(7));
     }
 }
