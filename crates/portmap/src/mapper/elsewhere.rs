@@ -93,9 +93,9 @@ impl Elsewhere {
         }
     }
 
-    /// Something else is asked of that protocol.
-    pub(super) fn deletion_abandoned(&mut self, protocol: Protocol) {
-        self.deleting.take_if(|made| made.record.protocol == protocol);
+    /// Something else is asked; it stays.
+    pub(super) fn deletion_abandoned(&mut self) {
+        self.deleting = None;
     }
 
     /// One that `gateway` may delete for whoever asks: by UPnP, where it is not in secure mode.

@@ -349,7 +349,7 @@ impl Mapper {
         let gives_up = (speaker.protocol != Protocol::Upnp).then(|| now + patience);
         self.state = State::Requesting { gives_up };
         question(speaker, &request, now);
-        self.elsewhere.deletion_abandoned(self.speakers[index].protocol);
+        self.elsewhere.deletion_abandoned();
         match gives_up {
             Some(_) => self.making(index, request.external_port),
             // UPnP says so itself: it looks before it adds.

@@ -16,6 +16,7 @@ impl Mapper {
         if (Place { internal, gateway }) == self.place() || self.is_leaving() {
             return;
         }
+        self.elsewhere.deletion_abandoned();
         self.leave_behind(now);
         self.settings.internal = internal;
         self.settings.gateway = gateway;
