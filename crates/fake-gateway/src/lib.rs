@@ -7,7 +7,8 @@
 //!
 //! A test asks for [`Counters`], the table of [`Mapping`]s, and the [`complaints`](FakeGateway::complaints): what a
 //! strict router would not have accepted is answered with an error *and* noted. A [`Fault`] says which messages are
-//! answered how instead. A [`Simulation`] is the same gateway without sockets and clock. A [`Decoy`] proves that a host was never asked. [`drive()`] runs a real mapper.
+//! answered how instead. A [`Decoy`] proves that a host was never asked. [`drive()`] runs a real mapper. A [`Simulation`]
+//! is the same gateway without sockets, in a time of its own.
 //!
 //! One table serves the three protocols, as in miniupnpd: over UPnP the same client overwrites its entry and another
 //! gets error 718; over NAT-PMP and PCP the same client and internal port keep their external port (RFC 6887 §11.3),

@@ -102,8 +102,10 @@ impl Simulation {
                 self.answer(&exchange);
             } else if let Some(closed) = mapper.poll_close() {
                 self.arriving.retain(|(_, arriving)| arriving.exchange() != Some(closed));
-            } else if let Some(Reservation::Take(port)) = mapper.poll_reservation() {
-                mapper.handle_reservation(port, true, self.now);
+            } else if let Some(reservation) = mapper.poll_reservation() {
+                if let Reservation::Take(port) = reservation {
+                    mapper.handle_reservation(port, true, self.now);
+                }
             } else if let Some(event) = mapper.poll_event() {
                 told(event);
             } else {

@@ -346,6 +346,21 @@ fn a_kept_mapping_is_held_and_then_removed_when_somebody_wants_us_to_end() {
 }
 
 #[test]
+fn so_is_one_that_was_there_before() {
+    for protocol in ["pcp", "nat-pmp", "upnp"] {
+        let host = Host::speaking(&[Protocol::Upnp, Protocol::NatPmp, Protocol::Pcp]);
+        assert_eq!(host.run(&format!("add 60001 --protocol {protocol}")).status.code(), Some(0));
+        let (mut kept, _) = Kept::start(host.command(&format!("add 60001 --keep --protocol {protocol}")));
+        kept.signal(Signal::TERM);
+        assert_eq!(kept.0.wait().unwrap().code(), Some(0), "{protocol}");
+        assert_eq!(host.table(), []);
+        let (code, _, cause) = host.told("remove 60001");
+        assert_eq!(code, 5, "{cause}");
+        assert!(cause.contains("has made no mapping of port 60001"), "{cause}");
+    }
+}
+
+#[test]
 fn wrong_usage_is_1_and_help_is_0() {
     let host = Host::speaking(&[]);
     for (line, code) in [("add", 1), ("add 0", 1), ("remove", 1), ("remove 1 --all", 1), ("add --help", 0)] {

@@ -258,7 +258,7 @@ fn with_a_full_runtime_directory_every_session_is_swept(lab: &Lab) -> Result<()>
         let text =
             host.command("sh").args(["-c", &format!("cat {RUNTIME_DIRECTORY}/*")]).run(PATIENCE)?.stdout;
         let is_settled =
-            text.matches(r#""mappings":[{"#).count() == 2 && text.matches(r#""left":[{"#).count() == 2;
+            text.matches(r#""mappings":[{"#).count() == 2 && text.matches(r#""elsewhere":[{"#).count() == 2;
         Ok(is_settled.then_some(()))
     })?;
     for process in host.processes("moshpunch")? {

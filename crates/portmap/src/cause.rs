@@ -251,9 +251,10 @@ impl Cause {
         }
     }
 
-    /// Of several protocols' causes the user reads one. What stands in the way of all of them comes first, and what somebody has
-    /// to clear away, then what a router said about the mapping. Of the rest most is told by one that has answered and then kept silent: what
-    /// offers no service may just not have described itself in time, and that a protocol was not heard says least.
+    /// Of several protocols' causes the user reads one. What stands in the way of all of them comes first, and what
+    /// somebody has to clear away, then what a router said about the mapping. Of the rest most is told by one that has
+    /// answered and then kept silent: what offers no service may just not have described itself in time, and that a
+    /// protocol was not heard says least.
     pub(crate) fn tells_less(&self) -> u8 {
         match self {
             Self::LeftBehind { .. }

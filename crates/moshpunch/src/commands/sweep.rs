@@ -43,7 +43,7 @@ pub(crate) fn run() -> Result<ExitCode> {
 
 fn clear(mut file: StateFile, state: Result<State>, here: &Attachment) -> Result<()> {
     match state.map(|state| sweep(state, here)) {
-        Ok(rest) if !rest.left.is_empty() => file.replace(&rest),
+        Ok(rest) if !rest.elsewhere.is_empty() => file.replace(&rest),
         _ => file.remove(),
     }
 }
@@ -51,15 +51,15 @@ fn clear(mut file: StateFile, state: Result<State>, here: &Attachment) -> Result
 /// What is left is for another address of this host to delete. What this one may delete is, whatever the clock says: it may
 /// have been wrong when the lease began.
 fn sweep(state: State, here: &Attachment) -> State {
-    let all = state.mappings.into_iter().chain(state.left);
-    let (deletable, mut left): (Vec<_>, Vec<_>) = all.partition(|kept| is_here(kept, here));
-    left.retain(|kept| !is_over(kept));
+    let all = state.mappings.into_iter().chain(state.elsewhere);
+    let (deletable, mut elsewhere): (Vec<_>, Vec<_>) = all.partition(|kept| is_here(kept, here));
+    elsewhere.retain(|kept| !is_over(kept));
     for Kept { mapping, .. } in &deletable {
         if let Err(error) = release(mapping, &state.name.description, None) {
             tracing::debug!(%error, "left to its lease");
         }
     }
-    State { mappings: Vec::new(), left, ..state }
+    State { mappings: Vec::new(), elsewhere, ..state }
 }
 
 /// A file that nobody can read stands for nothing that could be saved.
@@ -69,7 +69,7 @@ fn is_dead(state: &Result<State>) -> bool {
 
 fn is_for_now(state: &Result<State>, here: &Attachment) -> bool {
     let is_waiting = |kept: &Kept| !is_over(kept) && !is_here(kept, here);
-    !state.as_ref().is_ok_and(|state| state.mappings.iter().chain(&state.left).all(is_waiting))
+    !state.as_ref().is_ok_and(|state| state.mappings.iter().chain(&state.elsewhere).all(is_waiting))
 }
 
 fn is_over(kept: &Kept) -> bool {
@@ -96,10 +96,10 @@ mod tests {
         Kept { mapping, external_address: None, expires }
     }
 
-    fn dead(mappings: &[Kept], left: &[Kept]) -> Result<State> {
+    fn dead(mappings: &[Kept], elsewhere: &[Kept]) -> Result<State> {
         let text = r#"{"name":{"id":"a","description":"b"},"process":{"pid":1,"started":0},"mappings":[]}"#;
         let state: State = serde_json::from_str(text)?;
-        Ok(State { mappings: mappings.to_vec(), left: left.to_vec(), ..state })
+        Ok(State { mappings: mappings.to_vec(), elsewhere: elsewhere.to_vec(), ..state })
     }
 
     fn host_at(address: &str) -> Attachment {
@@ -115,7 +115,7 @@ mod tests {
         assert!(is_dead(&state) && !is_for_now(&state, &here));
         assert!(is_for_now(&state, &host_at("192.168.1.11")));
         let rest = sweep(state.unwrap(), &here);
-        assert_eq!((rest.mappings, rest.left), (Vec::new(), vec![there]));
+        assert_eq!((rest.mappings, rest.elsewhere), (Vec::new(), vec![there]));
     }
 
     #[test]
@@ -124,6 +124,6 @@ mod tests {
         let over = kept("192.168.1.11", Some(1));
         let state = dead(&[], &[over]);
         assert!(is_for_now(&state, &here));
-        assert_eq!(sweep(state.unwrap(), &here).left, []);
+        assert_eq!(sweep(state.unwrap(), &here).elsewhere, []);
     }
 }

@@ -29,8 +29,8 @@ pub(crate) struct Keeper {
     link: Option<Link>,
     session: Option<Session>,
     saving: Saving,
-    /// What those that have ended left where this host is no longer.
-    left: Vec<Kept>,
+    /// What those that have ended made where this host is no longer.
+    elsewhere: Vec<Kept>,
     /// What they could not delete here.
     undeleted: Vec<Kept>,
     alarm: Alarm,
@@ -74,7 +74,7 @@ impl Keeper {
             link,
             session: None,
             saving,
-            left: Vec::new(),
+            elsewhere: Vec::new(),
             undeleted: Vec::new(),
             alarm,
             leaving: false,
@@ -137,7 +137,7 @@ impl Keeper {
             }
         }
         for upkeep in self.upkeeps.extract_if(.., |upkeep| upkeep.has_ended) {
-            self.left.extend(upkeep.left_behind());
+            self.elsewhere.extend(upkeep.made_elsewhere());
             self.undeleted.extend(upkeep.recorded().cloned());
         }
         any
@@ -217,10 +217,15 @@ impl Keeper {
         let session = self.session.as_ref()?;
         let recorded = self.upkeeps.iter().flat_map(Upkeep::recorded);
         let mappings: Vec<_> = recorded.chain(&self.undeleted).cloned().collect();
-        let left_behind = self.upkeeps.iter().flat_map(Upkeep::left_behind);
-        let left: Vec<_> = self.left.iter().cloned().chain(left_behind).collect();
-        let is_something = !mappings.is_empty() || !left.is_empty();
-        is_something.then(|| State { name: self.name.clone(), process: session.identity, mappings, left })
+        let made_elsewhere = self.upkeeps.iter().flat_map(Upkeep::made_elsewhere);
+        let elsewhere: Vec<_> = self.elsewhere.iter().cloned().chain(made_elsewhere).collect();
+        let is_something = !mappings.is_empty() || !elsewhere.is_empty();
+        is_something.then(|| State {
+            name: self.name.clone(),
+            process: session.identity,
+            mappings,
+            elsewhere,
+        })
     }
 
     /// What only another address may delete is a later sweep's, once this host is there again.

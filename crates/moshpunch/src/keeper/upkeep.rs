@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use net::{MapperSockets, clock};
 use portmap::cause::Cause;
-use portmap::mapper::{Event, LeftBehind, Mapper, Mapping, Protocol, Record, Settings, Wanted};
+use portmap::mapper::{Event, MadeElsewhere, Mapper, Mapping, Protocol, Record, Settings, Wanted};
 use portmap::pcp::Nonce;
 use portmap::upnp::SEARCH_WINDOW;
 use rustix::event::PollFd;
@@ -100,24 +100,28 @@ impl Upkeep {
         self.mapper.handle_timeout(clock::now());
     }
 
-    /// Whether what was mapped, or asked for, is now left behind.
+    /// Whether what was mapped, or asked for, is now what another address has made.
     pub(super) fn has_moved(&mut self) -> bool {
         let Some((internal, gateway)) = self.place.moved(clock::now()) else { return false };
         tracing::info!(%internal, ?gateway, "moved");
         match self.sockets.reopen(internal, gateway) {
             Ok(()) => self.mapper.move_to(internal, gateway, clock::now()),
-            Err(error) => tracing::debug!(%error, "the new address is gone again"),
+            Err(error) => {
+                tracing::debug!(%error, "the new address is gone again");
+                return false;
+            }
         }
-        let left: Vec<_> =
-            self.mapper.left_behind().map(|left| (left.internal, left.record.external_port)).collect();
-        let is_left = |kept: &mut Kept| left.contains(&(kept.mapping.internal, kept.mapping.external_port));
+        let elsewhere: Vec<_> =
+            self.mapper.made_elsewhere().map(|made| (made.internal, made.record.external_port)).collect();
+        let is_elsewhere =
+            |kept: &mut Kept| elsewhere.contains(&(kept.mapping.internal, kept.mapping.external_port));
         let was_asked = !mem::take(&mut self.asked).is_empty();
-        self.kept.take_if(is_left).is_some() || was_asked
+        self.kept.take_if(is_elsewhere).is_some() || was_asked
     }
 
     /// Only from other addresses it can be deleted.
-    pub(super) fn left_behind(&self) -> impl Iterator<Item = Kept> {
-        self.mapper.left_behind().map(|LeftBehind { internal, record, expires }| {
+    pub(super) fn made_elsewhere(&self) -> impl Iterator<Item = Kept> {
+        self.mapper.made_elsewhere().map(|MadeElsewhere { internal, record, expires }| {
             let seconds_left = expires.map(|at| at.saturating_duration_since(clock::now()).as_secs());
             Kept {
                 mapping: SavedMapping::new(internal, &record),
@@ -148,7 +152,7 @@ impl Upkeep {
                 consequences.is_state_new = true;
             }
             Event::Left(record) => {
-                self.left.push(self.unanswered(&record));
+                self.left.push(as_granted(self.unanswered(&record), self.kept.as_ref()));
                 self.left.dedup();
             }
             Event::Mapped(mapping) => {
@@ -189,7 +193,9 @@ impl Upkeep {
 
     fn unanswered(&self, record: &Record) -> Kept {
         let mapping = SavedMapping::new(self.place.internal(), record);
-        let expires = Some(clock::unix_seconds() + self.lease.as_secs());
+        let expires = clock::unix_seconds() + self.lease.as_secs();
+        // By UPnP it may be made without an end, where the router knows no other.
+        let expires = Some(expires).filter(|_| record.protocol != Protocol::Upnp);
         Kept { mapping, external_address: None, expires }
     }
 
@@ -198,6 +204,14 @@ impl Upkeep {
         let saved = SavedMapping::new(mapping.internal.ip(), &mapping.record);
         let expires = mapping.lease.map(|lease| clock::unix_seconds() + lease.as_secs());
         self.kept = Some(Kept { mapping: saved, external_address: mapping.external_address, expires });
+    }
+}
+
+/// With the end that was told of it, where it is the one that was held.
+fn as_granted(left: Kept, held: Option<&Kept>) -> Kept {
+    match held.filter(|held| held.mapping == left.mapping) {
+        Some(held) => Kept { expires: held.expires, ..left },
+        None => left,
     }
 }
 
@@ -232,5 +246,24 @@ impl From<&Mapping> for Mapped {
 impl From<&Cause> for Failure {
     fn from(cause: &Cause) -> Self {
         Self { cause: cause.to_string(), cure: cause.cure() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use portmap::mapping::Transport;
+
+    use super::*;
+    use crate::saved_mapping::tests::{saved, upnp_control};
+
+    #[test]
+    fn what_was_held_without_an_end_is_left_without_one() {
+        let mapping = saved(upnp_control("http://192.168.1.1/control"), Transport::Udp);
+        let another = saved(upnp_control("http://192.168.1.1/another"), Transport::Udp);
+        let held = Kept { mapping: mapping.clone(), external_address: None, expires: None };
+        let left = |mapping| Kept { mapping, external_address: None, expires: Some(7) };
+        assert_eq!(as_granted(left(mapping), Some(&held)).expires, None);
+        assert_eq!(as_granted(left(another.clone()), Some(&held)).expires, Some(7));
+        assert_eq!(as_granted(left(another), None).expires, Some(7));
     }
 }

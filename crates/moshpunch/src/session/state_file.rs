@@ -21,7 +21,7 @@ pub(crate) struct State {
     pub(crate) mappings: Vec<Kept>,
     /// What was made from addresses that this host did not have any more: only from there it can be deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) left: Vec<Kept>,
+    pub(crate) elsewhere: Vec<Kept>,
 }
 
 /// A mapping of the session, or a pinhole.
@@ -128,7 +128,7 @@ mod tests {
         let pinhole = saved(pinhole_control(), Transport::Udp);
         let pinhole =
             Kept { mapping: pinhole, external_address: Some("2a00:7::10".parse().unwrap()), expires: None };
-        State { name, process, left: vec![mapping.clone()], mappings: vec![mapping, pinhole] }
+        State { name, process, elsewhere: vec![mapping.clone()], mappings: vec![mapping, pinhole] }
     }
 
     fn orphans(directory: &Path) -> Vec<State> {

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
-use super::values::{Control, LeftBehind, Protocol, Record};
+use super::values::{Control, MadeElsewhere, Protocol, Record};
 use crate::client::{Grant, Request};
 
 /// More addresses than a host changes between within an hour; then the oldest is left to its lease.
@@ -23,7 +23,7 @@ pub(super) struct Place {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Left {
+pub(super) struct Made {
     pub(super) place: Place,
     pub(super) record: Record,
     pub(super) grant: Grant,
@@ -33,12 +33,14 @@ pub(super) struct Left {
 
 #[derive(Debug, Default)]
 pub(super) struct Elsewhere {
-    left: VecDeque<Left>,
+    made: VecDeque<Made>,
     /// It deletes for no other address than that of who asks.
     secure: Option<IpAddr>,
+    /// What is being deleted from the place where it was made.
+    deleting: Option<Made>,
 }
 
-impl Left {
+impl Made {
     pub(super) fn request(&self) -> Request {
         Request {
             transport: self.record.transport,
@@ -54,39 +56,57 @@ impl Left {
     }
 
     fn is_same(&self, other: &Self) -> bool {
-        let key = |left: &Self| (left.place, left.record.protocol, left.record.external_port);
+        let key = |made: &Self| (made.place, made.record.protocol, made.record.external_port);
         key(self) == key(other)
     }
 }
 
 impl Elsewhere {
-    pub(super) fn remember(&mut self, left: Left, now: Instant) {
-        self.left.retain(|known| !known.is_over(now) && !known.is_same(&left));
-        if self.left.len() == MAPPINGS_MAXIMUM {
-            self.left.pop_front();
+    pub(super) fn remember(&mut self, made: Made, now: Instant) {
+        self.made.retain(|known| !known.is_over(now) && !known.is_same(&made));
+        if self.made.len() == MAPPINGS_MAXIMUM {
+            self.made.pop_front();
         }
-        self.left.push_back(left);
+        self.made.push_back(made);
     }
 
     /// The newest that may still be there.
-    pub(super) fn at(&self, place: Place, now: Instant) -> Option<&Left> {
-        self.left.iter().rev().find(|left| left.place == place && !left.is_over(now))
+    pub(super) fn at(&self, place: Place, now: Instant) -> Option<&Made> {
+        self.made.iter().rev().find(|made| made.place == place && !made.is_over(now))
     }
 
-    pub(super) fn take_at(&mut self, place: Place, now: Instant) -> Option<Left> {
-        let is_there = |left: &Left| left.place == place && !left.is_over(now);
-        self.left.iter().rposition(is_there).and_then(|at| self.left.remove(at))
+    /// Those that were made there, as far as they are not there any more.
+    pub(super) fn forget_at(&mut self, place: Place, is_it: impl Fn(&Record) -> bool) {
+        self.made.retain(|made| made.place != place || !is_it(&made.record));
+    }
+
+    pub(super) fn begin_to_delete(&mut self, made: Made) {
+        self.deleting = Some(made);
+    }
+
+    /// What is not confirmed stays, behind all that was not tried yet.
+    pub(super) fn deletion_ended(&mut self, protocol: Protocol, confirmed: bool) {
+        let Some(made) = self.deleting.take_if(|made| made.record.protocol == protocol) else { return };
+        self.made.retain(|known| !known.is_same(&made));
+        if !confirmed {
+            self.made.push_front(made);
+        }
+    }
+
+    /// Something else is asked; it stays.
+    pub(super) fn deletion_abandoned(&mut self) {
+        self.deleting = None;
     }
 
     /// One that `gateway` may delete for whoever asks: by UPnP, where it is not in secure mode.
-    pub(super) fn deletable_by(&self, gateway: IpAddr, here: Place, now: Instant) -> Option<&Left> {
+    pub(super) fn deletable_by(&self, gateway: IpAddr, here: Place, now: Instant) -> Option<&Made> {
         let is_its_own = |control: &Control| match control {
             Control::Upnp(control) => control.gateway == gateway,
             Control::Pinhole { .. } | Control::ControlPort { .. } => false,
         };
-        let mut left = self.left.iter().filter(|_| self.secure != Some(gateway));
-        left.find(|left| {
-            left.place.internal != here.internal && is_its_own(&left.record.control) && !left.is_over(now)
+        let mut made = self.made.iter().filter(|_| self.secure != Some(gateway));
+        made.find(|made| {
+            made.place.internal != here.internal && is_its_own(&made.record.control) && !made.is_over(now)
         })
     }
 
@@ -96,15 +116,15 @@ impl Elsewhere {
 
     pub(super) fn deleted(&mut self, internal: IpAddr, port: NonZeroU16) {
         let key = (internal, Protocol::Upnp, port);
-        let of = |left: &Left| (left.place.internal, left.record.protocol, left.record.external_port);
-        self.left.retain(|left| of(left) != key);
+        let of = |made: &Made| (made.place.internal, made.record.protocol, made.record.external_port);
+        self.made.retain(|made| of(made) != key);
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = LeftBehind> {
-        self.left.iter().map(|left| LeftBehind {
-            internal: left.place.internal,
-            record: left.record.clone(),
-            expires: left.expires,
+    pub(super) fn all(&self) -> impl Iterator<Item = MadeElsewhere> {
+        self.made.iter().map(|made| MadeElsewhere {
+            internal: made.place.internal,
+            record: made.record.clone(),
+            expires: made.expires,
         })
     }
 }

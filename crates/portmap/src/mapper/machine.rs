@@ -305,6 +305,9 @@ impl Mapper {
         if event == client::Event::Refused(Refusal::AddressMismatch) {
             self.rule_out_nat_pmp();
         }
+        if let client::Event::Released { confirmed } = event {
+            self.elsewhere.deletion_ended(self.speakers[index].protocol, confirmed);
+        }
         self.note(index, &event);
         match event {
             client::Event::Available { external_address } => self.available(index, external_address, now),
@@ -346,6 +349,7 @@ impl Mapper {
         let gives_up = (speaker.protocol != Protocol::Upnp).then(|| now + patience);
         self.state = State::Requesting { gives_up };
         question(speaker, &request, now);
+        self.elsewhere.deletion_abandoned();
         match gives_up {
             Some(_) => self.making(index, request.external_port),
             // UPnP says so itself: it looks before it adds.

@@ -42,5 +42,5 @@ mod values;
 pub use self::machine::Mapper;
 pub use self::schedule::CHECK_INTERVAL;
 pub use self::values::{
-    Control, Event, External, LeftBehind, Mapping, Protocol, Record, Reservation, Settings, Wanted,
+    Control, Event, External, MadeElsewhere, Mapping, Protocol, Record, Reservation, Settings, Wanted,
 };

@@ -97,7 +97,7 @@ pub struct Record {
 
 /// A mapping that was made from an address which the host does not have now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftBehind {
+pub struct MadeElsewhere {
     /// To delete it from.
     pub internal: IpAddr,
     pub record: Record,

@@ -156,6 +156,10 @@ impl Attempt {
         self.leases.known()
     }
 
+    pub(super) fn is_releasing(&self) -> bool {
+        self.releasing
+    }
+
     /// From now on whatever the open question brings is deleted; the question itself is waited for, because a
     /// router may add what nobody waits for any more.
     pub(super) fn turn_to_release(&mut self) {

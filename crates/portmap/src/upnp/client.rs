@@ -237,14 +237,17 @@ impl Client {
         self.address_is_due = true;
     }
 
-    /// Deletes the mapping if the router's table still says that it is ours; answered by [`Event::Released`].
+    /// Deletes the mapping if the router's table still says that it is ours; answered by [`Event::Released`]. What the
+    /// open question may make is deleted, too; the deletion of another mapping is given up.
     pub fn release(&mut self, grant: &Grant, transport: Transport, now: Instant) {
         self.release_of(self.internal, grant, transport, now);
     }
 
     /// As [`release`](Self::release), for a mapping to another address, `internal`. A router in secure mode refuses.
     pub fn release_of(&mut self, internal: IpAddr, grant: &Grant, transport: Transport, now: Instant) {
-        if let Some(dialogue) = &mut self.dialogue {
+        let deletes_another =
+            |dialogue: &Dialogue| dialogue.is_releasing() && dialogue.external_port() != grant.external_port;
+        if let Some(dialogue) = self.dialogue.as_mut().filter(|dialogue| !deletes_another(dialogue)) {
             dialogue.turn_to_release();
             if self.exchanges.take_back(|it| matches!(it, Question::Step(_))).is_some() {
                 self.now = now;
@@ -430,11 +433,15 @@ impl Client {
     }
 
     fn ask(&mut self, step: Step) {
-        let (Some(dialogue), Some(control)) = (&self.dialogue, self.control.clone()) else {
-            return self.conclude_dialogue(Event::Refused(Refusal::NoAnswer));
+        let Some(dialogue) = &self.dialogue else { return };
+        let Some(control) = self.control.clone() else {
+            return self.conclude_dialogue(match dialogue.is_releasing() {
+                true => Event::Released { confirmed: false },
+                false => Event::Refused(Refusal::NoAnswer),
+            });
         };
         let Some(call) = dialogue.call(step, &control.service_type) else { return };
-        if Dialogue::makes(step) {
+        if step.adds() {
             self.events.push_back(Event::Making { external_port: dialogue.external_port() });
         }
         self.call(&control.url, &call, Question::Step(step));

@@ -33,7 +33,8 @@ pub(super) enum Step {
 }
 
 impl Step {
-    /// Asked twice it may be refused the second time, for what it has made the first time.
+    /// Whether a mapping, or a pinhole, is made with it. Asked twice it may be refused the second time, for what it has
+    /// made the first time.
     pub(super) fn adds(self) -> bool {
         matches!(self, Self::Mapping(attempt::Step::Add) | Self::Pinhole(pinhole::Step::Add))
     }
@@ -108,6 +109,14 @@ impl Dialogue {
         }
     }
 
+    /// Its end is that something is deleted.
+    pub(super) fn is_releasing(&self) -> bool {
+        match self {
+            Self::Mapping(attempt) => attempt.is_releasing(),
+            Self::Pinhole(opening) => opening.is_releasing(),
+        }
+    }
+
     pub(super) fn turn_to_release(&mut self) {
         match self {
             Self::Mapping(attempt) => attempt.turn_to_release(),
@@ -172,11 +181,6 @@ impl Dialogue {
             Self::Mapping(attempt) => attempt.listing().clone(),
             Self::Pinhole(_) => Listing::default(),
         }
-    }
-
-    /// Whether the answer to this question is one that a mapping, or a pinhole, is made with.
-    pub(super) fn makes(step: Step) -> bool {
-        matches!(step, Step::Mapping(attempt::Step::Add) | Step::Pinhole(pinhole::Step::Add))
     }
 
     pub(super) fn external_port(&self) -> NonZeroU16 {

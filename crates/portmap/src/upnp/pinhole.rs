@@ -85,6 +85,10 @@ impl Opening {
         self.id
     }
 
+    pub(super) fn is_releasing(&self) -> bool {
+        self.releasing
+    }
+
     /// From now on whatever the open question brings is deleted.
     pub(super) fn turn_to_release(&mut self) {
         self.releasing = true;

@@ -24,7 +24,7 @@ pub(super) struct Ledger {
     files: BTreeMap<Protocol, LockedFile>,
     /// Those whose mapping may stay behind.
     left: Vec<Protocol>,
-    /// An earlier command has made it.
+    /// An earlier command has made it, and this one was not granted it yet.
     is_continued: bool,
 }
 
@@ -54,6 +54,7 @@ impl Ledger {
         let protocol = mapping.record.protocol;
         let record = MapRecord::new(self.name.clone(), mapping, self.lease);
         self.write(protocol, &record).map_err(unwritten)?;
+        self.is_continued = false;
         self.keep_only(|of| of == protocol);
         Ok(record)
     }

@@ -36,11 +36,8 @@ pub(super) fn run(
     let sessions = StateFile::all(&runtime_directory::open()?)?;
     let known = records.iter().map(|record| Known::new(&record.mapping, &record.name.description));
     let of_sessions = sessions.iter().flat_map(|session| {
-        session
-            .mappings
-            .iter()
-            .chain(&session.left)
-            .map(|kept| Known::new(&kept.mapping, &session.name.description))
+        let kept = session.mappings.iter().chain(&session.elsewhere);
+        kept.map(|kept| Known::new(&kept.mapping, &session.name.description))
     });
     let known = known.chain(of_sessions);
     let known: Vec<_> = known.collect();

@@ -222,6 +222,7 @@ mod tests {
             assert!(!cure.is_empty() && !cure.contains('\n'), "{cure}");
         }
     }
+
     #[test]
     fn a_call_can_be_pasted() {
         let ssh = ["ssh", "-o", "ProxyCommand=nc %h 22"].map(OsString::from);

@@ -34,6 +34,7 @@ impl Mapper {
         if let (None, Some(held)) = (self.chosen, &held) {
             speaker.resume(&held.record, &request, &grant, now);
         }
+        self.elsewhere.deletion_abandoned();
         speaker.release(&request, &grant, now);
         // PCP and NAT-PMP have one address to ask.
         self.left_behind = (speaker.protocol == Protocol::Upnp).then_some((request, grant));

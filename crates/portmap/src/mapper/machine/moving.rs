@@ -5,17 +5,18 @@ use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::time::Instant;
 
-use super::super::elsewhere::{Left, Place};
-use super::super::values::{Control, LeftBehind, Protocol, Record};
+use super::super::elsewhere::{Made, Place};
+use super::super::values::{Control, MadeElsewhere, Protocol, Record};
 use super::{Mapper, State, speakers};
 
 impl Mapper {
     /// The host has another address or another gateway now. The mapping is made again there; that of the old address
-    /// is remembered until it is taken again, deleted or over ([`Self::left_behind`]).
+    /// is remembered until it is taken again, deleted or over ([`Self::made_elsewhere`]).
     pub fn move_to(&mut self, internal: IpAddr, gateway: Option<IpAddr>, now: Instant) {
         if (Place { internal, gateway }) == self.place() || self.is_leaving() {
             return;
         }
+        self.elsewhere.deletion_abandoned();
         self.leave_behind(now);
         self.settings.internal = internal;
         self.settings.gateway = gateway;
@@ -28,7 +29,7 @@ impl Mapper {
 
     /// What this host has mapped from addresses that it does not have now: only from there it can be deleted, as far as
     /// is known.
-    pub fn left_behind(&self) -> impl Iterator<Item = LeftBehind> {
+    pub fn made_elsewhere(&self) -> impl Iterator<Item = MadeElsewhere> {
         self.elsewhere.all()
     }
 
@@ -44,23 +45,23 @@ impl Mapper {
             |record: &Record| place.internal.is_ipv4() || !matches!(record.control, Control::Upnp(_));
         for record in mem::take(&mut self.unresolved).into_iter().filter(has_number) {
             let grant = record.grant();
-            self.elsewhere.remember(Left { place, record, grant, expires }, now);
+            self.elsewhere.remember(Made { place, record, grant, expires }, now);
         }
         if let Some(held) = self.held.as_ref().filter(|held| held.place == place) {
             let (record, grant) = (held.record.clone(), held.grant.clone());
-            self.elsewhere.remember(Left { place, record, grant, expires: held.expires }, now);
+            self.elsewhere.remember(Made { place, record, grant, expires: held.expires }, now);
         }
     }
 
     /// By its number it is held for longer; without it, another one is opened.
     fn resume_pinhole(&mut self, now: Instant) {
-        let left = self.elsewhere.at(self.place(), now);
-        let Some(left) = left.filter(|left| matches!(left.record.control, Control::Pinhole { .. })) else {
+        let made = self.elsewhere.at(self.place(), now);
+        let Some(made) = made.filter(|made| matches!(made.record.control, Control::Pinhole { .. })) else {
             return;
         };
-        let speaker = self.speakers.iter_mut().find(|speaker| speaker.protocol == left.record.protocol);
+        let speaker = self.speakers.iter_mut().find(|speaker| speaker.protocol == made.record.protocol);
         if let Some(speaker) = speaker {
-            speaker.resume(&left.record, &left.request(), &left.grant, now);
+            speaker.resume(&made.record, &made.request(), &made.grant, now);
         }
     }
 
@@ -78,10 +79,10 @@ impl Mapper {
         if speaker.protocol != Protocol::Upnp {
             return false;
         }
-        let Some(left) = self.elsewhere.deletable_by(gateway, here, now) else { return false };
-        let internal = left.place.internal;
-        self.state = State::DeletingFromAfar { internal, port: left.record.external_port };
-        speaker.release_of(internal, &left.request(), &left.grant, now);
+        let Some(made) = self.elsewhere.deletable_by(gateway, here, now) else { return false };
+        let internal = made.place.internal;
+        self.state = State::DeletingFromAfar { internal, port: made.record.external_port };
+        speaker.release_of(internal, &made.request(), &made.grant, now);
         true
     }
 
@@ -100,12 +101,12 @@ impl Mapper {
         self.begin_to_request(now);
     }
 
-    /// What is held or was left here is asked for, so that it does not stay beside another.
+    /// What is held or was made here before is asked for, so that it does not stay beside another.
     fn request_first_port(&mut self, now: Instant) {
         let place = self.place();
         let held = self.held.as_ref().filter(|held| held.place == place);
-        let left = || self.elsewhere.at(place, now).map(|left| left.record.external_port);
-        let known = held.map(|held| held.record.external_port).or_else(left);
+        let made = || self.elsewhere.at(place, now).map(|made| made.record.external_port);
+        let known = held.map(|held| held.record.external_port).or_else(made);
         let Some(job) = &mut self.job else { return };
         match known.filter(|&port| job.accepts(port)) {
             Some(port) => job.ports.restart_at(port),
@@ -114,28 +115,24 @@ impl Mapper {
         self.request(now);
     }
 
-    /// With a mapping of this place held again, what else was left here is not wanted any more.
+    /// With a mapping of this place held again, what else was made here before is not wanted any more.
     pub(super) fn take_again_or_delete(&mut self, now: Instant) {
-        let place = self.place();
-        while let Some(left) = self.elsewhere.take_at(place, now) {
-            let Some(held) = &self.held else { return };
-            if is_taken_again(&left.record, &held.record) {
-                continue;
-            }
-            let Some(index) = self.speaker_of(left.record.protocol) else { continue };
-            let speaker = &mut self.speakers[index];
-            if self.chosen != Some(index) {
-                speaker.resume(&left.record, &left.request(), &left.grant, now);
-            }
-            speaker.release(&left.request(), &left.grant, now);
-            // One question at a time; the next when this mapping is renewed.
-            return;
+        let (place, Some(held)) = (self.place(), &self.held) else { return };
+        self.elsewhere.forget_at(place, |record| is_taken_again(record, &held.record));
+        let Some(made) = self.elsewhere.at(place, now).cloned() else { return };
+        let Some(index) = self.speaker_of(made.record.protocol) else { return };
+        let speaker = &mut self.speakers[index];
+        if self.chosen != Some(index) {
+            speaker.resume(&made.record, &made.request(), &made.grant, now);
         }
+        speaker.release(&made.request(), &made.grant, now);
+        // One question at a time; the next when this mapping is renewed.
+        self.elsewhere.begin_to_delete(made);
     }
 }
 
 /// A gateway has one of a number. PCP and NAT-PMP know a mapping by what it leads to, a firewall a pinhole.
-fn is_taken_again(left: &Record, held: &Record) -> bool {
-    let by_target = left.protocol != Protocol::Upnp || matches!(left.control, Control::Pinhole { .. });
-    left.external_port == held.external_port || left.protocol == held.protocol && by_target
+fn is_taken_again(made: &Record, held: &Record) -> bool {
+    let by_target = made.protocol != Protocol::Upnp || matches!(made.control, Control::Pinhole { .. });
+    made.external_port == held.external_port || made.protocol == held.protocol && by_target
 }

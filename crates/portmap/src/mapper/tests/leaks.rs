@@ -2,6 +2,7 @@
 
 use super::router::{Entry, Fault, Host, Router};
 use super::*;
+use crate::client::{self, Grant};
 
 const LOOK: &str = "GetSpecificPortMappingEntry";
 const ADD: &str = "AddPortMapping";
@@ -147,6 +148,16 @@ fn what_was_made_in_spite_of_an_error_is_taken() {
         assert_eq!(told(&mut host), ["mapped Some(20.0.0.1):60001"], "{lie}");
         assert_eq!(router.asked, [60001], "{lie}");
     }
+}
+
+#[test]
+fn a_deletion_that_nobody_can_be_asked_for_is_not_confirmed() {
+    let internal = "192.168.1.10".parse().unwrap();
+    let mut client = upnp::client::Client::new(internal, None, DESCRIPTION.into(), start());
+    let (external_port, internal_port) = (port(60001), port(60001));
+    let grant = Grant { external_address: None, external_port, internal_port, lease: None };
+    client.release(&grant, Transport::Udp, start());
+    assert_eq!(client.poll_event(), Some(client::Event::Released { confirmed: false }));
 }
 
 #[test]
