@@ -192,6 +192,25 @@ fn what_leads_elsewhere_and_is_never_deleted_is_told_and_left_alone_with() {
     assert_eq!((router.table.len(), count(&router, DELETE)), (1, 2));
 }
 
+#[test]
+fn who_leaves_in_the_middle_of_that_does_not_ask_for_it_for_ever() {
+    for deletions in 1..=2 {
+        let mut router = Router { rewrite: |entry| entry.client = "192.168.1.77".into(), ..Router::new() };
+        router.faults = vec![(DELETE, Fault::Code(606)); FOR_EVER];
+        let mut host = host();
+        let now = host.now;
+        host.mapper.map(wanted(60001, mosh_range()), now);
+        while count(&router, DELETE) < deletions {
+            assert!(host.step(&mut router));
+        }
+        host.mapper.release(now);
+        while !host.mapper.poll_event().is_some_and(|event| matches!(event, Event::Released { .. })) {
+            host.step(&mut router);
+            assert!(count(&router, DELETE) <= 4, "{deletions}");
+        }
+    }
+}
+
 /// Rewritten once, by another program on the router or in the answer alone.
 #[test]
 fn a_mapping_that_is_held_is_not_given_up_for_one_answer() {

@@ -69,7 +69,7 @@ impl Attempt {
         };
         match is_gone {
             true => self.gone(),
-            false if is_silence || self.deletion.tries == DELETIONS_MAXIMUM => self.left(),
+            false if is_silence || self.deletion.tries >= DELETIONS_MAXIMUM => self.left(),
             false => self.delete(),
         }
     }
