@@ -221,6 +221,7 @@ impl Attempt {
     fn recognize(&mut self, entry: &PortMappingEntry) {
         self.listing = self.ours().listed(entry);
         self.is_added = false;
+        self.deletion.is_seen = true;
     }
 
     fn ours(&self) -> Ours<'_> {

@@ -15,6 +15,9 @@ const DELETIONS_MAXIMUM: u8 = 2;
 pub(super) struct Deletion {
     looked_again: bool,
     tries: u8,
+    /// The router has listed it. If it denies that afterwards, it denies it to us: as routers do with what they list as
+    /// another host's.
+    pub(super) is_seen: bool,
     /// The router says that it is gone, for where it tells nobody what it has.
     is_told: bool,
 }
@@ -54,7 +57,9 @@ impl Attempt {
     pub(super) fn deleted(&mut self, reply: &Result<Reply, Failure>) -> Next {
         self.deletion.is_told = match reply {
             Ok(_) => true,
-            Err(Failure::Fault(Fault::Upnp { code, .. })) => *code == code::NO_SUCH_ENTRY,
+            Err(Failure::Fault(Fault::Upnp { code, .. })) => {
+                *code == code::NO_SUCH_ENTRY && !self.deletion.is_seen
+            }
             Err(Failure::Fault(_) | Failure::NoReply) => false,
         };
         Next::Ask(Step::SeeDeleted)
