@@ -73,9 +73,9 @@ impl Elsewhere {
         self.left.iter().rev().find(|left| left.place == place && !left.is_over(now))
     }
 
-    pub(super) fn take_at(&mut self, place: Place, now: Instant) -> Option<Left> {
-        let is_there = |left: &Left| left.place == place && !left.is_over(now);
-        self.left.iter().rposition(is_there).and_then(|at| self.left.remove(at))
+    /// What is wanted again there is not left behind.
+    pub(super) fn take_at(&mut self, place: Place, is_wanted: impl Fn(&Record) -> bool) {
+        self.left.retain(|left| left.place != place || !is_wanted(&left.record));
     }
 
     /// One that `gateway` may delete for whoever asks: by UPnP, where it is not in secure mode.
@@ -94,8 +94,8 @@ impl Elsewhere {
         self.secure = Some(gateway);
     }
 
-    pub(super) fn deleted(&mut self, internal: IpAddr, port: NonZeroU16) {
-        let key = (internal, Protocol::Upnp, port);
+    pub(super) fn deleted(&mut self, internal: IpAddr, protocol: Protocol, port: NonZeroU16) {
+        let key = (internal, protocol, port);
         let of = |left: &Left| (left.place.internal, left.record.protocol, left.record.external_port);
         self.left.retain(|left| of(left) != key);
     }

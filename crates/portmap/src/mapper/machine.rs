@@ -90,6 +90,8 @@ pub struct Mapper {
     state: State,
     held: Option<Held>,
     elsewhere: Elsewhere,
+    /// Of what was left here while another mapping is held; any other question to that speaker comes first.
+    deleting_here: Option<(Protocol, NonZeroU16)>,
     /// What to delete once the gateway is found again.
     left_behind: Option<(Request, Grant)>,
     /// What may be there though it is not held: one by each protocol at most.
@@ -144,6 +146,7 @@ impl Mapper {
             state: State::Seeking,
             held: None,
             elsewhere: Elsewhere::default(),
+            deleting_here: None,
             left_behind: None,
             unresolved: Vec::new(),
             reserved: None,
@@ -314,6 +317,9 @@ impl Mapper {
             client::Event::Confirmed if chosen => self.confirmed(now),
             client::Event::Refused(refusal) if chosen => self.refused(&refusal, now),
             client::Event::Refused(refusal) => self.refused_unchosen(index, &refusal, now),
+            client::Event::Released { confirmed } if matches!(self.state, State::Holding { .. }) => {
+                self.deleted_here(index, confirmed, now);
+            }
             client::Event::Released { confirmed } if chosen => self.released(confirmed, now),
             client::Event::GatewayRestarted => self.restarted(index, now),
             client::Event::GatewayAlive => self.seen_alive(index, now),

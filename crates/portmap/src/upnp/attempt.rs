@@ -18,6 +18,7 @@ mod reading;
 mod refusal;
 
 use std::net::IpAddr;
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use self::deleting::Deletion;
@@ -145,6 +146,14 @@ impl Attempt {
 
     pub(super) fn request(&self) -> &Request {
         &self.request
+    }
+
+    pub(super) fn is_releasing(&self) -> bool {
+        self.releasing
+    }
+
+    pub(super) fn is_about(&self, internal: IpAddr, external_port: NonZeroU16) -> bool {
+        (self.internal, self.request.external_port) == (internal, external_port)
     }
 
     /// How the table lists it, as far as it was read.

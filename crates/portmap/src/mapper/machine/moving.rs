@@ -22,7 +22,7 @@ impl Mapper {
         self.settings.remembered = None;
         self.speakers = speakers(&self.settings, now);
         self.handle_networks(self.networks.clone());
-        self.resume_pinhole(now);
+        self.recall(now);
         self.seek(now);
     }
 
@@ -52,16 +52,12 @@ impl Mapper {
         }
     }
 
-    /// By its number it is held for longer; without it, another one is opened.
-    fn resume_pinhole(&mut self, now: Instant) {
-        let left = self.elsewhere.at(self.place(), now);
-        let Some(left) = left.filter(|left| matches!(left.record.control, Control::Pinhole { .. })) else {
-            return;
-        };
+    /// A pinhole is held for longer by its number, a mapping known again by how the table lists it; without that,
+    /// another one is made.
+    fn recall(&mut self, now: Instant) {
+        let Some(left) = self.elsewhere.at(self.place(), now) else { return };
         let speaker = self.speakers.iter_mut().find(|speaker| speaker.protocol == left.record.protocol);
-        if let Some(speaker) = speaker {
-            speaker.resume(&left.record, &left.request(), &left.grant, now);
-        }
+        speaker.into_iter().for_each(|speaker| speaker.recall(left, now));
     }
 
     /// Makes room first, where this gateway lets any address do so: what is still there has the port that was told.
@@ -81,7 +77,7 @@ impl Mapper {
         let Some(left) = self.elsewhere.deletable_by(gateway, here, now) else { return false };
         let internal = left.place.internal;
         self.state = State::DeletingFromAfar { internal, port: left.record.external_port };
-        speaker.release_of(internal, &left.request(), &left.grant, now);
+        speaker.release_left(left, now);
         true
     }
 
@@ -93,7 +89,7 @@ impl Mapper {
         now: Instant,
     ) {
         match confirmed {
-            true => self.elsewhere.deleted(internal, port),
+            true => self.elsewhere.deleted(internal, Protocol::Upnp, port),
             false => self.elsewhere.denied_by(self.gateway()),
         }
         self.state = State::Ready;
@@ -116,21 +112,25 @@ impl Mapper {
 
     /// With a mapping of this place held again, what else was left here is not wanted any more.
     pub(super) fn take_again_or_delete(&mut self, now: Instant) {
-        let place = self.place();
-        while let Some(left) = self.elsewhere.take_at(place, now) {
-            let Some(held) = &self.held else { return };
-            if is_taken_again(&left.record, &held.record) {
-                continue;
-            }
-            let Some(index) = self.speaker_of(left.record.protocol) else { continue };
-            let speaker = &mut self.speakers[index];
-            if self.chosen != Some(index) {
-                speaker.resume(&left.record, &left.request(), &left.grant, now);
-            }
-            speaker.release(&left.request(), &left.grant, now);
-            // One question at a time; the next when this mapping is renewed.
-            return;
+        let (place, Some(held)) = (self.place(), &self.held) else { return };
+        self.elsewhere.take_at(place, |left| is_taken_again(left, &held.record));
+        let Some(left) = self.elsewhere.at(place, now) else { return };
+        let Some(index) = self.speaker_of(left.record.protocol) else { return };
+        let speaker = &mut self.speakers[index];
+        if self.chosen != Some(index) {
+            speaker.resume(&left.record, &left.request(), &left.grant, now);
         }
+        speaker.release_left(left, now);
+        self.deleting_here = Some((left.record.protocol, left.record.external_port));
+    }
+
+    /// One question at a time. What is not seen deleted is tried again with the next grant.
+    pub(super) fn deleted_here(&mut self, index: usize, confirmed: bool, now: Instant) {
+        let protocol = self.speakers[index].protocol;
+        let of_this = |deleting: &mut (Protocol, NonZeroU16)| deleting.0 == protocol;
+        let Some((_, port)) = self.deleting_here.take_if(of_this).filter(|_| confirmed) else { return };
+        self.elsewhere.deleted(self.settings.internal, protocol, port);
+        self.take_again_or_delete(now);
     }
 }
 

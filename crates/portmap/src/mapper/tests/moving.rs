@@ -140,9 +140,14 @@ fn of_several_that_were_left_at_an_address_one_is_taken_again_and_the_others_are
         }
         move_to(&mut host, &mut router, ADDRESSES[1]);
         assert_eq!(left_behind(&host).len(), 2, "{seed}");
-        move_to(&mut host, &mut router, ADDRESSES[0]);
         let own = |router: &Router| router.table.values().filter(|it| it.client == ADDRESSES[0]).count();
-        several += usize::from(own(&router) > 1);
+        let now = host.now;
+        host.mapper.move_to(ADDRESSES[0].parse().unwrap(), Some(ROUTER.parse().unwrap()), now);
+        let mut most = 0;
+        while host.step(&mut router) {
+            most = most.max(own(&router));
+        }
+        several += usize::from(most > 1);
         host.advance(&mut router, HOUR);
         assert_eq!(own(&router), 1, "{seed}: {:?}", clients(&router));
         assert_eq!(router.table[&60001].client, "192.168.1.99");
