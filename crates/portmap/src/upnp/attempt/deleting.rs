@@ -67,14 +67,17 @@ impl Attempt {
 
     pub(super) fn seen_deleted(&mut self, reply: Result<Reply, Failure>) -> Next {
         let is_silence = reply == Err(Failure::NoReply);
+        let is_last = self.deletion.tries >= DELETIONS_MAXIMUM;
         let is_gone = match read(reply) {
+            // Whoever has refused, or not answered, is asked once more.
+            _ if !self.deletion.is_told && !is_last => false,
             Reading::Nobody | Reading::Empty => true,
             Reading::Entry(entry) => !self.ours().is(&entry),
             Reading::Unknown | Reading::Unclear => self.deletion.is_told,
         };
         match is_gone {
             true => self.gone(),
-            false if is_silence || self.deletion.tries >= DELETIONS_MAXIMUM => self.left(),
+            false if is_silence || is_last => self.left(),
             false => self.delete(),
         }
     }
