@@ -423,6 +423,7 @@ impl Mapper {
             return self.end(Event::Failed(cause));
         }
         tracing::debug!(%cause, "not kept yet");
+        self.remember_unresolved(now);
         self.chosen = None;
         self.drop_reservation();
         self.state = State::Recovering { retries: now + self.backoff.next() };

@@ -36,8 +36,17 @@ impl Mapper {
         Place { internal: self.settings.internal, gateway: self.settings.gateway }
     }
 
-    /// The mapping that is held, and what open questions may have made. A pinhole has no number before it is granted.
     fn leave_behind(&mut self, now: Instant) {
+        self.remember_unresolved(now);
+        let place = self.place();
+        if let Some(held) = self.held.as_ref().filter(|held| held.place == place) {
+            let (record, grant) = (held.record.clone(), held.grant.clone());
+            self.elsewhere.remember(Left { place, record, grant, expires: held.expires }, now);
+        }
+    }
+
+    /// What questions may have made that nobody comes back to. A pinhole has no number before it is granted.
+    pub(super) fn remember_unresolved(&mut self, now: Instant) {
         let place = self.place();
         let expires = Some(now + self.settings.lease);
         let has_number =
@@ -45,10 +54,6 @@ impl Mapper {
         for record in mem::take(&mut self.unresolved).into_iter().filter(has_number) {
             let grant = record.grant();
             self.elsewhere.remember(Left { place, record, grant, expires }, now);
-        }
-        if let Some(held) = self.held.as_ref().filter(|held| held.place == place) {
-            let (record, grant) = (held.record.clone(), held.grant.clone());
-            self.elsewhere.remember(Left { place, record, grant, expires: held.expires }, now);
         }
     }
 

@@ -20,11 +20,11 @@ impl Mapper {
             }
             // By UPnP it was looked for.
             client::Event::Refused(Refusal::NoAnswer) if protocol != Protocol::Upnp => {}
-            // The gateway does not speak it, or not any more.
-            client::Event::Absent(absence) if *absence != Absence::NoAnswer => self.resolve(protocol),
             client::Event::Granted(_)
             | client::Event::Refused(_)
+            | client::Event::Absent(Absence::VersionUnsupported { .. })
             | client::Event::Released { confirmed: true } => self.resolve(protocol),
+            // Of one that is absent since nobody knows what it keeps.
             client::Event::Available { .. }
             | client::Event::Absent(_)
             | client::Event::Confirmed

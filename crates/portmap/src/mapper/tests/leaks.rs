@@ -182,6 +182,15 @@ fn a_router_that_never_deletes_keeps_one_mapping_and_that_is_told() {
 }
 
 #[test]
+fn what_a_router_keeps_that_offers_nothing_any_more_is_told() {
+    let mut router = Router::new();
+    let mut host = mapped_host(&mut router);
+    (router.http_port, router.has_no_service) = (5001, true);
+    releasing(&mut host, &mut router);
+    assert_eq!(told(&mut host), ["left 60001", "released, confirmed false"]);
+}
+
+#[test]
 fn what_leads_elsewhere_and_is_never_deleted_is_told_and_left_alone_with() {
     let mut router = Router { rewrite: |entry| entry.client = "192.168.1.77".into(), ..Router::new() };
     router.faults = vec![(DELETE, Fault::Code(606)); FOR_EVER];
@@ -208,6 +217,33 @@ fn who_leaves_in_the_middle_of_that_does_not_ask_for_it_for_ever() {
             host.step(&mut router);
             assert!(count(&router, DELETE) <= 4, "{deletions}");
         }
+    }
+}
+
+/// The port that is held is another's by now, and the next one is asked for as the router falls silent.
+#[test]
+fn what_may_be_there_beside_what_was_held_is_not_forgotten_with_the_next_question() {
+    for seed in 0..10 {
+        let mut router = Router::new();
+        let now = start();
+        let mut host = Host::new(Mapper::new(Settings { seed, ..settings("192.168.1.10") }, now), now);
+        host.mapper.map(wanted(60001, mosh_range()), now);
+        host.settle(&mut router);
+        let theirs = Entry { client: "192.168.1.99".into(), ..router.table[&60001].clone() };
+        router.table.insert(60001, Entry { description: "a game".into(), ..theirs });
+        router.faults.push((ADD, Fault::LostReply));
+        while !router.faults.is_empty() {
+            host.advance(&mut router, Duration::from_millis(100));
+        }
+        router.up = false;
+        host.advance(&mut router, Duration::from_secs(20));
+        router.up = true;
+        host.advance(&mut router, HOUR);
+        let now = host.now;
+        host.mapper.release(now);
+        host.advance(&mut router, Duration::from_secs(60));
+        let left: Vec<_> = router.table.keys().copied().collect();
+        assert_eq!(left, [60001], "{seed}");
     }
 }
 
