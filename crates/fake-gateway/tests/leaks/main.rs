@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod effects;
+mod lives;
 
 use std::net::Ipv4Addr;
 use std::num::NonZeroU16;
