@@ -73,9 +73,11 @@ impl Elsewhere {
         self.left.iter().rev().find(|left| left.place == place && !left.is_over(now))
     }
 
-    /// What is wanted again there is not left behind.
-    pub(super) fn take_at(&mut self, place: Place, is_wanted: impl Fn(&Record) -> bool) {
-        self.left.retain(|left| left.place != place || !is_wanted(&left.record));
+    pub(super) fn take_at(&mut self, place: Place, is_taken: impl Fn(&Record) -> bool) -> Vec<Record> {
+        let is_taken = |left: &Left| left.place == place && is_taken(&left.record);
+        let (taken, left) = self.left.drain(..).partition::<VecDeque<_>, _>(is_taken);
+        self.left = left;
+        taken.into_iter().map(|left| left.record).collect()
     }
 
     /// One that `gateway` may delete for whoever asks: by UPnP, where it is not in secure mode.

@@ -16,6 +16,7 @@ impl Mapper {
         let held = self.held.take().filter(|held| held.place == place);
         if let Some(held) = &held {
             self.resolve(held.record.protocol);
+            self.elsewhere.take_at(place, |record| record.is_about_the_same(&held.record));
             self.unresolved.push(held.record.clone());
         }
         // Given up, but it may be granted yet.

@@ -81,9 +81,10 @@ impl Mapper {
         }
     }
 
-    /// Nobody waits for those any longer.
+    /// Nobody waits for those any longer, nor for what else was left at this address.
     pub(super) fn leave_unresolved(&mut self) {
-        self.events.extend(self.unresolved.drain(..).map(Event::Left));
+        let here = self.elsewhere.take_at(self.place(), |_| true);
+        self.events.extend(self.unresolved.drain(..).chain(here).map(Event::Left));
     }
 
     pub(super) fn record(&self, index: usize, external_port: NonZeroU16) -> Option<Record> {
@@ -107,7 +108,7 @@ impl Record {
 
     /// The gateway may tell another external address since, or the table another name. The number of a pinhole counts:
     /// without it there is nothing to delete.
-    fn is_about_the_same(&self, other: &Self) -> bool {
+    pub(super) fn is_about_the_same(&self, other: &Self) -> bool {
         (self.protocol, self.external_port, discriminant(&self.control), self.control.gateway())
             == (other.protocol, other.external_port, discriminant(&other.control), other.control.gateway())
     }

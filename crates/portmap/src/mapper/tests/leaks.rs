@@ -247,6 +247,24 @@ fn what_may_be_there_beside_what_was_held_is_not_forgotten_with_the_next_questio
     }
 }
 
+#[test]
+fn nor_if_the_end_comes_before_it() {
+    let mut router = Router::new();
+    let mut host = mapped_host(&mut router);
+    let theirs = Entry { client: "192.168.1.99".into(), ..router.table[&60001].clone() };
+    router.table.insert(60001, Entry { description: "a game".into(), ..theirs });
+    router.faults.push((ADD, Fault::LostReply));
+    while !router.faults.is_empty() {
+        host.advance(&mut router, Duration::from_millis(100));
+    }
+    router.up = false;
+    host.advance(&mut router, Duration::from_secs(20));
+    told(&mut host);
+    releasing(&mut host, &mut router);
+    let ours = *router.table.keys().find(|port| **port != 60001).unwrap();
+    assert!(told(&mut host).contains(&format!("left {ours}")));
+}
+
 /// Rewritten once, by another program on the router or in the answer alone.
 #[test]
 fn a_mapping_that_is_held_is_not_given_up_for_one_answer() {
