@@ -1,9 +1,11 @@
 //! The gateway without sockets, in a time of its own: an hour of a mapping's life takes milliseconds.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use net::clock;
+use portmap::control_port::SERVER_PORT;
 use portmap::effects::{Exchange, ExchangeId, ExchangeInput, Socket, Transmit};
 use portmap::mapper::{Event, Mapper, Reservation};
 use portmap::upnp::ssdp;
@@ -12,6 +14,7 @@ use crate::builder::{Protocol, Settings};
 use crate::control_port;
 use crate::counters::Counters;
 use crate::fault::Fault;
+use crate::gateway::Restart;
 use crate::server::{End, Outgoing, Plan};
 use crate::state::State;
 use crate::table::Mapping;
@@ -25,12 +28,15 @@ const EPHEMERAL_PORT: u16 = 40_000;
 
 /// One gateway and one host's mapper.
 ///
-/// No other host is there, and every port of the host is free. Multicast is not heard.
+/// No other host asks, and every port of the host is free. Multicast searches are not heard.
 #[derive(Debug)]
 pub struct Simulation {
     state: State,
     host: IpAddr,
     now: Instant,
+    /// Of each answer.
+    latency: Duration,
+    is_reachable: bool,
     arriving: Vec<(Instant, Arriving)>,
 }
 
@@ -47,7 +53,14 @@ impl Simulation {
     pub(crate) fn new(settings: Settings, host: Ipv4Addr) -> Self {
         let now = clock::now();
         let state = State::new(settings, GATEWAY, HTTP_PORT, now);
-        Self { state, host: host.into(), now, arriving: Vec::new() }
+        let host = host.into();
+        Self { state, host, now, latency: Duration::ZERO, is_reachable: true, arriving: Vec::new() }
+    }
+
+    /// How long each answer takes, beside what a fault adds.
+    #[must_use]
+    pub fn with_latency(self, latency: Duration) -> Self {
+        Self { latency, ..self }
     }
 
     #[must_use]
@@ -62,6 +75,50 @@ impl Simulation {
 
     pub fn script(&mut self, fault: Fault) {
         self.state.script.push(fault);
+    }
+
+    /// Answers rightly from now on.
+    pub fn clear_script(&mut self) {
+        self.state.script.clear();
+    }
+
+    /// Gives the host another address. What is on its way to the old one is lost; the mapper has to be told.
+    pub fn move_host(&mut self, host: Ipv4Addr) {
+        self.host = host.into();
+        self.arriving.clear();
+    }
+
+    /// Whether the gateway is there; what is asked meanwhile is lost.
+    pub fn set_reachable(&mut self, is_reachable: bool) {
+        self.is_reachable = is_reachable;
+    }
+
+    /// As [`FakeGateway::restart`](crate::FakeGateway::restart).
+    pub fn restart(&mut self, restart: Restart) {
+        self.state.restart(self.state.http_port + 1, self.now);
+        if restart == Restart::Forget {
+            self.state.table.clear();
+        }
+        let open: BTreeSet<_> = self.arriving.drain(..).filter_map(|(_, it)| it.exchange()).collect();
+        self.arriving.extend(open.into_iter().map(|id| (self.now, Arriving::Reset(id))));
+    }
+
+    /// As [`FakeGateway::announce`](crate::FakeGateway::announce).
+    pub fn announce(&mut self) {
+        let notifications = upnp::notifications(&self.state).into_iter();
+        let announcements = control_port::announcements(&self.state, self.now).into_iter();
+        let all = (notifications.filter(|_| self.state.speaks(Protocol::Upnp)))
+            .map(|payload| (Socket::Notifications, ssdp::MULTICAST.port(), payload))
+            .chain(announcements.map(|payload| (Socket::Announcements, SERVER_PORT, payload)));
+        for (socket, port, payload) in all {
+            let from = SocketAddr::new(GATEWAY.into(), port);
+            self.arriving.push((self.now, Arriving::Datagram { socket, from, payload }));
+        }
+    }
+
+    /// Puts an entry into the table, in the place of what is there.
+    pub fn insert(&mut self, mapping: Mapping) {
+        self.state.table.insert(mapping, None, self.now);
     }
 
     /// The table, by transport and external port.
@@ -115,7 +172,7 @@ impl Simulation {
     }
 
     fn hear(&mut self, transmit: Transmit) {
-        if transmit.destination.ip() != self.address() {
+        if transmit.destination.ip() != self.address() || !self.is_reachable {
             return;
         }
         let from = SocketAddr::new(self.host, EPHEMERAL_PORT);
@@ -132,7 +189,8 @@ impl Simulation {
         for Outgoing { port, from, payload, delay, .. } in outgoing {
             let socket = if port == ssdp::MULTICAST.port() { Socket::Discovery } else { transmit.socket };
             let from = from.unwrap_or_else(|| SocketAddr::new(self.address(), port));
-            self.arriving.push((self.now + delay, Arriving::Datagram { socket, from, payload }));
+            self.arriving
+                .push((self.now + self.latency + delay, Arriving::Datagram { socket, from, payload }));
         }
     }
 
@@ -140,7 +198,13 @@ impl Simulation {
         let mut request = upnp::RawRequest::default();
         request.push(&exchange.request);
         let peer = SocketAddr::new(self.host, EPHEMERAL_PORT);
-        let plan = match exchange.destination == SocketAddr::new(self.address(), HTTP_PORT) {
+        if exchange.source != self.host {
+            return self.arriving.push((self.now, Arriving::Reset(exchange.id)));
+        }
+        if !self.is_reachable {
+            return;
+        }
+        let plan = match exchange.destination == SocketAddr::new(self.address(), self.state.http_port) {
             true => upnp::answer_request(&mut self.state, peer, &request, self.now),
             false => return self.arriving.push((self.now, Arriving::Reset(exchange.id))),
         };
@@ -148,7 +212,7 @@ impl Simulation {
     }
 
     fn write(&mut self, id: ExchangeId, plan: &Plan) {
-        let mut at = self.now + plan.delay;
+        let mut at = self.now + self.latency + plan.delay;
         let piece = if plan.pace.is_some() { 1 } else { plan.bytes.len().max(1) };
         for bytes in plan.bytes.chunks(piece) {
             self.arriving.push((at, Arriving::Bytes(id, bytes.to_vec())));

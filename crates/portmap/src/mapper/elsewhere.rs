@@ -36,8 +36,6 @@ pub(super) struct Elsewhere {
     made: VecDeque<Made>,
     /// It deletes for no other address than that of who asks.
     secure: Option<IpAddr>,
-    /// What is being deleted from the place where it was made.
-    deleting: Option<Made>,
 }
 
 impl Made {
@@ -75,27 +73,11 @@ impl Elsewhere {
         self.made.iter().rev().find(|made| made.place == place && !made.is_over(now))
     }
 
-    /// Those that were made there, as far as they are not there any more.
-    pub(super) fn forget_at(&mut self, place: Place, is_it: impl Fn(&Record) -> bool) {
-        self.made.retain(|made| made.place != place || !is_it(&made.record));
-    }
-
-    pub(super) fn begin_to_delete(&mut self, made: Made) {
-        self.deleting = Some(made);
-    }
-
-    /// What is not confirmed stays, behind all that was not tried yet.
-    pub(super) fn deletion_ended(&mut self, protocol: Protocol, confirmed: bool) {
-        let Some(made) = self.deleting.take_if(|made| made.record.protocol == protocol) else { return };
-        self.made.retain(|known| !known.is_same(&made));
-        if !confirmed {
-            self.made.push_front(made);
-        }
-    }
-
-    /// Something else is asked; it stays.
-    pub(super) fn deletion_abandoned(&mut self) {
-        self.deleting = None;
+    pub(super) fn take_at(&mut self, place: Place, is_taken: impl Fn(&Record) -> bool) -> Vec<Record> {
+        let is_taken = |made: &Made| made.place == place && is_taken(&made.record);
+        let (taken, made) = self.made.drain(..).partition::<VecDeque<_>, _>(is_taken);
+        self.made = made;
+        taken.into_iter().map(|made| made.record).collect()
     }
 
     /// One that `gateway` may delete for whoever asks: by UPnP, where it is not in secure mode.
@@ -114,8 +96,8 @@ impl Elsewhere {
         self.secure = Some(gateway);
     }
 
-    pub(super) fn deleted(&mut self, internal: IpAddr, port: NonZeroU16) {
-        let key = (internal, Protocol::Upnp, port);
+    pub(super) fn deleted(&mut self, internal: IpAddr, protocol: Protocol, port: NonZeroU16) {
+        let key = (internal, protocol, port);
         let of = |made: &Made| (made.place.internal, made.record.protocol, made.record.external_port);
         self.made.retain(|made| of(made) != key);
     }

@@ -90,6 +90,8 @@ pub struct Mapper {
     state: State,
     held: Option<Held>,
     elsewhere: Elsewhere,
+    /// Of what was made here before, while another mapping is held; any other question to that speaker comes first.
+    deleting_here: Option<(Protocol, NonZeroU16)>,
     /// What to delete once the gateway is found again.
     left_behind: Option<(Request, Grant)>,
     /// What may be there though it is not held: one by each protocol at most.
@@ -144,6 +146,7 @@ impl Mapper {
             state: State::Seeking,
             held: None,
             elsewhere: Elsewhere::default(),
+            deleting_here: None,
             left_behind: None,
             unresolved: Vec::new(),
             reserved: None,
@@ -305,9 +308,6 @@ impl Mapper {
         if event == client::Event::Refused(Refusal::AddressMismatch) {
             self.rule_out_nat_pmp();
         }
-        if let client::Event::Released { confirmed } = event {
-            self.elsewhere.deletion_ended(self.speakers[index].protocol, confirmed);
-        }
         self.note(index, &event);
         match event {
             client::Event::Available { external_address } => self.available(index, external_address, now),
@@ -317,6 +317,9 @@ impl Mapper {
             client::Event::Confirmed if chosen => self.confirmed(now),
             client::Event::Refused(refusal) if chosen => self.refused(&refusal, now),
             client::Event::Refused(refusal) => self.refused_unchosen(index, &refusal, now),
+            client::Event::Released { confirmed } if matches!(self.state, State::Holding { .. }) => {
+                self.deleted_here(index, confirmed, now);
+            }
             client::Event::Released { confirmed } if chosen => self.released(confirmed, now),
             client::Event::GatewayRestarted => self.restarted(index, now),
             client::Event::GatewayAlive => self.seen_alive(index, now),
@@ -349,7 +352,6 @@ impl Mapper {
         let gives_up = (speaker.protocol != Protocol::Upnp).then(|| now + patience);
         self.state = State::Requesting { gives_up };
         question(speaker, &request, now);
-        self.elsewhere.deletion_abandoned();
         match gives_up {
             Some(_) => self.making(index, request.external_port),
             // UPnP says so itself: it looks before it adds.
@@ -421,6 +423,7 @@ impl Mapper {
             return self.end(Event::Failed(cause));
         }
         tracing::debug!(%cause, "not kept yet");
+        self.remember_unresolved(now);
         self.chosen = None;
         self.drop_reservation();
         self.state = State::Recovering { retries: now + self.backoff.next() };

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
+use super::elsewhere::Made;
 use super::{Control, Protocol, Record, Settings};
 use crate::address::Network;
 use crate::cause::Cause;
@@ -188,10 +189,29 @@ impl Speaker {
         }
     }
 
-    /// As [`Self::release`], for a mapping to another address of this host. Only UPnP has a question for that.
-    pub(super) fn release_of(&mut self, internal: IpAddr, request: &Request, grant: &Grant, now: Instant) {
-        if let Client::Upnp(client) = &mut self.client {
-            client.release_of(internal, grant, request.transport, now);
+    /// As [`Self::release`], for what was made from this or another address of this host. Only UPnP has a question for what
+    /// was made from another.
+    pub(super) fn release_made(&mut self, made: &Made, now: Instant) {
+        let Made { place, record, grant, .. } = made;
+        match &mut self.client {
+            Client::Upnp(client) => {
+                let listing = Some(record.listing.clone());
+                client.release_of(place.internal, grant, record.transport, listing, now);
+            }
+            Client::Pcp(..) | Client::NatPmp(..) => self.release(&made.request(), grant, now),
+        }
+    }
+
+    /// What was made from this address is to be asked for again; no gateway is known yet.
+    pub(super) fn recall(&mut self, made: &Made, now: Instant) {
+        match (&mut self.client, &made.record.control) {
+            (Client::Upnp(client), Control::Upnp(_)) => {
+                client.take_mapping(made.record.external_port, made.record.listing.clone());
+            }
+            (Client::Upnp(_), Control::Pinhole { .. }) => {
+                self.resume(&made.record, &made.request(), &made.grant, now);
+            }
+            (Client::Upnp(_) | Client::Pcp(..) | Client::NatPmp(..), _) => {}
         }
     }
 

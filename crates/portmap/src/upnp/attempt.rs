@@ -18,6 +18,7 @@ mod reading;
 mod refusal;
 
 use std::net::IpAddr;
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use self::deleting::Deletion;
@@ -147,6 +148,10 @@ impl Attempt {
         &self.request
     }
 
+    pub(super) fn is_about(&self, internal: IpAddr, external_port: NonZeroU16) -> bool {
+        (self.internal, self.request.external_port) == (internal, external_port)
+    }
+
     /// How the table lists it, as far as it was read.
     pub(super) fn listing(&self) -> &Listing {
         &self.listing
@@ -225,6 +230,7 @@ impl Attempt {
     fn recognize(&mut self, entry: &PortMappingEntry) {
         self.listing = self.ours().listed(entry);
         self.is_added = false;
+        self.deletion.is_seen = true;
     }
 
     fn ours(&self) -> Ours<'_> {

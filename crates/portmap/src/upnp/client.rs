@@ -240,14 +240,22 @@ impl Client {
     /// Deletes the mapping if the router's table still says that it is ours; answered by [`Event::Released`]. What the
     /// open question may make is deleted, too; the deletion of another mapping is given up.
     pub fn release(&mut self, grant: &Grant, transport: Transport, now: Instant) {
-        self.release_of(self.internal, grant, transport, now);
+        let listing = self.listing_of(grant.external_port);
+        self.release_of(self.internal, grant, transport, listing, now);
     }
 
-    /// As [`release`](Self::release), for a mapping to another address, `internal`. A router in secure mode refuses.
-    pub fn release_of(&mut self, internal: IpAddr, grant: &Grant, transport: Transport, now: Instant) {
-        let deletes_another =
-            |dialogue: &Dialogue| dialogue.is_releasing() && dialogue.external_port() != grant.external_port;
-        if let Some(dialogue) = self.dialogue.as_mut().filter(|dialogue| !deletes_another(dialogue)) {
+    /// As [`release`](Self::release), for a mapping that another client made, to this or another address, `internal`. A
+    /// router in secure mode deletes none of another address.
+    pub fn release_of(
+        &mut self,
+        internal: IpAddr,
+        grant: &Grant,
+        transport: Transport,
+        listing: Option<Listing>,
+        now: Instant,
+    ) {
+        let is_of_this = |dialogue: &&mut Dialogue| !dialogue.releases_another(internal, grant.external_port);
+        if let Some(dialogue) = self.dialogue.as_mut().filter(is_of_this) {
             dialogue.turn_to_release();
             if self.exchanges.take_back(|it| matches!(it, Question::Step(_))).is_some() {
                 self.now = now;
@@ -255,15 +263,19 @@ impl Client {
             }
             return;
         }
-        let (description, known) = (self.description.clone(), self.known(grant.external_port));
+        let (description, mut known) = (self.description.clone(), self.known(grant.external_port));
+        known.mapping.listing = listing;
         self.begin(Dialogue::to_release(grant, transport, internal, description, known), now);
     }
 
     fn known(&self, external_port: NonZeroU16) -> dialogue::Known {
-        let listed = self.listed.as_ref().filter(|(port, _)| *port == external_port);
-        let listing = listed.map(|(_, listing)| listing.clone());
-        let mapping = attempt::Known { listing, leases: self.leases };
+        let mapping = attempt::Known { listing: self.listing_of(external_port), leases: self.leases };
         dialogue::Known { pinhole: self.pinhole, mapping }
+    }
+
+    fn listing_of(&self, external_port: NonZeroU16) -> Option<Listing> {
+        let listed = self.listed.as_ref().filter(|(port, _)| *port == external_port);
+        listed.map(|(_, listing)| listing.clone())
     }
 
     pub fn handle_datagram(&mut self, from: SocketAddr, payload: &[u8], now: Instant) {
@@ -493,9 +505,8 @@ impl Client {
                 self.conclude_dialogue(Event::Refused(refusal));
             }
             Next::Released { confirmed } => {
-                if confirmed {
-                    self.listed = None;
-                }
+                let released = dialogue.external_port();
+                self.listed.take_if(|(port, _)| confirmed && *port == released);
                 self.conclude_dialogue(Event::Released { confirmed });
             }
         }

@@ -124,6 +124,14 @@ impl Dialogue {
         }
     }
 
+    /// It is in the way of whoever wants to release this one, and can be asked again.
+    pub(super) fn releases_another(&self, internal: IpAddr, external_port: NonZeroU16) -> bool {
+        match self {
+            Self::Mapping(attempt) => attempt.is_releasing() && !attempt.is_about(internal, external_port),
+            Self::Pinhole(_) => false,
+        }
+    }
+
     pub(super) fn call(&self, step: Step, service_type: &str) -> Option<Call> {
         match (self, step) {
             (Self::Mapping(attempt), Step::Mapping(step)) => Some(attempt.call(step, service_type)),

@@ -113,6 +113,7 @@ impl<P: Protocol> Client<P> {
             return;
         };
         let misses = mapping.request.exact && port != mapping.request.external_port;
+        mapping.external_port = port;
         mapping.standing = Standing::Held;
         self.seen = true;
         self.exchange = None;
@@ -193,11 +194,15 @@ impl<P: Protocol> Client<P> {
         self.exchange = None;
         self.transmit = None;
         self.restart_at = None;
-        self.mapping = None;
-        self.tell(if undone {
-            Event::Refused(Refusal::CannotProvideExternal)
-        } else {
-            Event::Released { confirmed }
+        self.mapping.take_if(|_| confirmed || !undone);
+        self.tell(match (undone, &self.mapping) {
+            (false, _) => Event::Released { confirmed },
+            (true, None) => Event::Refused(Refusal::CannotProvideExternal),
+            // It is still there to be released.
+            (true, Some(mapping)) => Event::Refused(Refusal::LeftBehind {
+                port: mapping.external_port,
+                lease: Some(mapping.request.lease),
+            }),
         });
     }
 

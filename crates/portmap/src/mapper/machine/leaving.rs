@@ -16,6 +16,7 @@ impl Mapper {
         let held = self.held.take().filter(|held| held.place == place);
         if let Some(held) = &held {
             self.resolve(held.record.protocol);
+            self.elsewhere.take_at(place, |record| record.is_about_the_same(&held.record));
             self.unresolved.push(held.record.clone());
         }
         // Given up, but it may be granted yet.
@@ -34,7 +35,6 @@ impl Mapper {
         if let (None, Some(held)) = (self.chosen, &held) {
             speaker.resume(&held.record, &request, &grant, now);
         }
-        self.elsewhere.deletion_abandoned();
         speaker.release(&request, &grant, now);
         // PCP and NAT-PMP have one address to ask.
         self.left_behind = (speaker.protocol == Protocol::Upnp).then_some((request, grant));

@@ -16,14 +16,13 @@ impl Mapper {
         if (Place { internal, gateway }) == self.place() || self.is_leaving() {
             return;
         }
-        self.elsewhere.deletion_abandoned();
         self.leave_behind(now);
         self.settings.internal = internal;
         self.settings.gateway = gateway;
         self.settings.remembered = None;
         self.speakers = speakers(&self.settings, now);
         self.handle_networks(self.networks.clone());
-        self.resume_pinhole(now);
+        self.recall(now);
         self.seek(now);
     }
 
@@ -37,8 +36,17 @@ impl Mapper {
         Place { internal: self.settings.internal, gateway: self.settings.gateway }
     }
 
-    /// The mapping that is held, and what open questions may have made. A pinhole has no number before it is granted.
     fn leave_behind(&mut self, now: Instant) {
+        self.remember_unresolved(now);
+        let place = self.place();
+        if let Some(held) = self.held.as_ref().filter(|held| held.place == place) {
+            let (record, grant) = (held.record.clone(), held.grant.clone());
+            self.elsewhere.remember(Made { place, record, grant, expires: held.expires }, now);
+        }
+    }
+
+    /// What questions may have made that nobody comes back to. A pinhole has no number before it is granted.
+    pub(super) fn remember_unresolved(&mut self, now: Instant) {
         let place = self.place();
         let expires = Some(now + self.settings.lease);
         let has_number =
@@ -47,22 +55,14 @@ impl Mapper {
             let grant = record.grant();
             self.elsewhere.remember(Made { place, record, grant, expires }, now);
         }
-        if let Some(held) = self.held.as_ref().filter(|held| held.place == place) {
-            let (record, grant) = (held.record.clone(), held.grant.clone());
-            self.elsewhere.remember(Made { place, record, grant, expires: held.expires }, now);
-        }
     }
 
-    /// By its number it is held for longer; without it, another one is opened.
-    fn resume_pinhole(&mut self, now: Instant) {
-        let made = self.elsewhere.at(self.place(), now);
-        let Some(made) = made.filter(|made| matches!(made.record.control, Control::Pinhole { .. })) else {
-            return;
-        };
+    /// A pinhole is held for longer by its number, a mapping known again by how the table lists it; without that,
+    /// another one is made.
+    fn recall(&mut self, now: Instant) {
+        let Some(made) = self.elsewhere.at(self.place(), now) else { return };
         let speaker = self.speakers.iter_mut().find(|speaker| speaker.protocol == made.record.protocol);
-        if let Some(speaker) = speaker {
-            speaker.resume(&made.record, &made.request(), &made.grant, now);
-        }
+        speaker.into_iter().for_each(|speaker| speaker.recall(made, now));
     }
 
     /// Makes room first, where this gateway lets any address do so: what is still there has the port that was told.
@@ -82,7 +82,7 @@ impl Mapper {
         let Some(made) = self.elsewhere.deletable_by(gateway, here, now) else { return false };
         let internal = made.place.internal;
         self.state = State::DeletingFromAfar { internal, port: made.record.external_port };
-        speaker.release_of(internal, &made.request(), &made.grant, now);
+        speaker.release_made(made, now);
         true
     }
 
@@ -94,7 +94,7 @@ impl Mapper {
         now: Instant,
     ) {
         match confirmed {
-            true => self.elsewhere.deleted(internal, port),
+            true => self.elsewhere.deleted(internal, Protocol::Upnp, port),
             false => self.elsewhere.denied_by(self.gateway()),
         }
         self.state = State::Ready;
@@ -118,16 +118,24 @@ impl Mapper {
     /// With a mapping of this place held again, what else was made here before is not wanted any more.
     pub(super) fn take_again_or_delete(&mut self, now: Instant) {
         let (place, Some(held)) = (self.place(), &self.held) else { return };
-        self.elsewhere.forget_at(place, |record| is_taken_again(record, &held.record));
-        let Some(made) = self.elsewhere.at(place, now).cloned() else { return };
+        self.elsewhere.take_at(place, |made| is_taken_again(made, &held.record));
+        let Some(made) = self.elsewhere.at(place, now) else { return };
         let Some(index) = self.speaker_of(made.record.protocol) else { return };
         let speaker = &mut self.speakers[index];
         if self.chosen != Some(index) {
             speaker.resume(&made.record, &made.request(), &made.grant, now);
         }
-        speaker.release(&made.request(), &made.grant, now);
-        // One question at a time; the next when this mapping is renewed.
-        self.elsewhere.begin_to_delete(made);
+        speaker.release_made(made, now);
+        self.deleting_here = Some((made.record.protocol, made.record.external_port));
+    }
+
+    /// One question at a time. What is not seen deleted is tried again with the next grant.
+    pub(super) fn deleted_here(&mut self, index: usize, confirmed: bool, now: Instant) {
+        let protocol = self.speakers[index].protocol;
+        let of_this = |deleting: &mut (Protocol, NonZeroU16)| deleting.0 == protocol;
+        let Some((_, port)) = self.deleting_here.take_if(of_this).filter(|_| confirmed) else { return };
+        self.elsewhere.deleted(self.settings.internal, protocol, port);
+        self.take_again_or_delete(now);
     }
 }
 

@@ -20,11 +20,11 @@ impl Mapper {
             }
             // By UPnP it was looked for.
             client::Event::Refused(Refusal::NoAnswer) if protocol != Protocol::Upnp => {}
-            // The gateway does not speak it, or not any more.
-            client::Event::Absent(absence) if *absence != Absence::NoAnswer => self.resolve(protocol),
             client::Event::Granted(_)
             | client::Event::Refused(_)
+            | client::Event::Absent(Absence::VersionUnsupported { .. })
             | client::Event::Released { confirmed: true } => self.resolve(protocol),
+            // Of one that is absent since nobody knows what it keeps.
             client::Event::Available { .. }
             | client::Event::Absent(_)
             | client::Event::Confirmed
@@ -81,9 +81,10 @@ impl Mapper {
         }
     }
 
-    /// Nobody waits for those any longer.
+    /// Nobody waits for those any longer, nor for what else was left at this address.
     pub(super) fn leave_unresolved(&mut self) {
-        self.events.extend(self.unresolved.drain(..).map(Event::Left));
+        let here = self.elsewhere.take_at(self.place(), |_| true);
+        self.events.extend(self.unresolved.drain(..).chain(here).map(Event::Left));
     }
 
     pub(super) fn record(&self, index: usize, external_port: NonZeroU16) -> Option<Record> {
@@ -107,7 +108,7 @@ impl Record {
 
     /// The gateway may tell another external address since, or the table another name. The number of a pinhole counts:
     /// without it there is nothing to delete.
-    fn is_about_the_same(&self, other: &Self) -> bool {
+    pub(super) fn is_about_the_same(&self, other: &Self) -> bool {
         (self.protocol, self.external_port, discriminant(&self.control), self.control.gateway())
             == (other.protocol, other.external_port, discriminant(&other.control), other.control.gateway())
     }

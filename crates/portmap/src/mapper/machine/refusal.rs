@@ -27,6 +27,10 @@ impl Mapper {
                 // The gateway was free to take any port.
                 false => self.give_up(refusal, now),
             },
+            // It is listed as ours, but leads to an address that this host does not have now.
+            Refusal::Unconfirmed | Refusal::LeftBehind { .. } if self.is_port_left_elsewhere() => {
+                self.take_another_port(now);
+            }
             Refusal::Unsupported { code: ACTION_FAILED } if self.may_be_a_hidden_conflict() => {
                 self.take_another_port(now);
             }
@@ -99,6 +103,11 @@ impl Mapper {
         let Some(job) = &mut self.job else { return false };
         job.action_failures += 1;
         public == Some(Reach::Public) && job.action_failures <= TRIES_AFTER_ACTION_FAILED
+    }
+
+    fn is_port_left_elsewhere(&self) -> bool {
+        let (here, port) = (self.settings.internal, self.job.as_ref().map(|job| job.ports.current()));
+        self.made_elsewhere().any(|made| made.internal != here && Some(made.record.external_port) == port)
     }
 
     pub(super) fn exhausted(&self) -> Cause {

@@ -193,6 +193,15 @@ fn a_router_that_never_deletes_keeps_one_mapping_and_that_is_told() {
 }
 
 #[test]
+fn what_a_router_keeps_that_offers_nothing_any_more_is_told() {
+    let mut router = Router::new();
+    let mut host = mapped_host(&mut router);
+    (router.http_port, router.has_no_service) = (5001, true);
+    releasing(&mut host, &mut router);
+    assert_eq!(told(&mut host), ["left 60001", "released, confirmed false"]);
+}
+
+#[test]
 fn what_leads_elsewhere_and_is_never_deleted_is_told_and_left_alone_with() {
     let mut router = Router { rewrite: |entry| entry.client = "192.168.1.77".into(), ..Router::new() };
     router.faults = vec![(DELETE, Fault::Code(606)); FOR_EVER];
@@ -201,6 +210,70 @@ fn what_leads_elsewhere_and_is_never_deleted_is_told_and_left_alone_with() {
                  delete it";
     assert_eq!(told(&mut host), ["left 60001", cause]);
     assert_eq!((router.table.len(), count(&router, DELETE)), (1, 2));
+}
+
+#[test]
+fn who_leaves_in_the_middle_of_that_does_not_ask_for_it_for_ever() {
+    for deletions in 1..=2 {
+        let mut router = Router { rewrite: |entry| entry.client = "192.168.1.77".into(), ..Router::new() };
+        router.faults = vec![(DELETE, Fault::Code(606)); FOR_EVER];
+        let mut host = host();
+        let now = host.now;
+        host.mapper.map(wanted(60001, mosh_range()), now);
+        while count(&router, DELETE) < deletions {
+            assert!(host.step(&mut router));
+        }
+        host.mapper.release(now);
+        while !host.mapper.poll_event().is_some_and(|event| matches!(event, Event::Released { .. })) {
+            host.step(&mut router);
+            assert!(count(&router, DELETE) <= 4, "{deletions}");
+        }
+    }
+}
+
+/// The port that is held is another's by now, and the next one is asked for as the router falls silent.
+#[test]
+fn what_may_be_there_beside_what_was_held_is_not_forgotten_with_the_next_question() {
+    for seed in 0..10 {
+        let mut router = Router::new();
+        let now = start();
+        let mut host = Host::new(Mapper::new(Settings { seed, ..settings("192.168.1.10") }, now), now);
+        host.mapper.map(wanted(60001, mosh_range()), now);
+        host.settle(&mut router);
+        let theirs = Entry { client: "192.168.1.99".into(), ..router.table[&60001].clone() };
+        router.table.insert(60001, Entry { description: "a game".into(), ..theirs });
+        router.faults.push((ADD, Fault::LostReply));
+        while !router.faults.is_empty() {
+            host.advance(&mut router, Duration::from_millis(100));
+        }
+        router.up = false;
+        host.advance(&mut router, Duration::from_secs(20));
+        router.up = true;
+        host.advance(&mut router, HOUR);
+        let now = host.now;
+        host.mapper.release(now);
+        host.advance(&mut router, Duration::from_secs(60));
+        let left: Vec<_> = router.table.keys().copied().collect();
+        assert_eq!(left, [60001], "{seed}");
+    }
+}
+
+#[test]
+fn nor_if_the_end_comes_before_it() {
+    let mut router = Router::new();
+    let mut host = mapped_host(&mut router);
+    let theirs = Entry { client: "192.168.1.99".into(), ..router.table[&60001].clone() };
+    router.table.insert(60001, Entry { description: "a game".into(), ..theirs });
+    router.faults.push((ADD, Fault::LostReply));
+    while !router.faults.is_empty() {
+        host.advance(&mut router, Duration::from_millis(100));
+    }
+    router.up = false;
+    host.advance(&mut router, Duration::from_secs(20));
+    told(&mut host);
+    releasing(&mut host, &mut router);
+    let ours = *router.table.keys().find(|port| **port != 60001).unwrap();
+    assert!(told(&mut host).contains(&format!("left {ours}")));
 }
 
 /// Rewritten once, by another program on the router or in the answer alone.

@@ -15,6 +15,9 @@ const DELETIONS_MAXIMUM: u8 = 2;
 pub(super) struct Deletion {
     looked_again: bool,
     tries: u8,
+    /// The router has listed it. If it denies that afterwards, it denies it to us: as routers do with what they list as
+    /// another host's.
+    pub(super) is_seen: bool,
     /// The router says that it is gone, for where it tells nobody what it has.
     is_told: bool,
 }
@@ -54,7 +57,9 @@ impl Attempt {
     pub(super) fn deleted(&mut self, reply: &Result<Reply, Failure>) -> Next {
         self.deletion.is_told = match reply {
             Ok(_) => true,
-            Err(Failure::Fault(Fault::Upnp { code, .. })) => *code == code::NO_SUCH_ENTRY,
+            Err(Failure::Fault(Fault::Upnp { code, .. })) => {
+                *code == code::NO_SUCH_ENTRY && !self.deletion.is_seen
+            }
             Err(Failure::Fault(_) | Failure::NoReply) => false,
         };
         Next::Ask(Step::SeeDeleted)
@@ -62,14 +67,17 @@ impl Attempt {
 
     pub(super) fn seen_deleted(&mut self, reply: Result<Reply, Failure>) -> Next {
         let is_silence = reply == Err(Failure::NoReply);
+        let is_last = self.deletion.tries >= DELETIONS_MAXIMUM;
         let is_gone = match read(reply) {
+            // Whoever has refused, or not answered, is asked once more.
+            _ if !self.deletion.is_told && !is_last => false,
             Reading::Nobody | Reading::Empty => true,
             Reading::Entry(entry) => !self.ours().is(&entry),
             Reading::Unknown | Reading::Unclear => self.deletion.is_told,
         };
         match is_gone {
             true => self.gone(),
-            false if is_silence || self.deletion.tries == DELETIONS_MAXIMUM => self.left(),
+            false if is_silence || is_last => self.left(),
             false => self.delete(),
         }
     }

@@ -201,14 +201,15 @@ fn an_exact_port_or_a_refusal() {
 }
 
 #[test]
-fn an_exact_request_is_refused_even_if_the_other_port_cannot_be_deleted() {
+fn another_port_than_the_only_one_that_will_do_is_told_as_left_behind_where_it_is_not_seen_deleted() {
     let now = start();
     let mut client = seen(now);
     client.request(&Request { exact: true, ..wanted() }, now);
     client.handle_datagram(from_gateway(), &map_answer(0, 1000, 60001, 60003, 3600), now);
     let (sent, told) = client.run_out(now);
     assert_eq!(sent, [ms(0), ms(250), ms(750)]);
-    assert_eq!(told, [(ms(1750), Event::Refused(Refusal::CannotProvideExternal))]);
+    let left = Refusal::LeftBehind { port: port(60003), lease: Some(ms(7_200_000)) };
+    assert_eq!(told, [(ms(1750), Event::Refused(left))]);
 }
 
 #[test]
