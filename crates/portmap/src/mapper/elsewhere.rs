@@ -2,7 +2,7 @@
 //!
 //! A gateway deletes a mapping for the address that it leads to, and in secure mode for no other. What cannot be deleted
 //! any more when the host gets another address is therefore remembered until its lease ends: once the host is back
-//! there, it is taken again or deleted.
+//! there, it is taken again or deleted, and stays here until it is seen to be gone.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;

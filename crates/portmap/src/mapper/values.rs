@@ -95,7 +95,7 @@ pub struct Record {
     pub listing: upnp::Listing,
 }
 
-/// A mapping that was made from an address which the host does not have now.
+/// A mapping that was made from another address of the host, or from this one before it moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MadeElsewhere {
     /// To delete it from.

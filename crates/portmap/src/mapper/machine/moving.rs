@@ -27,7 +27,7 @@ impl Mapper {
     }
 
     /// What this host has mapped from addresses that it does not have now: only from there it can be deleted, as far as
-    /// is known.
+    /// is known. With it what it made from its present address before and has not seen deleted yet.
     pub fn made_elsewhere(&self) -> impl Iterator<Item = MadeElsewhere> {
         self.elsewhere.all()
     }
