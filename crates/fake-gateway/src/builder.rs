@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use crate::gateway::FakeGateway;
 use crate::loopback;
@@ -55,6 +56,8 @@ pub(crate) struct Settings {
     pub(crate) lifetimes: Option<RangeInclusive<u32>>,
     pub(crate) secure_mode: bool,
     pub(crate) expires: bool,
+    /// What each answer costs a server that works on one at a time.
+    pub(crate) work: Duration,
     pub(crate) quirks: Vec<Quirk>,
 }
 
@@ -81,6 +84,7 @@ impl Builder {
                 lifetimes: None,
                 secure_mode: true,
                 expires: false,
+                work: Duration::ZERO,
                 quirks: Vec::new(),
             },
         }
@@ -158,6 +162,13 @@ impl Builder {
     /// Leases end by the clock; without this only by [`FakeGateway::expire`].
     pub fn expiring(mut self) -> Self {
         self.settings.expires = true;
+        self
+    }
+
+    /// Each answer takes that long, searches apart, and everything else waits meanwhile, as where one slow process
+    /// serves all protocols. It works on what nobody waits for any more, too.
+    pub fn one_at_a_time(mut self, work: Duration) -> Self {
+        self.settings.work = work;
         self
     }
 

@@ -24,6 +24,8 @@ pub(crate) struct State {
     pub(crate) boot_id: u32,
     complaints: Vec<String>,
     started: Instant,
+    /// Until when the answers before take.
+    busy: Instant,
 }
 
 impl State {
@@ -38,6 +40,7 @@ impl State {
             boot_id: 1,
             complaints: Vec::new(),
             started: now,
+            busy: now,
         }
     }
 
@@ -61,9 +64,18 @@ impl State {
         if self.settings.expires {
             self.table.remove_expired(now);
         }
-        let effects = self.script.play(arrival);
+        let mut effects = self.script.play(arrival);
         self.counters.faulty += usize::from(!effects.is_empty());
+        if !matches!(arrival, Arrival::Search { .. }) {
+            effects.extend(self.turn(now));
+        }
         effects
+    }
+
+    /// The wait until it is this one's turn, and its answer is made.
+    pub(crate) fn turn(&mut self, now: Instant) -> Option<Effect> {
+        self.busy = self.busy.max(now) + self.settings.work;
+        (self.busy > now).then(|| Effect::Delay(self.busy - now))
     }
 
     /// Notes what a strict router would not have accepted.

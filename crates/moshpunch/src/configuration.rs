@@ -24,6 +24,10 @@ use crate::arguments::ServerArguments;
 /// A home router answers in a tenth of a second, a slow one in one. Longer than this a user takes for broken.
 pub(crate) const DEFAULT_BUDGET: Duration = Duration::from_secs(2);
 
+/// Without the mapping there is no session; a router that works through the questions of many, one after the other, has
+/// had its turn by then.
+const DEFAULT_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Seldom enough to be no load, often enough that a crashed session's port is free again soon.
 const DEFAULT_LEASE: Duration = Duration::from_secs(3_600);
 
@@ -35,6 +39,8 @@ const LONGEST_BUDGET: Duration = Duration::from_secs(60);
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ServerConfiguration {
     pub(crate) budget: Duration,
+    /// How long a gateway that answers is waited for.
+    pub(crate) patience: Duration,
     pub(crate) lease: Duration,
     pub(crate) mosh_server: PathBuf,
     pub(crate) log: Option<PathBuf>,
@@ -64,6 +70,7 @@ impl ServerConfiguration {
     pub(crate) fn fallback() -> Self {
         Self {
             budget: DEFAULT_BUDGET,
+            patience: DEFAULT_PATIENCE,
             lease: DEFAULT_LEASE,
             mosh_server: "mosh-server".into(),
             log: None,
@@ -83,9 +90,12 @@ impl ServerConfiguration {
         let file: File = toml::from_str(file).context("the configuration file")?;
         let file = file.server;
         let defaults = Self::fallback();
-        let budget = match arguments.budget.or(file.budget) {
-            Some(seconds) => Duration::try_from_secs_f64(seconds).context("budget")?,
-            None => defaults.budget,
+        let (budget, patience) = match arguments.budget.or(file.budget) {
+            Some(seconds) => {
+                let budget = Duration::try_from_secs_f64(seconds).context("budget")?;
+                (budget, budget)
+            }
+            None => (defaults.budget, defaults.patience),
         };
         let lease =
             arguments.lease.or(file.lease).map_or(defaults.lease, |lease| Duration::from_secs(lease.into()));
@@ -98,6 +108,7 @@ impl ServerConfiguration {
         );
         Ok(Self {
             budget,
+            patience,
             lease,
             mosh_server: arguments.mosh_server.clone().or(file.mosh_server).unwrap_or(defaults.mosh_server),
             log: arguments.log.clone().or(file.log),

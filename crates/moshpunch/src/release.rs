@@ -36,19 +36,36 @@ pub(crate) struct Released {
     pub(crate) left: Vec<Record>,
 }
 
-/// Waits for the end of a release that has begun.
+impl Released {
+    fn note(&mut self, event: Event) {
+        match event {
+            Event::Left(record) => self.left.push(record),
+            Event::Released { confirmed } => self.confirmed = confirmed,
+            _ => {}
+        }
+    }
+}
+
+/// Waits until nothing more is given back, by a mapper that was released or has failed.
 pub(crate) fn released(
     mapper: &mut Mapper,
     sockets: &mut MapperSockets,
     deadline: Option<Instant>,
 ) -> Result<Released> {
-    let mut left = Vec::new();
+    let mut released = Released { confirmed: false, left: Vec::new() };
     loop {
+        while let Some(event) = mapper.poll_event() {
+            released.note(event);
+        }
+        if mapper.has_ended() {
+            return Ok(released);
+        }
         match drive(mapper, sockets, deadline, None)? {
-            Driven::Told(Event::Left(record)) => left.push(record),
-            Driven::Told(Event::Released { confirmed }) => return Ok(Released { confirmed, left }),
-            Driven::Told(_) => {}
-            Driven::TimeIsOver | Driven::Woken => return Ok(Released { confirmed: false, left }),
+            Driven::Told(event) => released.note(event),
+            Driven::TimeIsOver | Driven::Woken => {
+                released.left.extend(mapper.unresolved().cloned());
+                return Ok(released);
+            }
         }
     }
 }

@@ -55,8 +55,9 @@ pub(crate) fn announcements(state: &State, now: Instant) -> Vec<Vec<u8>> {
 /// RFC 6887 §9: a server names the highest version that it speaks, in the format of that version.
 fn other_version(state: &mut State, payload: &[u8], now: Instant) -> Result<Answer, String> {
     state.counters.other_version += 1;
+    let effects = state.turn(now).into_iter().collect();
     let spoken = if state.speaks(Protocol::Pcp) { pcp::VERSION } else { nat_pmp::VERSION };
-    Ok((version_unsupported(state, spoken, payload, now), Vec::new()))
+    Ok((version_unsupported(state, spoken, payload, now), effects))
 }
 
 fn version_unsupported(state: &State, spoken: u8, payload: &[u8], now: Instant) -> Vec<u8> {

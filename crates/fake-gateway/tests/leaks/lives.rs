@@ -77,15 +77,8 @@ impl Records {
                 self.kept = Some((mapping.internal.ip(), mapping.record));
             }
             Event::Lost(cause) => self.cause = Some(cause.to_string()),
-            Event::Failed(cause) => {
-                self.cause = Some(cause.to_string());
-                self.asked.clear();
-                self.has_ended = true;
-            }
-            Event::Released { .. } => {
-                self.asked.clear();
-                (self.kept, self.has_ended) = (None, true);
-            }
+            Event::Failed(cause) => self.cause = Some(cause.to_string()),
+            Event::Released { .. } => self.kept = None,
         }
     }
 }
@@ -129,6 +122,10 @@ impl Life {
             story.push(format!("        told {event:?}"));
             records.note(host, event);
         });
+        if self.mapper.has_ended() {
+            self.records.asked.clear();
+            self.records.has_ended = true;
+        }
     }
 
     fn own(&self) -> Vec<Mapping> {

@@ -63,9 +63,13 @@ pub(crate) fn run(arguments: &ServerArguments) -> Result<ExitCode> {
     };
     let Started { process, printed } = started;
     let request = process.map(|process| request(process, printed.port(), &listening)).map_err(broken);
-    let deadline = clock::now() + configuration.budget;
+    let now = clock::now();
+    let deadline = now + configuration.budget;
     match client {
-        Client::Stock => tell(keeper, request, printed, deadline, reaper)?,
+        Client::Stock => {
+            let until = Wait { silence: deadline, answers: now + configuration.patience };
+            tell(keeper, request, printed, until, reaper)?;
+        }
         Client::Roaming => offer::give(keeper, request, printed, deadline, reaper)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -73,6 +77,14 @@ pub(crate) fn run(arguments: &ServerArguments) -> Result<ExitCode> {
 
 const CORRECT_IT: &str = "correct the setting, then connect again";
 const TRY_AGAIN: &str = "connect again; if it stays so, report it";
+
+/// Until when a stock client is kept waiting.
+struct Wait {
+    /// For a gateway to answer at all.
+    silence: Instant,
+    /// For one that answers to make the mapping.
+    answers: Instant,
+}
 
 /// A keeper at work.
 struct Begun {
@@ -115,12 +127,12 @@ fn tell(
     keeper: Result<Option<Begun>, Failure>,
     request: Result<ToKeeper, Failure>,
     printed: Printed,
-    deadline: Instant,
+    until: Wait,
     reaper: Reaper,
 ) -> Result<()> {
     let (port, failure) = match keeper {
         Ok(None) => (printed.port(), None),
-        Ok(Some(keeper)) => reachable_port(keeper.link, request, printed.port(), deadline, reaper),
+        Ok(Some(keeper)) => reachable_port(keeper.link, request, printed.port(), until, reaper),
         Err(failure) => (printed.port(), Some(failure)),
     };
     // The mosh client shows what comes before the connect line, and nothing after it.
@@ -133,10 +145,10 @@ fn reachable_port(
     mut keeper: Link,
     request: Result<ToKeeper, Failure>,
     internal_port: NonZeroU16,
-    deadline: Instant,
+    until: Wait,
     reaper: Reaper,
 ) -> (NonZeroU16, Option<Failure>) {
-    let (port, failure) = match map(&mut keeper, request, deadline, reaper) {
+    let (port, failure) = match map(&mut keeper, request, until, reaper) {
         Ok(Mapped { external_port, caution, .. }) => (external_port, caution),
         Err(failure) => (internal_port, Some(failure)),
     };
@@ -148,13 +160,20 @@ fn reachable_port(
 fn map(
     keeper: &mut Link,
     request: Result<ToKeeper, Failure>,
-    deadline: Instant,
+    until: Wait,
     mut reaper: Reaper,
 ) -> Result<Mapped, Failure> {
     ask(keeper, request)?;
+    let mut deadline = until.silence;
+    let mut is_heard = false;
     loop {
         match keeper.receive().map_err(broken)? {
-            Some(FromKeeper { outcome, .. }) => return outcome,
+            Some(FromKeeper::Answer(answer)) => return answer.outcome,
+            Some(FromKeeper::Hears) => is_heard = true,
+            None if clock::now() >= deadline && is_heard && deadline < until.answers => {
+                report::note("the router is slow to answer; waiting for it");
+                deadline = until.answers;
+            }
             None if clock::now() >= deadline => return Err(Failure::too_slow()),
             None => {
                 let mut sources = [PollFd::new(keeper, PollFlags::IN), PollFd::new(&reaper, PollFlags::IN)];

@@ -17,7 +17,7 @@ use rustix::process::{PidfdFlags, pidfd_open};
 use self::saving::Saving;
 use self::upkeep::{Consequences, Upkeep};
 use crate::mosh_server::ProcessIdentity;
-use crate::session::{Failure, FromKeeper, Kept, Link, Mapped, Name, Opening, State, ToKeeper};
+use crate::session::{Answer, Failure, FromKeeper, Kept, Link, Mapped, Name, Opening, State, ToKeeper};
 use crate::signals::Signals;
 
 pub(crate) struct Keeper {
@@ -28,6 +28,8 @@ pub(crate) struct Keeper {
     /// Until the server command has ended.
     link: Option<Link>,
     session: Option<Session>,
+    /// The server command knows that a gateway answers.
+    is_heard: bool,
     saving: Saving,
     /// What those that have ended made where this host is no longer.
     elsewhere: Vec<Kept>,
@@ -73,6 +75,7 @@ impl Keeper {
             signals,
             link,
             session: None,
+            is_heard: false,
             saving,
             elsewhere: Vec::new(),
             undeleted: Vec::new(),
@@ -87,6 +90,7 @@ impl Keeper {
             // 1. Do what the mappers ask for.
             self.upkeeps.iter_mut().for_each(Upkeep::perform);
             // 2. Pass on what they tell. Once it is written down they may have more to ask for.
+            self.tell_what_is_heard();
             if self.handle_events() {
                 continue;
             }
@@ -136,11 +140,27 @@ impl Keeper {
                 }
             }
         }
-        for upkeep in self.upkeeps.extract_if(.., |upkeep| upkeep.has_ended) {
+        let ended: Vec<_> = self.upkeeps.extract_if(.., |upkeep| upkeep.has_ended()).collect();
+        for upkeep in &ended {
             self.elsewhere.extend(upkeep.made_elsewhere());
-            self.undeleted.extend(upkeep.recorded().cloned());
+            self.undeleted.extend(upkeep.undeleted().cloned());
+        }
+        if !ended.is_empty() {
+            self.save();
         }
         any
+    }
+
+    fn tell_what_is_heard(&mut self) {
+        if self.is_heard || !self.upkeeps.iter().any(Upkeep::hears_a_gateway) {
+            return;
+        }
+        self.is_heard = true;
+        if let Some(link) = &mut self.link
+            && let Err(error) = link.send(&FromKeeper::Hears)
+        {
+            tracing::debug!(%error, "nobody to tell");
+        }
     }
 
     fn handle_moves(&mut self) {
@@ -153,7 +173,7 @@ impl Keeper {
     fn answer(&mut self, opening: Opening, outcome: Result<Mapped, Failure>) {
         let more = self.upkeeps.iter().any(|upkeep| !upkeep.is_answered);
         if let Some(link) = &mut self.link
-            && let Err(error) = link.send(&FromKeeper { opening, outcome, more })
+            && let Err(error) = link.send(&FromKeeper::Answer(Answer { opening, outcome, more }))
         {
             tracing::debug!(%error, "nobody to tell");
         }

@@ -33,7 +33,6 @@ pub(super) struct Upkeep {
     lease: Duration,
     /// The server command knows how it went at first, and of a mapping its address.
     pub(super) is_answered: bool,
-    pub(super) has_ended: bool,
 }
 
 /// What the keeper has to do about an event.
@@ -72,7 +71,6 @@ impl Upkeep {
             left: Vec::new(),
             lease,
             is_answered: false,
-            has_ended: false,
         })
     }
 
@@ -131,6 +129,14 @@ impl Upkeep {
         })
     }
 
+    pub(super) fn has_ended(&self) -> bool {
+        self.mapper.has_ended()
+    }
+
+    pub(super) fn hears_a_gateway(&self) -> bool {
+        self.mapper.hears_a_gateway()
+    }
+
     pub(super) fn map(&mut self, wanted: Wanted) {
         self.mapper.map(wanted, clock::now());
     }
@@ -156,12 +162,13 @@ impl Upkeep {
                 self.left.dedup();
             }
             Event::Mapped(mapping) => {
-                remembered::remember(&mapping.record.control);
+                self.remember(&mapping);
                 self.keep(&mapping);
                 consequences.is_state_new = true;
                 consequences.answer = Some(Ok(Mapped::from(&mapping)));
             }
             Event::Changed(mapping) | Event::Renewed(mapping) => {
+                self.remember(&mapping);
                 self.keep(&mapping);
                 consequences.is_state_new = true;
                 // Only now it may be known where it leads from.
@@ -169,13 +176,9 @@ impl Upkeep {
             }
             Event::Lost(_) => {}
             Event::Failed(cause) => {
-                self.has_ended = true;
-                consequences.is_state_new = !mem::take(&mut self.asked).is_empty();
                 consequences.answer = Some(Err(Failure::from(&cause)));
             }
             Event::Released { .. } => {
-                self.has_ended = true;
-                self.asked.clear();
                 consequences.is_state_new = self.kept.take().is_some();
             }
         }
@@ -186,9 +189,20 @@ impl Upkeep {
         consequences
     }
 
+    fn remember(&self, mapping: &Mapping) {
+        if let Some(learnt) = self.mapper.learnt() {
+            remembered::remember(mapping.record.control.gateway(), &learnt);
+        }
+    }
+
     /// All that is to be deleted, should this process die.
     pub(super) fn recorded(&self) -> impl Iterator<Item = &Kept> {
         self.kept.iter().chain(self.asked.values()).chain(&self.left)
+    }
+
+    /// What of it may stay behind, now that it has ended.
+    pub(super) fn undeleted(&self) -> impl Iterator<Item = &Kept> {
+        self.left.iter()
     }
 
     fn unanswered(&self, record: &Record) -> Kept {

@@ -43,9 +43,16 @@ impl Toward {
     }
 }
 
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum FromKeeper {
+    /// A gateway answers, or is known to; how long it takes for the mapping is another question.
+    Hears,
+    Answer(Answer),
+}
+
 /// One for each [`Toward`] that could be begun with; another one follows where the first told no external address.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct FromKeeper {
+pub(crate) struct Answer {
     pub(crate) opening: Opening,
     pub(crate) outcome: Result<Mapped, Failure>,
     /// Whether another is still under way.
@@ -127,13 +134,13 @@ impl AsFd for Link {
 mod tests {
     use super::*;
 
-    fn failure(cause: &str) -> FromKeeper {
+    fn failure(cause: &str) -> Answer {
         let failure = Failure { cause: cause.into(), cure: String::new() };
-        FromKeeper { opening: Opening::Mapping, outcome: Err(failure), more: false }
+        Answer { opening: Opening::Mapping, outcome: Err(failure), more: false }
     }
 
     fn received(link: &mut Link) -> Option<String> {
-        let message = link.receive::<FromKeeper>().unwrap();
+        let message = link.receive::<Answer>().unwrap();
         message.map(|message| message.outcome.expect_err("what was sent").cause)
     }
 
@@ -148,7 +155,7 @@ mod tests {
         assert_eq!(received(&mut there).as_deref(), Some("second"));
         assert_eq!(received(&mut there), None);
         drop(here);
-        assert!(there.receive::<FromKeeper>().is_err());
+        assert!(there.receive::<Answer>().is_err());
     }
 
     #[test]
@@ -156,6 +163,6 @@ mod tests {
         let (mut here, there) = UnixStream::pair().unwrap();
         let mut there = Link::new(there).unwrap();
         here.write_all(&vec![b'x'; LINE_BYTES_MAXIMUM + 1]).unwrap();
-        assert!(there.receive::<FromKeeper>().is_err());
+        assert!(there.receive::<Answer>().is_err());
     }
 }

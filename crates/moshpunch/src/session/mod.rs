@@ -3,7 +3,7 @@
 mod link;
 mod state_file;
 
-pub(crate) use link::{Failure, FromKeeper, Link, Mapped, Opening, ToKeeper, Toward};
+pub(crate) use link::{Answer, Failure, FromKeeper, Link, Mapped, Opening, ToKeeper, Toward};
 pub(crate) use state_file::{Kept, State, StateFile};
 
 use std::env;

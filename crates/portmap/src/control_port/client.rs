@@ -4,9 +4,9 @@ mod answers;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{Mapping, Protocol, RESTART_DELAY_MAXIMUM, Reply, Standing};
+use super::{FIRST_WAIT, LONGEST_FIRST_WAIT, Mapping, Protocol, RESTART_DELAY_MAXIMUM, Reply, Standing};
 use crate::client::{Absence, Event, Grant, Request};
 use crate::epoch::Epoch;
 use crate::random::Random;
@@ -14,6 +14,9 @@ use crate::retransmission::{Retransmission, Schedule};
 
 /// More events than this are never waiting unless the owner forgets to fetch them; then the oldest go.
 const EVENTS_MAXIMUM: usize = 32;
+
+/// A question is repeated only once the gateway has taken so many times as long as the last time.
+const ANSWERS_TO_WAIT: u32 = 4;
 
 /// Asks one gateway about one mapping.
 ///
@@ -29,6 +32,10 @@ pub struct Client<P> {
     gateway: IpAddr,
     /// The gateway has answered in this protocol.
     seen: bool,
+    /// How long it took to answer the last time, from when it was first asked.
+    answer_time: Option<Duration>,
+    /// What is mapped has been told to somebody, and is to be asked for before anybody else can.
+    hurries: bool,
     epoch: Epoch,
     external_address: Option<IpAddr>,
     mapping: Option<Mapping>,
@@ -46,6 +53,7 @@ pub struct Client<P> {
 #[derive(Debug)]
 struct Exchange {
     question: Question,
+    asked: Instant,
     packet: Vec<u8>,
     /// `None` once it was given up: not asked again, but an answer still counts.
     retransmission: Option<Retransmission>,
@@ -68,6 +76,8 @@ impl<P: Protocol> Client<P> {
             protocol,
             gateway: gateway.to_canonical(),
             seen: false,
+            answer_time: None,
+            hurries: false,
             epoch: Epoch::new(P::settings().epoch),
             external_address: None,
             mapping: None,
@@ -88,6 +98,31 @@ impl<P: Protocol> Client<P> {
     pub fn probe(&mut self, now: Instant) {
         let packet = self.protocol.probe();
         self.ask(Question::Probe, packet, P::settings().probe, now);
+    }
+
+    /// The gateway is known to speak the protocol, and took so long to answer; zero where that is not known.
+    #[must_use]
+    pub fn with_remembered(mut self, answer_time: Option<Duration>) -> Self {
+        self.seen = answer_time.is_some();
+        self.answer_time = answer_time.filter(|time| !time.is_zero());
+        self
+    }
+
+    /// From now on a restart is told as soon as it is heard of.
+    pub fn hurry(&mut self) {
+        self.hurries = true;
+    }
+
+    /// Whether the gateway is known to speak the protocol.
+    #[must_use]
+    pub fn has_answered(&self) -> bool {
+        self.seen
+    }
+
+    /// How long the gateway took to answer the last time, from when it was first asked.
+    #[must_use]
+    pub fn answer_time(&self) -> Option<Duration> {
+        self.answer_time
     }
 
     /// For how long the gateway knows its mappings, in seconds; as it last told.
@@ -199,7 +234,8 @@ impl<P: Protocol> Client<P> {
     /// A datagram to 224.0.0.1 or ff02::1, port [`ANNOUNCEMENT_PORT`](super::ANNOUNCEMENT_PORT).
     ///
     /// If it shows that the gateway lost its state, [`Event::GatewayRestarted`] follows after a random time of up to
-    /// [`RESTART_DELAY_MAXIMUM`], because every other client on the link has heard it too.
+    /// [`RESTART_DELAY_MAXIMUM`], because every other client on the link has heard it too; or, after
+    /// [`hurry`](Self::hurry), at once.
     pub fn handle_announcement(&mut self, from: SocketAddr, payload: &[u8], now: Instant) {
         self.now = now;
         let reply = self.protocol.read(payload).filter(|_| from.ip().to_canonical() == self.gateway);
@@ -210,7 +246,8 @@ impl<P: Protocol> Client<P> {
         self.seen = true;
         let lost = self.observe_epoch(epoch_seconds, now) || P::ANNOUNCES_ONLY_LOSS;
         if lost && self.restart_at.is_none() {
-            self.restart_at = Some(now + self.random.up_to(RESTART_DELAY_MAXIMUM));
+            let longest = if self.hurries { Duration::ZERO } else { RESTART_DELAY_MAXIMUM };
+            self.restart_at = Some(now + self.random.up_to(longest));
         }
         match answer {
             Ok(address) if self.open(Question::Probe) => self.available(address),
@@ -274,8 +311,15 @@ impl<P: Protocol> Client<P> {
     fn ask(&mut self, question: Question, packet: Vec<u8>, schedule: Schedule, now: Instant) {
         self.now = now;
         self.transmit = Some(packet.clone());
+        let schedule = Schedule { first: schedule.first.max(self.first_wait()), ..schedule };
         let retransmission = Some(Retransmission::new(schedule, now, &mut self.random));
-        self.exchange = Some(Exchange { question, packet, retransmission });
+        self.exchange = Some(Exchange { question, asked: now, packet, retransmission });
+    }
+
+    /// A slow gateway works on every copy of a question, so that each makes all of them slower.
+    fn first_wait(&self) -> Duration {
+        let expected = self.answer_time.unwrap_or_default() * ANSWERS_TO_WAIT;
+        expected.clamp(FIRST_WAIT, LONGEST_FIRST_WAIT)
     }
 
     fn ask_for_mapping(&mut self, now: Instant) {

@@ -17,21 +17,20 @@ use std::time::{Duration, Instant};
 
 use self::job::Job;
 use self::outside::AddressQuestions;
+use self::records::Unresolved;
 use self::restart::Restart;
 use super::elsewhere::{Elsewhere, Place};
 use super::ports::PortChoice;
 use super::schedule::{Backoff, next_check, renewal};
 use super::speaker::{Speaker, Standing};
-use super::values::{Control, Event, External, Mapping, Protocol, Record, Reservation, Settings, Wanted};
+use super::values::{
+    Control, Event, External, Mapping, Protocol, Record, Remembered, Reservation, Settings, Wanted,
+};
 use crate::address::Network;
 use crate::cause::Cause;
 use crate::client::{self, Grant, Refusal, Request};
 use crate::effects::{Exchange, ExchangeId, ExchangeInput, Socket, Transmit};
 use crate::random::Random;
-
-/// A gateway that has just answered over PCP or NAT-PMP answers within milliseconds; after two retransmissions another
-/// protocol is worth more than the third.
-const FIRST_REQUEST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A renewal can wait: half of the lease is left. But a gateway that has moved or restarted must be looked for.
 const RENEWAL_PATIENCE: Duration = Duration::from_secs(10);
@@ -65,6 +64,8 @@ enum State {
     Releasing,
     /// The gateway does not answer where it was; it may have restarted, and be elsewhere.
     SeekingToRelease,
+    /// Nothing is kept any more; what may yet be granted by another protocol is being given back.
+    Undoing,
     Ended,
 }
 
@@ -94,10 +95,12 @@ pub struct Mapper {
     deleting_here: Option<(Protocol, NonZeroU16)>,
     /// What to delete once the gateway is found again.
     left_behind: Option<(Request, Grant)>,
-    /// What may be there though it is not held: one by each protocol at most.
-    unresolved: Vec<Record>,
+    /// One by each protocol at most.
+    unresolved: Vec<Unresolved>,
     reserved: Option<NonZeroU16>,
     address_questions: AddressQuestions,
+    /// What is told once everything is given back.
+    last_word: Option<Event>,
     backoff: Backoff,
     restart: Restart,
     random: Random,
@@ -121,7 +124,7 @@ impl Mapper {
         let (transport, internal_port) = (record.transport, record.internal_port);
         let external = External::Only(record.external_port);
         let wanted = Wanted { transport, internal_port, external };
-        mapper.job = Some(Job::new(wanted, mapper.settings.internal));
+        mapper.job = Some(Job::new(wanted, mapper.settings.internal, None));
         let external_address = match &record.control {
             Control::Upnp(control) | Control::Pinhole { control, .. } => control.external_address,
             Control::ControlPort { .. } => None,
@@ -151,6 +154,7 @@ impl Mapper {
             unresolved: Vec::new(),
             reserved: None,
             address_questions: AddressQuestions::default(),
+            last_word: None,
             backoff: Backoff::default(),
             restart: Restart::default(),
             reservations: VecDeque::new(),
@@ -161,9 +165,10 @@ impl Mapper {
     /// Says what is wanted; answered by [`Event::Mapped`] or [`Event::Failed`].
     pub fn map(&mut self, wanted: Wanted, now: Instant) {
         let internal = SocketAddr::new(self.settings.internal, wanted.internal_port.get());
-        let job = Job::new(wanted, internal.ip());
+        let allowed = self.settings.remembered.as_ref().and_then(|known| known.allowed.as_ref());
+        let job = Job::new(wanted, internal.ip(), allowed);
         if internal.is_ipv6() && !job.accepts(job.wanted.internal_port) {
-            return self.end(Event::Failed(Cause::NotTranslated { internal }));
+            return self.fail(Cause::NotTranslated { internal }, now);
         }
         self.job = Some(job);
         if self.state == State::Ready {
@@ -176,6 +181,7 @@ impl Mapper {
         let Some(job) = &mut self.job else { return };
         job.ports = PortChoice::only(port);
         job.wanted.external = External::Only(port);
+        self.speakers.iter_mut().for_each(Speaker::hurry);
         if self.held.as_ref().is_some_and(|held| held.grant.external_port != port) {
             self.release(now);
         }
@@ -284,6 +290,7 @@ impl Mapper {
             | State::Discarding
             | State::Releasing
             | State::SeekingToRelease
+            | State::Undoing
             | State::Ended => None,
         };
         let expiry = self.held.as_ref().filter(|held| !held.lost).and_then(|held| held.expires);
@@ -317,6 +324,9 @@ impl Mapper {
             client::Event::Confirmed if chosen => self.confirmed(now),
             client::Event::Refused(refusal) if chosen => self.refused(&refusal, now),
             client::Event::Refused(refusal) => self.refused_unchosen(index, &refusal, now),
+            client::Event::Released { confirmed } if self.speakers[index].standing == Standing::Undoing => {
+                self.given_back(index, confirmed, now);
+            }
             client::Event::Released { confirmed } if matches!(self.state, State::Holding { .. }) => {
                 self.deleted_here(index, confirmed, now);
             }
@@ -347,9 +357,9 @@ impl Mapper {
         let (Some(job), Some(index)) = (&self.job, self.chosen) else { return };
         let request = job.request(self.settings.lease);
         let speaker = &mut self.speakers[index];
-        let patience = if self.held.is_some() { RENEWAL_PATIENCE } else { FIRST_REQUEST_PATIENCE };
-        // UPnP's questions have time-outs of their own, and there are several.
-        let gives_up = (speaker.protocol != Protocol::Upnp).then(|| now + patience);
+        let patience = speaker.patience();
+        let patience = if self.held.is_some() { patience.map(|_| RENEWAL_PATIENCE) } else { patience };
+        let gives_up = patience.map(|patience| now + patience);
         self.state = State::Requesting { gives_up };
         question(speaker, &request, now);
         match gives_up {
@@ -392,10 +402,10 @@ impl Mapper {
         let grant = self.with_address(grant);
         let place = self.place();
         let record = self.chosen.and_then(|index| self.record(index, grant.external_port));
-        let (Some(job), Some(record)) = (&mut self.job, record) else { return };
-        if matches!(self.state, State::Releasing | State::SeekingToRelease) {
+        if self.is_leaving() {
             return;
         }
+        let (Some(job), Some(record)) = (&mut self.job, record) else { return };
         if !job.accepts(grant.external_port) {
             return self.discard(&grant, now);
         }
@@ -420,7 +430,8 @@ impl Mapper {
     /// Without a mapping to keep, the end; with one, another try later.
     fn fail(&mut self, cause: Cause, now: Instant) {
         if self.held.is_none() {
-            return self.end(Event::Failed(cause));
+            self.events.push_back(Event::Failed(cause));
+            return self.part(None, now);
         }
         tracing::debug!(%cause, "not kept yet");
         self.remember_unresolved(now);
@@ -440,12 +451,42 @@ impl Mapper {
         }
     }
 
-    fn end(&mut self, event: Event) {
+    /// What is worth to be known by the next mapper on this network, once there is a mapping.
+    #[must_use]
+    pub fn learnt(&self) -> Option<Remembered> {
+        let held = self.held.as_ref()?;
+        let speaker = &self.speakers[self.speaker_of(held.record.protocol)?];
+        let control = match &held.record.control {
+            Control::Upnp(control) => Some(control.clone()),
+            Control::Pinhole { .. } | Control::ControlPort { .. } => None,
+        };
+        let allowed = self.job.as_ref().and_then(|job| job.ports.allowed());
+        Some(Remembered {
+            protocol: held.record.protocol,
+            control,
+            answer_time: speaker.answer_time(),
+            allowed,
+        })
+    }
+
+    /// Whether a gateway is known that answers, so that there is somebody to wait for.
+    #[must_use]
+    pub fn hears_a_gateway(&self) -> bool {
+        self.speakers.iter().any(Speaker::has_answered)
+    }
+
+    /// Whether nothing more is to be done, once every event has been polled.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.state == State::Ended
+    }
+
+    fn end(&mut self, last_word: Option<Event>) {
         self.drop_reservation();
         self.held = None;
         self.state = State::Ended;
         self.leave_unresolved();
-        self.events.push_back(event);
+        self.events.extend(last_word);
     }
 
     fn drop_reservation(&mut self) {

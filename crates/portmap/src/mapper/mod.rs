@@ -11,10 +11,21 @@
 //!
 //! # Which protocol
 //!
-//! All are asked side by side, and the *best answer* is the first: PCP and NAT-PMP take one round trip to show that
-//! they are there, UPnP at least three, so a better protocol (in the order of [`Protocol`]) is only passed over where
-//! it kept silent that long. What the first then refuses, the others are asked for before the mapper gives up. A
-//! mapping stays with the protocol that made it, as long as that one answers.
+//! Where one mapped on this network before, it is asked *first*: PCP for what is wanted, without asking whether it is
+//! there, so that a router that is slow, or asked by many, gets one question a session; NAT-PMP after it told the external
+//! address; UPnP beside a probe of PCP. The others begin when it refuses, says that it is not there, or keeps silent for a
+//! while.
+//!
+//! On a strange network all are looked for side by side, and the *best answer* is the first: PCP and NAT-PMP take one
+//! round trip to show that they are there. UPnP takes at least three, so that its search goes out at once, but what it
+//! finds is asked for its description, the first thing that costs a router much, only once the other two have said that
+//! they are not there, or kept silent for a moment. What the first then refuses, the others are asked for before the
+//! mapper gives up; but NAT-PMP waits as long as PCP may still answer late, for one server speaks both. A mapping stays
+//! with the protocol that made it, as long as that one answers.
+//!
+//! A question that was given up may still be answered. What it grants is taken where nothing else serves yet; else it is
+//! given back, and what is kept is looked at once more, for some routers keep one table for all protocols. A mapper ends
+//! only after it has given back everything that it may still be granted, or has told what it could not.
 //!
 //! # IPv6
 //!
@@ -42,5 +53,6 @@ mod values;
 pub use self::machine::Mapper;
 pub use self::schedule::CHECK_INTERVAL;
 pub use self::values::{
-    Control, Event, External, MadeElsewhere, Mapping, Protocol, Record, Reservation, Settings, Wanted,
+    Control, Event, External, MadeElsewhere, Mapping, Protocol, Record, Remembered, Reservation, Settings,
+    Wanted,
 };

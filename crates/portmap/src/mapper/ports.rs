@@ -6,6 +6,7 @@
 //! are still searched to the last port.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
 
@@ -21,6 +22,8 @@ const FIRST_WINDOW: u16 = 2;
 pub(super) struct PortChoice {
     /// The first that was told, once there is one: whoever has heard of others has heard of this one.
     preferred: NonZeroU16,
+    /// Where the search begins if the rules turn out to be others than was remembered.
+    home: NonZeroU16,
     is_told: bool,
     range: RangeInclusive<NonZeroU16>,
     current: NonZeroU16,
@@ -34,6 +37,7 @@ impl PortChoice {
     pub(super) fn new(preferred: NonZeroU16, range: RangeInclusive<NonZeroU16>) -> Self {
         Self {
             preferred,
+            home: preferred,
             is_told: false,
             current: preferred,
             tried: BTreeSet::from([preferred.get()]),
@@ -41,6 +45,30 @@ impl PortChoice {
             allowed: range.start().get()..=range.end().get(),
             range,
         }
+    }
+
+    /// Begins within the part that the rules are remembered to allow: each host, and each port of a host, at another
+    /// place, so that what one was told is not the first that another asks for once the gateway has lost its table.
+    pub(super) fn spread(
+        home: NonZeroU16,
+        range: RangeInclusive<NonZeroU16>,
+        allowed: &RangeInclusive<NonZeroU16>,
+        host: IpAddr,
+    ) -> Self {
+        let first = (*range.start()).max(*allowed.start());
+        let last = (*range.end()).min(*allowed.end());
+        if first > last {
+            return Self::new(home, range);
+        }
+        let length = usize::from(last.get() - first.get()) + 1;
+        let seed = match host {
+            IpAddr::V4(address) => address.to_bits().into(),
+            // A pinhole has one port.
+            IpAddr::V6(_) => 0,
+        };
+        let place = (Random::new(seed).below(length) + usize::from(home.get())) % length;
+        let preferred = u16::try_from(place).ok().and_then(|place| first.checked_add(place)).unwrap_or(first);
+        Self { home, allowed: first.get()..=last.get(), ..Self::new(preferred, range) }
     }
 
     /// Exactly this port.
@@ -72,7 +100,16 @@ impl PortChoice {
     /// As [`Self::restart`], but another port than the preferred one comes first.
     pub(super) fn restart_at(&mut self, port: NonZeroU16) {
         let fresh = Self::new(self.preferred, self.range.clone());
-        *self = Self { is_told: self.is_told, current: port, tried: BTreeSet::from([port.get()]), ..fresh };
+        let Self { home, is_told, ref allowed, .. } = *self;
+        let (allowed, tried) = (allowed.clone(), BTreeSet::from([port.get()]));
+        *self = Self { home, is_told, allowed, tried, current: port, ..fresh };
+    }
+
+    /// The part of the range that the rules may allow, where they were seen to forbid some.
+    pub(super) fn allowed(&self) -> Option<RangeInclusive<NonZeroU16>> {
+        let (first, last) = (NonZeroU16::new(*self.allowed.start())?, NonZeroU16::new(*self.allowed.end())?);
+        let allowed = first..=last;
+        (allowed != self.range && !allowed.is_empty()).then_some(allowed)
     }
 
     pub(super) fn range(&self) -> &RangeInclusive<NonZeroU16> {
@@ -88,6 +125,11 @@ impl PortChoice {
     /// The rules forbid the current port. Where they forbid the preferred one, every other is as foreign to them.
     pub(super) fn after_denial(&mut self, random: &mut Random) -> Option<NonZeroU16> {
         let (denied, preferred) = (self.current.get(), self.preferred.get());
+        if denied == preferred && self.home != self.preferred {
+            *self = Self::new(self.home, self.range.clone());
+            self.tried.insert(denied);
+            return Some(self.current);
+        }
         if denied == preferred {
             return None;
         }
@@ -208,6 +250,30 @@ mod tests {
         }
         let all: Vec<u16> = (60001..=60020).filter(|port| *port != 60003).collect();
         assert_eq!(sorted(allowed), all);
+    }
+
+    #[test]
+    fn where_the_rules_are_known_hosts_and_their_ports_begin_at_different_places() {
+        let allowed = port(60001)..=port(60023);
+        let begins = |host: u8, internal: u16| {
+            let host = IpAddr::from([192, 168, 1, host]);
+            PortChoice::spread(port(internal), port(60001)..=port(60999), &allowed, host).current().get()
+        };
+        let all: Vec<u16> = (10..14).map(|host| begins(host, 60001)).collect();
+        assert!(all.iter().all(|port| (60001..=60023).contains(port)), "{all:?}");
+        assert!(all.iter().collect::<BTreeSet<_>>().len() >= 3, "{all:?}");
+        let of_one: BTreeSet<u16> = (60001..60024).map(|internal| begins(10, internal)).collect();
+        assert_eq!(of_one.len(), 23);
+    }
+
+    #[test]
+    fn rules_that_have_changed_since_are_learnt_anew_from_the_internal_port_on() {
+        let allowed = port(60101)..=port(60123);
+        let host = IpAddr::from([192, 168, 1, 10]);
+        let mut choice = PortChoice::spread(port(60001), port(60001)..=port(60999), &allowed, host);
+        assert!(choice.current() > port(60100));
+        assert_eq!(choice.after_denial(&mut Random::new(1)), Some(port(60001)));
+        assert_eq!(choice.after_denial(&mut Random::new(1)), None);
     }
 
     #[test]

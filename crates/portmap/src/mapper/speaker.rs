@@ -1,7 +1,7 @@
 //! One protocol's client, as the mapper drives it.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::elsewhere::Made;
 use super::{Control, Protocol, Record, Settings};
@@ -33,7 +33,16 @@ pub(super) enum Standing {
     },
     /// Not asked while another protocol serves.
     Resting,
+    /// Gives back what it was, or may be, granted.
+    Undoing,
 }
+
+/// How long a request is waited for, at least: after two retransmissions another protocol is worth more than the
+/// third. A slow router is waited for longer: the others would wait behind the same question.
+const PATIENCE: Duration = Duration::from_secs(1);
+const LONGEST_PATIENCE: Duration = Duration::from_secs(6);
+/// One that serves so many at once, one after the other, is heard within its patience.
+const ANSWERS_PATIENCE: u32 = 8;
 
 #[derive(Debug)]
 enum Client {
@@ -48,6 +57,8 @@ impl Speaker {
     pub(super) fn new(protocol: Protocol, settings: &Settings, now: Instant) -> Option<Self> {
         let gateway = settings.gateway.filter(|gateway| gateway.is_ipv4() == settings.internal.is_ipv4());
         let server = gateway.map(|gateway| SocketAddr::new(gateway, SERVER_PORT));
+        let known = settings.remembered.as_ref().filter(|known| known.protocol == protocol);
+        let known = known.map(|known| known.answer_time.unwrap_or_default());
         let client = match (protocol, server) {
             (Protocol::Upnp, _) => Client::Upnp(Box::new(
                 upnp::client::Client::new(
@@ -57,15 +68,17 @@ impl Speaker {
                     now,
                 )
                 .with_search_window(settings.search_window)
-                .with_remembered(settings.remembered.clone()),
+                .with_remembered(settings.remembered.as_ref().and_then(|known| known.control.clone())),
             )),
             (Protocol::Pcp, Some(server)) => {
                 let (internal, nonce, seed) = (settings.internal, settings.nonce, settings.seed);
-                Client::Pcp(pcp::Client::new(server.ip(), internal, nonce, seed, now), server)
+                let client = pcp::Client::new(server.ip(), internal, nonce, seed, now);
+                Client::Pcp(client.with_remembered(known), server)
             }
             (Protocol::NatPmp, Some(server)) => match server.ip() {
                 IpAddr::V4(gateway) => {
-                    Client::NatPmp(nat_pmp::Client::new(gateway, settings.seed, now), server)
+                    let client = nat_pmp::Client::new(gateway, settings.seed, now);
+                    Client::NatPmp(client.with_remembered(known), server)
                 }
                 IpAddr::V6(_) => return None,
             },
@@ -100,6 +113,21 @@ impl Speaker {
         }
     }
 
+    /// As [`Self::probe`], but leaves the router in peace until then.
+    pub(super) fn probe_behind_others(&mut self, until: Instant, now: Instant) {
+        self.probe(now);
+        if let Client::Upnp(client) = &mut self.client {
+            client.wait_for_others(until);
+        }
+    }
+
+    /// The others have nothing to say.
+    pub(super) fn go_ahead(&mut self, now: Instant) {
+        if let Client::Upnp(client) = &mut self.client {
+            client.go_ahead(now);
+        }
+    }
+
     /// Probes, and hears out all that answer.
     pub(super) fn survey(&mut self, now: Instant) {
         match &mut self.client {
@@ -127,10 +155,64 @@ impl Speaker {
     pub(super) fn rest(&mut self) {
         if self.standing == Standing::Asked {
             self.standing = Standing::Resting;
-            if let Client::Upnp(client) = &mut self.client {
-                client.abandon();
+            match &mut self.client {
+                Client::Upnp(client) => client.abandon(),
+                Client::Pcp(client, _) => client.fall_silent(),
+                Client::NatPmp(client, _) => client.fall_silent(),
             }
         }
+    }
+
+    /// How long a request is waited for while another protocol might serve. `None`: UPnP's questions have time-outs of
+    /// their own, and there are several.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        if self.protocol == Protocol::Upnp {
+            return None;
+        }
+        Some(match self.answer_time() {
+            Some(time) => (time * ANSWERS_PATIENCE).clamp(PATIENCE, LONGEST_PATIENCE),
+            None => PATIENCE,
+        })
+    }
+
+    /// Whether the protocol is known to be spoken there.
+    pub(super) fn has_answered(&self) -> bool {
+        match &self.client {
+            Client::Pcp(client, _) => client.has_answered(),
+            Client::NatPmp(client, _) => client.has_answered(),
+            Client::Upnp(client) => client.control().is_some() || !client.found().is_empty(),
+        }
+    }
+
+    /// How long the gateway took to answer, where that is known.
+    pub(super) fn answer_time(&self) -> Option<Duration> {
+        match &self.client {
+            Client::Pcp(client, _) => client.answer_time(),
+            Client::NatPmp(client, _) => client.answer_time(),
+            Client::Upnp(_) => None,
+        }
+    }
+
+    /// What is mapped has been told to somebody: after a restart it is asked for before anybody else can.
+    pub(super) fn hurry(&mut self) {
+        match &mut self.client {
+            Client::Pcp(client, _) => client.hurry(),
+            Client::NatPmp(client, _) => client.hurry(),
+            Client::Upnp(_) => {}
+        }
+    }
+
+    /// What is to be given back may have been made before the host moved: the client of now does not know it.
+    pub(super) fn take_back(&mut self, record: &Record, request: &Request, grant: &Grant, now: Instant) {
+        if !matches!(self.client, Client::Upnp(_)) {
+            self.resume(record, request, grant, now);
+        }
+    }
+
+    /// Gives back what is, or may be, granted; done when [`Event::Released`] comes.
+    pub(super) fn undo(&mut self, request: &Request, grant: &Grant, now: Instant) {
+        self.standing = Standing::Undoing;
+        self.release(request, grant, now);
     }
 
     /// Gives up the request, but still hears the answer.
@@ -335,7 +417,11 @@ impl Speaker {
     pub(super) fn external_address(&self) -> Option<IpAddr> {
         match self.standing {
             Standing::Available { external_address } => external_address,
-            Standing::Asked | Standing::Unusable(_) | Standing::Late { .. } | Standing::Resting => None,
+            Standing::Asked
+            | Standing::Unusable(_)
+            | Standing::Late { .. }
+            | Standing::Resting
+            | Standing::Undoing => None,
         }
     }
 }

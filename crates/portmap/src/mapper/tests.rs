@@ -1,3 +1,4 @@
+mod beside;
 mod control_port;
 mod firewall;
 mod gateways;
@@ -40,6 +41,11 @@ fn settings(internal: &str) -> Settings {
         nonce: pcp::Nonce([7; 12]),
         seed: 1,
     }
+}
+
+/// What a mapper learnt that was served by `protocol`, and by nothing else.
+fn known(protocol: Protocol) -> Remembered {
+    Remembered { protocol, control: None, answer_time: None, allowed: None }
 }
 
 fn port(number: u16) -> NonZeroU16 {
@@ -518,6 +524,39 @@ fn a_port_that_was_promised_to_the_user_is_the_only_one_that_will_do() {
     assert_eq!(router.table.len(), 1);
 }
 
+/// As when the user was told the internal port because nothing was mapped in time, and another session got it.
+#[test]
+fn a_promised_port_that_another_has_is_given_up_and_left_to_it() {
+    let mut router = Router::new().with_entry(60001, "192.168.1.20", 60001, "a game");
+    let mut host = host();
+    let now = host.now;
+    host.mapper.map(wanted(60001, mosh_range()), now);
+    host.mapper.insist(port(60001), now);
+    host.advance(&mut router, HOUR);
+    assert_eq!(told(&mut host), ["failed: port 60001 of the router 192.168.1.1 is taken"]);
+    assert!(host.mapper.has_ended());
+    assert_eq!(router.asked, [0; 0]);
+    assert_eq!(router.table[&60001].description, "a game");
+}
+
+/// By a host that had it in the first moment after the router's restart.
+#[test]
+fn a_promised_port_that_was_lost_to_another_is_asked_for_and_left_to_it() {
+    let mut router = Router::new();
+    let mut host = mapped_host(&mut router);
+    let now = host.now;
+    host.mapper.insist(port(60001), now);
+    router.table.remove(&60001);
+    let mut router = router.with_entry(60001, "192.168.1.20", 60001, "a game");
+    host.advance(&mut router, 3 * HOUR);
+    assert!(told(&mut host).iter().all(|told| told.starts_with("lost")));
+    assert_eq!(router.table.len(), 1);
+    assert_eq!(router.table[&60001].description, "a game");
+    router.table.clear();
+    host.advance(&mut router, Duration::from_secs(60));
+    assert_eq!(told(&mut host), ["changed Some(20.0.0.1):60001"]);
+}
+
 #[test]
 fn another_port_granted_after_a_promise_is_given_back() {
     let mut router = Router::new().with_entry(60001, "192.168.1.20", 60001, "a game");
@@ -587,7 +626,8 @@ fn host_that_remembers(url: &str) -> Host {
         service_type: "urn:schemas-upnp-org:service:WANIPConnection:1".into(),
         external_address: None,
     };
-    let settings = Settings { remembered: Some(control), ..settings("192.168.1.10") };
+    let remembered = Remembered { control: Some(control), ..known(Protocol::Upnp) };
+    let settings = Settings { remembered: Some(remembered), ..settings("192.168.1.10") };
     let mut host = Host::new(Mapper::new(settings, now), now);
     host.mapper.map(wanted(60001, mosh_range()), now);
     host
@@ -684,7 +724,8 @@ fn what_is_remembered_of_another_kind_of_service_is_not_asked() {
             external_address: None,
         };
         let (mut router, now) = (Router::new(), start());
-        let settings = Settings { remembered: Some(control), ..settings("192.168.1.10") };
+        let remembered = Remembered { control: Some(control), ..known(Protocol::Upnp) };
+        let settings = Settings { remembered: Some(remembered), ..settings("192.168.1.10") };
         let mut host = Host::new(Mapper::new(settings, now), now);
         host.mapper.map(wanted(60001, mosh_range()), now);
         host.settle(&mut router);

@@ -34,8 +34,8 @@ pub struct Settings {
     pub gateway: Option<IpAddr>,
     /// To be asked side by side.
     pub protocols: Vec<Protocol>,
-    /// Where UPnP was found on this network before. It is asked beside the search, and not trusted.
-    pub remembered: Option<upnp::client::Control>,
+    /// What is known of this network from before. It says whom to ask first, and is trusted no further.
+    pub remembered: Option<Remembered>,
     /// What the mapping is called in the router's table: ASCII, at most 60 characters, unlike any other session's.
     pub description: String,
     /// Asked for; the gateway may grant another. 1 s to a week.
@@ -46,6 +46,19 @@ pub struct Settings {
     pub nonce: pcp::Nonce,
     /// Spreads the renewals of many hosts.
     pub seed: u64,
+}
+
+/// What a mapper learnt of its gateway, for the next one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// By which it mapped last.
+    pub protocol: Protocol,
+    /// Where UPnP was found.
+    pub control: Option<upnp::client::Control>,
+    /// How long PCP or NAT-PMP took to answer, from the first time that it was asked.
+    pub answer_time: Option<Duration>,
+    /// External ports outside of which the gateway was seen to forbid some.
+    pub allowed: Option<RangeInclusive<NonZeroU16>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,7 +149,7 @@ pub enum Event {
     /// Nothing goes out before this was fetched: what goes out then may make a mapping. Whoever keeps records writes this
     /// one down first, one for each protocol, and keeps it until the protocol asks for another or the mapper has ended.
     Asked(Record),
-    /// At the end: it may still be there, and nobody of us is going to delete it.
+    /// At the end, also after [`Failed`](Self::Failed): it may still be there, and nobody of us is going to delete it.
     Left(Record),
     /// For the first time.
     Mapped(Mapping),
@@ -145,7 +158,7 @@ pub enum Event {
     Changed(Mapping),
     /// It was there and is not any more; the mapper goes on trying.
     Lost(Cause),
-    /// It cannot be had; the mapper has stopped.
+    /// It cannot be had. What may be left is given back yet, until [`Mapper::has_ended`](super::Mapper::has_ended).
     Failed(Cause),
     /// The end; unconfirmed where the gateway gave no answer.
     Released {

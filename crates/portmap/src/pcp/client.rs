@@ -70,6 +70,8 @@ impl Pcp {
             Response::VersionUnsupported { supported } => {
                 return Some(Reply::VersionUnsupported { supported });
             }
+            // What it says in our version is about another one, in which NAT-PMP was asked from the same socket.
+            Response::Current { result: ResultCode::UnsupportedVersion, .. } => return None,
             Response::Current { result, lifetime_seconds, epoch_seconds, operation } => {
                 (result, lifetime_seconds, Some(epoch_seconds), operation)
             }

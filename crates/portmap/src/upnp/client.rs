@@ -68,6 +68,8 @@ pub struct Client {
     search: Option<Search>,
     gateways: Vec<Gateway>,
     settles: Option<Instant>,
+    /// Until when no gateway is asked what it is.
+    waits: Option<Instant>,
     presence: Presence,
     /// Where the gateway that is in use was heard to have its description now.
     moved_to: Option<Url>,
@@ -103,6 +105,7 @@ impl Client {
             search: None,
             gateways: Vec::new(),
             settles: None,
+            waits: None,
             presence: Presence::default(),
             moved_to: None,
             control: None,
@@ -199,6 +202,19 @@ impl Client {
         }
     }
 
+    /// For so long a [`probe`](Self::probe) costs no gateway more than the answer to a search.
+    pub fn wait_for_others(&mut self, until: Instant) {
+        self.waits = Some(until);
+    }
+
+    /// Waits for nobody any longer.
+    pub fn go_ahead(&mut self, now: Instant) {
+        self.now = now;
+        if self.waits.take().is_some() {
+            self.choose();
+        }
+    }
+
     /// As [`probe`](Self::probe), but every gateway is heard out before the best one is taken.
     pub fn survey(&mut self, now: Instant) {
         self.thorough = true;
@@ -211,6 +227,7 @@ impl Client {
         self.search = None;
         self.dialogue = None;
         self.settles = None;
+        self.waits = None;
         self.gateways.clear();
     }
 
@@ -353,6 +370,7 @@ impl Client {
         if let Some(search) = &mut self.search {
             search.handle_timeout(now);
         }
+        self.waits.take_if(|until| *until <= now);
         self.choose();
     }
 
@@ -374,7 +392,7 @@ impl Client {
 
     pub fn poll_timeout(&self) -> Option<Instant> {
         let search = self.search.as_ref().and_then(Search::poll_timeout);
-        [search, self.settles, self.exchanges.poll_timeout()].into_iter().flatten().min()
+        [search, self.settles, self.waits, self.exchanges.poll_timeout()].into_iter().flatten().min()
     }
 
     fn answer(&mut self, question: Question, reply: Result<Reply, NoReply>) {

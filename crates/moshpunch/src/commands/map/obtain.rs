@@ -95,10 +95,13 @@ impl Request {
         let stopped = match self.wait(&mut mapper, &mut sockets, signals) {
             Ok(Answer::Mapped(granted)) => {
                 let (mapping, record) = *granted;
-                remembered::remember(&mapping.record.control);
+                if let Some(learnt) = mapper.learnt() {
+                    remembered::remember(mapping.record.control.gateway(), &learnt);
+                }
                 return Ok(Obtained { mapping, record, mapper, sockets, ledger: self.ledger });
             }
             Ok(Answer::Failed(cause)) => {
+                undo(&mut mapper, &mut sockets, &mut self.ledger)?;
                 self.ledger.close();
                 return Err((&cause).into());
             }
@@ -128,7 +131,7 @@ impl Request {
                 Driven::Told(Event::Asked(record)) => self.ledger.asked(&record)?,
                 Driven::Told(Event::Left(record)) => self.ledger.left(&record),
                 Driven::Told(Event::Mapped(mapping)) => {
-                    mapper.unresolved().iter().for_each(|record| self.ledger.left(record));
+                    mapper.unresolved().for_each(|record| self.ledger.left(record));
                     let record = self.ledger.mapped(&mapping)?;
                     return Ok(Answer::Mapped(Box::new((mapping, record))));
                 }

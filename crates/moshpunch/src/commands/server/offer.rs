@@ -16,7 +16,7 @@ use wire::offer::{Candidate, Kind, MOST_CANDIDATES, Offer};
 use super::{Begun, ask, broken, report_failure};
 use crate::candidates::{self, Served};
 use crate::mosh_server::{Printed, Reaper};
-use crate::session::{Failure, FromKeeper, Link, Mapped, Opening, ToKeeper};
+use crate::session::{Answer, Failure, FromKeeper, Link, Mapped, Opening, ToKeeper};
 
 /// The session runs meanwhile, and ssh's channel costs nothing. A slow router takes about five seconds for its
 /// description and its table; one that is silent is given up before this is over.
@@ -105,7 +105,7 @@ struct Channel {
 
 impl Channel {
     fn tell_the_rest(mut self) -> io::Result<()> {
-        while let Some(FromKeeper { opening, outcome, more }) = self.answer()? {
+        while let Some(Answer { opening, outcome, more }) = self.answer()? {
             let candidate = match outcome {
                 Ok(Mapped { external_address: None, caution, .. }) => {
                     self.nowhere = caution;
@@ -138,10 +138,11 @@ impl Channel {
     }
 
     /// `None`: there will be none any more, and why has been said.
-    fn answer(&mut self) -> io::Result<Option<FromKeeper>> {
+    fn answer(&mut self) -> io::Result<Option<Answer>> {
         loop {
             match self.link.receive() {
-                Ok(Some(answer)) => return Ok(Some(answer)),
+                Ok(Some(FromKeeper::Answer(answer))) => return Ok(Some(answer)),
+                Ok(Some(FromKeeper::Hears)) => {}
                 Ok(None) if clock::now() >= self.deadline => {
                     self.give_up(&Failure::too_slow());
                     return Ok(None);

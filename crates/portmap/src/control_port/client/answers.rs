@@ -44,6 +44,7 @@ impl<P: Protocol> Client<P> {
         now: Instant,
     ) {
         self.seen = true;
+        self.measure(now);
         if self.observe_epoch(epoch, now) {
             self.restarted();
         }
@@ -96,6 +97,12 @@ impl<P: Protocol> Client<P> {
         }
     }
 
+    /// An answer to the last copy may be one to the first: then it took that long.
+    fn measure(&mut self, now: Instant) {
+        let asked = self.exchange.as_ref().map(|exchange| exchange.asked);
+        self.answer_time = asked.map(|asked| now.saturating_duration_since(asked));
+    }
+
     /// Once.
     fn is_worth_asking_again(&mut self) -> bool {
         self.open(Question::Release) && !std::mem::replace(&mut self.released_again, true)
@@ -116,6 +123,7 @@ impl<P: Protocol> Client<P> {
         mapping.external_port = port;
         mapping.standing = Standing::Held;
         self.seen = true;
+        self.measure(now);
         self.exchange = None;
         // Whatever the gateway forgot before, it knows this mapping now.
         self.restart_at = None;
@@ -150,6 +158,7 @@ impl<P: Protocol> Client<P> {
 
     pub(super) fn refused(&mut self, epoch: Option<u32>, refusal: Refusal, now: Instant) {
         self.seen = true;
+        self.measure(now);
         if self.observe_epoch(epoch, now) {
             self.restarted();
         }

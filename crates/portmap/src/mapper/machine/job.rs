@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroU16;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::super::ports::PortChoice;
@@ -16,16 +17,23 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub(super) fn new(wanted: Wanted, internal: IpAddr) -> Self {
+    /// `allowed`: what the rules are remembered to allow.
+    pub(super) fn new(
+        wanted: Wanted,
+        internal: IpAddr,
+        allowed: Option<&RangeInclusive<NonZeroU16>>,
+    ) -> Self {
         let ports = match &wanted.external {
             // A pinhole has one port.
             _ if internal.is_ipv6() => PortChoice::only(wanted.internal_port),
             External::Within(range) if !range.contains(&wanted.internal_port) => {
                 PortChoice::new(*range.start(), range.clone())
             }
-            External::Near(range) | External::Within(range) => {
-                PortChoice::new(wanted.internal_port, range.clone())
-            }
+            External::Near(range) => match allowed {
+                Some(allowed) => PortChoice::spread(wanted.internal_port, range.clone(), allowed, internal),
+                None => PortChoice::new(wanted.internal_port, range.clone()),
+            },
+            External::Within(range) => PortChoice::new(wanted.internal_port, range.clone()),
             External::Only(port) => PortChoice::only(*port),
         };
         Self { wanted, ports, action_failures: 0 }

@@ -2,16 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::speaker::Standing;
+use super::super::speaker::{Speaker, Standing};
 use super::{Mapper, State};
 use crate::cause::{Cause, Outside};
 use crate::client::{Grant, Refusal};
 
-/// For how long a request that was given up may still be answered where no other protocol serves: as long as a gateway
-/// is waited for by UPnP ([`EXCHANGE_TIMEOUT`](crate::upnp::EXCHANGE_TIMEOUT)). miniupnpd 2.3.1 (measured) tries each of
+/// For how long a request that was given up may still be answered where no other protocol serves: until the last of many
+/// that asked a slow gateway at the same moment has had its turn. miniupnpd 2.3.1 (measured) tries each of
 /// 65,535 ports before it says that its rules forbid one, on a busy machine for more than two seconds, and answers
 /// nobody meanwhile.
-const LATE_ANSWER_PATIENCE: Duration = Duration::from_secs(4);
+const LATE_ANSWER_PATIENCE: Duration = Duration::from_secs(8);
 
 impl Mapper {
     /// Other protocols are tried meanwhile. One who holds a mapping asks again by its own clock.
@@ -36,7 +36,7 @@ impl Mapper {
         let silent = |standing: &Standing| match standing {
             Standing::Unusable(cause) => cause.is_silence(),
             Standing::Late { until } => *until <= now,
-            Standing::Asked | Standing::Available { .. } | Standing::Resting => true,
+            Standing::Asked | Standing::Available { .. } | Standing::Resting | Standing::Undoing => true,
         };
         let telling = self.speakers.iter().rev().find(|speaker| !silent(&speaker.standing))?;
         match telling.standing {
@@ -45,20 +45,35 @@ impl Mapper {
         }
     }
 
-    /// Taken where nothing else serves yet; given back where another protocol has been asked since.
+    /// Taken where nothing else serves yet; else given back.
     pub(super) fn granted_late(&mut self, index: usize, grant: Grant, now: Instant) {
-        let searching =
-            matches!(self.state, State::Seeking | State::HearingOut { .. } | State::Recovering { .. });
-        if searching && self.is_late(index) {
-            self.speakers[index].standing = Standing::Available { external_address: grant.external_address };
-            self.choose_speaker(index);
-            return self.granted(grant, now);
+        let Speaker { protocol, ref standing, .. } = self.speakers[index];
+        let Some(job) = self.job.as_ref().filter(|_| *standing != Standing::Undoing) else { return };
+        let place = self.place();
+        // One who holds a mapping asks again by its own clock.
+        let is_wanted = match self.held.as_ref().filter(|held| held.place == place) {
+            Some(held) => held.record.protocol == protocol && self.chosen.is_none(),
+            None => true,
+        };
+        if self.is_leaving() || !is_wanted || !job.accepts(grant.external_port) {
+            return self.give_back(index, &grant, now);
         }
-        let Some(job) = &self.job else { return };
-        self.speakers[index].release(&job.request(self.settings.lease), &grant, now);
-        if self.is_late(index) {
-            self.speakers[index].standing = Standing::Unusable(Cause::NoAnswer { gateway: self.gateway() });
+        self.give_back_the_chosen(now);
+        self.speakers[index].standing = Standing::Available { external_address: grant.external_address };
+        self.choose_speaker(index);
+        self.granted(grant, now);
+    }
+
+    /// It is slower than one that was given up.
+    fn give_back_the_chosen(&mut self, now: Instant) {
+        let (Some(job), Some(chosen)) = (&self.job, self.chosen.take()) else { return };
+        let (request, grant) = (job.request(self.settings.lease), job.requested_grant());
+        let speaker = &mut self.speakers[chosen];
+        match self.state {
+            State::Requesting { .. } | State::Discarding => speaker.undo(&request, &grant, now),
+            _ => speaker.standing = Standing::Resting,
         }
+        self.drop_reservation();
     }
 
     pub(super) fn refused_unchosen(&mut self, index: usize, refusal: &Refusal, now: Instant) {
@@ -67,11 +82,6 @@ impl Mapper {
             _ => self.cause_of(refusal, Outside::Unasked),
         };
         self.unusable(index, cause, now);
-    }
-
-    /// Who may still grant what nobody waits for any more.
-    pub(super) fn late_speaker(&self) -> Option<usize> {
-        (0..self.speakers.len()).find(|&index| self.is_late(index))
     }
 
     fn is_late(&self, index: usize) -> bool {

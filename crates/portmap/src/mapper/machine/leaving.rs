@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::super::speaker::Standing;
 use super::super::values::{Event, Protocol};
 use super::{Mapper, State};
 use crate::client::Grant;
@@ -15,22 +16,19 @@ impl Mapper {
         let place = self.place();
         let held = self.held.take().filter(|held| held.place == place);
         if let Some(held) = &held {
-            self.resolve(held.record.protocol);
             self.elsewhere.take_at(place, |record| record.is_about_the_same(&held.record));
-            self.unresolved.push(held.record.clone());
+            self.is_in_doubt(held.record.clone());
         }
-        // Given up, but it may be granted yet.
-        let late = self.late_speaker().filter(|_| self.chosen.is_none());
-        let asking = late.is_some() || matches!(self.state, State::Requesting { .. } | State::Discarding);
+        let asking = matches!(self.state, State::Requesting { .. } | State::Discarding);
         let Some(job) = self.job.as_ref().filter(|_| held.is_some() || asking) else {
-            return self.end(Event::Released { confirmed: true });
+            return self.part(Some(Event::Released { confirmed: true }), now);
         };
         let request = job.request(self.settings.lease);
         let grant = held.as_ref().map_or_else(|| job.requested_grant(), |held| held.grant.clone());
         let holder = held.as_ref().and_then(|held| self.speaker_of(held.record.protocol));
-        let index = self.chosen.or(holder).or(late);
+        let index = self.chosen.or(holder);
         let Some(speaker) = index.map(|index| &mut self.speakers[index]) else {
-            return self.end(Event::Released { confirmed: false });
+            return self.part(Some(Event::Released { confirmed: false }), now);
         };
         if let (None, Some(held)) = (self.chosen, &held) {
             speaker.resume(&held.record, &request, &grant, now);
@@ -46,8 +44,9 @@ impl Mapper {
     pub(super) fn discard(&mut self, grant: &Grant, now: Instant) {
         let (Some(job), Some(index)) = (&self.job, self.chosen) else { return };
         self.state = State::Discarding;
-        self.unresolved.extend(self.record(index, grant.external_port));
-        self.speakers[index].release(&job.request(self.settings.lease), grant, now);
+        let request = job.request(self.settings.lease);
+        self.doubt(index, grant.external_port);
+        self.speakers[index].release(&request, grant, now);
     }
 
     pub(super) fn released(&mut self, confirmed: bool, now: Instant) {
@@ -56,7 +55,7 @@ impl Mapper {
                 self.state = State::SeekingToRelease;
                 self.speakers[index].probe(now);
             }
-            (State::Releasing, _) => self.end(Event::Released { confirmed }),
+            (State::Releasing, _) => self.part(Some(Event::Released { confirmed }), now),
             (State::Discarding, _) => self.request(now),
             (State::DeletingFromAfar { internal, port }, _) => {
                 self.deleted_from_afar(internal, port, confirmed, now);
@@ -72,7 +71,27 @@ impl Mapper {
         }
     }
 
+    /// The end, once what is not kept is given back.
+    pub(super) fn part(&mut self, last_word: Option<Event>, now: Instant) {
+        self.drop_reservation();
+        self.held = None;
+        self.chosen = None;
+        self.last_word = last_word;
+        self.state = State::Undoing;
+        self.give_back_all_but(None, now);
+        self.handle_client_events(now);
+        self.end_once_all_is_given_back();
+    }
+
+    pub(super) fn end_once_all_is_given_back(&mut self) {
+        let waits = self.speakers.iter().any(|speaker| speaker.standing == Standing::Undoing);
+        if self.state == State::Undoing && !waits {
+            let last_word = self.last_word.take();
+            self.end(last_word);
+        }
+    }
+
     pub(super) fn is_leaving(&self) -> bool {
-        matches!(self.state, State::Releasing | State::SeekingToRelease | State::Ended)
+        matches!(self.state, State::Releasing | State::SeekingToRelease | State::Undoing | State::Ended)
     }
 }

@@ -6,6 +6,7 @@ use std::num::NonZeroU16;
 use std::time::Instant;
 
 use super::super::elsewhere::{Made, Place};
+use super::super::speaker::Standing;
 use super::super::values::{Control, MadeElsewhere, Protocol, Record};
 use super::{Mapper, State, speakers};
 
@@ -51,7 +52,8 @@ impl Mapper {
         let expires = Some(now + self.settings.lease);
         let has_number =
             |record: &Record| place.internal.is_ipv4() || !matches!(record.control, Control::Upnp(_));
-        for record in mem::take(&mut self.unresolved).into_iter().filter(has_number) {
+        let unresolved = mem::take(&mut self.unresolved).into_iter().map(|unresolved| unresolved.record);
+        for record in unresolved.filter(has_number) {
             let grant = record.grant();
             self.elsewhere.remember(Made { place, record, grant, expires }, now);
         }
@@ -122,6 +124,9 @@ impl Mapper {
         let Some(made) = self.elsewhere.at(place, now) else { return };
         let Some(index) = self.speaker_of(made.record.protocol) else { return };
         let speaker = &mut self.speakers[index];
+        if speaker.standing == Standing::Undoing {
+            return;
+        }
         if self.chosen != Some(index) {
             speaker.resume(&made.record, &made.request(), &made.grant, now);
         }

@@ -2,11 +2,24 @@
 
 use std::mem::discriminant;
 use std::num::NonZeroU16;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::super::speaker::{Speaker, Standing};
 use super::super::values::{Event, Protocol, Record};
-use super::Mapper;
+use super::{Mapper, State};
+use crate::cause::Cause;
 use crate::client::{self, Absence, Grant, Refusal};
+
+/// Later, a gateway that did not answer does not delete any more what it was asked to.
+const LATEST_DELETION: Duration = Duration::from_secs(20);
+
+/// What may be there though it is not held.
+#[derive(Debug)]
+pub(super) struct Unresolved {
+    pub(super) record: Record,
+    /// The gateway was asked to delete it, and did not, or did not say so.
+    is_asked_in_vain: bool,
+}
 
 impl Mapper {
     /// What the answers of a protocol say of that.
@@ -15,8 +28,8 @@ impl Mapper {
         match event {
             client::Event::Making { external_port } => self.making(index, *external_port),
             client::Event::Refused(Refusal::LeftBehind { port, .. }) => {
-                self.resolve(protocol);
-                self.unresolved.extend(self.record(index, *port));
+                self.doubt(index, *port);
+                self.asked_in_vain(protocol);
             }
             // By UPnP it was looked for.
             client::Event::Refused(Refusal::NoAnswer) if protocol != Protocol::Upnp => {}
@@ -24,11 +37,11 @@ impl Mapper {
             | client::Event::Refused(_)
             | client::Event::Absent(Absence::VersionUnsupported { .. })
             | client::Event::Released { confirmed: true } => self.resolve(protocol),
+            client::Event::Released { confirmed: false } => self.asked_in_vain(protocol),
             // Of one that is absent since nobody knows what it keeps.
             client::Event::Available { .. }
             | client::Event::Absent(_)
             | client::Event::Confirmed
-            | client::Event::Released { confirmed: false }
             | client::Event::GatewayRestarted
             | client::Event::GatewayAlive
             | client::Event::ExternalAddressChanged(_) => {}
@@ -40,11 +53,10 @@ impl Mapper {
         let Some(record) = self.record(index, external_port) else { return };
         let place = self.place();
         let held = self.held.as_ref().filter(|held| held.place == place).map(|held| &held.record);
-        if held.into_iter().chain(&self.unresolved).any(|known| known.is_about_the_same(&record)) {
+        if held.into_iter().chain(self.unresolved()).any(|known| known.is_about_the_same(&record)) {
             return;
         }
-        self.unresolved.retain(|before| before.protocol != record.protocol);
-        self.unresolved.push(record.clone());
+        self.is_in_doubt(record.clone());
         self.events.push_back(Event::Asked(record));
     }
 
@@ -55,14 +67,31 @@ impl Mapper {
 
     /// By this protocol nothing may be there any more but what is held.
     pub(super) fn resolve(&mut self, protocol: Protocol) {
-        self.unresolved.retain(|record| record.protocol != protocol);
+        self.unresolved.retain(|unresolved| unresolved.record.protocol != protocol);
+    }
+
+    pub(super) fn is_in_doubt(&mut self, record: Record) {
+        self.resolve(record.protocol);
+        self.unresolved.push(Unresolved { record, is_asked_in_vain: false });
+    }
+
+    pub(super) fn doubt(&mut self, index: usize, external_port: NonZeroU16) {
+        if let Some(record) = self.record(index, external_port) {
+            self.is_in_doubt(record);
+        }
+    }
+
+    fn asked_in_vain(&mut self, protocol: Protocol) {
+        let mut unresolved = self.unresolved.iter_mut();
+        if let Some(unresolved) = unresolved.find(|unresolved| unresolved.record.protocol == protocol) {
+            unresolved.is_asked_in_vain = true;
+        }
     }
 
     /// What may be there, or is asked for and not answered, and is not held. An owner who has no more time for a mapper
     /// than until [`Event::Mapped`] writes these down as [`Event::Left`] are.
-    #[must_use]
-    pub fn unresolved(&self) -> &[Record] {
-        &self.unresolved
+    pub fn unresolved(&self) -> impl Iterator<Item = &Record> {
+        self.unresolved.iter().map(|unresolved| &unresolved.record)
     }
 
     /// One protocol has granted it: whatever the others have made, or may make yet, is given back.
@@ -70,21 +99,50 @@ impl Mapper {
         let place = self.place();
         let held = self.held.as_ref().filter(|held| held.place == place).map(|held| held.record.clone());
         if let Some(held) = held.filter(|held| held.protocol != protocol) {
-            self.resolve(held.protocol);
-            self.unresolved.push(held);
+            self.is_in_doubt(held);
         }
+        self.give_back_all_but(Some(protocol), now);
+    }
+
+    pub(super) fn give_back_all_but(&mut self, kept: Option<Protocol>, now: Instant) {
         let Some(request) = self.job.as_ref().map(|job| job.request(self.settings.lease)) else { return };
-        for record in self.unresolved.iter().filter(|record| record.protocol != protocol) {
-            let grant = record.grant();
+        let others =
+            self.unresolved.iter().filter(|it| Some(it.record.protocol) != kept && !it.is_asked_in_vain);
+        for Unresolved { record, .. } in others {
             let speaker = self.speakers.iter_mut().find(|speaker| speaker.protocol == record.protocol);
-            speaker.into_iter().for_each(|speaker| speaker.release(&request, &grant, now));
+            if let Some(speaker) = speaker.filter(|speaker| speaker.standing != Standing::Undoing) {
+                let grant = record.grant();
+                speaker.take_back(record, &request, &grant, now);
+                speaker.undo(&request, &grant, now);
+            }
+        }
+    }
+
+    /// What this protocol has made, or may make yet.
+    pub(super) fn give_back(&mut self, index: usize, grant: &Grant, now: Instant) {
+        let Some(request) = self.job.as_ref().map(|job| job.request(self.settings.lease)) else { return };
+        self.doubt(index, grant.external_port);
+        self.speakers[index].undo(&request, grant, now);
+    }
+
+    pub(super) fn given_back(&mut self, index: usize, confirmed: bool, now: Instant) {
+        self.speakers[index].standing = Standing::Unusable(Cause::NoAnswer { gateway: self.gateway() });
+        match self.state {
+            // It may have been, or may be yet, the same entry of the gateway's table.
+            State::Holding { .. } if confirmed => self.ask(Speaker::check, now),
+            State::Holding { checks } => {
+                self.state = State::Holding { checks: checks.min(now + LATEST_DELETION) };
+            }
+            State::Undoing => self.end_once_all_is_given_back(),
+            _ => {}
         }
     }
 
     /// Nobody waits for those any longer, nor for what else was left at this address.
     pub(super) fn leave_unresolved(&mut self) {
         let here = self.elsewhere.take_at(self.place(), |_| true);
-        self.events.extend(self.unresolved.drain(..).chain(here).map(Event::Left));
+        let unresolved = self.unresolved.drain(..).map(|unresolved| unresolved.record);
+        self.events.extend(unresolved.chain(here).map(Event::Left));
     }
 
     pub(super) fn record(&self, index: usize, external_port: NonZeroU16) -> Option<Record> {

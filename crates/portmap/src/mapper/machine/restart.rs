@@ -82,6 +82,7 @@ impl Mapper {
             | State::Discarding
             | State::Releasing
             | State::SeekingToRelease
+            | State::Undoing
             | State::Ended => {}
         }
     }

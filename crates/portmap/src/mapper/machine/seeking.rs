@@ -1,21 +1,67 @@
 //! Which protocol is spoken with which gateway.
 
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::super::speaker::Standing;
+use super::super::speaker::{Speaker, Standing};
 use super::super::values::{Event, Protocol};
 use super::{Mapper, State};
 use crate::cause::Cause;
+
+/// How long the first thing that costs a router much waits for protocols that cost it little: a LAN's round trip takes a
+/// few milliseconds, and a closed port is told at once.
+const HEAD_START: Duration = Duration::from_millis(250);
 
 impl Mapper {
     pub(super) fn seek(&mut self, now: Instant) {
         self.chosen = None;
         self.state = State::Seeking;
-        for speaker in &mut self.speakers {
-            speaker.probe(now);
+        match self.settings.remembered.as_ref().map(|known| known.protocol).filter(|_| self.held.is_none()) {
+            Some(known) => self.ask_the_known(known, now),
+            None => self.ask_all(now),
         }
         self.choose(now);
+    }
+
+    fn ask_all(&mut self, now: Instant) {
+        let searches = self.held.is_none();
+        let may_speak = |speaker: &&mut Speaker| speaker.standing != Standing::Undoing;
+        for speaker in self.speakers.iter_mut().filter(may_speak) {
+            match speaker.protocol {
+                Protocol::Upnp if searches => speaker.probe_behind_others(now + HEAD_START, now),
+                Protocol::Pcp | Protocol::NatPmp | Protocol::Upnp => speaker.probe(now),
+            }
+        }
+        self.let_the_last_go_ahead(now);
+    }
+
+    /// See [Which protocol](super::super#which-protocol).
+    fn ask_the_known(&mut self, known: Protocol, now: Instant) {
+        let asks = |protocol| match known {
+            // What it takes several questions to make may be had for one by now, and more of the gateway's changes heard.
+            Protocol::Upnp => matches!(protocol, Protocol::Upnp | Protocol::Pcp),
+            // The external address is told in answer to a probe alone.
+            Protocol::NatPmp => protocol == Protocol::NatPmp,
+            Protocol::Pcp => false,
+        };
+        for speaker in &mut self.speakers {
+            if asks(speaker.protocol) {
+                speaker.probe(now);
+            } else if speaker.protocol == known {
+                speaker.standing = Standing::Available { external_address: None };
+            }
+        }
+    }
+
+    /// Where the quicker protocols are known to have nothing to say.
+    fn let_the_last_go_ahead(&mut self, now: Instant) {
+        let waits_for =
+            |speaker: &Speaker| speaker.protocol != Protocol::Upnp && speaker.standing == Standing::Asked;
+        if !self.speakers.iter().any(waits_for)
+            && let Some(upnp) = self.speaker_of(Protocol::Upnp)
+        {
+            self.speakers[upnp].go_ahead(now);
+        }
     }
 
     pub(super) fn available(&mut self, index: usize, external_address: Option<IpAddr>, now: Instant) {
@@ -30,13 +76,14 @@ impl Mapper {
     /// Another protocol may still serve.
     pub(super) fn unusable(&mut self, index: usize, cause: Cause, now: Instant) {
         self.speakers[index].standing = Standing::Unusable(cause);
+        self.let_the_last_go_ahead(now);
         self.go_on_without(index, now);
     }
 
     pub(super) fn go_on_without(&mut self, index: usize, now: Instant) {
         if self.chosen == Some(index) {
             if self.is_leaving() {
-                return self.end(Event::Released { confirmed: false });
+                return self.part(Some(Event::Released { confirmed: false }), now);
             }
             self.chosen = None;
             self.state = State::Seeking;
@@ -51,22 +98,35 @@ impl Mapper {
         if holder.is_some_and(|holder| self.speakers[holder].standing == Standing::Asked) {
             return;
         }
-        let is_available =
-            |&index: &usize| matches!(self.speakers[index].standing, Standing::Available { .. });
+        let is_available = |&index: &usize| {
+            matches!(self.speakers[index].standing, Standing::Available { .. })
+                && !self.waits_behind_pcp(index, now)
+        };
         if let Some(index) = holder.into_iter().chain(0..self.speakers.len()).find(is_available) {
             return self.settle_on(index, now);
         }
         if self.speakers.iter().any(|speaker| speaker.standing == Standing::Asked) {
             return;
         }
-        let resting: Vec<_> =
-            self.speakers.iter_mut().filter(|speaker| speaker.standing == Standing::Resting).collect();
-        if resting.is_empty() {
+        let is_next = |&index: &usize| {
+            self.speakers[index].standing == Standing::Resting && !self.waits_behind_pcp(index, now)
+        };
+        let next: Vec<_> = (0..self.speakers.len()).filter(is_next).collect();
+        if next.is_empty() {
             return self.hear_out_or_fail(now);
         }
-        for speaker in resting {
-            speaker.probe(now);
+        self.state = State::Seeking;
+        for index in next {
+            self.speakers[index].probe(now);
         }
+    }
+
+    /// NAT-PMP is spoken by the server that speaks PCP, and will not be quicker. Where both write one table, what is then
+    /// given back by NAT-PMP may be what PCP has granted late.
+    fn waits_behind_pcp(&self, index: usize, now: Instant) -> bool {
+        let pcp = self.speaker_of(Protocol::Pcp).map(|pcp| &self.speakers[pcp].standing);
+        let is_owed = matches!(pcp, Some(Standing::Late { until }) if *until > now);
+        is_owed && self.speakers[index].protocol == Protocol::NatPmp
     }
 
     pub(super) fn settle_on(&mut self, index: usize, now: Instant) {
@@ -106,7 +166,7 @@ impl Mapper {
         let causes = self.speakers.iter().rev().filter_map(|speaker| match &speaker.standing {
             Standing::Unusable(cause) => Some(cause.clone()),
             Standing::Late { .. } => Some(Cause::NoAnswer { gateway: self.gateway() }),
-            Standing::Asked | Standing::Available { .. } | Standing::Resting => None,
+            Standing::Asked | Standing::Available { .. } | Standing::Resting | Standing::Undoing => None,
         });
         causes.min_by_key(Cause::tells_less).unwrap_or(Cause::NoGateway)
     }

@@ -9,7 +9,7 @@ use crate::control_port::SERVER_PORT;
 use crate::effects::{Socket, Transmit};
 use crate::mapper::{Event, Mapper, Record, Reservation};
 
-const PCP: u8 = 2;
+pub(super) const PCP: u8 = 2;
 const EXTERNAL: [u8; 4] = [20, 0, 0, 1];
 
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ pub(super) struct ControlPort {
     /// Requests are answered only by [`Asking::hear_late_answers`].
     pub(super) slow: bool,
     pub(super) late: Vec<Vec<u8>>,
+    /// In this version nothing is answered.
+    pub(super) deaf_to: Option<u8>,
     /// What was asked for, in the order in which it came.
     pub(super) asked: Vec<Asked>,
 }
@@ -34,6 +36,9 @@ impl ControlPort {
     /// `None`: not yet.
     fn answer(&mut self, request: &[u8]) -> Option<Vec<u8>> {
         let (version, operation) = (request[0], request[1]);
+        if self.deaf_to == Some(version) {
+            return None;
+        }
         let answer = match (version, operation) {
             (PCP, 0) => pcp_header(0, 0),
             (PCP, 1) => self.pcp_map(request),
@@ -58,6 +63,9 @@ impl ControlPort {
         self.asked.push(Asked { external_port, prefer_failure: request.len() > 60 });
         let mut answer = pcp_header(1, self.code);
         answer[0] = self.version(PCP);
+        if request[4..8] == [0; 4] {
+            answer[4..8].fill(0);
+        }
         answer.extend_from_slice(&request[24..44]);
         answer.extend_from_slice(&[0; 10]);
         answer.extend_from_slice(&[255, 255]);

@@ -1,6 +1,6 @@
 //! What a gateway answers after its answer was given up.
 
-use super::control_port::{Asking, ControlPort};
+use super::control_port::{Asking, ControlPort, PCP};
 use super::refusals::{FORBIDDEN, TAKEN};
 use super::router::answer;
 use super::*;
@@ -11,7 +11,8 @@ fn a_denial_that_comes_after_the_request_was_given_up_is_still_one() {
     for protocol in [Protocol::Pcp, Protocol::NatPmp] {
         let now = start();
         let protocols = vec![protocol, Protocol::Upnp];
-        let settings = Settings { protocols, search_window: HOUR, ..settings("192.168.1.10") };
+        let remembered = Some(known(protocol));
+        let settings = Settings { protocols, remembered, search_window: HOUR, ..settings("192.168.1.10") };
         let mut asking = Asking::new(Mapper::new(settings, now), now);
         let mut gateway = ControlPort { code: 2, slow: true, ..ControlPort::default() };
         asking.mapper.map(wanted(60001, mosh_range()), now);
@@ -26,7 +27,8 @@ fn a_denial_that_comes_after_the_request_was_given_up_is_still_one() {
 
 fn asking_beside_upnp(protocol: Protocol, external: External) -> Asking {
     let now = start();
-    let settings = Settings { protocols: vec![protocol, Protocol::Upnp], ..settings("192.168.1.10") };
+    let protocols = vec![protocol, Protocol::Upnp];
+    let settings = Settings { protocols, remembered: Some(known(protocol)), ..settings("192.168.1.10") };
     let mut asking = Asking::new(Mapper::new(settings, now), now);
     asking.mapper.map(wanted(60001, external), now);
     asking
@@ -74,11 +76,12 @@ fn a_request_that_was_given_up_is_not_repeated_and_not_heard_out_for_ever() {
     for protocol in [Protocol::Pcp, Protocol::NatPmp] {
         let mut gateway = ControlPort { slow: true, ..ControlPort::default() };
         let mut asking = asking_beside_upnp(protocol, mosh_range());
-        asking.advance(&mut gateway, Duration::from_millis(5_100));
+        asking.advance(&mut gateway, Duration::from_millis(9_100));
         let told = in_words(asking.events.drain(..));
         let silence = format!("failed: the router {ROUTER} gave no usable answer in time");
-        assert_eq!(told, ["left 60001".into(), silence], "{protocol:?}: it may be granted yet");
-        assert_eq!(gateway.asked.len(), 3, "{protocol:?}: at 0, 250 and 750 ms");
+        assert_eq!(told, [silence], "{protocol:?}");
+        let asked: Vec<_> = gateway.asked.iter().map(|asked| asked.external_port).collect();
+        assert_eq!(asked, [60001, 60001, 60001, 0], "{protocol:?}: at 0, 250 and 750 ms, and taken back");
     }
 }
 
@@ -111,22 +114,40 @@ fn a_release_while_a_late_answer_is_waited_for_deletes_what_it_may_grant() {
     assert_eq!(gateway.asked.last().map(|asked| asked.external_port), Some(0));
 }
 
+/// The same server speaks both, and keeps one table.
 #[test]
-fn nobody_waits_for_a_word_that_would_not_be_told() {
+fn nat_pmp_is_asked_only_once_nobody_waits_for_pcp_any_longer() {
     let now = start();
     let settings = Settings { protocols: vec![Protocol::Pcp, Protocol::NatPmp], ..settings("192.168.1.10") };
     let mut asking = Asking::new(Mapper::new(settings, now), now);
     let mut gateway = ControlPort { code: 2, slow: true, ..ControlPort::default() };
-    asking.mapper.map(wanted(60001, mosh_range()), now);
-    asking.advance(&mut gateway, Duration::from_millis(2_500));
     let is_nat_pmp = |answer: &Vec<u8>| answer[0] == 0;
+    asking.mapper.map(wanted(60001, mosh_range()), now);
+    asking.advance(&mut gateway, Duration::from_millis(8_900));
+    assert!(!gateway.late.is_empty() && !gateway.late.iter().any(is_nat_pmp));
+    asking.advance(&mut gateway, Duration::from_millis(200));
     gateway.late.retain(is_nat_pmp);
     asking.hear_late_answers(&mut gateway);
     assert_eq!(
         in_words(asking.events.drain(..)),
-        ["left 60001".into(), format!("failed: {FORBIDDEN}")],
+        [format!("failed: {FORBIDDEN}"), "left 60001".into()],
         "PCP may grant it yet"
     );
+}
+
+#[test]
+fn while_nat_pmp_is_asked_behind_pcp_the_mapper_waits_for_its_answer() {
+    let now = start();
+    let protocols = vec![Protocol::Pcp, Protocol::NatPmp];
+    let settings = Settings { protocols, remembered: Some(known(Protocol::Pcp)), ..settings("192.168.1.10") };
+    let mut asking = Asking::new(Mapper::new(settings, now), now);
+    asking.mapper.map(wanted(60001, mosh_range()), now);
+    asking.advance(&mut ControlPort { slow: true, ..ControlPort::default() }, Duration::from_millis(8_999));
+    let later = now + Duration::from_secs(9);
+    asking.mapper.handle_timeout(later);
+    let is_nat_pmp = asking.mapper.poll_transmit().is_some_and(|question| question.payload[0] == 0);
+    assert!(is_nat_pmp && asking.mapper.poll_transmit().is_none());
+    assert!(asking.mapper.poll_timeout().is_some_and(|at| at > later), "and does not spin meanwhile");
 }
 
 #[test]
@@ -146,4 +167,29 @@ fn a_late_answer_to_a_renewal_renews() {
         assert_eq!(told, [mapped, renewed], "{protocol:?}");
         assert!(gateway.asked.iter().all(|asked| asked.external_port == 60001), "{:?}", gateway.asked);
     }
+}
+
+/// By PCP, and asked for by NAT-PMP since.
+#[test]
+fn what_was_made_before_the_host_was_away_is_deleted_at_the_end() {
+    let now = start();
+    let protocols = vec![Protocol::Pcp, Protocol::NatPmp];
+    let mut asking = Asking::new(Mapper::new(Settings { protocols, ..settings("192.168.1.10") }, now), now);
+    let mut gateway = ControlPort::default();
+    asking.mapper.map(wanted(60001, mosh_range()), now);
+    asking.advance(&mut gateway, Duration::ZERO);
+    (gateway.slow, gateway.deaf_to) = (true, Some(PCP));
+    for address in ["192.168.1.20", "192.168.1.10"] {
+        let now = asking.now;
+        asking.mapper.move_to(address.parse().unwrap(), Some(ROUTER.parse().unwrap()), now);
+        asking.advance(&mut gateway, Duration::from_millis(100));
+    }
+    while gateway.late.is_empty() {
+        asking.advance(&mut gateway, Duration::from_millis(100));
+    }
+    gateway = ControlPort::default();
+    let now = asking.now;
+    asking.mapper.release(now);
+    asking.advance(&mut gateway, Duration::from_secs(60));
+    assert_eq!(gateway.asked.len(), 2, "by NAT-PMP and by PCP: {:?}", gateway.asked);
 }

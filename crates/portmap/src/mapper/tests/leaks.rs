@@ -208,7 +208,7 @@ fn what_leads_elsewhere_and_is_never_deleted_is_told_and_left_alone_with() {
     let mut host = asking(&mut router);
     let cause = "failed: the router 192.168.1.1 may keep a mapping of port 60001 that serves nobody, and does not \
                  delete it";
-    assert_eq!(told(&mut host), ["left 60001", cause]);
+    assert_eq!(told(&mut host), [cause, "left 60001"]);
     assert_eq!((router.table.len(), count(&router, DELETE)), (1, 2));
 }
 

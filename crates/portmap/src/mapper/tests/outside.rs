@@ -100,7 +100,7 @@ fn what_another_protocol_told_before_counts_from_the_start() {
     let now = start();
     let settings = Settings { protocols: vec![Protocol::NatPmp, Protocol::Upnp], ..settings("192.168.1.10") };
     let mut host = Host::new(Mapper::new(settings, now), now);
-    host.advance(&mut router, SETTLE);
+    host.advance(&mut router, Duration::from_millis(250) + SETTLE);
     hear_address_by_nat_pmp(&mut host, &mut router, [20, 0, 0, 1]);
     let now = host.now;
     host.mapper.map(wanted(60001, mosh_range()), now);

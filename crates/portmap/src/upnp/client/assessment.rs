@@ -45,7 +45,7 @@ impl Client {
     /// The default gateway at once. Others where every one is wanted; or where the default gateway has nothing to offer,
     /// or did not say so in its time.
     fn ask_for_descriptions(&mut self) {
-        let Some(search) = &self.search else { return };
+        let Some(search) = self.search.as_ref().filter(|_| self.waits.is_none()) else { return };
         let mut default = self.gateways.iter().filter(|it| it.is_default && it.is_named && !it.remembered);
         let has_failed = default.clone().next().is_some() && default.all(Gateway::has_failed);
         let serves = self.gateways.iter().any(|gateway| gateway.is_default && gateway.serves());

@@ -28,6 +28,15 @@ fn quirk_71_an_announced_restart_is_told_after_a_random_delay() {
 }
 
 #[test]
+fn what_somebody_has_been_told_is_asked_for_as_soon_as_a_restart_is_announced() {
+    let now = start();
+    let mut client = holding(now);
+    client.hurry();
+    announce(&mut client, 0, OUTSIDE, now + secs(60));
+    assert_eq!(client.run_out(now + secs(60)), (vec![], vec![(ms(0), Event::GatewayRestarted)]));
+}
+
+#[test]
 fn quirk_71_the_announcements_that_follow_change_nothing() {
     let now = start();
     let mut client = holding(now);

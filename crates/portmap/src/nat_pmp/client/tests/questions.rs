@@ -53,6 +53,30 @@ fn a_gateway_that_was_never_seen_is_asked_twice() {
 }
 
 #[test]
+fn a_gateway_that_is_slow_is_asked_again_the_later() {
+    for (takes, first) in [(10, 250), (300, 1_200), (5_000, 3_000)] {
+        let now = start();
+        let mut client = client(now).with_remembered(Some(ms(takes)));
+        client.request(&wanted(), now);
+        client.settle();
+        assert_eq!(client.poll_timeout(), Some(now + ms(first)), "{takes}");
+    }
+}
+
+#[test]
+fn how_slow_a_gateway_is_shows_in_its_answers() {
+    let now = start();
+    let mut client = client(now);
+    client.probe(now);
+    client.handle_datagram(from_gateway(), &address_answer(0, 1, OUTSIDE), now + ms(400));
+    assert_eq!(client.answer_time(), Some(ms(400)));
+    client.settle();
+    client.request(&wanted(), now + ms(400));
+    client.settle();
+    assert_eq!(client.poll_timeout(), Some(now + ms(2_000)));
+}
+
+#[test]
 fn after_a_suspended_night_a_question_is_sent_once_not_for_every_missed_wait() {
     let now = start();
     let mut client = seen(now);

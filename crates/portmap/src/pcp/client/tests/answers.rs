@@ -128,10 +128,20 @@ fn quirk_67_72_and_75_what_does_not_answer_the_question_is_dropped_and_the_wait_
     assert_eq!(told(&mut client, &good, now + ms(20)), [Event::Granted(grant())]);
 }
 
+/// By a server of PCP alone that NAT-PMP was asked of from the same socket.
+#[test]
+fn that_another_version_is_not_spoken_is_no_answer_to_ours() {
+    let now = start();
+    let mut client = seen(now);
+    client.request(&wanted(), now);
+    assert_eq!(told(&mut client, &refused(1, 30), now), []);
+    client.settle();
+    assert!(client.poll_timeout().is_some(), "and waits on");
+}
+
 #[test]
 fn quirk_69_every_result_code_tells_what_to_do() {
     let refusals = [
-        (1, Refusal::Unsupported { code: Code::Pcp(1) }),
         (2, Refusal::NotAuthorized),
         (3, Refusal::Unsupported { code: Code::Pcp(3) }),
         (4, Refusal::Unsupported { code: Code::Pcp(4) }),
