@@ -9,13 +9,12 @@ use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
+use client::tied::Tied;
+use host::server::{self, OFFER_VARIABLE};
 
-pub(crate) use self::connect::{ConnectArguments, Family, Order, Predict, RemoteIp, is_own_command};
-pub(crate) use self::map::{
-    AddArguments, AnswerArguments, GatewayArguments, ListArguments, MapCommand, PlaceArguments,
-    ProtocolChoice, RemoveArguments, RenewArguments, TransportChoice,
-};
-pub(crate) use self::router::{CheckArguments, GuardArguments, Platform, RouterCommand, SetupArguments};
+pub(crate) use self::connect::{ConnectArguments, Family, Order, is_own_command};
+pub(crate) use self::map::MapCommand;
+pub(crate) use self::router::RouterCommand;
 
 /// What begins with the name of a command; all else is [`ConnectArguments`].
 #[derive(Debug, Parser)]
@@ -72,9 +71,6 @@ pub(crate) struct TiedArguments {
     pub(crate) command: Vec<OsString>,
 }
 
-/// Of `server --offer`. Nothing that a session starts may take it for its own.
-pub(crate) const OFFER_VARIABLE: &str = "MOSHPUNCH_OFFER";
-
 #[derive(Debug, Args)]
 #[command(override_usage = "moshpunch server [OPTIONS] new [MOSH-SERVER ARGUMENTS]...")]
 pub(crate) struct ServerArguments {
@@ -101,6 +97,19 @@ pub(crate) struct ServerArguments {
     /// Passed to mosh-server as they are: see mosh-server(1)
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "MOSH-SERVER ARGUMENTS")]
     pub(crate) mosh_server_arguments: Vec<OsString>,
+}
+
+impl From<TiedArguments> for Tied {
+    fn from(arguments: TiedArguments) -> Self {
+        let TiedArguments { secluded, keyed, configuration, parent, command } = arguments;
+        Self { secluded, keyed, configuration, parent, command }
+    }
+}
+
+impl From<ServerArguments> for server::Asked {
+    fn from(ServerArguments { offer, mosh_server_arguments, .. }: ServerArguments) -> Self {
+        Self { offer, mosh_server_arguments }
+    }
 }
 
 #[cfg(test)]

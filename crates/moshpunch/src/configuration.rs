@@ -3,7 +3,6 @@
 //! `${XDG_CONFIG_HOME:-~/.config}/moshpunch/config.toml`; an unknown key is an error, so that a misspelt one is seen.
 
 mod connect;
-mod map;
 mod shell_words;
 
 use std::env;
@@ -15,38 +14,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use host::configuration::{Configuration, LONGEST_BUDGET};
 use serde::Deserialize;
 
-pub(crate) use self::connect::{ConnectConfiguration, Environment, Families};
-pub(crate) use self::map::{AddConfiguration, Budget, transport};
+pub(crate) use self::connect::connection;
 use crate::arguments::ServerArguments;
-
-/// A home router answers in a tenth of a second, a slow one in one. Longer than this a user takes for broken.
-pub(crate) const DEFAULT_BUDGET: Duration = Duration::from_secs(2);
-
-/// Without the mapping there is no session; a router that works through the questions of many, one after the other, has
-/// had its turn by then.
-const DEFAULT_PATIENCE: Duration = Duration::from_secs(10);
-
-/// Seldom enough to be no load, often enough that a crashed session's port is free again soon.
-const DEFAULT_LEASE: Duration = Duration::from_secs(3_600);
 
 /// WANIPConnection:2 §2.3.19.
 const LONGEST_LEASE: Duration = Duration::from_secs(604_800);
-
-const LONGEST_BUDGET: Duration = Duration::from_secs(60);
-
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct ServerConfiguration {
-    pub(crate) budget: Duration,
-    /// How long a gateway that answers is waited for.
-    pub(crate) patience: Duration,
-    pub(crate) lease: Duration,
-    pub(crate) mosh_server: PathBuf,
-    pub(crate) log: Option<PathBuf>,
-    /// Where sessions may be, inside and outside, if the client does not say.
-    pub(crate) ports: Option<RangeInclusive<NonZeroU16>>,
-}
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -65,56 +40,47 @@ struct ServerSection {
     ports: Option<String>,
 }
 
-impl ServerConfiguration {
-    /// What an unreadable configuration leaves: the user's session must start all the same.
-    pub(crate) fn fallback() -> Self {
-        Self {
-            budget: DEFAULT_BUDGET,
-            patience: DEFAULT_PATIENCE,
-            lease: DEFAULT_LEASE,
-            mosh_server: "mosh-server".into(),
-            log: None,
-            ports: None,
+/// What holds for a session.
+///
+/// # Errors
+///
+/// The file cannot be read, or says what cannot hold.
+pub(crate) fn server(arguments: &ServerArguments) -> Result<Configuration> {
+    let text = match path() {
+        Some(path) => read(&path)?,
+        None => String::new(),
+    };
+    resolve(arguments, &text)
+}
+
+fn resolve(arguments: &ServerArguments, file: &str) -> Result<Configuration> {
+    let file: File = toml::from_str(file).context("the configuration file")?;
+    let file = file.server;
+    let defaults = Configuration::default();
+    let (budget, patience) = match arguments.budget.or(file.budget) {
+        Some(seconds) => {
+            let budget = Duration::try_from_secs_f64(seconds).context("budget")?;
+            (budget, budget)
         }
-    }
-
-    pub(crate) fn load(arguments: &ServerArguments) -> Result<Self> {
-        let text = match path() {
-            Some(path) => read(&path)?,
-            None => String::new(),
-        };
-        Self::resolve(arguments, &text)
-    }
-
-    fn resolve(arguments: &ServerArguments, file: &str) -> Result<Self> {
-        let file: File = toml::from_str(file).context("the configuration file")?;
-        let file = file.server;
-        let defaults = Self::fallback();
-        let (budget, patience) = match arguments.budget.or(file.budget) {
-            Some(seconds) => {
-                let budget = Duration::try_from_secs_f64(seconds).context("budget")?;
-                (budget, budget)
-            }
-            None => (defaults.budget, defaults.patience),
-        };
-        let lease =
-            arguments.lease.or(file.lease).map_or(defaults.lease, |lease| Duration::from_secs(lease.into()));
-        ensure!(budget <= LONGEST_BUDGET, "budget: {budget:?} is longer than {LONGEST_BUDGET:?}");
-        ensure!(
-            lease >= Duration::from_secs(1) && lease <= LONGEST_LEASE,
-            "lease: {} is not from 1 to {} seconds",
-            lease.as_secs(),
-            LONGEST_LEASE.as_secs()
-        );
-        Ok(Self {
-            budget,
-            patience,
-            lease,
-            mosh_server: arguments.mosh_server.clone().or(file.mosh_server).unwrap_or(defaults.mosh_server),
-            log: arguments.log.clone().or(file.log),
-            ports: file.ports.as_deref().map(ports).transpose()?,
-        })
-    }
+        None => (defaults.budget, defaults.patience),
+    };
+    let lease =
+        arguments.lease.or(file.lease).map_or(defaults.lease, |lease| Duration::from_secs(lease.into()));
+    ensure!(budget <= LONGEST_BUDGET, "budget: {budget:?} is longer than {LONGEST_BUDGET:?}");
+    ensure!(
+        lease >= Duration::from_secs(1) && lease <= LONGEST_LEASE,
+        "lease: {} is not from 1 to {} seconds",
+        lease.as_secs(),
+        LONGEST_LEASE.as_secs()
+    );
+    Ok(Configuration {
+        budget,
+        patience,
+        lease,
+        mosh_server: arguments.mosh_server.clone().or(file.mosh_server).unwrap_or(defaults.mosh_server),
+        log: arguments.log.clone().or(file.log),
+        ports: file.ports.as_deref().map(ports).transpose()?,
+    })
 }
 
 /// `LOW-HIGH`, as in the permissions of miniupnpd, or one port.
@@ -158,14 +124,14 @@ mod tests {
 
     #[test]
     fn nothing_said_means_the_defaults() {
-        assert_eq!(ServerConfiguration::resolve(&arguments(), "").unwrap(), ServerConfiguration::fallback());
+        assert_eq!(resolve(&arguments(), "").unwrap(), Configuration::default());
     }
 
     #[test]
     fn the_command_line_wins_over_the_file() {
         let said = ServerArguments { lease: Some(60), ..arguments() };
         let file = "[server]\nlease = 90\nbudget = 0.25\n";
-        let resolved = ServerConfiguration::resolve(&said, file).unwrap();
+        let resolved = resolve(&said, file).unwrap();
         assert_eq!((resolved.lease.as_secs(), resolved.budget.as_millis()), (60, 250));
     }
 
@@ -189,7 +155,7 @@ mod tests {
             ("[server]\nports = \"0-7\"\n", "ports: \"0-7\" is not like \"60006-60010\""),
             ("[server]\nports = \"mosh\"\n", "ports: \"mosh\" is not like \"60006-60010\""),
         ] {
-            let error = ServerConfiguration::resolve(&arguments(), file).unwrap_err();
+            let error = resolve(&arguments(), file).unwrap_err();
             assert_eq!(error.to_string(), expected, "{file}");
         }
     }

@@ -3,32 +3,7 @@
 #![cfg_attr(not(test), warn(unused_crate_dependencies))]
 
 mod arguments;
-mod candidates;
-mod commands;
 mod configuration;
-mod connect;
-mod exit_code;
-mod family;
-mod guard;
-mod keeper;
-mod locked_file;
-mod log;
-mod mosh_server;
-mod need;
-mod own_process;
-mod pipe;
-mod pseudo_terminal;
-mod release;
-mod remembered;
-mod report;
-mod runtime_directory;
-mod saved_mapping;
-mod secrets;
-mod service_manager;
-mod session;
-mod shell_script;
-mod signals;
-mod tmux;
 
 use std::env;
 use std::ffi::OsString;
@@ -38,20 +13,20 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 
-use crate::arguments::{Arguments, Command, ConnectArguments, Order, is_own_command};
+use crate::arguments::{Arguments, Command, ConnectArguments, Order, RouterCommand, is_own_command};
 
 fn main() -> ExitCode {
-    own_process::take_name();
+    programs::own::take_name();
     let words: Vec<OsString> = env::args_os().collect();
-    let result = if let Some(question) = commands::asked::question(&words) {
-        Ok(commands::asked::run(question))
+    let result = if let Some(question) = client::asked::question(&words) {
+        Ok(client::asked::run(question))
     } else if let Some(run) = without_arguments(&words) {
         Ok(run())
     } else if is_own_command(words.get(1..).unwrap_or_default()) {
         Arguments::try_parse_from(words).map(|arguments| run(arguments.command))
     } else {
         let order = Order::from_environment(env::var_os("POSIXLY_CORRECT").as_deref());
-        ConnectArguments::parse_words(words, order).map(|arguments| commands::connect::run(&arguments))
+        ConnectArguments::parse_words(words, order).map(|arguments| connect(&arguments))
     };
     match result.unwrap_or_else(|error| Ok(usage(&error))) {
         Ok(code) => code,
@@ -65,10 +40,10 @@ fn main() -> ExitCode {
 /// With nothing to be parsed: a keeper that never touches clap stays small, and each login asks for the version.
 fn without_arguments(words: &[OsString]) -> Option<fn() -> Result<ExitCode>> {
     match words {
-        [_, word, _session] if word == commands::keeper::WORD => Some(commands::keeper::run),
-        [_, word] if word == commands::sweep::WORD => Some(commands::sweep::run),
+        [_, word, _session] if word == host::keeper::WORD => Some(host::keeper::run),
+        [_, word] if word == host::sweep::WORD => Some(host::sweep::run),
         [_, word] if word == "--version" || word == "-V" => Some(version),
-        [_, word] if word == connect::eraser::WORD => Some(connect::eraser::run),
+        [_, word] if word == client::eraser::WORD => Some(client::eraser::run),
         _ => None,
     }
 }
@@ -78,14 +53,32 @@ fn version() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn connect(arguments: &ConnectArguments) -> Result<ExitCode> {
+    client::connect(configuration::connection(arguments)?)
+}
+
 fn run(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Server(arguments) => commands::server::run(&arguments),
-        Command::Map(command) => Ok(commands::map::run(&command)),
-        Command::Router(command) => Ok(commands::router::run(&command)),
-        Command::LookUp(arguments) => commands::look_up::run(&arguments),
-        Command::Tied(arguments) => commands::tied::run(&arguments),
-        Command::Attend(arguments) => commands::attend::run(&arguments),
+        Command::Server(arguments) => {
+            let configuration = configuration::server(&arguments);
+            host::server::run(&arguments.into(), configuration)
+        }
+        Command::Map(command) => {
+            let (command, answer) = command.into_parts();
+            Ok(host::map::run(&command, answer))
+        }
+        Command::Router(command) => run_on_router(command),
+        Command::LookUp(arguments) => client::look_up::run(&arguments.host, &arguments.ssh),
+        Command::Tied(arguments) => client::tied::run(&arguments.into()),
+        Command::Attend(arguments) => client::attend::run(&arguments.into()),
+    }
+}
+
+fn run_on_router(command: RouterCommand) -> Result<ExitCode> {
+    match command {
+        RouterCommand::Setup(arguments) => router::setup::run(&arguments.into()),
+        RouterCommand::Check(arguments) => router::check::run(&arguments.into()),
+        RouterCommand::Guard(arguments) => router::guard::run(&arguments.into()),
     }
 }
 

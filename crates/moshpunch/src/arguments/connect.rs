@@ -2,13 +2,14 @@
 
 mod spelling;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
+use client::configuration;
+use client::tmux::SessionName;
 
 pub(crate) use self::spelling::Order;
-use crate::tmux::SessionName;
 
 /// Beside `--help`.
 const OURS: Option<&str> = None;
@@ -205,6 +206,27 @@ impl ConnectArguments {
     }
 }
 
+impl From<Predict> for configuration::Predict {
+    fn from(predict: Predict) -> Self {
+        match predict {
+            Predict::Adaptive => Self::Adaptive,
+            Predict::Always => Self::Always,
+            Predict::Never => Self::Never,
+            Predict::Experimental => Self::Experimental,
+        }
+    }
+}
+
+impl From<RemoteIp> for configuration::RemoteIp {
+    fn from(remote_ip: RemoteIp) -> Self {
+        match remote_ip {
+            RemoteIp::Local => Self::Local,
+            RemoteIp::Remote => Self::Remote,
+            RemoteIp::Proxy => Self::Proxy,
+        }
+    }
+}
+
 /// As mosh's script checks them.
 fn ports(text: &str) -> Result<String, String> {
     let number =
@@ -250,22 +272,6 @@ pub(crate) fn is_own_command(words: &[OsString]) -> bool {
         "map" => own_option || ["add", "renew", "remove", "list", "gateway", "help"].contains(&second),
         "router" => own_option || ["setup", "check", "guard", "help"].contains(&second),
         _ => ["--look-up", "--tied", "--attend"].contains(&first),
-    }
-}
-
-impl Predict {
-    /// As mosh-client reads it from its environment.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Adaptive => "adaptive",
-            Self::Always => "always",
-            Self::Never => "never",
-            Self::Experimental => "experimental",
-        }
-    }
-
-    pub(crate) fn named(name: &OsStr) -> Option<Self> {
-        Self::value_variants().iter().copied().find(|predict| name == predict.name())
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::net::Ipv4Addr;
 use std::num::NonZeroU16;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum, value_parser};
-
-use crate::exit_code::EXIT_CODES;
+use host::map::{Add, Answer, Command, EXIT_CODES, Remove, Renew, Where};
+use portmap::mapper::Protocol;
+use portmap::mapping::Transport;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum MapCommand {
@@ -152,4 +154,146 @@ pub(crate) enum ProtocolChoice {
 pub(crate) enum TransportChoice {
     Udp,
     Tcp,
+}
+
+impl MapCommand {
+    pub(crate) fn into_parts(self) -> (Command, Answer) {
+        match self {
+            Self::Add(AddArguments {
+                port,
+                external,
+                protocol,
+                lease,
+                transport,
+                description,
+                keep,
+                place,
+                answer,
+            }) => {
+                let (protocols, transport, lease) = (protocol.into(), transport.into(), seconds(lease));
+                let place = place.into();
+                let add = Add { port, external, protocols, lease, transport, description, keep, place };
+                (Command::Add(add), answer.into())
+            }
+            Self::Renew(RenewArguments { port, external, transport, lease, answer }) => {
+                let (transport, lease) = (transport.into(), lease.map(seconds));
+                (Command::Renew(Renew { port, external, transport, lease }), answer.into())
+            }
+            Self::Remove(RemoveArguments { port, external, transport, all: _, answer }) => {
+                let transport = transport.into();
+                let remove = port.map_or(Remove::All, |port| Remove::Of { port, external, transport });
+                (Command::Remove(remove), answer.into())
+            }
+            Self::List(ListArguments { place, answer }) => (Command::List(place.into()), answer.into()),
+            Self::Gateway(GatewayArguments { place, answer }) => {
+                (Command::Gateway(place.into()), answer.into())
+            }
+        }
+    }
+}
+
+fn seconds(seconds: u32) -> Duration {
+    Duration::from_secs(seconds.into())
+}
+
+impl From<ProtocolChoice> for Vec<Protocol> {
+    fn from(choice: ProtocolChoice) -> Self {
+        match choice {
+            ProtocolChoice::Auto => Protocol::ALL.to_vec(),
+            ProtocolChoice::Pcp => vec![Protocol::Pcp],
+            ProtocolChoice::NatPmp => vec![Protocol::NatPmp],
+            ProtocolChoice::Upnp => vec![Protocol::Upnp],
+        }
+    }
+}
+
+impl From<TransportChoice> for Transport {
+    fn from(choice: TransportChoice) -> Self {
+        match choice {
+            TransportChoice::Udp => Self::Udp,
+            TransportChoice::Tcp => Self::Tcp,
+        }
+    }
+}
+
+impl From<PlaceArguments> for Where {
+    fn from(PlaceArguments { internal, gateway }: PlaceArguments) -> Self {
+        Self { internal, gateway }
+    }
+}
+
+impl From<AnswerArguments> for Answer {
+    fn from(AnswerArguments { budget, json }: AnswerArguments) -> Self {
+        Self { budget, json }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::arguments::{self, Arguments};
+
+    fn parsed(line: &str) -> Result<(Command, Answer), clap::Error> {
+        let words = ["moshpunch", "map"].into_iter().chain(line.split_whitespace());
+        match Arguments::try_parse_from(words)?.command {
+            arguments::Command::Map(command) => Ok(command.into_parts()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn added(line: &str) -> Add {
+        match parsed(&format!("add {line}")).unwrap() {
+            (Command::Add(add), _) => add,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_port_alone_means_udp_for_an_hour_by_any_protocol() {
+        let expected = Add {
+            port: NonZeroU16::new(60001).unwrap(),
+            external: None,
+            protocols: Protocol::ALL.to_vec(),
+            lease: Duration::from_secs(3_600),
+            transport: Transport::Udp,
+            description: None,
+            keep: false,
+            place: Where::default(),
+        };
+        assert_eq!(added("60001"), expected);
+    }
+
+    #[test]
+    fn every_choice_is_taken_over() {
+        let all = added(
+            "22 --transport tcp --protocol nat-pmp --lease 60 --description game --external 8022 --keep",
+        );
+        assert_eq!((all.transport, all.keep), (Transport::Tcp, true));
+        assert_eq!(all.protocols, [Protocol::NatPmp]);
+        assert_eq!((all.lease.as_secs(), all.description.as_deref()), (60, Some("game")));
+        assert_eq!(all.external, NonZeroU16::new(8022));
+        assert_eq!(added("1 --protocol pcp").protocols, [Protocol::Pcp]);
+        assert_eq!(added("1 --protocol upnp").protocols, [Protocol::Upnp]);
+    }
+
+    #[test]
+    fn all_or_one_is_removed() {
+        let removed = |line| match parsed(line).unwrap() {
+            (Command::Remove(remove), _) => remove,
+            other => panic!("{other:?}"),
+        };
+        assert!(matches!(removed("remove --all"), Remove::All));
+        assert!(matches!(removed("remove 22 --transport tcp"), Remove::Of { transport: Transport::Tcp, .. }));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        for line in
+            ["0", "65536", "", "1 --lease 0", "1 --lease 604801", "1 --external 0", "1 --gateway fe80::1"]
+        {
+            assert!(parsed(&format!("add {line}")).is_err(), "{line}");
+        }
+    }
 }

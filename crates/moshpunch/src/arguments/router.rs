@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use miniupnpd::plan::Server;
 use miniupnpd::rule::{Network, PortRange};
-
-use crate::exit_code::CHECK_EXIT_CODES;
+use router::check::Check;
+use router::setup::{self, Setup};
+use router::{CHECK_EXIT_CODES, guard};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RouterCommand {
@@ -101,6 +102,39 @@ fn server(text: &str) -> Result<Server, String> {
     let (name, address) = text.split_once('=').ok_or("it is NAME=ADDRESS")?;
     let address = address.parse().map_err(|_| format!("{address} is no IPv4 address"))?;
     Ok(Server { name: name.to_owned(), address })
+}
+
+impl From<SetupArguments> for Setup {
+    fn from(arguments: SetupArguments) -> Self {
+        let SetupArguments {
+            apply,
+            revert,
+            discard_edits,
+            wan,
+            lan,
+            network,
+            range,
+            server: servers,
+            platform,
+        } = arguments;
+        let platform = match platform {
+            Platform::Debian => setup::Platform::Debian,
+            Platform::Openwrt => setup::Platform::Openwrt,
+        };
+        Self { apply, revert, discard_edits, wan, lan, network, range, servers, platform }
+    }
+}
+
+impl From<CheckArguments> for Check {
+    fn from(CheckArguments { miniupnpd_conf, json }: CheckArguments) -> Self {
+        Self { miniupnpd_conf, json }
+    }
+}
+
+impl From<GuardArguments> for guard::Asked {
+    fn from(GuardArguments { hairpin, miniupnpd_conf }: GuardArguments) -> Self {
+        Self { hairpin, miniupnpd_conf }
+    }
 }
 
 #[cfg(test)]

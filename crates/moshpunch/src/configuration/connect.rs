@@ -1,89 +1,65 @@
 //! What holds for one connection.
 
+use std::env;
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
+use client::configuration::{Bind, Configuration, Families, Predict};
 
 use super::shell_words;
-use crate::arguments::{ConnectArguments, Family, Predict, RemoteIp};
-use crate::connect::remote_command::Bind;
-use crate::tmux::{self, Colours};
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ConnectConfiguration {
-    pub(crate) host: String,
-    pub(crate) command: Vec<OsString>,
-    pub(crate) client: PathBuf,
-    pub(crate) server: Option<String>,
-    pub(crate) bind: Bind,
-    pub(crate) port: Option<String>,
-    /// The program and its options.
-    pub(crate) ssh: Vec<OsString>,
-    pub(crate) ssh_terminal: bool,
-    pub(crate) local: bool,
-    pub(crate) remote_ip: RemoteIp,
-    pub(crate) families: Families,
-    pub(crate) predict: Predict,
-    pub(crate) predict_overwrite: bool,
-    pub(crate) terminal_init: bool,
-    pub(crate) verbose: bool,
-}
+use crate::arguments::{ConnectArguments, Family};
+use client::tmux::{self, Colours};
 
 /// What the user's environment says.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Environment<'a> {
+struct Environment<'a> {
     /// `MOSH_PREDICTION_DISPLAY`.
-    pub(crate) prediction: Option<&'a OsStr>,
+    prediction: Option<&'a OsStr>,
     /// `COLORTERM`.
-    pub(crate) colour_term: Option<&'a OsStr>,
+    colour_term: Option<&'a OsStr>,
 }
 
-/// Which kinds of addresses may be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Families {
-    Only(path::Family),
-    All,
+/// What holds for one connection.
+///
+/// # Errors
+///
+/// What was said, here or in the environment, cannot be understood.
+pub(crate) fn connection(arguments: &ConnectArguments) -> Result<Configuration> {
+    let (prediction, colour_term) = (env::var_os("MOSH_PREDICTION_DISPLAY"), env::var_os("COLORTERM"));
+    let environment = Environment { prediction: prediction.as_deref(), colour_term: colour_term.as_deref() };
+    resolve(arguments, environment)
 }
 
-impl Families {
-    pub(crate) fn allow(self, family: path::Family) -> bool {
-        self == Self::All || self == Self::Only(family)
-    }
+fn resolve(arguments: &ConnectArguments, environment: Environment<'_>) -> Result<Configuration> {
+    let ssh = shell_words::split(&arguments.ssh).filter(|words| !words.is_empty());
+    let ssh = ssh.with_context(|| format!("--ssh: {:?} is no command: look at its quotes", arguments.ssh))?;
+    Ok(Configuration {
+        host: arguments.host.clone(),
+        command: command(arguments, environment.colour_term),
+        client: arguments.client.clone(),
+        server: arguments.server.clone(),
+        bind: bind(arguments),
+        port: arguments.port.clone(),
+        ssh: ssh.into_iter().map(OsString::from).collect(),
+        ssh_terminal: !arguments.no_ssh_pty,
+        local: arguments.local,
+        remote_ip: arguments.experimental_remote_ip.into(),
+        families: families(arguments),
+        predict: predict(arguments, environment.prediction)?,
+        predict_overwrite: arguments.predict_overwrite,
+        terminal_init: !arguments.no_init,
+        verbose: arguments.verbose,
+        log: arguments.log.clone(),
+    })
 }
 
-impl ConnectConfiguration {
-    pub(crate) fn resolve(arguments: &ConnectArguments, environment: Environment<'_>) -> Result<Self> {
-        let ssh = shell_words::split(&arguments.ssh).filter(|words| !words.is_empty());
-        let ssh =
-            ssh.with_context(|| format!("--ssh: {:?} is no command: look at its quotes", arguments.ssh))?;
-        Ok(Self {
-            host: arguments.host.clone(),
-            command: command(arguments, environment.colour_term),
-            client: arguments.client.clone(),
-            server: arguments.server.clone(),
-            bind: Bind::said(arguments),
-            port: arguments.port.clone(),
-            ssh: ssh.into_iter().map(OsString::from).collect(),
-            ssh_terminal: !arguments.no_ssh_pty,
-            local: arguments.local,
-            remote_ip: arguments.experimental_remote_ip,
-            families: families(arguments),
-            predict: predict(arguments, environment.prediction)?,
-            predict_overwrite: arguments.predict_overwrite,
-            terminal_init: !arguments.no_init,
-            verbose: arguments.verbose,
-        })
-    }
-}
-
-#[cfg(test)]
-impl ConnectConfiguration {
-    /// Of a line that a user could type.
-    pub(crate) fn of(line: &str) -> Self {
-        let words = shell_words::split(line).unwrap().into_iter().map(OsString::from);
-        let arguments = ConnectArguments::parse_words(words, crate::arguments::Order::Free).unwrap();
-        Self::resolve(&arguments, Environment::default()).unwrap()
+fn bind(arguments: &ConnectArguments) -> Bind {
+    match arguments.bind_server.as_deref() {
+        None if arguments.local => Bind::Address(arguments.host.clone()),
+        None => Bind::Unsaid,
+        Some(text) if text.eq_ignore_ascii_case("ssh") => Bind::Ssh,
+        Some(text) if text.eq_ignore_ascii_case("any") => Bind::Any,
+        Some(text) => Bind::Address(text.to_owned()),
     }
 }
 
@@ -98,7 +74,7 @@ fn predict(arguments: &ConnectArguments, environment: Option<&OsStr>) -> Result<
     let said = match arguments {
         ConnectArguments { always: true, .. } => Some(Predict::Always),
         ConnectArguments { never: true, .. } => Some(Predict::Never),
-        ConnectArguments { predict, .. } => *predict,
+        ConnectArguments { predict, .. } => predict.map(Predict::from),
     };
     match (said, environment) {
         (Some(predict), _) => Ok(predict),
@@ -127,11 +103,11 @@ mod tests {
     use super::*;
     use crate::arguments::Order;
 
-    fn resolve(line: &str, prediction: Option<&str>) -> Result<ConnectConfiguration> {
+    fn resolve(line: &str, prediction: Option<&str>) -> Result<Configuration> {
         let words = shell_words::split(line).unwrap().into_iter().map(OsString::from);
         let arguments = ConnectArguments::parse_words(words, Order::Free).unwrap();
         let environment = Environment { prediction: prediction.map(OsStr::new), colour_term: None };
-        ConnectConfiguration::resolve(&arguments, environment)
+        super::resolve(&arguments, environment)
     }
 
     #[test]

@@ -14,7 +14,7 @@ use lab::{Host, Lab, Terminal, USER, scenario};
 use crate::common::PATIENCE;
 use crate::place::{Place, TO_PORT};
 
-#[path = "../../src/connect/remote_command/line.rs"]
+#[path = "../../../client/src/login/remote_command/line.rs"]
 mod line;
 
 /// xonsh takes a second to start.

@@ -6,18 +6,13 @@
 mod common;
 mod network;
 mod plain;
-#[path = "../../src/shell_script.rs"]
-#[allow(dead_code, reason = "a part is used here")]
-mod shell_script;
-#[path = "../../src/tmux.rs"]
-#[allow(dead_code, unused_imports, reason = "its own tests are not run here")]
-mod tmux;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use client::tmux;
 use common::{PATIENCE, computes, signal};
 use lab::{Lab, scenario, wait_until};
 use rustix::process::Signal;

@@ -51,7 +51,7 @@ pub(crate) fn a_tmux_that_starts_no_session_is_quoted_above_the_plain_shell(lab:
 
 pub(crate) fn inside_tmux_nothing_is_nested(lab: &Lab) -> Result<()> {
     let network = Network::raise(lab)?;
-    network.host.write_file("/tmp/tmux.sh", include_str!("../../src/tmux.sh"))?;
+    network.host.write_file("/tmp/tmux.sh", include_str!("../../../client/src/tmux.sh"))?;
     let tmux = network.host.command("tmux").args(["new-session", "-s", "outer"]).as_user(lab::USER);
     let mut terminal = network.host.terminal(&tmux, 24, 120)?;
     terminal.wait_for("alice@server", PATIENCE)?;

@@ -22,6 +22,7 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -31,6 +32,10 @@ pub const VERSION: u32 = 1;
 pub const MOST_CANDIDATES: usize = 16;
 /// In bytes, from the marker on. The longest offer that is written has 918.
 pub const LONGEST: usize = 1024;
+
+/// For how long another line may follow the first. The session runs meanwhile, and ssh's channel costs nothing. A slow
+/// router takes about five seconds for its description and its table; one that is silent is given up before this is over.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 const MARKER: &str = "MOSHPUNCH OFFER ";
 const MORE: &str = "more";

@@ -1,0 +1,68 @@
+//! `moshpunch --tied PARENT PROGRAM …`: becomes that program, which gets SIGTERM when the parent ends. A program that
+//! runs in the user's terminal must not outlive the process that carries its datagrams. With `--secluded` it runs in a
+//! [`session`] of its own, which ends as a whole. With `--keyed` it has the session's key in its environment, and nobody
+//! before it.
+
+mod session;
+
+use std::ffi::OsString;
+use std::io::{self, ErrorKind};
+use std::os::unix::process::CommandExt;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+use rustix::stdio::dup2_stdin;
+
+use crate::children::handover;
+use programs::own;
+use programs::secrets;
+
+/// As a shell and env(1) say it.
+const NOT_FOUND: u8 = 127;
+const NOT_RUN: u8 = 126;
+
+/// How to start such a program.
+#[derive(Debug)]
+pub struct Tied {
+    /// In a session of its own, without a terminal, of which nothing is left in the end.
+    pub secluded: bool,
+    /// With the session's key and the terminal, which come by stdin.
+    pub keyed: bool,
+    /// For a secluded one: the text that is in the file which its `-F` names.
+    pub configuration: Option<String>,
+    /// The process that started this one.
+    pub parent: i32,
+    /// The program and its words.
+    pub command: Vec<OsString>,
+}
+
+/// # Errors
+///
+/// The program cannot be tied, or gets nothing of what it was to be given.
+pub fn run(arguments: &Tied) -> Result<ExitCode> {
+    // It may have a session's key in its environment.
+    secrets::keep();
+    if !tie_to(arguments.parent)? {
+        return Ok(ExitCode::FAILURE);
+    }
+    let (program, words) = arguments.command.split_first().context("a program is required")?;
+    if arguments.secluded {
+        return session::lead(program, words, arguments.configuration.as_deref());
+    }
+    let mut command = own::command(program);
+    if arguments.keyed {
+        let given = handover::take(io::stdin())?;
+        dup2_stdin(given.terminal)?;
+        command.env("MOSH_KEY", &*given.key);
+    }
+    let error = command.args(words).exec();
+    report::note(format_args!("{}: {error}", program.display()));
+    Ok(if error.kind() == ErrorKind::NotFound { NOT_FOUND } else { NOT_RUN }.into())
+}
+
+/// Whether the parent is still there.
+pub(crate) fn tie_to(parent: i32) -> Result<bool> {
+    set_parent_process_death_signal(Some(Signal::TERM)).context("tying to the parent")?;
+    Ok(getppid() == Pid::from_raw(parent))
+}

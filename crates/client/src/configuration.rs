@@ -1,0 +1,109 @@
+//! What holds for one connection.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Configuration {
+    pub host: String,
+    pub command: Vec<OsString>,
+    pub client: PathBuf,
+    pub server: Option<String>,
+    pub bind: Bind,
+    pub port: Option<String>,
+    /// The program and its options.
+    pub ssh: Vec<OsString>,
+    pub ssh_terminal: bool,
+    pub local: bool,
+    pub remote_ip: RemoteIp,
+    pub families: Families,
+    pub predict: Predict,
+    pub predict_overwrite: bool,
+    pub terminal_init: bool,
+    pub verbose: bool,
+    pub log: Option<PathBuf>,
+}
+
+/// Where the server is to listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bind {
+    /// The user did not say: ours finds what serves most, stock mosh's takes the address of ssh.
+    Unsaid,
+    Ssh,
+    Any,
+    Address(String),
+}
+
+/// Which kinds of addresses may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Families {
+    Only(path::Family),
+    All,
+}
+
+impl Families {
+    pub(crate) fn allow(self, family: path::Family) -> bool {
+        self == Self::All || self == Self::Only(family)
+    }
+}
+
+/// When to show what is typed before the host echoes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Predict {
+    Adaptive,
+    Always,
+    Never,
+    Experimental,
+}
+
+impl Predict {
+    pub const ALL: [Self; 4] = [Self::Adaptive, Self::Always, Self::Never, Self::Experimental];
+
+    /// As mosh-client reads it from its environment.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Adaptive => "adaptive",
+            Self::Always => "always",
+            Self::Never => "never",
+            Self::Experimental => "experimental",
+        }
+    }
+
+    pub fn named(name: &OsStr) -> Option<Self> {
+        Self::ALL.into_iter().find(|predict| name == predict.name())
+    }
+}
+
+/// Which address to try beside what the host offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemoteIp {
+    Local,
+    /// By `SSH_CONNECTION`.
+    Remote,
+    Proxy,
+}
+
+#[cfg(test)]
+impl Configuration {
+    /// Of a user who says nothing but the host.
+    pub(crate) fn of(host: &str) -> Self {
+        Self {
+            host: host.into(),
+            command: Vec::new(),
+            client: "mosh-client".into(),
+            server: None,
+            bind: Bind::Unsaid,
+            port: None,
+            ssh: vec!["ssh".into()],
+            ssh_terminal: true,
+            local: false,
+            remote_ip: RemoteIp::Proxy,
+            families: Families::All,
+            predict: Predict::Adaptive,
+            predict_overwrite: false,
+            terminal_init: true,
+            verbose: false,
+            log: None,
+        }
+    }
+}

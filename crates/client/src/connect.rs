@@ -1,0 +1,99 @@
+//! `moshpunch [user@]host`: logs in, and stands between mosh-client and the best path until it ends.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use net::clock;
+
+use crate::configuration::Configuration;
+use crate::connecting::{Connected, Connecting, Outcome};
+use crate::login::destination::Destination;
+use crate::session::farewell;
+use crate::session::forwarder::{Ended, Forwarder};
+use crate::session::front::Front;
+use crate::session::gate::Gate;
+use crate::session::mosh_client::MoshClient;
+use crate::session::scout::Scout;
+use crate::terminal::colours;
+use programs::secrets;
+use programs::signals::Signals;
+use report::Trouble;
+use report::exit_code;
+use report::log;
+
+/// As a shell counts SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// # Errors
+///
+/// Nothing could be begun: the host's name has no address, or this machine has no mosh-client.
+pub fn run(configuration: Configuration) -> Result<ExitCode> {
+    if let Some(log) = &configuration.log {
+        log::append_to(log);
+    }
+    secrets::keep();
+    let destination = Destination::of(&configuration)?;
+    let mut signals = Signals::of_the_end()?;
+    let colours = colours::count(&configuration.client)?;
+    match Connecting::start(configuration, destination, colours)?.run(&mut signals)? {
+        Outcome::Connected(connected) => hold_session(*connected, signals),
+        Outcome::Failed(failure, code) => {
+            report::trouble(&failure.cause, Some(&failure.cure));
+            Ok(code.and_then(|code| u8::try_from(code).ok()).filter(|&code| code != 0).unwrap_or(1).into())
+        }
+        Outcome::Interrupted => Ok(INTERRUPTED.into()),
+    }
+}
+
+fn hold_session(connected: Connected, signals: Signals) -> Result<ExitCode> {
+    let Connected {
+        configuration,
+        connect,
+        unread,
+        mut candidates,
+        intake,
+        offers,
+        login,
+        look_up,
+        mut progress,
+    } = connected;
+    let key = connect.key.parse().context("the key that the host told")?;
+    let front = Front::open()?;
+    // From here on the terminal is mosh-client's.
+    progress.clear();
+    let client = MoshClient::start(&configuration, &connect.key, front.address())?;
+    drop(connect.key);
+    let (families, verbose) = (configuration.families, configuration.verbose);
+    let now = clock::now();
+    let mut scout = Scout::new(configuration, connect.port, intake, offers, (login, look_up), now);
+    candidates.extend(scout.read_all(unread, now));
+    let forwarder = Forwarder::new(Gate::new(key), front, families, client, scout, signals)?;
+    let ended = forwarder.run(&candidates)?;
+    say_farewell(&ended, verbose);
+    Ok(exit_code::end_as(ended.status))
+}
+
+fn say_farewell(ended: &Ended, verbose: bool) {
+    let path_used = farewell::path_used(&ended.agent);
+    // Where a path was found, what the host could not have is no trouble of the user's.
+    if verbose || path_used.is_none() {
+        ended.notes.iter().for_each(report::note);
+    }
+    if verbose {
+        farewell::story(&ended.agent, &ended.finds).iter().for_each(report::note);
+    }
+    match path_used {
+        Some(line) => report::note(line),
+        None => {
+            let failure = without_a_path(ended);
+            report::trouble(&failure.cause, Some(&failure.cure));
+        }
+    }
+}
+
+fn without_a_path(Ended { agent, status, .. }: &Ended) -> Trouble {
+    if agent.counters().datagrams == 0 {
+        return farewell::never_began(*status);
+    }
+    farewell::never_reached(&agent.candidates().collect::<Vec<_>>())
+}

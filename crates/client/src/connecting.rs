@@ -1,0 +1,389 @@
+//! From the start of ssh to the connect line.
+
+use std::ffi::{OsStr, OsString};
+use std::mem::replace;
+use std::process::ExitStatus;
+
+use anyhow::Result;
+use net::clock;
+use net::wait::wait;
+use path::Candidate;
+use rustix::event::{PollFd, PollFlags};
+
+use super::login::{Login, Terminals};
+use crate::addresses::candidates::Intake;
+use crate::addresses::look_up::LookUp;
+use crate::addresses::whereabouts::{Offers, Whereabouts};
+use crate::configuration::Configuration;
+use crate::configuration::RemoteIp;
+use crate::login::destination::Destination;
+use crate::login::diagnosis::{self, Attempt, Cause, Evidence, Machine};
+use crate::login::fallback::Ended;
+use crate::login::flood::Printed;
+use crate::login::pasted::pasted;
+use crate::login::remote_command::{self, ServerWords};
+use crate::login::transcript::{Connect, Line, without_secret};
+use crate::login::{locale_variables, ssh, surroundings};
+use crate::session::farewell;
+use crate::terminal::console::Console;
+use crate::terminal::progress::Progress;
+use crate::terminal::silence;
+use crate::terminal::silence::{Alarm, Silence};
+use programs::signals::Signals;
+use report::Trouble;
+use wire::locale;
+
+/// Of a host that stock mosh is as good for.
+const WITHOUT_OURS: &str =
+    "has no moshpunch, so its router maps no port; as with mosh, its UDP port must be reachable";
+
+/// Of one where a moshpunch is, and of no use.
+const WITH_A_BROKEN_ONE: &str = "has a moshpunch that does not run, so it is served as by mosh";
+
+/// Of one whose moshpunch answered, and then started nothing.
+const WITH_ONE_OF_NO_USE: &str = "has a moshpunch that starts no session; logging in once more, with what mosh itself sends (--server=mosh-server)";
+
+/// Of an account that did not run our line.
+const WITHOUT_OUR_COMMAND: &str = "did not run what starts a session; logging in once more, with what mosh itself sends (--server=mosh-server)";
+
+#[derive(Debug)]
+pub(crate) struct Connecting {
+    configuration: Configuration,
+    /// Where ssh is told to go, and what it runs there.
+    destination: String,
+    command: OsString,
+    login: Login,
+    look_up: Option<LookUp>,
+    console: Console,
+    silence: Silence,
+    evidence: Evidence,
+    whereabouts: Whereabouts,
+    /// A moshpunch was found there; or none was.
+    has_ours: bool,
+    has_none_of_ours: bool,
+    printed: Printed,
+    /// What to run there as mosh itself does, where that may help and was not tried.
+    as_mosh: Option<OsString>,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Connected(Box<Connected>),
+    /// With the exit code of ssh.
+    Failed(Trouble, Option<i32>),
+    Interrupted,
+}
+
+/// A mosh-server waits.
+#[derive(Debug)]
+pub(crate) struct Connected {
+    pub(crate) configuration: Configuration,
+    pub(crate) connect: Connect,
+    /// What came with the connect line, behind it.
+    pub(crate) unread: Vec<Line>,
+    pub(crate) candidates: Vec<Candidate>,
+    pub(crate) intake: Intake,
+    pub(crate) offers: Offers,
+    pub(crate) login: Login,
+    pub(crate) look_up: Option<LookUp>,
+    pub(crate) progress: Progress,
+}
+
+impl Connecting {
+    pub(crate) fn start(
+        configuration: Configuration,
+        destination: Destination,
+        colours: String,
+    ) -> Result<Self> {
+        let mut console = Console::new(configuration.verbose)?;
+        let Destination { host: destination, address } = destination;
+        let words = ServerWords {
+            bind: configuration.bind.clone(),
+            port: configuration.port.clone(),
+            colours,
+            locale: locale_variables::settings(),
+            command: configuration.command.clone(),
+            tell_address: configuration.remote_ip == RemoteIp::Remote && !configuration.local,
+        };
+        let as_mosh = (configuration.server.is_none() && !configuration.local)
+            .then(|| remote_command::stock("mosh-server", &words));
+        let command = remote_command::start(configuration.server.as_deref(), &words);
+        let login = log_in(&configuration, &destination, &command, &console)?;
+        console.step(&first_step(&configuration));
+        // With `remote`, too: this machine and the scopes of its links are known by the name alone.
+        let look_up = (configuration.remote_ip != RemoteIp::Local || configuration.local)
+            .then(|| LookUp::start(&configuration))
+            .transpose()?;
+        Ok(Self {
+            silence: Silence::new(clock::now()),
+            evidence: Evidence::default(),
+            whereabouts: Whereabouts::new(&configuration, address),
+            has_ours: false,
+            has_none_of_ours: false,
+            printed: Printed::default(),
+            configuration,
+            destination,
+            command,
+            login,
+            look_up,
+            console,
+            as_mosh,
+        })
+    }
+
+    pub(crate) fn run(mut self, signals: &mut Signals) -> Result<Outcome> {
+        loop {
+            if signals.have_come() {
+                return self.interrupted();
+            }
+            self.console.keep_up();
+            self.look_up.iter_mut().for_each(LookUp::keep_up);
+            let ended = self.login.ended();
+            // In this order: mosh-server greets on stderr after its connect line, and must not be taken for older than that.
+            let messages = self.login.messages(ended.is_some());
+            let (lines, connected) = up_to_connect_line(self.login.lines(ended.is_some()));
+            self.printed.add(&lines, &messages);
+            if self.printed.is_a_flood() {
+                return self.flooded();
+            }
+            self.pass_on(&messages, lines, ended.is_some(), connected.is_some())?;
+            if let Some((connect, unread)) = connected {
+                return self.connected(connect, unread);
+            }
+            if let Some(status) = ended {
+                if self.log_in_as_mosh(status)? {
+                    continue;
+                }
+                return self.failed(status);
+            }
+            self.console.show_unfinished(self.login.unfinished(), self.login.has_keyboard())?;
+            self.login.type_keys(&self.console.keys());
+            self.listen_for_silence()?;
+            if self.login.ended().is_none() {
+                self.wait(signals)?;
+            }
+        }
+    }
+
+    /// Whether that is worth trying, and begun.
+    fn log_in_as_mosh(&mut self, status: ExitStatus) -> Result<bool> {
+        let is_openssh = ssh::is_openssh(&self.configuration.ssh);
+        let (cause, _) = &self.evidence.cause(&self.attempt(), status);
+        let ended = Ended {
+            is_openssh,
+            code: status.code(),
+            cause,
+            ran: self.evidence.has_begun,
+            answered: self.login.is_answered(),
+            had_ours: self.has_ours,
+        };
+        let why = if ended.is_failure_of_ours() { WITH_ONE_OF_NO_USE } else { WITHOUT_OUR_COMMAND };
+        let is_worth_it = ended.is_failure_of_ours() || ended.is_refused_command();
+        let Some(command) = self.as_mosh.take_if(|_| is_worth_it && !self.login.is_given_up()) else {
+            return Ok(false);
+        };
+        self.console.note(&format!("{} {why}", self.configuration.host));
+        self.evidence = Evidence::default();
+        self.silence = Silence::new(clock::now());
+        self.login = log_in(&self.configuration, &self.destination, &command, &self.console)?;
+        self.command = command;
+        Ok(true)
+    }
+
+    fn wait(&self, signals: &Signals) -> Result<()> {
+        let mut descriptors: Vec<_> = self.login.descriptors().chain(self.console.descriptors()).collect();
+        descriptors.push(PollFd::new(signals, PollFlags::IN));
+        descriptors.extend(self.look_up.iter().flat_map(LookUp::descriptors));
+        let deadline = self.console.poll_timeout().into_iter().chain(self.silence.poll_timeout()).min();
+        Ok(wait(&mut descriptors, deadline)?)
+    }
+
+    /// ssh's messages are older than the lines that come with them, save for the last.
+    fn pass_on(&mut self, messages: &[u8], lines: Vec<Line>, ended: bool, connected: bool) -> Result<()> {
+        let messages = if connected { worth_showing(messages) } else { messages.to_vec() };
+        let last_words = ended && !connected;
+        if !last_words {
+            self.console.show_messages(&messages);
+        }
+        lines.into_iter().try_for_each(|line| self.read(line))?;
+        if last_words {
+            self.console.show_messages(&messages);
+        }
+        if !messages.is_empty() {
+            self.silence.handle_message();
+            self.evidence.add_messages(&messages);
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, line: Line) -> Result<()> {
+        if !matches!(line, Line::Text(_)) {
+            self.evidence.begin();
+        }
+        match line {
+            // Told from the others before.
+            Line::Connect(_) => {}
+            Line::Offer(offer) => {
+                let offered = self.whereabouts.handle_offer(&offer, clock::now());
+                self.console.detail(&format!("the host offers {}", farewell::listed(&offered)));
+            }
+            Line::UnusableOffer(why) => {
+                self.console.detail(&format!("the host's offer is of no use: {why}"));
+            }
+            Line::Present => {
+                self.has_ours = true;
+                self.console.step("logged in; starting mosh-server there, and looking for its gateway …");
+            }
+            Line::Absent => {
+                self.has_none_of_ours = true;
+                self.console.detail("the host has no moshpunch; starting its mosh-server as mosh does");
+            }
+            Line::Broken(what) => {
+                self.console.note(&format!("{} {WITH_A_BROKEN_ONE}: {what}", self.configuration.host));
+            }
+            Line::Locale(name) => self.console.note(&locale::told(&self.configuration.host, &name)),
+            Line::Address(address) => self.whereabouts.handle_address(address),
+            Line::Malformed(line) => self.evidence.malformed = Some(line),
+            Line::Text(text) => {
+                let text = without_secret(&text);
+                self.evidence.add_line(text);
+                self.console.show_line(text)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says so where nothing comes any more, and what helps.
+    fn listen_for_silence(&mut self) -> Result<()> {
+        let now = clock::now();
+        if self.login.has_spoken() {
+            self.silence.handle_output(now);
+        }
+        if self.login.is_left_to_others() {
+            self.silence.handle_end(now);
+        }
+        match self.silence.poll_alarm(now) {
+            Some(Alarm::NeverHeard) => self.leave_dead_master()?,
+            Some(Alarm::FellSilent) => {
+                let (words, is_asked) = self.console.last_words();
+                let attempt = self.attempt();
+                self.console.note(&silence::told(attempt.host, &attempt.call(), &words, is_asked));
+            }
+            Some(Alarm::Lost) => self.login.give_up(),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// ssh would join a connection that exists, and nothing comes over it: its network may be gone.
+    fn leave_dead_master(&mut self) -> Result<()> {
+        let master = self.look_up.as_mut().and_then(LookUp::master);
+        let Some(master) = master.filter(|_| !self.configuration.local) else { return Ok(()) };
+        let call = self.attempt().exit_of_master();
+        self.console.note(&format!(
+            "the connection that ssh shares at {master} does not answer, and is left aside; `{call}` ends it"
+        ));
+        self.configuration.ssh.extend(["-o", "ControlPath=none"].map(OsString::from));
+        let another = log_in(&self.configuration, &self.destination, &self.command, &self.console)?;
+        replace(&mut self.login, another).end();
+        Ok(())
+    }
+
+    fn attempt(&self) -> Attempt<'_> {
+        let Configuration { host, ssh, server, local, .. } = &self.configuration;
+        Attempt {
+            host,
+            ssh,
+            server: server.as_deref(),
+            is_openssh: ssh::ends_as_openssh(&self.configuration),
+            is_local: *local,
+        }
+    }
+
+    fn connected(mut self, connect: Connect, unread: Vec<Line>) -> Result<Outcome> {
+        let port = connect.port;
+        let progress = self.console.leave()?;
+        if self.has_none_of_ours {
+            report::note(format_args!("{} {WITHOUT_OURS}", self.configuration.host));
+        }
+        let mapping = match self.whereabouts.offers {
+            Offers::Unfinished => ", not mapped yet",
+            Offers::Complete | Offers::None => "",
+        };
+        progress.detail(&format!("mosh-server waits on UDP port {port}{mapping}; looking for a path …"));
+        Ok(Outcome::Connected(Box::new(Connected {
+            configuration: self.configuration,
+            connect,
+            unread,
+            candidates: self.whereabouts.candidates(port, clock::now()),
+            intake: self.whereabouts.intake,
+            offers: self.whereabouts.offers,
+            login: self.login,
+            look_up: self.look_up,
+            progress,
+        })))
+    }
+
+    fn failed(self, status: ExitStatus) -> Result<Outcome> {
+        let attempt = self.attempt();
+        let (cause, machine) = match self.evidence.cause(&attempt, status) {
+            (Cause::SilentShell, machine) if self.as_mosh.is_some() => (Cause::OtherCommands, machine),
+            judged => judged,
+        };
+        let failure = diagnosis::explained(&cause, &machine, &attempt);
+        self.console.leave()?.clear();
+        Ok(Outcome::Failed(failure, status.code()))
+    }
+
+    fn flooded(self) -> Result<Outcome> {
+        let failure = diagnosis::explained(&Cause::Flood, &Machine::Host, &self.attempt());
+        self.console.leave()?.clear();
+        self.login.end();
+        Ok(Outcome::Failed(failure, None))
+    }
+
+    fn interrupted(self) -> Result<Outcome> {
+        self.console.leave()?.clear();
+        self.login.end();
+        Ok(Outcome::Interrupted)
+    }
+}
+
+fn log_in(
+    configuration: &Configuration,
+    destination: &str,
+    command: &OsStr,
+    console: &Console,
+) -> Result<Login> {
+    let words = ssh::login(configuration, destination, command.to_owned());
+    console.detail(&format!("running {}", pasted(&words)));
+    let terminals = Terminals::open(configuration.ssh_terminal && !configuration.local);
+    Login::attended(&words, terminals, |command| surroundings::prepare(configuration, command))
+}
+
+fn first_step(configuration: &Configuration) -> String {
+    if configuration.local {
+        "starting mosh-server on this machine …".to_owned()
+    } else {
+        format!("logging in to {} …", configuration.host)
+    }
+}
+
+/// What came before the connect line; then that, if it has come, and what came behind it.
+fn up_to_connect_line(lines: Vec<Line>) -> (Vec<Line>, Option<(Connect, Vec<Line>)>) {
+    let (mut lines, mut before) = (lines.into_iter(), Vec::new());
+    while let Some(line) = lines.next() {
+        match line {
+            Line::Connect(connect) => return (before, Some((connect, lines.collect()))),
+            line => before.push(line),
+        }
+    }
+    (before, None)
+}
+
+/// What comes with the connect line is mosh-server's greeting, but for what the host's moshpunch has to say.
+fn worth_showing(messages: &[u8]) -> Vec<u8> {
+    let lines = messages.split_inclusive(|&byte| byte == b'\n');
+    lines.filter(|line| line.starts_with(report::BEGINNING.as_bytes())).flatten().copied().collect()
+}

@@ -1,0 +1,112 @@
+//! What ssh runs on the host.
+
+mod line;
+mod server;
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use self::server::Server;
+use crate::configuration::Bind;
+use wire::locale;
+use wire::shell::{quoted, without_comments};
+
+const PROGRAMS: &str = include_str!("remote_command/programs.sh");
+const START: &str = include_str!("remote_command/start.sh");
+const OWN: &str = include_str!("remote_command/own.sh");
+const OFFER: &str = include_str!("remote_command/offer.sh");
+
+/// As mosh's script asks for the address of ssh.
+const STOCK_ADDRESS: &str =
+    r#"[ -n "$SSH_CONNECTION" ] && printf "\nMOSH SSH_CONNECTION %s\n" "$SSH_CONNECTION""#;
+
+impl Bind {
+    /// As mosh-server takes it.
+    fn arguments(&self) -> Vec<OsString> {
+        match self {
+            Self::Unsaid | Self::Any => vec![],
+            Self::Ssh => vec!["-s".into()],
+            Self::Address(address) => vec!["-i".into(), address.into()],
+        }
+    }
+}
+
+/// What the server is asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct ServerWords {
+    pub(crate) bind: Bind,
+    pub(crate) port: Option<String>,
+    pub(crate) colours: String,
+    /// `NAME=value`, for a host whose own locale will not do.
+    pub(crate) locale: Vec<OsString>,
+    pub(crate) command: Vec<OsString>,
+    /// The user wants to know by which address ssh came in.
+    pub(crate) tell_address: bool,
+}
+
+impl ServerWords {
+    fn words(&self) -> Vec<OsString> {
+        let mut words: Vec<OsString> = vec!["new".into(), "-c".into(), self.colours.clone().into()];
+        words.extend(self.bind.arguments());
+        words.extend(self.port.iter().flat_map(|port| ["-p".into(), port.into()]));
+        words.extend(self.locale.iter().flat_map(|setting| ["-l".into(), setting.clone()]));
+        if !self.command.is_empty() {
+            words.push("--".into());
+            words.extend(self.command.iter().cloned());
+        }
+        words
+    }
+
+    fn bound_as_mosh_does(&self) -> Self {
+        let bind = if self.bind == Bind::Unsaid { Bind::Ssh } else { self.bind.clone() };
+        Self { bind, ..self.clone() }
+    }
+}
+
+/// Starts a session. `server` is the user's own way to start one: text for a shell, as mosh's script takes it.
+pub(crate) fn start(server: Option<&str>, words: &ServerWords) -> OsString {
+    match server.map(|text| (text, Server::of(text))) {
+        None => whatever_is_there(words),
+        Some((text, Server::Ours)) => own(&format!("{text} --offer"), words),
+        Some((text, Server::Unknown)) => own(text, &words.bound_as_mosh_does()),
+        Some((text, Server::Stock)) => stock(text, words),
+    }
+}
+
+/// What mosh's script sends, byte for byte.
+pub(crate) fn stock(server: &str, words: &ServerWords) -> OsString {
+    let mut line = Vec::new();
+    if words.tell_address {
+        line.extend_from_slice(b"sh -c ");
+        line.extend(quoted(STOCK_ADDRESS.as_bytes()));
+        line.extend_from_slice(b" ; ");
+    }
+    line.extend_from_slice(server.as_bytes());
+    line.push(b' ');
+    let words = words.bound_as_mosh_does().words();
+    line.extend(words.iter().map(|word| quoted(word.as_bytes())).collect::<Vec<_>>().join(&b' '));
+    OsString::from_vec(line)
+}
+
+/// Asks for the offer of a session that runs.
+pub(crate) fn offer(port: u16) -> OsString {
+    line::running(&without_comments(&[PROGRAMS, OFFER].concat()), &[port.to_string().into()])
+}
+
+fn own(server: &str, words: &ServerWords) -> OsString {
+    let words: Vec<_> = [server.into()].into_iter().chain(words.words()).collect();
+    line::running(&without_comments(&[PROGRAMS, OWN].concat()), &words)
+}
+
+fn whatever_is_there(words: &ServerWords) -> OsString {
+    let session = String::from_utf8(quoted(locale::session().as_bytes())).expect("quotes are text");
+    let stock_bind = if words.bind == Bind::Unsaid { "-s" } else { "" };
+    let address = if words.tell_address { "yes" } else { "" };
+    let settings =
+        format!("moshpunch_bind={stock_bind} moshpunch_remote={address} moshpunch_session={session}\n");
+    let script = [settings.as_str(), PROGRAMS, &locale::needed(), START].concat();
+    line::running(&without_comments(&script), &words.words())
+}
+
+#[cfg(test)]
+mod tests;

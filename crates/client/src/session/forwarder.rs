@@ -1,0 +1,229 @@
+//! One session's forwarder: a loop around a path agent, between mosh-client on loopback and the paths.
+//!
+//! Datagrams are passed on as they are, with their TOS byte.
+
+use std::net::SocketAddr;
+use std::process::ExitStatus;
+use std::time::Instant;
+
+use anyhow::Result;
+use net::changes::Changes;
+use net::clock;
+use net::wait::wait_for;
+use net::{NotSent, PathSockets};
+use path::{Agent, Binding, Candidate, Event, Family, PathId};
+use rustix::event::{PollFd, PollFlags};
+use wire::datagram::LONGEST;
+
+use crate::configuration::Families;
+use crate::session::front::Front;
+use crate::session::gate::Gate;
+use crate::session::mosh_client::MoshClient;
+use crate::session::scout::Scout;
+use programs::signals::Signals;
+
+/// A flood on one socket must not keep the loop from the others.
+const DATAGRAMS_PER_TURN: usize = 64;
+
+/// For `-v`: of a host that moves every day, the addresses of a fortnight.
+const FINDS_MAXIMUM: usize = 32;
+
+/// One byte more than mosh takes, so that what is too long is seen to be.
+type Buffer = [u8; LONGEST + 1];
+
+#[derive(Debug)]
+pub(crate) struct Forwarder {
+    agent: Agent,
+    gate: Gate,
+    front: Front,
+    back: PathSockets,
+    bindings: Vec<Binding>,
+    /// Without it a move is noticed by the silence that it causes.
+    changes: Option<Changes>,
+    client: MoshClient,
+    /// Where its newest datagram came from: it changes its port now and then.
+    client_at: Option<SocketAddr>,
+    scout: Scout,
+    finds: Vec<Find>,
+    signals: Signals,
+    newest: Vec<u8>,
+    newest_tos: u8,
+    buffer: Box<Buffer>,
+}
+
+/// What was learnt while the session ran.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Find {
+    pub(crate) at: Instant,
+    pub(crate) candidates: Vec<Candidate>,
+}
+
+/// What is left of a session.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) agent: Agent,
+    pub(crate) finds: Vec<Find>,
+    pub(crate) notes: Vec<String>,
+}
+
+impl Forwarder {
+    pub(crate) fn new(
+        gate: Gate,
+        front: Front,
+        families: Families,
+        client: MoshClient,
+        scout: Scout,
+        signals: Signals,
+    ) -> Result<Self> {
+        let allowed = [Family::V6, Family::V4].into_iter().filter(|&family| families.allow(family));
+        Ok(Self {
+            agent: Agent::new(getrandom::u64()?),
+            gate,
+            front,
+            back: PathSockets::default(),
+            bindings: allowed.map(Binding::any).collect(),
+            changes: Changes::open()
+                .inspect_err(|error| tracing::debug!(%error, "changes go unnoticed"))
+                .ok(),
+            client,
+            client_at: None,
+            scout,
+            finds: Vec::new(),
+            signals,
+            newest: Vec::with_capacity(LONGEST),
+            newest_tos: 0,
+            buffer: Box::new([0; LONGEST + 1]),
+        })
+    }
+
+    /// Until mosh-client ends.
+    pub(crate) fn run(mut self, candidates: &[Candidate]) -> Result<Ended> {
+        self.agent.handle_candidates(candidates, clock::now());
+        self.agent.handle_network(&self.bindings, clock::now());
+        self.handle_found();
+        loop {
+            // 1. Do what the agent wants.
+            self.obey();
+            // 2. Wait, once everything that changes the deadline is done.
+            self.wait()?;
+            // 3. Pass on what has come, typing first.
+            self.handle_client();
+            self.handle_server();
+            // 4. Look around.
+            self.handle_changes();
+            self.handle_found();
+            self.handle_signals();
+            if let Some(status) = self.client.ended() {
+                let notes = self.scout.notes().to_vec();
+                return Ok(Ended { status, agent: self.agent, finds: self.finds, notes });
+            }
+            // 5. Fire the timers.
+            self.agent.handle_timeout(clock::now());
+            self.scout.handle_timeout(clock::now());
+        }
+    }
+
+    fn wait(&self) -> Result<()> {
+        let now = clock::now();
+        let deadline = self.agent.poll_timeout().into_iter().chain(self.scout.deadline()).min();
+        let longest = deadline.map(|deadline| deadline.saturating_duration_since(now));
+        let mut descriptors = vec![self.front.descriptor(), PollFd::new(&self.signals, PollFlags::IN)];
+        descriptors.extend(self.client.descriptors());
+        descriptors.extend(self.back.descriptors());
+        descriptors.extend(self.changes.iter().map(|changes| PollFd::new(changes, PollFlags::IN)));
+        descriptors.extend(self.scout.descriptors());
+        Ok(wait_for(&mut descriptors, longest)?)
+    }
+
+    fn obey(&mut self) {
+        loop {
+            self.transmit();
+            let Some(event) = self.agent.poll_event() else { return };
+            tracing::debug!(?event);
+            match event {
+                Event::Open { socket, binding } => match self.back.open(socket, binding) {
+                    Ok(()) => self.agent.handle_opened(socket, clock::now()),
+                    Err(error) => {
+                        tracing::debug!(?binding, %error, "no socket");
+                        self.agent.handle_open_failed(socket, clock::now());
+                    }
+                },
+                Event::Close { socket } => self.back.close(socket),
+                Event::Moved { .. } => {}
+                Event::Nudge => self.client.nudge(),
+                Event::Silent => self.scout.search_again(clock::now()),
+            }
+        }
+    }
+
+    /// Sends the newest datagram of mosh-client wherever the agent wants it.
+    fn transmit(&mut self) {
+        while let Some(transmit) = self.agent.poll_transmit() {
+            if let Err(NotSent::Unreachable) = self.back.send(&transmit, &self.newest, self.newest_tos) {
+                self.agent.handle_unreachable(transmit.path, clock::now());
+            }
+        }
+    }
+
+    fn handle_client(&mut self) {
+        for _ in 0..DATAGRAMS_PER_TURN {
+            let Some(received) = self.front.receive(&mut *self.buffer) else { return };
+            let datagram = &self.buffer[..received.length];
+            if !self.gate.admits_to_server(datagram) {
+                continue;
+            }
+            self.client_at = Some(received.from);
+            self.newest.clear();
+            self.newest.extend_from_slice(datagram);
+            self.newest_tos = received.tos;
+            self.agent.handle_outgoing(clock::now());
+            self.transmit();
+        }
+    }
+
+    fn handle_server(&mut self) {
+        for _ in 0..DATAGRAMS_PER_TURN {
+            let Some((socket, received)) = self.back.receive(&mut *self.buffer) else { return };
+            let datagram = &self.buffer[..received.length];
+            let Some(reply) = self.gate.reply(datagram) else { continue };
+            if let Some(client) = self.client_at
+                && let Err(error) = self.front.send(datagram, client, received.tos)
+            {
+                tracing::debug!(%error, "mosh-client is not there");
+            }
+            let path: Option<PathId> = self.agent.path_between(socket, received.from);
+            match path {
+                Some(path) => self.agent.handle_reply(path, reply, clock::now()),
+                None => self.agent.handle_stray_reply(reply, clock::now()),
+            }
+        }
+    }
+
+    fn handle_changes(&mut self) {
+        if self.changes.as_ref().is_some_and(Changes::any) {
+            tracing::debug!("the network changed");
+            self.agent.handle_network(&self.bindings, clock::now());
+            self.scout.network_may_have_changed(clock::now());
+        }
+    }
+
+    fn handle_found(&mut self) {
+        let now = clock::now();
+        let found = self.scout.found(now);
+        if !found.is_empty() {
+            tracing::debug!(?found);
+            self.agent.handle_candidates(&found, now);
+            if self.finds.len() < FINDS_MAXIMUM {
+                self.finds.push(Find { at: now, candidates: found });
+            }
+        }
+    }
+
+    fn handle_signals(&mut self) {
+        if self.signals.have_come() {
+            self.client.terminate();
+        }
+        self.client.handle_signals();
+    }
+}

@@ -1,0 +1,17 @@
+//! Beside the session.
+//!
+//! [`forwarder`] stands between [`mosh_client`], which knows its [`front`], and the paths of a [`path::Agent`]; [`gate`]
+//! decides what it lets through, and [`scout`] looks for more candidates: [`background`] logs in on the [`occasions`] for
+//! that, [`listened`] is what came of it, and [`refusal`] whether to try again. [`farewell`] is what is said at the end.
+
+mod background;
+pub(crate) mod farewell;
+pub(crate) mod forwarder;
+pub(crate) mod front;
+pub(crate) mod gate;
+mod listened;
+pub(crate) mod mosh_client;
+mod network;
+mod occasions;
+mod refusal;
+pub(crate) mod scout;

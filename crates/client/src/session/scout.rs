@@ -1,0 +1,212 @@
+//! What finds candidates while the session runs: look-ups of the name, and what [`Logins`] tell.
+
+use std::num::NonZeroU16;
+use std::time::{Duration, Instant};
+
+use path::Candidate;
+use rustix::event::PollFd;
+
+use crate::addresses::candidates::Intake;
+use crate::addresses::look_up::LookUp;
+use crate::addresses::whereabouts::Offers;
+use crate::children::child::Leaving;
+use crate::configuration::Configuration;
+use crate::login::Login;
+use crate::login::transcript::{Line, Transcript};
+use crate::session::background::Logins;
+use crate::session::network::Network;
+use report::BEGINNING;
+use wire::offer;
+
+/// The host's own lines about what failed; more than this is noise.
+const NOTES_MAXIMUM: usize = 4;
+
+/// The host waits for its router that long; half as much again is for a slow way there.
+const LOGIN_OVERDUE: Duration = offer::PATIENCE.saturating_add(Duration::from_secs(5));
+
+#[derive(Debug)]
+pub(crate) struct Scout {
+    configuration: Configuration,
+    port: NonZeroU16,
+    intake: Intake,
+    offers: Offers,
+    logins: Logins,
+    /// When the login that began the session is stuck, whatever it still has to tell.
+    overdue: Instant,
+    messages: Transcript,
+    network: Network,
+    look_up: Option<LookUp>,
+    leaving: Leaving,
+    notes: Vec<String>,
+}
+
+impl Scout {
+    pub(crate) fn new(
+        configuration: Configuration,
+        port: NonZeroU16,
+        intake: Intake,
+        offers: Offers,
+        (login, look_up): (Login, Option<LookUp>),
+        now: Instant,
+    ) -> Self {
+        Self {
+            logins: Logins::beside(login, configuration.clone(), port),
+            configuration,
+            port,
+            intake,
+            offers,
+            overdue: now + LOGIN_OVERDUE,
+            messages: Transcript::default(),
+            network: Network::read(),
+            look_up,
+            leaving: Leaving::default(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// What the login has told already; the candidates in it.
+    pub(crate) fn read_all(&mut self, lines: Vec<Line>, now: Instant) -> Vec<Candidate> {
+        lines.into_iter().flat_map(|line| self.read(line, now)).collect()
+    }
+
+    /// What has been found since the last call.
+    pub(crate) fn found(&mut self, now: Instant) -> Vec<Candidate> {
+        self.leaving.reap();
+        let mut found = self.looked_up(now);
+        let said = self.logins.read(now);
+        self.read_messages(&said.messages);
+        found.extend(self.read_all(said.lines, now));
+        found
+    }
+
+    /// Every path is silent: the host may have moved. What still runs since the last time is stuck in a network that is
+    /// gone, and gives way; but not the login whose host still waits for its router.
+    pub(crate) fn search_again(&mut self, now: Instant) {
+        if self.configuration.local {
+            return;
+        }
+        self.look_up_again();
+        if self.offers != Offers::None && !self.is_told_more(now) {
+            self.logins.alarm(now);
+        }
+    }
+
+    /// Not all that the kernel tells of is a change.
+    pub(crate) fn network_may_have_changed(&mut self, now: Instant) {
+        let network = Network::read();
+        if network != self.network {
+            tracing::debug!(?network, "another network");
+            self.network = network;
+            self.logins.network_changed(now);
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.logins.deadline()
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.logins.handle_timeout(now);
+    }
+
+    /// What failed on the host, in its own words.
+    pub(crate) fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
+        let look_up = self.look_up.iter().flat_map(LookUp::descriptors);
+        self.logins.descriptors().chain(look_up).chain(self.leaving.descriptors())
+    }
+
+    fn look_up_again(&mut self) {
+        let former = self.look_up.take().map(LookUp::into_program);
+        former.into_iter().for_each(|program| self.leaving.add(program));
+        self.look_up = LookUp::start(&self.configuration).inspect_err(log).ok();
+    }
+
+    fn is_told_more(&self, now: Instant) -> bool {
+        self.logins.has_first() && self.offers == Offers::Unfinished && now < self.overdue
+    }
+
+    fn looked_up(&mut self, now: Instant) -> Vec<Candidate> {
+        let Some(addresses) = self.look_up.as_mut().and_then(LookUp::finished) else { return Vec::new() };
+        self.look_up = None;
+        self.intake.all_resolved(&addresses, self.port, now)
+    }
+
+    fn read(&mut self, line: Line, now: Instant) -> Vec<Candidate> {
+        tracing::debug!(?line);
+        match line {
+            Line::Offer(offer) => {
+                self.offers.follow(&offer);
+                self.intake.offered(&offer, now)
+            }
+            other => {
+                self.note(other);
+                Vec::new()
+            }
+        }
+    }
+
+    fn read_messages(&mut self, messages: &[u8]) {
+        self.messages.read(messages).into_iter().for_each(|line| self.note(line));
+    }
+
+    /// Each cause once, however often the host is asked.
+    fn note(&mut self, line: Line) {
+        let Line::Text(text) = line else { return };
+        let Some(note) = text.strip_prefix(BEGINNING.as_bytes()).map(String::from_utf8_lossy) else { return };
+        tracing::debug!(?note);
+        if self.notes.len() < NOTES_MAXIMUM && !self.notes.iter().any(|known| *known == note) {
+            self.notes.push(note.into_owned());
+        }
+    }
+}
+
+fn log(error: &anyhow::Error) {
+    tracing::debug!(%error, "not asked again");
+}
+
+#[cfg(test)]
+mod tests {
+    use net::clock;
+    use wire::offer::Offer;
+
+    use super::*;
+
+    fn scout(offers: Offers, now: Instant) -> Scout {
+        let configuration = Configuration::of("host");
+        let (login, intake) = (Login::that_goes_on(), Intake::new(&configuration));
+        Scout::new(configuration, NonZeroU16::MIN, intake, offers, (login, None), now)
+    }
+
+    #[test]
+    fn a_login_whose_host_waits_for_its_router_is_heard_until_it_is_overdue() {
+        let now = clock::now();
+        let scout = scout(Offers::Unfinished, now);
+        assert!(scout.is_told_more(now + offer::PATIENCE));
+        assert!(!scout.is_told_more(now + LOGIN_OVERDUE));
+    }
+
+    #[test]
+    fn a_login_that_has_told_all_is_not_waited_for() {
+        let now = clock::now();
+        let mut scout = scout(Offers::Unfinished, now);
+        scout.read(Line::Offer(Offer { candidates: Vec::new(), more: true }), now);
+        assert!(scout.is_told_more(now));
+        scout.read(Line::Offer(Offer::default()), now);
+        assert!(!scout.is_told_more(now));
+    }
+
+    #[test]
+    fn each_cause_is_kept_once_and_not_too_many_are() {
+        let now = clock::now();
+        let mut scout = scout(Offers::Complete, now);
+        for number in [1, 1, 2, 3, 4, 5] {
+            scout.read(Line::Text(format!("moshpunch: cause {number}").into()), now);
+        }
+        scout.read_messages(b"moshpunch: cause 1\nWelcome\n");
+        assert_eq!(scout.notes(), ["cause 1", "cause 2", "cause 3", "cause 4"]);
+    }
+}

@@ -1,0 +1,46 @@
+//! What holds for one session.
+
+use std::num::NonZeroU16;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A home router answers in a tenth of a second, a slow one in one. Longer than this a user takes for broken.
+pub const DEFAULT_BUDGET: Duration = Duration::from_secs(2);
+
+/// Nobody waits longer for a router.
+pub const LONGEST_BUDGET: Duration = Duration::from_secs(60);
+
+/// Without the mapping there is no session; a router that works through the questions of many, one after the other, has
+/// had its turn by then.
+const DEFAULT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Seldom enough to be no load, often enough that a crashed session's port is free again soon.
+const DEFAULT_LEASE: Duration = Duration::from_secs(3_600);
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Configuration {
+    /// How long the mapping may delay the session.
+    pub budget: Duration,
+    /// How long a gateway that answers is waited for.
+    pub patience: Duration,
+    pub lease: Duration,
+    pub mosh_server: PathBuf,
+    pub log: Option<PathBuf>,
+    /// Where sessions may be, inside and outside, if the client does not say.
+    pub ports: Option<RangeInclusive<NonZeroU16>>,
+}
+
+/// Also what an unreadable configuration leaves: the user's session must start all the same.
+impl Default for Configuration {
+    fn default() -> Self {
+        Self {
+            budget: DEFAULT_BUDGET,
+            patience: DEFAULT_PATIENCE,
+            lease: DEFAULT_LEASE,
+            mosh_server: "mosh-server".into(),
+            log: None,
+            ports: None,
+        }
+    }
+}

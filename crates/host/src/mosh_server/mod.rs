@@ -1,0 +1,21 @@
+//! The stock mosh-server: what its arguments ask for, and what it answers.
+
+mod arguments;
+mod complaint;
+mod connect_line;
+mod locale;
+mod owner;
+mod process;
+mod reaper;
+mod roaming;
+mod start;
+mod starting;
+mod streams;
+
+pub(crate) use arguments::{Bind, Listening, with_bind, with_ports};
+pub(crate) use process::ProcessIdentity;
+pub(crate) use reaper::Reaper;
+pub(crate) use roaming::bind as roaming_bind;
+pub(crate) use start::start;
+pub use starting::OFFER_VARIABLE;
+pub(crate) use starting::{Outcome, Printed, Started};

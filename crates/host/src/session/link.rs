@@ -1,0 +1,163 @@
+//! What server and keeper tell each other, a line of JSON each, over a socket pair that nobody else has.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::IpAddr;
+use std::num::NonZeroU16;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::Name;
+use crate::mosh_server::ProcessIdentity;
+use report::Trouble;
+
+/// A few hundred bytes are usual.
+const LINE_BYTES_MAXIMUM: usize = 16 * 1024;
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum ToKeeper {
+    /// First of all: look for the gateways.
+    Begin { name: Name, toward: Vec<Toward>, lease: Duration, budget: Duration, log: Option<PathBuf> },
+    /// mosh-server is up: map its port.
+    Map { process: ProcessIdentity, port: NonZeroU16, first: NonZeroU16, last: NonZeroU16 },
+    /// The user has been told this port, and will not hear of another.
+    Told { port: NonZeroU16 },
+}
+
+/// This host as a gateway sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Toward {
+    pub(crate) gateway: IpAddr,
+    pub(crate) internal: IpAddr,
+    /// mosh-server listens on that address only, so no other will ever do.
+    pub(crate) internal_is_fixed: bool,
+}
+
+impl Toward {
+    pub(crate) fn opening(&self) -> Opening {
+        if self.internal.is_ipv6() { Opening::Pinhole } else { Opening::Mapping }
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum FromKeeper {
+    /// A gateway answers, or is known to; how long it takes for the mapping is another question.
+    Hears,
+    Answer(Answer),
+}
+
+/// One for each [`Toward`] that could be begun with; another one follows where the first told no external address.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Answer {
+    pub(crate) opening: Opening,
+    pub(crate) outcome: Result<Mapped, Trouble>,
+    /// Whether another is still under way.
+    pub(crate) more: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Opening {
+    Mapping,
+    /// In an IPv6 firewall.
+    Pinhole,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Mapped {
+    /// As far as the gateway tells.
+    pub(crate) external_address: Option<IpAddr>,
+    pub(crate) external_port: NonZeroU16,
+    pub(crate) caution: Option<Trouble>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Link {
+    stream: UnixStream,
+    received: Vec<u8>,
+}
+
+impl Link {
+    pub(crate) fn new(stream: UnixStream) -> Result<Self> {
+        stream.set_nonblocking(true)?;
+        Ok(Self { stream, received: Vec::new() })
+    }
+
+    pub(crate) fn send(&mut self, message: &impl Serialize) -> Result<()> {
+        let mut line = serde_json::to_vec(message)?;
+        line.push(b'\n');
+        self.stream.write_all(&line).context("the other end of the link is gone")
+    }
+
+    /// The next message, if one has arrived whole.
+    ///
+    /// # Errors
+    ///
+    /// The other end is gone, or says what nobody understands.
+    pub(crate) fn receive<M: DeserializeOwned>(&mut self) -> Result<Option<M>> {
+        loop {
+            if let Some(end) = self.received.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.received.drain(..=end).collect();
+                return Ok(Some(serde_json::from_slice(&line)?));
+            }
+            let mut buffer = [0; 1024];
+            match self.stream.read(&mut buffer) {
+                Ok(length) => {
+                    ensure!(length > 0, "the other end of the link is gone");
+                    self.received.extend_from_slice(&buffer[..length]);
+                    ensure!(self.received.len() <= LINE_BYTES_MAXIMUM, "an endless line on the link");
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+impl AsFd for Link {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(cause: &str) -> Answer {
+        let failure = Trouble { cause: cause.into(), cure: String::new() };
+        Answer { opening: Opening::Mapping, outcome: Err(failure), more: false }
+    }
+
+    fn received(link: &mut Link) -> Option<String> {
+        let message = link.receive::<Answer>().unwrap();
+        message.map(|message| message.outcome.expect_err("what was sent").cause)
+    }
+
+    #[test]
+    fn messages_arrive_one_by_one_and_then_the_end_is_an_error() {
+        let (here, there) = UnixStream::pair().unwrap();
+        let (mut here, mut there) = (Link::new(here).unwrap(), Link::new(there).unwrap());
+        assert_eq!(received(&mut there), None);
+        here.send(&failure("first\nline")).unwrap();
+        here.send(&failure("second")).unwrap();
+        assert_eq!(received(&mut there).as_deref(), Some("first\nline"));
+        assert_eq!(received(&mut there).as_deref(), Some("second"));
+        assert_eq!(received(&mut there), None);
+        drop(here);
+        assert!(there.receive::<Answer>().is_err());
+    }
+
+    #[test]
+    fn an_endless_line_is_an_error() {
+        let (mut here, there) = UnixStream::pair().unwrap();
+        let mut there = Link::new(there).unwrap();
+        here.write_all(&vec![b'x'; LINE_BYTES_MAXIMUM + 1]).unwrap();
+        assert!(there.receive::<Answer>().is_err());
+    }
+}

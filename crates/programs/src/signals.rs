@@ -1,0 +1,85 @@
+//! Signals as something to wait for.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+
+use anyhow::Result;
+use rustix::event::{PollFd, PollFlags};
+use rustix::process::Signal;
+use signal_hook::consts::SIGTSTP;
+use signal_hook::iterator::backend::SignalDelivery;
+use signal_hook::iterator::exfiltrator::SignalOnly;
+use signal_hook::low_level;
+
+/// Those of some signals that have come. Many of a kind are one.
+#[derive(Debug)]
+pub struct Signals {
+    delivery: SignalDelivery<UnixStream, SignalOnly>,
+    /// The end that is read, closed only when nothing is delivered any more: a handler that writes to nobody gets SIGPIPE,
+    /// and where that has a handler, too, it never comes to an end.
+    _open: UnixStream,
+}
+
+impl Signals {
+    pub fn of(signals: &[Signal]) -> Result<Self> {
+        let (read, write) = UnixStream::pair()?;
+        let open = read.try_clone()?;
+        let numbers = signals.iter().map(|signal| signal.as_raw());
+        let delivery = SignalDelivery::with_pipe(read, write, SignalOnly, numbers)?;
+        Ok(Self { delivery, _open: open })
+    }
+
+    /// By which somebody wants this process to end.
+    pub fn of_the_end() -> Result<Self> {
+        Self::of(&[Signal::TERM, Signal::INT, Signal::HUP])
+    }
+
+    /// Since the last call.
+    pub fn pending(&mut self) -> impl Iterator<Item = Signal> {
+        self.delivery.pending().filter_map(Signal::from_named_raw)
+    }
+
+    /// Whether any has come since the last call.
+    pub fn have_come(&mut self) -> bool {
+        self.pending().count() > 0
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.delivery.get_read().as_fd()
+    }
+}
+
+/// Ctrl-Z, while this process has something to put in order before it stops.
+#[derive(Debug)]
+pub struct JobControl {
+    stop: Signals,
+    goes_on: Signals,
+}
+
+impl JobControl {
+    pub fn take() -> Result<Self> {
+        Ok(Self { stop: Signals::of(&[Signal::TSTP])?, goes_on: Signals::of(&[Signal::CONT])? })
+    }
+
+    pub fn is_to_stop(&mut self) -> bool {
+        self.stop.have_come()
+    }
+
+    /// Whether this process has been stopped, or has come to the foreground, since the last call.
+    pub fn has_gone_on(&mut self) -> bool {
+        self.goes_on.have_come()
+    }
+
+    /// Returns once somebody lets this process go on.
+    pub fn stop(&self) {
+        if let Err(error) = low_level::emulate_default_handler(SIGTSTP) {
+            tracing::debug!(%error, "not stopped");
+        }
+    }
+
+    pub fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
+        [&self.stop, &self.goes_on].into_iter().map(|signals| PollFd::new(signals, PollFlags::IN))
+    }
+}
