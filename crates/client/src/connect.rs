@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use net::clock;
 
+use crate::addresses::destination::Destination;
 use crate::configuration::Configuration;
 use crate::connecting::{Connected, Connecting, Outcome};
-use crate::login::destination::Destination;
 use crate::session::farewell;
 use crate::session::forwarder::{Ended, Forwarder};
 use crate::session::front::Front;

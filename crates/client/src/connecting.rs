@@ -12,11 +12,11 @@ use rustix::event::{PollFd, PollFlags};
 
 use super::login::{Login, Terminals};
 use crate::addresses::candidates::Intake;
+use crate::addresses::destination::Destination;
 use crate::addresses::look_up::LookUp;
 use crate::addresses::whereabouts::{Offers, Whereabouts};
 use crate::configuration::Configuration;
 use crate::configuration::RemoteIp;
-use crate::login::destination::Destination;
 use crate::login::diagnosis::{self, Attempt, Cause, Evidence, Machine};
 use crate::login::fallback::Ended;
 use crate::login::flood::Printed;

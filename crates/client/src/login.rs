@@ -1,10 +1,9 @@
 //! One ssh to the host, read as it speaks.
 //!
-//! [`ssh`] is called to a [`destination`] with a [`remote_command`], in the [`surroundings`] of mosh's script; what comes
+//! [`ssh`] is called with a [`remote_command`], in the [`surroundings`] of mosh's script; what comes
 //! is understood by [`transcript`], and bounded by [`flood`]. [`diagnosis`] says why it led to nothing, with calls that can
 //! be [`pasted`], and [`fallback`] whether mosh's own line may help.
 
-pub(crate) mod destination;
 pub(crate) mod diagnosis;
 pub(crate) mod fallback;
 pub(crate) mod flood;
