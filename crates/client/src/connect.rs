@@ -37,8 +37,8 @@ pub fn run(configuration: Configuration) -> Result<ExitCode> {
     let colours = colours::count(&configuration.client)?;
     match Connecting::start(configuration, destination, colours)?.run(&mut signals)? {
         Outcome::Connected(connected) => hold_session(*connected, signals),
-        Outcome::Failed(failure, code) => {
-            report::trouble(&failure.cause, Some(&failure.cure));
+        Outcome::Failed(trouble, code) => {
+            report::trouble(&trouble);
             Ok(code.and_then(|code| u8::try_from(code).ok()).filter(|&code| code != 0).unwrap_or(1).into())
         }
         Outcome::Interrupted => Ok(INTERRUPTED.into()),
@@ -85,8 +85,7 @@ fn say_farewell(ended: &Ended, verbose: bool) {
     match path_used {
         Some(line) => report::note(line),
         None => {
-            let failure = without_a_path(ended);
-            report::trouble(&failure.cause, Some(&failure.cure));
+            report::trouble(&without_a_path(ended));
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::addresses::look_up::LookUp;
 use crate::addresses::whereabouts::{Offers, Whereabouts};
 use crate::configuration::Configuration;
 use crate::configuration::RemoteIp;
-use crate::login::diagnosis::{self, Attempt, Cause, Evidence, Machine};
+use crate::login::diagnosis::{self, Attempt, Blamed, Cause, Evidence};
 use crate::login::fallback::Ended;
 use crate::login::flood::Printed;
 use crate::login::pasted::pasted;
@@ -327,20 +327,20 @@ impl Connecting {
 
     fn failed(self, status: ExitStatus) -> Result<Outcome> {
         let attempt = self.attempt();
-        let (cause, machine) = match self.evidence.cause(&attempt, status) {
-            (Cause::SilentShell, machine) if self.as_mosh.is_some() => (Cause::OtherCommands, machine),
+        let (cause, blamed) = match self.evidence.cause(&attempt, status) {
+            (Cause::SilentShell, blamed) if self.as_mosh.is_some() => (Cause::OtherCommands, blamed),
             judged => judged,
         };
-        let failure = diagnosis::explained(&cause, &machine, &attempt);
+        let trouble = diagnosis::explained(&cause, &blamed, &attempt);
         self.console.leave()?.clear();
-        Ok(Outcome::Failed(failure, status.code()))
+        Ok(Outcome::Failed(trouble, status.code()))
     }
 
     fn flooded(self) -> Result<Outcome> {
-        let failure = diagnosis::explained(&Cause::Flood, &Machine::Host, &self.attempt());
+        let trouble = diagnosis::explained(&Cause::Flood, &Blamed::Host, &self.attempt());
         self.console.leave()?.clear();
         self.login.end();
-        Ok(Outcome::Failed(failure, None))
+        Ok(Outcome::Failed(trouble, None))
     }
 
     fn interrupted(self) -> Result<Outcome> {

@@ -1,8 +1,96 @@
-//! Why there is no mapping, as a trouble of the user's.
+//! Why a session has no mapping: a value among the processes of a host, words in the end.
 
-use portmap::cause::Cause;
-use report::Trouble;
+use std::ops::RangeInclusive;
 
-pub(crate) fn trouble(cause: &Cause) -> Trouble {
-    Trouble { cause: cause.to_string(), cure: cause.cure() }
+use portmap::cause::Cause as Gateways;
+use report::{Explain, Machine, Step};
+use serde::{Deserialize, Serialize};
+
+/// mosh(1), `--port`, rounded: a rule that allows one session allows all.
+pub(crate) const MOSH_PORTS: RangeInclusive<u16> = 60000..=61000;
+
+pub(crate) type Trouble = report::Trouble<Cause>;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Cause {
+    /// What the gateways say of it.
+    Gateways(Gateways),
+    TooSlow,
+    /// A setting cannot hold.
+    Misconfigured(String),
+    /// Something of ours does not work.
+    Broken(String),
+}
+
+impl Cause {
+    pub(crate) fn misconfigured(error: &anyhow::Error) -> Self {
+        Self::Misconfigured(format!("{error:#}"))
+    }
+
+    pub(crate) fn broken(error: &anyhow::Error) -> Self {
+        Self::Broken(format!("{error:#}"))
+    }
+
+    pub(crate) fn trouble(self) -> Trouble {
+        let (machine, step) = match self {
+            Self::Gateways(_) | Self::TooSlow => (Machine::Router, Step::Mapping),
+            Self::Misconfigured(_) => (Machine::Host, Step::Configuration),
+            Self::Broken(_) => (Machine::Host, Step::Mapping),
+        };
+        Trouble { machine, step, cause: self }
+    }
+}
+
+impl Explain for Cause {
+    fn what(&self) -> String {
+        match self {
+            Self::Gateways(cause) => cause.to_string(),
+            Self::TooSlow => "the router did not answer in time".into(),
+            Self::Misconfigured(what) | Self::Broken(what) => what.clone(),
+        }
+    }
+
+    fn cure(&self) -> Option<String> {
+        let cure = match self {
+            Self::Gateways(cause) => cure(cause),
+            Self::TooSlow => {
+                "it goes on in the background for a while; if that is not enough, give it more time with --budget"
+                    .into()
+            }
+            Self::Misconfigured(_) => "correct the setting, then connect again".into(),
+            Self::Broken(_) => "connect again; if it stays so, report it".into(),
+        };
+        Some(cure)
+    }
+}
+
+/// What to do, for somebody who starts a session.
+fn cure(cause: &Gateways) -> String {
+    let remedy = cause.remedy(&MOSH_PORTS);
+    match cause {
+        Gateways::NoGateway
+        | Gateways::NoMappingService { .. }
+        | Gateways::NoAnswer { .. }
+        | Gateways::SwitchedOff { .. }
+        | Gateways::Refused { .. } => {
+            format!("{remedy}, or forward a UDP port there and use -p")
+        }
+        Gateways::Unconfirmed { .. } => {
+            format!("{remedy}; if it stays so, forward a UDP port there and use -p")
+        }
+        Gateways::LeftBehind { .. } => format!("{remedy}; forward a UDP port there and use -p"),
+        Gateways::NatBetween { .. } | Gateways::SamePortOnly { .. } => format!("{remedy} and use -p"),
+        Gateways::DeniedByRules { port, .. } => {
+            format!("{remedy}, or use -p with an allowed port instead of {port}")
+        }
+        Gateways::PortTaken { .. }
+        | Gateways::PortsExhausted { .. }
+        | Gateways::TableFull { .. }
+        | Gateways::NotConnected { .. }
+        | Gateways::AddressUnknown { .. }
+        | Gateways::DoubleNat { .. }
+        | Gateways::CarrierNat { .. }
+        | Gateways::NotTranslated { .. }
+        | Gateways::PinholeForbidden { .. } => remedy,
+    }
 }

@@ -20,6 +20,7 @@ use net::interfaces::Attachment;
 use net::wait::wait;
 use rustix::event::{PollFd, PollFlags};
 
+use crate::cause::{Cause, Trouble};
 use crate::configuration::Configuration;
 use crate::keeper::detached;
 pub use crate::mosh_server::OFFER_VARIABLE;
@@ -29,7 +30,7 @@ use crate::session::{FromKeeper, Link, Mapped, Name, Opening, ToKeeper, Toward};
 use crate::ssh_connection::SshConnection;
 use crate::sweep;
 use programs::secrets;
-use report::Trouble;
+
 use report::exit_code;
 
 /// What is asked for.
@@ -54,7 +55,7 @@ pub fn run(asked: &Asked, configuration: Result<Configuration>) -> Result<ExitCo
     let mut reaper = Reaper::new()?;
     let (configuration, misconfigured) = match configuration {
         Ok(configuration) => (configuration, None),
-        Err(error) => (Configuration::default(), Some(of(&error, CORRECT_IT))),
+        Err(error) => (Configuration::default(), Some(Cause::misconfigured(&error).trouble())),
     };
     let client = if asked.offer { Client::Roaming } else { Client::Stock };
     let mut mosh_server_arguments = Cow::from(&asked.mosh_server_arguments);
@@ -92,9 +93,6 @@ pub fn run(asked: &Asked, configuration: Result<Configuration>) -> Result<ExitCo
     }
     Ok(ExitCode::SUCCESS)
 }
-
-const CORRECT_IT: &str = "correct the setting, then connect again";
-const TRY_AGAIN: &str = "connect again; if it stays so, report it";
 
 /// Until when a stock client is kept waiting.
 struct Wait {
@@ -154,7 +152,7 @@ fn tell(
         Err(failure) => (printed.port(), Some(failure)),
     };
     // The mosh client shows what comes before the connect line, and nothing after it.
-    failure.iter().for_each(report_failure);
+    failure.iter().for_each(report::in_one_line);
     Ok(printed.pass_on(port)?)
 }
 
@@ -192,7 +190,7 @@ fn map(
                 report::note("the router is slow to answer; waiting for it");
                 deadline = until.answers;
             }
-            None if clock::now() >= deadline => return Err(too_slow()),
+            None if clock::now() >= deadline => return Err(Cause::TooSlow.trouble()),
             None => {
                 let mut sources = [PollFd::new(keeper, PollFlags::IN), PollFd::new(&reaper, PollFlags::IN)];
                 wait(&mut sources, Some(deadline)).map_err(|error| broken(error.into()))?;
@@ -206,23 +204,6 @@ fn ask(keeper: &mut Link, request: Result<ToKeeper, Trouble>) -> Result<(), Trou
     keeper.send(&request?).map_err(broken)
 }
 
-fn report_failure(Trouble { cause, cure }: &Trouble) {
-    report::no_mapping(cause, cure);
-}
-
 fn broken(error: anyhow::Error) -> Trouble {
-    of(&error, TRY_AGAIN)
-}
-
-fn of(error: &anyhow::Error, cure: &str) -> Trouble {
-    Trouble { cause: format!("{error:#}"), cure: cure.into() }
-}
-
-fn too_slow() -> Trouble {
-    Trouble {
-        cause: "the router did not answer in time".into(),
-        cure:
-            "it goes on in the background for a while; if that is not enough, give it more time with --budget"
-                .into(),
-    }
+    Cause::broken(&error).trouble()
 }

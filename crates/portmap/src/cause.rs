@@ -1,4 +1,4 @@
-//! Why there is no mapping, in the user's words, and what to do about it.
+//! Why there is no mapping, and what to do about the gateway.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -6,17 +6,16 @@ use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::address::{Reach, reach};
 use crate::client::{Absence, Code, Refusal};
-
-/// mosh(1), `--port`, rounded.
-const MOSH_PORTS: RangeInclusive<u16> = 60000..=61000;
 
 /// RFC 6887 §7.4.
 const CANNOT_PROVIDE_EXTERNAL: u8 = 11;
 
-/// [`Display`](fmt::Display) says what happened; [`Cause::cure`] what to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// [`Display`](fmt::Display) says what happened; [`Cause::remedy`] what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cause {
     NoGateway,
     NoMappingService {
@@ -273,47 +272,15 @@ impl Cause {
         matches!(self, Self::NoAnswer { .. } | Self::NoMappingService { .. } | Self::NoGateway)
     }
 
-    /// What to do, for somebody who starts a session.
+    /// What to do about the router. Of ports that are all `alike` the rule that would allow one allows each.
     #[must_use]
-    pub fn cure(&self) -> String {
-        let remedy = self.remedy();
-        match self {
-            Self::NoGateway
-            | Self::NoMappingService { .. }
-            | Self::NoAnswer { .. }
-            | Self::SwitchedOff { .. }
-            | Self::Refused { .. } => {
-                format!("{remedy}, or forward a UDP port there and use -p")
-            }
-            Self::Unconfirmed { .. } => {
-                format!("{remedy}; if it stays so, forward a UDP port there and use -p")
-            }
-            Self::LeftBehind { .. } => format!("{remedy}; forward a UDP port there and use -p"),
-            Self::NatBetween { .. } | Self::SamePortOnly { .. } => format!("{remedy} and use -p"),
-            Self::DeniedByRules { port, .. } => {
-                format!("{remedy}, or use -p with an allowed port instead of {port}")
-            }
-            Self::PortTaken { .. }
-            | Self::PortsExhausted { .. }
-            | Self::TableFull { .. }
-            | Self::NotConnected { .. }
-            | Self::AddressUnknown { .. }
-            | Self::DoubleNat { .. }
-            | Self::CarrierNat { .. }
-            | Self::NotTranslated { .. }
-            | Self::PinholeForbidden { .. } => remedy,
-        }
-    }
-
-    /// What to do about the router.
-    #[must_use]
-    pub fn remedy(&self) -> String {
+    pub fn remedy(&self, alike: &RangeInclusive<u16>) -> String {
         match self {
             Self::NoGateway => "switch one of them on in the router".into(),
             Self::NoMappingService { .. } => "switch UPnP port mapping (\"IGD\") on in the router".into(),
             Self::NoAnswer { .. } => "restart the router's UPnP service".into(),
             Self::DeniedByRules { internal, port, .. } => {
-                let (outside, inside) = rule_ports(*port, internal.port());
+                let (outside, inside) = rule_ports(*port, internal.port(), alike);
                 format!(
                     "allow it there (miniupnpd.conf, before the deny line: \
                      'allow {outside} {}/32 {inside}')",
@@ -355,12 +322,11 @@ impl Cause {
     }
 }
 
-/// The ports of the line to add: those of all sessions, or just this mapping's.
-fn rule_ports(external: NonZeroU16, internal: u16) -> (String, String) {
-    let is_moshs = |port: u16| MOSH_PORTS.contains(&port);
-    match is_moshs(external.get()) && is_moshs(internal) {
+/// The ports of the line to add.
+fn rule_ports(external: NonZeroU16, internal: u16, alike: &RangeInclusive<u16>) -> (String, String) {
+    match alike.contains(&external.get()) && alike.contains(&internal) {
         true => {
-            let range = format!("{}-{}", MOSH_PORTS.start(), MOSH_PORTS.end());
+            let range = format!("{}-{}", alike.start(), alike.end());
             (range.clone(), range)
         }
         false => (external.to_string(), internal.to_string()),
@@ -374,7 +340,7 @@ mod tests {
     fn denied(external: u16, internal: &str) -> String {
         let (gateway, internal) = ("192.168.1.1".parse().unwrap(), internal.parse().unwrap());
         let port = NonZeroU16::new(external).unwrap();
-        Cause::DeniedByRules { gateway, internal, port }.cure()
+        Cause::DeniedByRules { gateway, internal, port }.remedy(&(60000..=61000))
     }
 
     #[test]
@@ -392,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rule_to_add_is_for_all_sessions_or_for_this_port() {
+    fn the_rule_to_add_is_for_all_ports_that_are_alike_or_for_this_one() {
         let cure = denied(60001, "192.168.1.10:60001");
         assert!(cure.contains("'allow 60000-61000 192.168.1.10/32 60000-61000'"), "{cure}");
         let cure = denied(8022, "192.168.1.10:22");

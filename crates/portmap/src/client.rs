@@ -8,6 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::mapping::Transport;
 
 /// One attempt at a mapping.
@@ -112,7 +114,7 @@ pub enum Refusal {
 }
 
 /// What a gateway said, in its protocol's numbers: those of one protocol mean nothing in another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Code {
     /// RFC 6887 §7.4.
     Pcp(u8),

@@ -4,9 +4,9 @@ pub mod exit_code;
 pub mod log;
 mod trouble;
 
-pub use trouble::Trouble;
+pub use trouble::{Explain, Machine, Step, Told, Trouble};
 
-use std::fmt::Display;
+use std::fmt::{Debug, Display};
 use std::io::{self, Write};
 
 /// How each line of ours begins, by which the client knows those of the host's moshpunch.
@@ -16,16 +16,22 @@ pub fn error(error: &anyhow::Error) {
     line(format_args!("{error:#}"));
 }
 
-/// One line: what happened, and what to do.
-pub fn no_mapping(cause: &dyn Display, cure: &str) {
-    line(format_args!("{cause}; {cure}"));
+/// What happened, and what to do, in one line: beside a session that begins all the same.
+pub fn in_one_line<C: Explain + Debug>(trouble: &Trouble<C>) {
+    tracing::debug!(?trouble);
+    let what = trouble.cause.what();
+    match trouble.cause.cure() {
+        Some(cure) => line(format_args!("{what}; {cure}")),
+        None => line(what),
+    }
 }
 
 /// What happened, and on the next line what to do.
-pub fn trouble(cause: &dyn Display, cure: Option<&str>) {
-    line(cause);
-    if let Some(cure) = cure {
-        print(format_args!("cure: {}", sanitized(cure)));
+pub fn trouble<C: Explain + Debug>(trouble: &Trouble<C>) {
+    tracing::debug!(?trouble);
+    line(trouble.cause.what());
+    if let Some(cure) = trouble.cause.cure() {
+        print(format_args!("cure: {}", sanitized(&cure)));
     }
 }
 

@@ -1,8 +1,69 @@
+//! What stands in the way: a value until it is told.
+
 use serde::{Deserialize, Serialize};
 
-/// What happened, and what to do.
+/// Made where it is known, handed on as it is, and put into words once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trouble {
-    pub cause: String,
-    pub cure: String,
+pub struct Trouble<C = Told> {
+    /// Where something has to be done about it.
+    pub machine: Machine,
+    /// What could not be done.
+    pub step: Step,
+    pub cause: C,
+}
+
+/// A machine of the picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Machine {
+    Laptop,
+    /// Between laptop and host, by ssh.
+    JumpHost,
+    Host,
+    Router,
+}
+
+/// From the words of the user to a session that lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Step {
+    /// What was said is resolved into what holds.
+    Configuration,
+    /// Somebody is let in by ssh.
+    Login,
+    /// mosh-server is started.
+    Start,
+    /// A gateway opens a port.
+    Mapping,
+    /// Datagrams go from end to end.
+    Session,
+}
+
+/// What happened, and what to do.
+pub trait Explain {
+    /// Of one line, as it would be said behind "moshpunch: ".
+    fn what(&self) -> String;
+    /// `None`: there is nothing that the user could do.
+    fn cure(&self) -> Option<String>;
+}
+
+/// A cause that was put into words where it was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    pub what: String,
+    pub cure: Option<String>,
+}
+
+impl Explain for Told {
+    fn what(&self) -> String {
+        self.what.clone()
+    }
+
+    fn cure(&self) -> Option<String> {
+        self.cure.clone()
+    }
+}
+
+impl Trouble {
+    pub fn told(machine: Machine, step: Step, what: impl Into<String>, cure: impl Into<String>) -> Self {
+        Self { machine, step, cause: Told { what: what.into(), cure: Some(cure.into()) } }
+    }
 }

@@ -10,10 +10,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 pub(crate) use self::cause::{Attempt, Cause, named};
-pub(crate) use self::words_of_ssh::Machine;
+pub(crate) use self::words_of_ssh::Blamed;
 use crate::login::ssh;
-use report::BEGINNING;
-use report::Trouble;
+use report::{BEGINNING, Machine, Trouble};
 
 /// The end of what was printed, for the reader of an error. It was shown already; this much is looked at.
 const REMEMBERED_BYTES: usize = 8 * 1024;
@@ -59,15 +58,15 @@ impl Evidence {
     }
 
     /// `status` is that of ssh, or of what was started in its place.
-    pub(crate) fn cause(&self, attempt: &Attempt<'_>, status: ExitStatus) -> (Cause, Machine) {
+    pub(crate) fn cause(&self, attempt: &Attempt<'_>, status: ExitStatus) -> (Cause, Blamed) {
         if let Some(line) = &self.malformed {
-            return (Cause::Malformed(line.clone()), Machine::Host);
+            return (Cause::Malformed(line.clone()), Blamed::Host);
         }
-        let of_the_host = || (self.cause_of_the_host(attempt, status), Machine::Host);
+        let of_the_host = || (self.cause_of_the_host(attempt, status), Blamed::Host);
         self.cause_of_ssh(attempt, status).unwrap_or_else(of_the_host)
     }
 
-    fn cause_of_ssh(&self, attempt: &Attempt<'_>, status: ExitStatus) -> Option<(Cause, Machine)> {
+    fn cause_of_ssh(&self, attempt: &Attempt<'_>, status: ExitStatus) -> Option<(Cause, Blamed)> {
         let code = status.code();
         if attempt.is_local {
             return None;
@@ -76,14 +75,14 @@ impl Evidence {
         if code.is_some_and(|code| [NOT_FOUND, NOT_RUN].contains(&code))
             && is_unstarted(attempt.ssh, &messages)
         {
-            return Some((Cause::NoSsh, Machine::Host));
+            return Some((Cause::NoSsh, Blamed::Host));
         }
         let is_its_own_end = matches!(code, Some(ssh::FAILED) | None);
         if !is_its_own_end && (attempt.is_openssh || self.has_begun) {
             return None;
         }
         let is_unknown = is_its_own_end && !self.has_begun;
-        words_of_ssh::cause(&messages).or_else(|| is_unknown.then(|| (failed(status), Machine::Host)))
+        words_of_ssh::cause(&messages).or_else(|| is_unknown.then(|| (failed(status), Blamed::Host)))
     }
 
     fn cause_of_the_host(&self, attempt: &Attempt<'_>, status: ExitStatus) -> Cause {
@@ -111,11 +110,13 @@ impl Evidence {
     }
 }
 
-pub(crate) fn explained(cause: &Cause, machine: &Machine, attempt: &Attempt<'_>) -> Trouble {
-    match machine {
-        Machine::Named(name) => cause.explained(&attempt.at(name)),
-        Machine::SomeJumpHost => cause.explained(&attempt.at(&format!("a jump host of {}", attempt.host))),
-        Machine::Host => cause.explained(attempt),
+pub(crate) fn explained(cause: &Cause, blamed: &Blamed, attempt: &Attempt<'_>) -> Trouble {
+    let of_a_jump_host =
+        |name: &str| Trouble { machine: Machine::JumpHost, ..cause.explained(&attempt.at(name)) };
+    match blamed {
+        Blamed::Named(name) => of_a_jump_host(name),
+        Blamed::SomeJumpHost => of_a_jump_host(&format!("a jump host of {}", attempt.host)),
+        Blamed::Host => cause.explained(attempt),
     }
 }
 
@@ -247,7 +248,7 @@ mod tests {
     #[test]
     fn what_is_started_here_is_not_ssh() {
         let local = Attempt { is_local: true, server: Some("false"), ..attempt(&[]) };
-        let explained = |code| judged(&Evidence::default(), &local, exited(code)).cause;
+        let explained = |code| judged(&Evidence::default(), &local, exited(code)).cause.what;
         assert_eq!(explained(1), "`false` on this machine ended without a connect line");
         assert_eq!(explained(255), "`false` on this machine ended without a connect line");
         assert_eq!(explained(127), "`false` was not found on this machine");
@@ -256,7 +257,7 @@ mod tests {
     #[test]
     fn a_line_that_is_not_moshs_is_named_first() {
         let evidence = Evidence { malformed: Some("MOSH CONNECT".into()), ..Evidence::default() };
-        let cause = judged(&evidence, &attempt(&[]), exited(255)).cause;
+        let cause = judged(&evidence, &attempt(&[]), exited(255)).cause.what;
         assert_eq!(cause, "host printed a line that is not mosh's: MOSH CONNECT");
     }
 
@@ -265,7 +266,8 @@ mod tests {
         let messages =
             "ssh: connect to host gw port 22: Connection refused\nConnection closed by UNKNOWN port 65535\n";
         let failure = judged(&evidence(messages, "", None), &attempt(&["ssh".into()]), exited(255));
-        assert_eq!(failure.cause, "nothing answers ssh on gw, or not on that port");
+        assert_eq!(failure.cause.what, "nothing answers ssh on gw, or not on that port");
+        assert_eq!(failure.machine, Machine::JumpHost);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use path::{Agent, Candidate, Entry, Kind, Reason};
 use crate::addresses::reachable::shown;
 use crate::login::diagnosis::named;
 use crate::session::forwarder::Find;
-use report::Trouble;
+use report::{Machine, Step, Trouble};
 
 /// Which path was used, in one line.
 pub(crate) fn path_used(agent: &Agent) -> Option<String> {
@@ -48,20 +48,21 @@ pub(crate) fn never_reached(tried: &[Candidate]) -> Trouble {
     };
     let cure = "a firewall or router on the way drops UDP: let these ports through, or have the host's router map them \
                 (install moshpunch there, and `moshpunch map gateway` tells what its router can do)";
-    Trouble { cause, cure: cure.into() }
+    Trouble::told(Machine::Router, Step::Session, cause, cure)
 }
 
 /// mosh-client had nothing to say to the server.
 pub(crate) fn never_began(status: ExitStatus) -> Trouble {
-    if let Some(signal) = status.signal() {
-        return Trouble {
-            cause: format!("mosh-client was ended by {} before it sent anything", named(signal)),
-            cure: "connect again; the kernel's log may tell what ended it".to_owned(),
-        };
-    }
-    Trouble {
-        cause: "mosh-client ended before it sent anything; its own message is above".to_owned(),
-        cure: "it needs a terminal, and a locale with UTF-8 on this machine (set LC_ALL=C.UTF-8)".to_owned(),
+    let told = |what: String, cure| Trouble::told(Machine::Laptop, Step::Session, what, cure);
+    match status.signal() {
+        Some(signal) => told(
+            format!("mosh-client was ended by {} before it sent anything", named(signal)),
+            "connect again; the kernel's log may tell what ended it",
+        ),
+        None => told(
+            "mosh-client ended before it sent anything; its own message is above".to_owned(),
+            "it needs a terminal, and a locale with UTF-8 on this machine (set LC_ALL=C.UTF-8)",
+        ),
     }
 }
 
@@ -110,8 +111,8 @@ mod tests {
         let tried = [candidate(Kind::Lan, "192.168.1.10:60001"), candidate(Kind::Mapped, "20.0.0.1:60002")];
         let expected = "no datagram came back from the host; tried 192.168.1.10:60001 (its own private address), \
                         20.0.0.1:60002 (mapped by its router)";
-        assert_eq!(never_reached(&tried).cause, expected);
-        assert_eq!(never_reached(&[]).cause, "no address of the host was found");
+        assert_eq!(never_reached(&tried).cause.what, expected);
+        assert_eq!(never_reached(&[]).cause.what, "no address of the host was found");
     }
 
     #[test]

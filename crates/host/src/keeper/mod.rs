@@ -18,10 +18,10 @@ use rustix::process::{PidfdFlags, pidfd_open};
 pub use self::detached::{WORD, run};
 use self::saving::Saving;
 use self::upkeep::{Consequences, Upkeep};
+use crate::cause::Trouble;
 use crate::mosh_server::ProcessIdentity;
 use crate::session::{Answer, FromKeeper, Kept, Link, Mapped, Name, Opening, State, ToKeeper};
 use programs::signals::Signals;
-use report::Trouble;
 
 pub(crate) struct Keeper {
     name: Name,

@@ -7,19 +7,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use net::{MapperSockets, clock};
-use portmap::cause::Cause;
+use portmap::cause::Cause as Gateways;
 use portmap::mapper::{Event, MadeElsewhere, Mapper, Mapping, Protocol, Record, Settings, Wanted};
 use portmap::pcp::Nonce;
 use portmap::upnp::SEARCH_WINDOW;
 use rustix::event::PollFd;
 
 use super::place::Place;
-use crate::cause;
+use crate::cause::{Cause, Trouble};
 use crate::configuration::DEFAULT_BUDGET;
 use crate::session::{Kept, Mapped, Opening, Toward};
 use crate::state::remembered;
 use crate::state::saved_mapping::SavedMapping;
-use report::Trouble;
 
 pub(super) struct Upkeep {
     pub(super) opening: Opening,
@@ -178,7 +177,7 @@ impl Upkeep {
             }
             Event::Lost(_) => {}
             Event::Failed(cause) => {
-                consequences.answer = Some(Err(cause::trouble(&cause)));
+                consequences.answer = Some(Err(Cause::Gateways(cause).trouble()));
             }
             Event::Released { .. } => {
                 consequences.is_state_new = self.kept.take().is_some();
@@ -246,7 +245,8 @@ fn search_window(budget: Duration) -> Duration {
 /// A mapping on a router that is itself behind a NAT may still work, where that one forwards everything.
 fn caution(mapping: &Mapping) -> Option<Trouble> {
     let gateway = mapping.record.control.gateway();
-    Cause::of_external_address(gateway, mapping.external_address).as_ref().map(cause::trouble)
+    let cause = Gateways::of_external_address(gateway, mapping.external_address);
+    cause.map(|cause| Cause::Gateways(cause).trouble())
 }
 
 impl From<&Mapping> for Mapped {

@@ -10,6 +10,7 @@ use portmap::mapper::{External, Protocol, Wanted};
 use portmap::mapping::Transport;
 
 use super::budget::Budget;
+use super::failure::Failure;
 use super::keep::keep;
 use super::ledger::Ledger;
 use super::obtain::{Identity, Obtained, Request};
@@ -17,7 +18,6 @@ use super::output::{Output, caution};
 use super::place::{Place, Where};
 use super::record::{self, FoundRecord};
 use super::renew;
-use super::trouble::Trouble;
 use super::view::MappingView;
 use crate::map::exit_code::ExitCode;
 use programs::signals::Signals;
@@ -52,7 +52,7 @@ impl Add {
     }
 }
 
-pub(super) fn run(said: &Add, budget: Budget, output: &mut Output) -> Result<ExitCode, Trouble> {
+pub(super) fn run(said: &Add, budget: Budget, output: &mut Output) -> Result<ExitCode, Failure> {
     let signals = Signals::of_the_end()?;
     let deadline = clock::now() + budget.total;
     let place = Place::find(&said.place)?;
@@ -68,7 +68,7 @@ pub(super) fn run(said: &Add, budget: Budget, output: &mut Output) -> Result<Exi
         Some(earlier) => {
             let (file, record) = earlier.adopt()?;
             match renew::request(file, &record, Some(said.lease), budget, deadline).obtain(&signals) {
-                Err(Trouble { code: ExitCode::PortTaken, .. }) if said.external.is_none() => fresh()?,
+                Err(Failure { code: ExitCode::PortTaken, .. }) if said.external.is_none() => fresh()?,
                 obtained => obtained?,
             }
         }
@@ -83,7 +83,7 @@ pub(super) fn run(said: &Add, budget: Budget, output: &mut Output) -> Result<Exi
 }
 
 /// The mapping that an earlier `map add` made of the same port: asked for again, it stays one.
-fn earlier(said: &Add, place: Place) -> Result<Option<FoundRecord>, Trouble> {
+fn earlier(said: &Add, place: Place) -> Result<Option<FoundRecord>, Failure> {
     let same = |found: &FoundRecord| {
         let mapping = &found.record.mapping;
         found.record.is_for(said.port, said.transport, said.external)

@@ -6,10 +6,10 @@ use std::time::Duration;
 use net::{Driven, MapperSockets, clock, drive};
 use portmap::mapper::{Event, Mapper};
 
+use super::failure::Failure;
 use super::ledger::Ledger;
 use super::obtain::Obtained;
 use super::output::{Output, caution};
-use super::trouble::Trouble;
 use super::view::MappingView;
 use crate::map::exit_code::ExitCode;
 use crate::release::released;
@@ -18,7 +18,7 @@ use programs::signals::Signals;
 /// Three questions over UPnP, each of which a slow router may take two seconds for.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(6);
 
-pub(super) fn keep(obtained: Obtained, signals: &Signals, output: &mut Output) -> Result<ExitCode, Trouble> {
+pub(super) fn keep(obtained: Obtained, signals: &Signals, output: &mut Output) -> Result<ExitCode, Failure> {
     let Obtained { record, mut mapper, mut sockets, mut ledger, .. } = obtained;
     let description = &record.name.description;
     let ended = until_the_end(&mut mapper, &mut sockets, &mut ledger, description, signals, output);
@@ -29,7 +29,7 @@ pub(super) fn keep(obtained: Obtained, signals: &Signals, output: &mut Output) -
     ledger.close();
     ended?;
     if !confirmed {
-        return Err(Trouble::new(
+        return Err(Failure::new(
             ExitCode::NoAnswer,
             "the router did not confirm that it removed the mapping",
             "`moshpunch map remove` tries again; else it ends with its lease",
@@ -48,7 +48,7 @@ fn until_the_end(
     description: &str,
     signals: &Signals,
     output: &mut Output,
-) -> Result<(), Trouble> {
+) -> Result<(), Failure> {
     loop {
         match drive(mapper, sockets, None, Some(signals.as_fd()))? {
             Driven::Told(Event::Asked(record)) => ledger.asked(&record)?,

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use portmap::mapper::{Mapping, Protocol, Record};
 
+use super::failure::Failure;
 use super::record::{self, MapRecord};
-use super::trouble::Trouble;
 use crate::map::exit_code::ExitCode;
 use crate::session::Name;
 use crate::state::locked_file::LockedFile;
@@ -43,14 +43,14 @@ impl Ledger {
     /// # Errors
     ///
     /// There is no room, or it may not be written: then it must not be asked for.
-    pub(super) fn asked(&mut self, record: &Record) -> Result<(), Trouble> {
+    pub(super) fn asked(&mut self, record: &Record) -> Result<(), Failure> {
         if self.is_continued {
             return Ok(());
         }
         self.write(record.protocol, &self.record_of(record)).map_err(unwritten)
     }
 
-    pub(super) fn mapped(&mut self, mapping: &Mapping) -> Result<MapRecord, Trouble> {
+    pub(super) fn mapped(&mut self, mapping: &Mapping) -> Result<MapRecord, Failure> {
         let protocol = mapping.record.protocol;
         let record = MapRecord::new(self.name.clone(), mapping, self.lease);
         self.write(protocol, &record).map_err(unwritten)?;
@@ -110,8 +110,8 @@ impl Ledger {
     }
 }
 
-fn unwritten(error: anyhow::Error) -> Trouble {
-    Trouble::new(
+fn unwritten(error: anyhow::Error) -> Failure {
+    Failure::new(
         ExitCode::Failure,
         format!("the mapping cannot be recorded: {error:#}"),
         "make room there; what nobody could remove later is not made",

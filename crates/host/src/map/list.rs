@@ -11,18 +11,18 @@ use portmap::upnp::soap::PortMappingEntry;
 use portmap::upnp::table::{End, Reader, Table};
 
 use super::budget::Budget;
+use super::failure::Failure;
 use super::output::{Output, caution};
 use super::place::{Place, Where};
 use super::record;
 use super::survey::survey;
-use super::trouble::Trouble;
 use super::view::{ListView, protocol_name};
 use super::whose::{Known, Owner};
 use crate::map::exit_code::ExitCode;
 use crate::session::StateFile;
 use crate::state::runtime_directory;
 
-pub(super) fn run(place: &Where, budget: Budget, output: &mut Output) -> Result<ExitCode, Trouble> {
+pub(super) fn run(place: &Where, budget: Budget, output: &mut Output) -> Result<ExitCode, Failure> {
     let deadline = clock::now() + budget.total;
     let place = Place::find(place)?;
     let mut sockets = place.sockets()?;
@@ -40,9 +40,9 @@ pub(super) fn run(place: &Where, budget: Budget, output: &mut Output) -> Result<
     let Some(control) = survey.control() else {
         let view = ListView::without_table(place.gateway, &records, clock::unix_seconds());
         output.answer(&view, &view)?;
-        let trouble = no_table(&survey, place.gateway);
-        caution(&trouble);
-        return Ok(trouble.code);
+        let failure = no_table(&survey, place.gateway);
+        caution(&failure);
+        return Ok(failure.code);
     };
     let gateway = control.gateway;
     let mut reader = Reader::of_table(control, place.internal, clock::now());
@@ -57,29 +57,29 @@ pub(super) fn run(place: &Where, budget: Budget, output: &mut Output) -> Result<
     output.answer(&view, &view)?;
     match incomplete(gateway, &table) {
         None => Ok(ExitCode::Success),
-        Some(trouble) => {
-            caution(&trouble);
-            Ok(trouble.code)
+        Some(failure) => {
+            caution(&failure);
+            Ok(failure.code)
         }
     }
 }
 
 /// PCP and NAT-PMP have no question for it.
-fn no_table(survey: &Survey, gateway: IpAddr) -> Trouble {
+fn no_table(survey: &Survey, gateway: IpAddr) -> Failure {
     let findings = survey.findings();
     let answers = findings.iter().filter(|finding| matches!(finding.outcome, Outcome::Answered { .. }));
     let spoken: Vec<_> = answers.map(|finding| protocol_name(finding.protocol)).collect();
     if spoken.is_empty() {
         return (&Cause::NoGateway).into();
     }
-    Trouble::new(
+    Failure::new(
         ExitCode::Success,
         format!("{gateway} speaks {} only, which cannot list what is mapped", spoken.join(" and ")),
         "switch UPnP on in the router to see all; above is what `map add` made here",
     )
 }
 
-fn incomplete(gateway: IpAddr, table: &Table) -> Option<Trouble> {
+fn incomplete(gateway: IpAddr, table: &Table) -> Option<Failure> {
     let (code, why) = match table.end {
         End::Complete => return None,
         End::TooLong => (ExitCode::Success, "it has no end".to_owned()),
@@ -87,5 +87,5 @@ fn incomplete(gateway: IpAddr, table: &Table) -> Option<Trouble> {
         End::NoAnswer => (ExitCode::NoAnswer, "the router did not answer in time".to_owned()),
     };
     let cause = format!("the table of {gateway} is shown up to entry {}: {why}", table.entries.len());
-    Some(Trouble::new(code, cause, "give it more time with --budget, or look into the router"))
+    Some(Failure::new(code, cause, "give it more time with --budget, or look into the router"))
 }

@@ -3,6 +3,7 @@
 mod add;
 mod budget;
 mod exit_code;
+mod failure;
 mod gateway;
 mod keep;
 mod ledger;
@@ -14,7 +15,6 @@ mod record;
 mod remove;
 mod renew;
 mod survey;
-mod trouble;
 mod view;
 mod whose;
 
@@ -24,11 +24,11 @@ pub use self::add::Add;
 use self::budget::Budget;
 pub use self::exit_code::EXIT_CODES;
 use self::exit_code::ExitCode;
+use self::failure::Failure;
 use self::output::Output;
 pub use self::place::Where;
 pub use self::remove::Remove;
 pub use self::renew::Renew;
-use self::trouble::Trouble;
 
 /// What is to be done.
 #[derive(Debug)]
@@ -52,14 +52,14 @@ pub struct Answer {
 pub fn run(command: &Command, answer: Answer) -> process::ExitCode {
     let mut output = Output::new(answer.json);
     let result = perform(command, answer.budget, &mut output);
-    let code = result.unwrap_or_else(|trouble| {
-        output.trouble(&trouble);
-        trouble.code
+    let code = result.unwrap_or_else(|failure| {
+        output.trouble(&failure);
+        failure.code
     });
     code.into()
 }
 
-fn perform(command: &Command, budget: Option<f64>, output: &mut Output) -> Result<ExitCode, Trouble> {
+fn perform(command: &Command, budget: Option<f64>, output: &mut Output) -> Result<ExitCode, Failure> {
     let budget = Budget::resolve(budget)?;
     match command {
         Command::Add(said) => add::run(said, budget, output),

@@ -10,10 +10,10 @@ use portmap::mapper::{Event, Mapper, Mapping, Protocol, Settings, Wanted};
 use portmap::pcp::Nonce;
 
 use super::budget::Budget;
+use super::failure::Failure;
 use super::ledger::Ledger;
 use super::place::Place;
 use super::record::MapRecord;
-use super::trouble::Trouble;
 use crate::release::released;
 use crate::session::Name;
 use crate::state::remembered;
@@ -88,7 +88,7 @@ impl Request {
     }
 
     /// The mapping; written down before it is asked for. What may be left of it stays written down.
-    pub(super) fn obtain(mut self, signals: &Signals) -> Result<Obtained, Trouble> {
+    pub(super) fn obtain(mut self, signals: &Signals) -> Result<Obtained, Failure> {
         let mut sockets = self.place.sockets()?;
         let mut mapper = Mapper::new(self.settings()?, clock::now());
         mapper.map(self.wanted.clone(), clock::now());
@@ -105,13 +105,13 @@ impl Request {
                 self.ledger.close();
                 return Err((&cause).into());
             }
-            Ok(Answer::TooLate) => Trouble::too_slow(self.place.gateway),
-            Ok(Answer::Interrupted) => Trouble::interrupted(),
-            Err(trouble) => trouble,
+            Ok(Answer::TooLate) => Failure::too_slow(self.place.gateway),
+            Ok(Answer::Interrupted) => Failure::interrupted(),
+            Err(failure) => failure,
         };
         let is_undone = undo(&mut mapper, &mut sockets, &mut self.ledger)?;
         if !is_undone {
-            return Err(Trouble::left_behind(stopped.code, self.place.gateway));
+            return Err(Failure::left_behind(stopped.code, self.place.gateway));
         }
         self.ledger.close();
         Err(stopped)
@@ -125,7 +125,7 @@ impl Request {
         mapper: &mut Mapper,
         sockets: &mut MapperSockets,
         signals: &Signals,
-    ) -> Result<Answer, Trouble> {
+    ) -> Result<Answer, Failure> {
         loop {
             match drive(mapper, sockets, Some(self.deadline), Some(signals.as_fd()))? {
                 Driven::Told(Event::Asked(record)) => self.ledger.asked(&record)?,

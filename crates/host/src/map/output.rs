@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::json;
 
-use super::trouble::Trouble;
+use super::failure::Failure;
 
 #[derive(Debug)]
 pub(super) struct Output {
@@ -21,7 +21,7 @@ impl Output {
     }
 
     /// What is in `text` must be fit for a terminal.
-    pub(super) fn answer(&mut self, text: &impl Display, value: &impl Serialize) -> Result<(), Trouble> {
+    pub(super) fn answer(&mut self, text: &impl Display, value: &impl Serialize) -> Result<(), Failure> {
         if !self.json {
             let text = text.to_string();
             return match text.trim_end() {
@@ -38,14 +38,14 @@ impl Output {
     }
 
     /// Two lines, and the JSON value if there was none yet.
-    pub(super) fn trouble(&mut self, trouble: &Trouble) {
-        caution(trouble);
+    pub(super) fn trouble(&mut self, failure: &Failure) {
+        caution(failure);
         // A reader who is gone has been told already.
-        let _ = if self.json { self.answer(&"", &json!({ "error": trouble.to_json() })) } else { Ok(()) };
+        let _ = if self.json { self.answer(&"", &json!({ "error": failure.to_json() })) } else { Ok(()) };
     }
 }
 
 /// Two lines beside a result.
-pub(super) fn caution(trouble: &Trouble) {
-    report::trouble(&trouble.cause, trouble.cure.as_deref());
+pub(super) fn caution(failure: &Failure) {
+    report::trouble(&failure.trouble);
 }

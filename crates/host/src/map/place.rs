@@ -7,7 +7,7 @@ use anyhow::Context;
 use net::MapperSockets;
 use net::interfaces::{Attachment, source_toward};
 
-use super::trouble::Trouble;
+use super::failure::Failure;
 use crate::map::exit_code::ExitCode;
 
 /// What was said of it.
@@ -26,7 +26,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn find(said: &Where) -> Result<Self, Trouble> {
+    pub(super) fn find(said: &Where) -> Result<Self, Failure> {
         Self::resolve(said, &Attachment::read()?, source_toward)
     }
 
@@ -34,7 +34,7 @@ impl Place {
         said: &Where,
         host: &Attachment,
         source_toward: impl Fn(IpAddr) -> Option<IpAddr>,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, Failure> {
         let told = said.gateway.map(IpAddr::from);
         let gateway = told.or_else(|| host.gateway_v4().map(|gateway| gateway.address));
         let gateway = gateway.ok_or_else(no_default_route)?;
@@ -43,7 +43,7 @@ impl Place {
         Ok(Self { internal, gateway })
     }
 
-    pub(super) fn sockets(self) -> Result<MapperSockets, Trouble> {
+    pub(super) fn sockets(self) -> Result<MapperSockets, Failure> {
         let opened = MapperSockets::open(self.internal, Some(self.gateway));
         opened.map_err(|error| match error.kind() {
             ErrorKind::AddrNotAvailable => not_here(self.internal),
@@ -52,24 +52,24 @@ impl Place {
     }
 }
 
-fn no_default_route() -> Trouble {
-    Trouble::new(
+fn no_default_route() -> Failure {
+    Failure::new(
         ExitCode::NoGateway,
         "this host has no IPv4 default route",
         "connect it, or name the router with --gateway",
     )
 }
 
-fn no_way_to(gateway: IpAddr) -> Trouble {
-    Trouble::new(
+fn no_way_to(gateway: IpAddr) -> Failure {
+    Failure::new(
         ExitCode::NoGateway,
         format!("this host has no way to {gateway}"),
         "name a router of a network that it is attached to",
     )
 }
 
-fn not_here(internal: IpAddr) -> Trouble {
-    Trouble::new(
+fn not_here(internal: IpAddr) -> Failure {
+    Failure::new(
         ExitCode::Failure,
         format!("{internal} is not an address of this host"),
         "`ip address` shows those that are",
@@ -92,7 +92,7 @@ mod tests {
         Attachment { addresses: Vec::new(), gateways: gateways.iter().map(gateway).collect() }
     }
 
-    fn resolve(said: &Where, host: &Attachment) -> Result<[String; 2], Trouble> {
+    fn resolve(said: &Where, host: &Attachment) -> Result<[String; 2], Failure> {
         let source =
             |gateway: IpAddr| (gateway != IpAddr::from([203, 0, 113, 1])).then_some([10, 0, 0, 2].into());
         let place = Place::resolve(said, host, source)?;
@@ -114,9 +114,9 @@ mod tests {
 
     #[test]
     fn without_a_way_out_there_is_no_gateway() {
-        let trouble = resolve(&said(None, None), &host(&["fe80::1"])).unwrap_err();
-        assert_eq!(trouble, no_default_route());
-        let trouble = resolve(&said(None, Some("203.0.113.1")), &host(&[])).unwrap_err();
-        assert_eq!(trouble.code, ExitCode::NoGateway);
+        let failure = resolve(&said(None, None), &host(&["fe80::1"])).unwrap_err();
+        assert_eq!(failure, no_default_route());
+        let failure = resolve(&said(None, Some("203.0.113.1")), &host(&[])).unwrap_err();
+        assert_eq!(failure.code, ExitCode::NoGateway);
     }
 }

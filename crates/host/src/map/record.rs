@@ -11,7 +11,7 @@ use portmap::mapper::{Mapping, Protocol};
 use portmap::mapping::Transport;
 use serde::{Deserialize, Serialize};
 
-use super::trouble::Trouble;
+use super::failure::Failure;
 use crate::map::exit_code::ExitCode;
 use crate::session::Name;
 use crate::state::locked_file::{self, LockedFile};
@@ -80,9 +80,9 @@ pub(super) fn path(record: &MapRecord) -> Result<PathBuf> {
 
 impl FoundRecord {
     /// Locks it; what it says may have changed since it was found.
-    pub(super) fn adopt(self) -> Result<(LockedFile, MapRecord), Trouble> {
+    pub(super) fn adopt(self) -> Result<(LockedFile, MapRecord), Failure> {
         let held = || {
-            Trouble::new(
+            Failure::new(
                 ExitCode::Failure,
                 format!(
                     "another moshpunch looks after the mapping of port {}",
@@ -110,11 +110,11 @@ pub(super) fn of_port(
     port: NonZeroU16,
     transport: Transport,
     external: Option<NonZeroU16>,
-) -> Result<Vec<FoundRecord>, Trouble> {
+) -> Result<Vec<FoundRecord>, Failure> {
     let mut found = all()?;
     found.retain(|found| found.record.is_for(port, transport, external));
     if found.is_empty() {
-        return Err(Trouble::new(
+        return Err(Failure::new(
             ExitCode::NotOurs,
             format!("`map add` has made no mapping of port {port} of this host that is still recorded"),
             "`moshpunch map list` shows what there is, and whose",

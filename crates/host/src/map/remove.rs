@@ -12,12 +12,12 @@ use portmap::upnp::soap::PortMappingEntry;
 use portmap::upnp::table::{End, Reader};
 
 use super::budget::Budget;
+use super::failure::Failure;
 use super::output::{Output, caution};
 use super::place::Place;
 use super::record::{self, FoundRecord, MapRecord};
 use super::renew::gone;
 use super::survey::survey;
-use super::trouble::Trouble;
 use super::view::{Lines, RemovalView};
 use crate::map::exit_code::ExitCode;
 use crate::release::release;
@@ -38,7 +38,7 @@ pub enum Remove {
     All,
 }
 
-pub(super) fn run(said: &Remove, budget: Budget, output: &mut Output) -> Result<ExitCode, Trouble> {
+pub(super) fn run(said: &Remove, budget: Budget, output: &mut Output) -> Result<ExitCode, Failure> {
     let deadline = clock::now() + budget.total;
     let found = match *said {
         Remove::Of { port, external, transport } => record::of_port(port, transport, external)?,
@@ -48,9 +48,9 @@ pub(super) fn run(said: &Remove, budget: Budget, output: &mut Output) -> Result<
     for found in found {
         let before = found.record.clone();
         let result = remove(found, budget, deadline);
-        if let Err(trouble) = &result {
-            caution(trouble);
-            code = if code == ExitCode::Success { trouble.code } else { code };
+        if let Err(failure) = &result {
+            caution(failure);
+            code = if code == ExitCode::Success { failure.code } else { code };
         }
         views.push(RemovalView::new(&before, result.is_ok()));
     }
@@ -62,12 +62,12 @@ pub(super) fn run(said: &Remove, budget: Budget, output: &mut Output) -> Result<
 }
 
 /// What is not there any more, or somebody else's now, needs no record.
-fn remove(found: FoundRecord, budget: Budget, deadline: Instant) -> Result<(), Trouble> {
+fn remove(found: FoundRecord, budget: Budget, deadline: Instant) -> Result<(), Failure> {
     let (file, record) = found.adopt()?;
     let result = remove_from_gateway(&record, budget, deadline);
     let over = record.seconds_left(clock::unix_seconds()) == Some(0);
     match &result {
-        Ok(()) | Err(Trouble { code: ExitCode::NotOurs, .. }) => file.remove()?,
+        Ok(()) | Err(Failure { code: ExitCode::NotOurs, .. }) => file.remove()?,
         Err(_) if over => file.remove()?,
         // The mapping may still be there.
         Err(_) => drop(file),
@@ -75,7 +75,7 @@ fn remove(found: FoundRecord, budget: Budget, deadline: Instant) -> Result<(), T
     result
 }
 
-fn remove_from_gateway(record: &MapRecord, budget: Budget, deadline: Instant) -> Result<(), Trouble> {
+fn remove_from_gateway(record: &MapRecord, budget: Budget, deadline: Instant) -> Result<(), Failure> {
     let SavedMapping { internal, gateway, .. } = record.mapping;
     let place = Place { internal, gateway };
     let mut sockets = place.sockets()?;
@@ -105,12 +105,12 @@ fn remove_from_gateway(record: &MapRecord, budget: Budget, deadline: Instant) ->
     }
 }
 
-fn verify(record: &MapRecord, entry: Option<&PortMappingEntry>) -> Result<(), Trouble> {
+fn verify(record: &MapRecord, entry: Option<&PortMappingEntry>) -> Result<(), Failure> {
     let SavedMapping { internal, gateway, external_port, internal_port, .. } = record.mapping;
     let cure = "`moshpunch map list` shows what there is, and whose";
     let Some(entry) = entry else {
         let cause = format!("the router {gateway} has no mapping of port {external_port} any more");
-        return Err(Trouble::new(ExitCode::NotOurs, cause, cure));
+        return Err(Failure::new(ExitCode::NotOurs, cause, cure));
     };
     let (description, listing) = (&record.name.description, &record.mapping.listing());
     if (Ours { internal, internal_port: internal_port.get(), description, listing }).is(entry) {
@@ -120,17 +120,17 @@ fn verify(record: &MapRecord, entry: Option<&PortMappingEntry>) -> Result<(), Tr
     let cause = format!(
         "port {external_port} of the router {gateway} is somebody else's now (\"{description}\"), and left alone"
     );
-    Err(Trouble::new(ExitCode::NotOurs, cause, cure))
+    Err(Failure::new(ExitCode::NotOurs, cause, cure))
 }
 
-fn unconfirmed(record: &MapRecord) -> Trouble {
+fn unconfirmed(record: &MapRecord) -> Failure {
     let left = match record.seconds_left(clock::unix_seconds()) {
         Some(seconds) => format!("wait: its lease ends in {seconds} s"),
         None => "try again".into(),
     };
     let gateway = record.mapping.gateway;
     let cause = format!("the router {gateway} did not confirm that it removed the mapping");
-    Trouble::new(ExitCode::NoAnswer, cause, left)
+    Failure::new(ExitCode::NoAnswer, cause, left)
 }
 
 #[cfg(test)]
@@ -161,12 +161,17 @@ mod tests {
             entry("192.168.1.10", 60002, ours),
             entry("192.168.1.10", 60001, "moshpunch bob@other 99999999"),
         ] {
-            let trouble = verify(&record(), Some(&other)).unwrap_err();
-            assert_eq!(trouble.code, ExitCode::NotOurs, "{other:?}");
-            assert!(trouble.cause.contains("is somebody else's now"), "{trouble:?}");
+            let failure = verify(&record(), Some(&other)).unwrap_err();
+            assert_eq!(failure.code, ExitCode::NotOurs, "{other:?}");
+            assert!(failure.trouble.cause.what.contains("is somebody else's now"), "{failure:?}");
         }
         assert!(
-            verify(&record(), None).unwrap_err().cause.ends_with("has no mapping of port 60001 any more")
+            verify(&record(), None)
+                .unwrap_err()
+                .trouble
+                .cause
+                .what
+                .ends_with("has no mapping of port 60001 any more")
         );
     }
 }

@@ -8,12 +8,12 @@ use portmap::mapper::{External, Wanted};
 use portmap::mapping::Transport;
 
 use super::budget::Budget;
+use super::failure::Failure;
 use super::ledger::Ledger;
 use super::obtain::{Identity, Request};
 use super::output::Output;
 use super::place::Place;
 use super::record::{self, FoundRecord, MapRecord};
-use super::trouble::Trouble;
 use super::view::{Lines, MappingView};
 use crate::map::exit_code::ExitCode;
 use crate::state::locked_file::LockedFile;
@@ -31,17 +31,17 @@ pub struct Renew {
     pub lease: Option<Duration>,
 }
 
-pub(super) fn run(said: &Renew, budget: Budget, output: &mut Output) -> Result<ExitCode, Trouble> {
+pub(super) fn run(said: &Renew, budget: Budget, output: &mut Output) -> Result<ExitCode, Failure> {
     let signals = Signals::of_the_end()?;
     let deadline = clock::now() + budget.total;
     let one = |found: FoundRecord| {
         let (file, before) = found.adopt()?;
         let obtained = request(file, &before, said.lease, budget, deadline).obtain(&signals);
-        let obtained = obtained.map_err(|trouble| about(&before, trouble))?;
+        let obtained = obtained.map_err(|failure| about(&before, failure))?;
         Ok(MappingView::new(&obtained.mapping, &obtained.record.name.description))
     };
     let found = record::of_port(said.port, said.transport, said.external)?;
-    let views = found.into_iter().map(one).collect::<Result<Vec<_>, Trouble>>()?;
+    let views = found.into_iter().map(one).collect::<Result<Vec<_>, Failure>>()?;
     output.answer(&Lines(&views), &views)?;
     Ok(ExitCode::Success)
 }
@@ -73,16 +73,16 @@ pub(super) fn request(
 }
 
 /// That nothing answers says more where something did before.
-pub(super) fn about(record: &MapRecord, trouble: Trouble) -> Trouble {
-    match trouble.code {
+pub(super) fn about(record: &MapRecord, failure: Failure) -> Failure {
+    match failure.code {
         ExitCode::NoGateway => gone(record),
-        _ => trouble,
+        _ => failure,
     }
 }
 
-pub(super) fn gone(record: &MapRecord) -> Trouble {
+pub(super) fn gone(record: &MapRecord) -> Failure {
     let (gateway, protocol) = (record.mapping.gateway, super::view::protocol_name(record.mapping.protocol()));
-    Trouble::new(
+    Failure::new(
         ExitCode::NoGateway,
         format!("the gateway {gateway}, which made this mapping by {protocol}, is not there any more"),
         "connect to its network again, or let the lease run out",

@@ -9,8 +9,8 @@ use portmap::mapper::{Protocol, Settings};
 use portmap::pcp::Nonce;
 
 use super::budget::Budget;
+use super::failure::Failure;
 use super::place::Place;
-use super::trouble::Trouble;
 use crate::state::remembered;
 
 /// What is known when everybody has been heard, or the time is over.
@@ -21,7 +21,7 @@ pub(super) fn survey(
     extent: Extent,
     budget: Budget,
     deadline: Instant,
-) -> Result<Survey, Trouble> {
+) -> Result<Survey, Failure> {
     let settings = Settings {
         internal: place.internal,
         gateway: Some(place.gateway),

@@ -13,11 +13,11 @@ use net::{bound, clock};
 use rustix::event::{PollFd, PollFlags};
 use wire::offer::{Candidate, Kind, MOST_CANDIDATES, Offer};
 
-use super::{Begun, ask, broken, report_failure};
+use super::{Begun, ask, broken};
+use crate::cause::{Cause, Trouble};
 use crate::mosh_server::{Printed, Reaper};
 use crate::server::candidates::{self, Served};
 use crate::session::{Answer, FromKeeper, Link, Mapped, Opening, ToKeeper};
-use report::Trouble;
 
 /// How long the address of a mapping is waited for that came without: the keeper asks for it again within four seconds.
 const PATIENCE_FOR_AN_ADDRESS: Duration = Duration::from_secs(6);
@@ -38,7 +38,7 @@ pub(super) fn give(
         ask(&mut begun.link, request).map(|()| Some(begun))
     });
     let (keeper, failure) = keeper.map_or_else(|failure| (None, Some(failure)), |keeper| (keeper, None));
-    failure.iter().for_each(report_failure);
+    failure.iter().for_each(report::in_one_line);
     let told = tell_at_once(keeper.is_some(), printed).and_then(|()| match keeper {
         Some(Begun { link, openings }) => {
             Channel { link, openings, nowhere: None, deadline, reaper }.tell_the_rest()
@@ -141,7 +141,7 @@ impl Channel {
                 Ok(Some(FromKeeper::Answer(answer))) => return Ok(Some(answer)),
                 Ok(Some(FromKeeper::Hears)) => {}
                 Ok(None) if clock::now() >= self.deadline => {
-                    self.give_up(&super::too_slow());
+                    self.give_up(&Cause::TooSlow.trouble());
                     return Ok(None);
                 }
                 Ok(None) => self.wait()?,
@@ -171,7 +171,7 @@ impl Channel {
         let nowhere = self.nowhere.take();
         for opening in &self.openings {
             match (opening, &nowhere) {
-                (Opening::Mapping, Some(nowhere)) => report_failure(nowhere),
+                (Opening::Mapping, Some(nowhere)) => report::in_one_line(nowhere),
                 _ => report_if_it_matters(*opening, failure),
             }
         }
@@ -181,7 +181,7 @@ impl Channel {
 /// Many networks let IPv6 in without being asked, so that a pinhole that cannot be had says little.
 fn report_if_it_matters(opening: Opening, failure: &Trouble) {
     match opening {
-        Opening::Mapping => report_failure(failure),
-        Opening::Pinhole => tracing::debug!(cause = failure.cause, "no pinhole"),
+        Opening::Mapping => report::in_one_line(failure),
+        Opening::Pinhole => tracing::debug!(?failure, "no pinhole"),
     }
 }

@@ -13,8 +13,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Name;
+use crate::cause::Trouble;
 use crate::mosh_server::ProcessIdentity;
-use report::Trouble;
 
 /// A few hundred bytes are usual.
 const LINE_BYTES_MAXIMUM: usize = 16 * 1024;
@@ -127,16 +127,19 @@ impl AsFd for Link {
 
 #[cfg(test)]
 mod tests {
+    use report::Explain;
+
     use super::*;
+    use crate::cause::Cause;
 
     fn failure(cause: &str) -> Answer {
-        let failure = Trouble { cause: cause.into(), cure: String::new() };
+        let failure = Cause::Broken(cause.into()).trouble();
         Answer { opening: Opening::Mapping, outcome: Err(failure), more: false }
     }
 
     fn received(link: &mut Link) -> Option<String> {
         let message = link.receive::<Answer>().unwrap();
-        message.map(|message| message.outcome.expect_err("what was sent").cause)
+        message.map(|message| message.outcome.expect_err("what was sent").cause.what())
     }
 
     #[test]

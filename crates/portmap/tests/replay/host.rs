@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU16;
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use portmap::address::Network;
@@ -58,9 +59,13 @@ pub(super) fn live(case: &Case) -> Result<Vec<String>, String> {
     }
 }
 
+/// Allowed by one rule.
+const MOSH_PORTS: RangeInclusive<u16> = 60000..=61000;
+
 fn told(event: &Event, gateway: IpAddr) -> Vec<String> {
-    let cause =
-        |what: &str, cause: &Cause| vec![format!("{what}: {cause}"), format!("cure: {}", cause.cure())];
+    let cause = |what: &str, cause: &Cause| {
+        vec![format!("{what}: {cause}"), format!("cure: {}", cause.remedy(&MOSH_PORTS))]
+    };
     match event {
         Event::Mapped(mapping) => {
             let above = Cause::of_external_address(gateway, mapping.external_address);

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use signal_hook::low_level::signal_name;
 
 use crate::login::pasted::{pasted, pasted_word};
-use report::Trouble;
+use report::{Machine, Step, Trouble};
 
 /// What was tried.
 #[derive(Debug, Clone, Copy)]
@@ -95,7 +95,41 @@ pub(crate) enum Cause {
 
 impl Cause {
     pub(crate) fn explained(&self, attempt: &Attempt<'_>) -> Trouble {
-        Trouble { cause: self.told(attempt), cure: self.cure(attempt) }
+        let machine = if attempt.is_local { Machine::Laptop } else { self.machine() };
+        Trouble::told(machine, self.step(), self.told(attempt), self.cure(attempt))
+    }
+
+    fn machine(&self) -> Machine {
+        match self {
+            Self::NoSsh | Self::UnknownName | Self::Killed(_) => Machine::Laptop,
+            _ => Machine::Host,
+        }
+    }
+
+    fn step(&self) -> Step {
+        match self {
+            Self::NoSsh
+            | Self::UnknownName
+            | Self::Refused
+            | Self::Unreachable
+            | Self::HostKey
+            | Self::Denied
+            | Self::Ssh
+            | Self::Killed(_)
+            | Self::NoShell
+            | Self::ExpiredPassword => Step::Login,
+            Self::SilentShell
+            | Self::OtherCommands
+            | Self::NoServer
+            | Self::NoSuchServer
+            | Self::MayNotRun
+            | Self::SilentServer
+            | Self::Malformed(_)
+            | Self::Locale
+            | Self::PortsTaken
+            | Self::WrongOptions
+            | Self::Flood => Step::Start,
+        }
     }
 
     fn told(&self, attempt: &Attempt<'_>) -> String {
@@ -208,6 +242,8 @@ pub(crate) fn named(signal: i32) -> String {
 
 #[cfg(test)]
 mod tests {
+    use report::Told;
+
     use super::*;
 
     #[test]
@@ -217,9 +253,9 @@ mod tests {
         for cause in
             [Cause::Refused, Cause::Killed(9), Cause::SilentShell, Cause::Flood, Cause::Malformed("x".into())]
         {
-            let Trouble { cause, cure } = cause.explained(&attempt);
-            assert!(cause.contains("host") && !cause.contains('\n'), "{cause}");
-            assert!(!cure.is_empty() && !cure.contains('\n'), "{cure}");
+            let Trouble { cause: Told { what, cure }, .. } = cause.explained(&attempt);
+            assert!(what.contains("host") && !what.contains('\n'), "{what}");
+            assert!(cure.is_some_and(|cure| !cure.is_empty() && !cure.contains('\n')), "{what}");
         }
     }
 

@@ -33,21 +33,21 @@ const AFTERWARDS: [&str; 6] = [
 
 /// On which machine it failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Machine {
+pub(crate) enum Blamed {
     Host,
     /// A jump host, as ssh calls it.
     Named(String),
     SomeJumpHost,
 }
 
-pub(super) fn cause(messages: &[&str]) -> Option<(Cause, Machine)> {
+pub(super) fn cause(messages: &[&str]) -> Option<(Cause, Blamed)> {
     let mut is_by_proxy = false;
     let lines = messages.iter().rev().filter(|line| !line.is_empty());
     for line in lines.take(LINES_OF_AN_END) {
         if let Some((cause, machine)) = words(line) {
-            let of_jump_host = machine.map_or(Machine::SomeJumpHost, |name| Machine::Named(name.to_owned()));
+            let of_jump_host = machine.map_or(Blamed::SomeJumpHost, |name| Blamed::Named(name.to_owned()));
             let is_of_host = !is_by_proxy || line.starts_with("channel ");
-            return Some((cause, if is_of_host { Machine::Host } else { of_jump_host }));
+            return Some((cause, if is_of_host { Blamed::Host } else { of_jump_host }));
         }
         if !is_afterwards(line) && !ENDS.iter().any(|end| line.starts_with(end)) {
             return None;
@@ -126,7 +126,7 @@ fn unreached(reason: &str) -> Option<Cause> {
 mod tests {
     use super::*;
 
-    fn found(messages: &str) -> Option<(Cause, Machine)> {
+    fn found(messages: &str) -> Option<(Cause, Blamed)> {
         cause(&messages.lines().collect::<Vec<_>>())
     }
 
@@ -161,7 +161,7 @@ mod tests {
             ),
             ("ssh: Connection to alice@router:22 exited: No auth methods could be used.", Cause::Denied),
         ] {
-            assert_eq!(found(line), Some((expected, Machine::Host)), "{line}");
+            assert_eq!(found(line), Some((expected, Blamed::Host)), "{line}");
         }
     }
 
@@ -176,7 +176,7 @@ mod tests {
         ] {
             assert_eq!(found(banner), None, "{banner}");
             let denied = format!("{banner}\nalice@router: Permission denied (publickey).");
-            assert_eq!(found(&denied), Some((Cause::Denied, Machine::Host)), "{banner}");
+            assert_eq!(found(&denied), Some((Cause::Denied, Blamed::Host)), "{banner}");
         }
         let then_another = "Host key verification failed.\nBad packet length 1349676916.";
         assert_eq!(found(then_another), None);
@@ -188,14 +188,14 @@ mod tests {
             (
                 "ssh: connect to host gw port 22: Connection refused",
                 Cause::Refused,
-                Machine::Named("gw".into()),
+                Blamed::Named("gw".into()),
             ),
-            ("bob@gw: Permission denied (publickey).", Cause::Denied, Machine::Named("bob@gw".into())),
-            ("Host key verification failed.", Cause::HostKey, Machine::SomeJumpHost),
+            ("bob@gw: Permission denied (publickey).", Cause::Denied, Blamed::Named("bob@gw".into())),
+            ("Host key verification failed.", Cause::HostKey, Blamed::SomeJumpHost),
             (
                 "channel 0: open failed: connect failed: Connection refused\nstdio forwarding failed",
                 Cause::Refused,
-                Machine::Host,
+                Blamed::Host,
             ),
         ] {
             assert_eq!(found(&format!("{line}\n{OF_A_JUMP}")), Some((cause, machine)), "{line}");

@@ -10,8 +10,8 @@ use portmap::mapper::survey::{Finding, Outcome, Survey};
 use portmap::upnp::{Found, FoundConnection};
 use serde::Serialize;
 
+use super::super::failure::Failure;
 use super::super::place::Place;
-use super::super::trouble::Trouble;
 use super::{ReachView, protocol_name};
 use report::sanitized;
 
@@ -58,13 +58,13 @@ struct ServiceView {
 }
 
 impl SurveyView {
-    pub(in super::super) fn new(place: Place, survey: &Survey, trouble: Option<&Trouble>) -> Self {
+    pub(in super::super) fn new(place: Place, survey: &Survey, failure: Option<&Failure>) -> Self {
         let (findings, found) = (survey.findings(), survey.found());
         Self {
             internal_address: place.internal,
             gateways: gateways(place.gateway, &findings, &found),
-            cause: trouble.map(|trouble| trouble.cause.clone()),
-            cure: trouble.and_then(|trouble| trouble.cure.clone()),
+            cause: failure.map(|failure| failure.trouble.cause.what.clone()),
+            cure: failure.and_then(|failure| failure.trouble.cause.cure.clone()),
         }
     }
 }

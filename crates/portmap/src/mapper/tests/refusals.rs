@@ -172,7 +172,7 @@ fn every_code_of_nat_pmp_leads_to_its_next_step_and_its_cause() {
 #[test]
 fn a_denial_names_the_rule_to_add_by_every_protocol() {
     let denial = |events: &mut VecDeque<Event>| match events.pop_front() {
-        Some(Event::Failed(cause)) => cause.cure(),
+        Some(Event::Failed(cause)) => cause.remedy(&(60000..=61000)),
         event => panic!("{event:?}"),
     };
     let mut router = Router::new();
