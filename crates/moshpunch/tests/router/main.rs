@@ -109,6 +109,9 @@ fn nothing_is_changed_without_apply_and_a_second_apply_changes_nothing(lab: &Lab
     Ok(())
 }
 
+const KEPT: &str = "/var/lib/moshpunch/router-setup";
+const KEPT_CONFIGURATION: &str = "/var/lib/moshpunch/router-setup/miniupnpd.conf.original";
+
 fn revert_restores_every_file_byte_for_byte(lab: &Lab) -> Result<()> {
     let network = fresh(lab, "")?;
     let router = &network.router;
@@ -119,6 +122,9 @@ fn revert_restores_every_file_byte_for_byte(lab: &Lab) -> Result<()> {
     let before = files(router)?;
     setup(router, "--apply")?;
     setup(router, "--apply --range 60001-60050")?;
+    let kept =
+        router.command("stat").args(["-c", "%a %U %n"]).args([KEPT, KEPT_CONFIGURATION]).run(PATIENCE)?;
+    assert_eq!(kept.stdout, format!("700 root {KEPT}\n640 alice {KEPT_CONFIGURATION}\n"));
     let applied = files(router)?;
     ensure!(applied.contains("default/miniupnpd") && applied.contains("moshpunch.nft"), "{applied}");
     ensure!(applied.contains("640 alice alice miniupnpd/miniupnpd.conf"), "{applied}");
