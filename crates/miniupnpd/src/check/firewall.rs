@@ -38,14 +38,14 @@ fn scene<'a>(router: &'a Router<'_>, name: &'static str) -> Result<Scene<'a>, Fi
             "see wan-interface and lan-interface",
         )
     };
-    let names = router.configuration.chain_names();
+    let names = router.configuration.chain_names(&router.build);
     Ok(Scene {
         ruleset,
         wan: router.wan().ok_or_else(unclear)?,
         lan: router.lan().ok_or_else(unclear)?,
-        forward: ChainName::inet(&names.table, &names.forward),
-        prerouting: ChainName::inet(&names.nat_table, &names.prerouting),
-        postrouting: ChainName::inet(&names.nat_table, &names.postrouting),
+        forward: names.forward(),
+        prerouting: names.prerouting(),
+        postrouting: names.postrouting(),
         http_port: router.configuration.http_port().filter(|_| router.configuration.speaks_upnp()),
     })
 }
@@ -158,7 +158,10 @@ pub(super) fn forward(router: &Router<'_>) -> Finding {
     const NAME: &str = "forward";
     with(router, NAME, |scene| {
         let packet = scene.mapped();
-        let cure = |chain: &ChainName| match chain.table == scene.forward.table && chain.family == "inet" {
+        let has_it_beside = |chain: &ChainName| {
+            (&chain.family, &chain.table) == (&scene.forward.family, &scene.forward.table)
+        };
+        let cure = |chain: &ChainName| match has_it_beside(chain) {
             true => format!("'jump {}' in it, before what drops", scene.forward.name),
             false => {
                 format!("'iifname \"{}\" ct status dnat accept' in it, before what drops", scene.wan.name)

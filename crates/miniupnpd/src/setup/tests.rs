@@ -32,6 +32,10 @@ MiniUPnPd_PRESTART_COMMAND=
 MiniUPnPd_POSTSTOP_COMMAND=
 ";
 
+fn build(version: &str) -> Build {
+    Build::parse(&format!("miniupnpd {version} Jan  1 2026\nusing netfilter(nftables) backend\n"))
+}
+
 fn wishes() -> Wishes {
     Wishes {
         wan: "wan0".into(),
@@ -39,6 +43,7 @@ fn wishes() -> Wishes {
         lan_network: "192.168.1.0/24".parse().unwrap(),
         plan: Plan::new(None, &[]).unwrap(),
         flavour: Flavour::Nftables,
+        build: build("2.3.1"),
         chains_are_there: false,
     }
 }
@@ -163,10 +168,60 @@ fn iptables_gets_the_packages_scripts_with_the_interface() {
 }
 
 #[test]
-fn the_newer_name_of_pcp_is_used_where_the_file_has_it() {
-    let (configuration, ..) = edited("#enable_pcp_pmp=yes\n", "", &wishes());
-    assert!(configuration.starts_with("#enable_pcp_pmp=yes\nenable_pcp_pmp=yes\n"), "{configuration}");
-    assert!(!configuration.contains("enable_natpmp"), "{configuration}");
+fn the_newer_name_of_pcp_is_used_where_the_file_and_miniupnpd_have_it() {
+    let names = |before: &str, version: &str| {
+        let wishes = Wishes { build: build(version), ..wishes() };
+        let (configuration, ..) = edited(before, "", &wishes);
+        let document = Document::parse(configuration.as_bytes());
+        [PCP, PCP_TOO].map(|name| document.values(name).join(" "))
+    };
+    for file in ["#enable_pcp_pmp=yes\n", "enable_pcp_pmp=yes\n", "enable_pcp_pmp=no\n"] {
+        assert_eq!(names(file, "2.3.4"), ["", "yes"], "{file}");
+        assert_eq!(names(file, "2.3.1"), ["yes", ""], "{file}");
+        assert_eq!(names(file, "?")[0], "yes", "{file}");
+    }
+    assert_eq!(names("#enable_natpmp=yes\n", "2.3.11"), ["yes", ""]);
+}
+
+#[test]
+fn what_the_installed_miniupnpd_does_not_start_with_is_commented_out_and_named() {
+    let before = "enable_nat_pmp=yes\nnonsense\nupnp_nftables_family_split=yes\nuuid=1\r\n";
+    let (configuration, _, files) = edited(before, "", &wishes());
+    let start = "#enable_nat_pmp=yes\n#nonsense\n#upnp_nftables_family_split=yes\nuuid=1\r\n";
+    assert!(configuration.starts_with(start), "{configuration}");
+    assert_eq!(
+        files.notes,
+        [
+            "commented out: 'enable_nat_pmp=yes'; miniupnpd 2.3.1 knows no option enable_nat_pmp",
+            "commented out: 'nonsense'; it is neither a rule nor name=value",
+            "commented out: 'upnp_nftables_family_split=yes'; \
+             miniupnpd 2.3.1 knows no option upnp_nftables_family_split (it came with 2.3.6)",
+        ]
+    );
+}
+
+#[test]
+fn what_a_later_miniupnpd_may_know_stays_and_is_named() {
+    for version in ["2.3.12", "?"] {
+        let wishes = Wishes { build: build(version), ..wishes() };
+        let (configuration, _, files) = edited("new_thing=yes\n", "", &wishes);
+        assert!(configuration.starts_with("new_thing=yes\n"), "{configuration}");
+        assert_eq!(files.notes.len(), 1, "{:?}", files.notes);
+        assert!(files.notes[0].starts_with("kept: 'new_thing=yes'; whether miniupnpd "), "{:?}", files.notes);
+    }
+}
+
+#[test]
+fn our_own_chains_are_of_no_split_family_and_the_administrators_may_be() {
+    const SPLIT: &str = "upnp_nftables_family_split=yes\n";
+    let newer = Wishes { build: build("2.3.11"), ..wishes() };
+    let (configuration, _, files) = edited(SPLIT, "", &newer);
+    assert!(configuration.starts_with(&format!("#{SPLIT}")), "{configuration}");
+    assert_eq!(files.firewall, Some(firewall::rules("wan0", 5000, true)));
+
+    let (configuration, _, files) = edited(SPLIT, "", &Wishes { chains_are_there: true, ..newer });
+    assert!(configuration.starts_with(SPLIT), "{configuration}");
+    assert_eq!(files.firewall, Some(firewall::rules("wan0", 5000, false)));
 }
 
 #[test]

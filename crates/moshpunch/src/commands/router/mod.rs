@@ -5,6 +5,8 @@ mod diff;
 mod facts;
 mod files;
 mod guard;
+mod listeners;
+mod processes;
 mod setup;
 mod system;
 
