@@ -25,6 +25,10 @@ pub const SECURE_BY_DEFAULT: Version = Version([2, 3, 4]);
 /// With this one and later, nothing is mapped on an address outside that is no public one.
 pub const REFUSES_PRIVATE_ADDRESSES: Version = Version([2, 2, 0]);
 
+/// On Linux this one and later read /etc/miniupnpd/miniupnpd.conf, if they are told no other; before, it is
+/// /etc/miniupnpd.conf.
+pub const READS_ITS_OWN_DIRECTORY: Version = Version([2, 3, 5]);
+
 /// With this one and later, `ext_perform_stun=allow-filtered` is more than a no.
 pub const KNOWS_FILTERED_STUN: Version = Version([2, 3, 9]);
 

@@ -1,6 +1,7 @@
 //! Whether miniupnpd runs, on this configuration, and whether the kernel does its part.
 
 use super::{Facts, Finding, Listener, Process, Router};
+use crate::build::READS_ITS_OWN_DIRECTORY;
 use crate::document::Document;
 use crate::firewall::{PCP_PORT, SSDP_PORT};
 use crate::mapping::Transport;
@@ -27,7 +28,7 @@ pub(super) fn find(facts: &Facts) -> Daemon<'_> {
     let owned = || listeners.iter().filter_map(|listener| Some((listener, listener.owner.as_ref()?)));
     let of_miniupnpd = || owned().map(|(_, process)| process).filter(|process| is_miniupnpd(process));
     // Two networks may have one each.
-    let is_meant = |process: &&Process| another_file(&process.arguments, &facts.configuration_path).is_none();
+    let is_meant = |process: &&Process| file_of(process) == Some(&facts.configuration_path);
     if let Some(process) = of_miniupnpd().find(is_meant).or_else(|| of_miniupnpd().next()) {
         return Daemon::Runs(process);
     }
@@ -57,13 +58,21 @@ pub(super) fn runs(router: &Router<'_>) -> Finding {
     const NAME: &str = "daemon";
     let path = &router.facts.configuration_path;
     match router.daemon {
-        Daemon::Runs(process) => match another_file(&process.arguments, path) {
-            None => listens(router, NAME, process),
-            Some(other) => Finding::fault(
+        Daemon::Runs(process) => match (file_of(process), default_file(router)) {
+            (Some(file), _) if file != path => Finding::fault(
                 NAME,
-                format!("miniupnpd runs with {other} in place of {path}"),
-                format!("restart it with -f {path}, or check the other: --miniupnpd-conf {other}"),
+                format!("miniupnpd runs with {file} in place of {path}"),
+                cure_of_another_file(path, file),
             ),
+            (None, Some(file)) if file != path => Finding::unknown(
+                NAME,
+                format!(
+                    "{} runs without -f: as released, it then reads {file} in place of {path}",
+                    router.build
+                ),
+                cure_of_another_file(path, file),
+            ),
+            _ => listens(router, NAME, process),
         },
         Daemon::Another(listener, process) => Finding::unknown(
             NAME,
@@ -127,9 +136,22 @@ fn named(process: &Process) -> String {
     format!("process {} ({})", process.pid, program.map_or("?", String::as_str))
 }
 
-fn another_file<'a>(arguments: &'a [String], path: &str) -> Option<&'a str> {
-    let flag = arguments.iter().position(|argument| argument == "-f")?;
-    arguments.get(flag + 1).map(String::as_str).filter(|file| *file != path)
+/// The file that it was told to read, first of all if it was told several.
+fn file_of(process: &Process) -> Option<&str> {
+    let flag = process.arguments.iter().position(|argument| argument == "-f")?;
+    process.arguments.get(flag + 1).map(String::as_str)
+}
+
+/// The file that it reads if it is told none.
+fn default_file(router: &Router<'_>) -> Option<&'static str> {
+    router.build.is_since(READS_ITS_OWN_DIRECTORY).map(|is_since| match is_since {
+        true => "/etc/miniupnpd/miniupnpd.conf",
+        false => "/etc/miniupnpd.conf",
+    })
+}
+
+fn cure_of_another_file(path: &str, other: &str) -> String {
+    format!("restart it with -f {path}, or check the other: --miniupnpd-conf {other}")
 }
 
 pub(super) fn starts(router: &Router<'_>) -> Finding {
@@ -169,10 +191,11 @@ pub(super) fn has_read_its_file(router: &Router<'_>) -> Finding {
 
 /// Whether there is no doubt that what runs has started with every line of the file.
 pub(super) fn has_surely_read_its_file(router: &Router<'_>) -> bool {
-    let Daemon::Runs(Process { started: Some(started), arguments, .. }) = router.daemon else { return false };
-    let Some(changed) = router.facts.configuration_changed else { return false };
-    changed + SECONDS_TOLERATED < *started
-        && another_file(arguments, &router.facts.configuration_path).is_none()
+    let Daemon::Runs(process) = router.daemon else { return false };
+    let (Some(started), Some(changed)) = (process.started, router.facts.configuration_changed) else {
+        return false;
+    };
+    file_of(process) == Some(&router.facts.configuration_path) && changed + SECONDS_TOLERATED < started
 }
 
 pub(super) fn forwards_packets(router: &Router<'_>) -> Finding {

@@ -17,11 +17,11 @@ fn called(program: Option<&str>, arguments: &[&str]) -> Process {
 #[test]
 fn miniupnpd_is_known_by_the_file_that_runs_or_by_what_was_called() {
     for process in [
-        called(Some("/usr/sbin/miniupnpd"), &["upnp: working"]),
-        called(Some("/usr/sbin/miniupnpd-nftables"), &["/usr/sbin/miniupnpd"]),
-        called(Some("/usr/sbin/miniupnpd (deleted)"), &[]),
+        called(Some("/usr/sbin/miniupnpd"), &["busy", "-f", PATH]),
+        called(Some("/usr/sbin/miniupnpd-nftables"), &["upnp", "-f", PATH]),
+        called(Some("/usr/sbin/miniupnpd (deleted)"), &["upnp", "-f", PATH]),
         called(Some("/usr/bin/qemu-aarch64"), &["/usr/bin/qemu-aarch64", "/usr/sbin/miniupnpd", "-f", PATH]),
-        called(None, &["miniupnpd", "-d"]),
+        called(None, &["miniupnpd", "-f", PATH]),
     ] {
         let found = daemon(|listeners| *listeners = all_by(&process));
         assert_eq!(found, (Verdict::Ok, "miniupnpd runs as process 77".into()), "{process:?}");
@@ -88,4 +88,29 @@ fn of_two_the_one_with_this_file_is_meant() {
     assert_eq!(alone, (Verdict::Fault, format!("miniupnpd runs with /etc/guests.conf in place of {PATH}")));
     let beside = daemon(|listeners| drop(listeners.splice(0..0, all_by(&other))));
     assert_eq!(beside, (Verdict::Ok, "miniupnpd runs as process 77".into()));
+}
+
+#[test]
+fn without_a_file_it_reads_the_one_of_its_version() {
+    let (old, new) = ("/etc/miniupnpd.conf", "/etc/miniupnpd/miniupnpd.conf");
+    for (version, path, expected) in [
+        ("2.3.1", old, Verdict::Ok),
+        ("2.3.1", new, Verdict::Unknown),
+        ("2.3.5", old, Verdict::Unknown),
+        ("2.3.5", new, Verdict::Ok),
+        ("?", old, Verdict::Ok),
+    ] {
+        let mut facts = sound();
+        facts.version = Some(format!("miniupnpd {version} Jan  1 2026\n"));
+        facts.configuration_path = path.into();
+        facts.listeners = Some(all_by(&called(Some("/usr/sbin/miniupnpd"), &["miniupnpd"])));
+        let finding = judge(&facts).into_iter().find(|finding| finding.name == "daemon").unwrap();
+        assert_eq!(finding.verdict, expected, "{version} {path}: {finding:?}");
+    }
+}
+
+#[test]
+fn the_first_file_that_it_is_told_is_the_one_that_it_reads() {
+    let twice = called(Some("/usr/sbin/miniupnpd"), &["miniupnpd", "-f", PATH, "-f", "/etc/guests.conf"]);
+    assert_eq!(daemon(|listeners| *listeners = all_by(&twice)).0, Verdict::Ok);
 }
