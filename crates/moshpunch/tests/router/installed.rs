@@ -5,7 +5,7 @@ use lab::{Daemon, Host, Lab, WriteUp};
 
 use crate::common::PATIENCE;
 use crate::common::home::nft;
-use crate::scene::{CONFIGURATION, HANDMADE, check, found, fresh, setup};
+use crate::scene::{CONFIGURATION, HANDMADE, check, found, fresh, router_command, setup};
 
 /// What each file has in common; its own lines take the place of the dots.
 const FILE: &str = "\
@@ -183,9 +183,11 @@ pub(crate) fn miniupnpd_runs_where_it_listens(lab: &Lab) -> Result<()> {
     assert_eq!((check(router)?.0, found(router, "fault")?), (Some(0), vec![]));
     router.stop_packaged_miniupnpd(miniupnpd)?;
 
-    // Whoever has PCP's port is not miniupnpd for that.
+    // The socket is the test's own, which no process of the router has.
     let _taken = router.udp("192.168.1.1:5351")?;
     assert_eq!(found(router, "fault")?, ["input-wan"]);
     assert_eq!(found(router, "unknown")?, ["daemon"]);
+    let said = router_command(router, "check")?;
+    ensure!(said.stdout.contains("somebody listens on UDP 5351, and it cannot be seen"), "{said}");
     Ok(())
 }
