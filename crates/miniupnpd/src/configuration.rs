@@ -21,6 +21,8 @@ const DEFAULT_POSTROUTING_CHAIN: &str = "postrouting_miniupnpd";
 pub const PCP: &str = "enable_natpmp";
 pub const PCP_TOO: &str = "enable_pcp_pmp";
 
+pub const TABLE: &str = "upnp_table_name";
+
 /// With it miniupnpd's rules for IPv4 are in tables of the family `ip`.
 pub const FAMILY_SPLIT: &str = "upnp_nftables_family_split";
 
@@ -123,18 +125,22 @@ impl Configuration {
         said.and_then(|(_, port)| port.parse().ok()).filter(|port| *port != 0)
     }
 
+    /// `None`: this miniupnpd cannot be told its table of nftables, and which are its own is not known here.
     #[must_use]
-    pub fn chain_names(&self, build: &Build) -> ChainNames {
+    pub fn chain_names(&self, build: &Build) -> Option<ChainNames> {
+        if build.knows(TABLE) == Knows::No {
+            return None;
+        }
         let name = |option, default: &str| self.option(option).unwrap_or_else(|| default.to_owned());
         let is_split = self.is_on(FAMILY_SPLIT) && build.knows(FAMILY_SPLIT) != Knows::No;
-        ChainNames {
+        Some(ChainNames {
             family: if is_split { "ip" } else { "inet" },
-            table: name("upnp_table_name", DEFAULT_TABLE),
+            table: name(TABLE, DEFAULT_TABLE),
             nat_table: name("upnp_nat_table_name", DEFAULT_TABLE),
             forward: name("upnp_forward_chain", DEFAULT_FORWARD_CHAIN),
             prerouting: name("upnp_nat_chain", DEFAULT_PREROUTING_CHAIN),
             postrouting: name("upnp_nat_postrouting_chain", DEFAULT_POSTROUTING_CHAIN),
-        }
+        })
     }
 
     /// The lines of the rules that can be read.
@@ -235,11 +241,16 @@ mod tests {
 
     #[test]
     fn the_family_of_the_tables_is_split_by_who_knows_how() {
-        let split = |text: &str| VERSIONS.map(|version| read(text).chain_names(&build(version)).family);
-        assert_eq!(split("upnp_nftables_family_split=yes\n"), ["inet", "inet", "inet", "ip"]);
-        assert_eq!(split("upnp_nftables_family_split=no\n"), ["inet"; 4]);
-        let names =
-            read("upnp_nftables_family_split=yes\nupnp_nat_table_name=nat\n").chain_names(&build("2.3.6"));
+        let family = |text: &str, version| Some(read(text).chain_names(&build(version))?.family);
+        let split = |text| VERSIONS.map(|version| family(text, version));
+        assert_eq!(split("upnp_nftables_family_split=yes\n"), [None, Some("inet"), Some("inet"), Some("ip")]);
+        assert_eq!(
+            split("upnp_nftables_family_split=no\n"),
+            [None, Some("inet"), Some("inet"), Some("inet")]
+        );
+        let names = read("upnp_nftables_family_split=yes\nupnp_nat_table_name=nat\n")
+            .chain_names(&build("2.3.6"))
+            .unwrap();
         assert_eq!(names.forward().to_string(), "miniupnpd of the table ip filter");
         assert_eq!(names.prerouting().to_string(), "prerouting_miniupnpd of the table ip nat");
         assert_eq!(names.postrouting().to_string(), "postrouting_miniupnpd of the table ip nat");

@@ -8,7 +8,7 @@ mod surroundings;
 pub use self::surroundings::{Surroundings, look};
 
 use crate::build::{Build, Knows};
-use crate::configuration::{BadLine, ChainNames, Configuration, FAMILY_SPLIT, PCP, PCP_TOO};
+use crate::configuration::{BadLine, ChainNames, Configuration, FAMILY_SPLIT, PCP, PCP_TOO, TABLE};
 use crate::document::Document;
 use crate::firewall;
 use crate::plan::Plan;
@@ -75,7 +75,15 @@ pub fn edit(configuration: &[u8], defaults: &[u8], wishes: &Wishes) -> Files {
         ));
     }
     let brings_file = wishes.flavour == Flavour::Nftables && own_start.is_none();
-    let brings_chains = brings_file && (!wishes.chains_are_there || has_own_names(&read, &wishes.build));
+    let names = read.chain_names(&wishes.build);
+    if brings_file && names.is_none() {
+        notes.push(format!(
+            "{} cannot be told which chains to use: it needs those of its own scripts",
+            wishes.build
+        ));
+    }
+    let brings_chains =
+        brings_file && names.is_some_and(|names| !wishes.chains_are_there || has_own_name(&names));
     let uses_scripts = wishes.flavour == Flavour::Iptables && own_start.is_none();
     if uses_scripts {
         notes.push(NOTE_ON_IPTABLES.into());
@@ -155,8 +163,8 @@ fn is_volatile(path: &str) -> bool {
     ["/run/", "/var/run/", "/tmp/", "/dev/shm/"].iter().any(|directory| path.starts_with(directory))
 }
 
-fn has_own_names(configuration: &Configuration, build: &Build) -> bool {
-    configuration.chain_names(build).nat_table == firewall::TABLE
+fn has_own_name(names: &ChainNames) -> bool {
+    names.nat_table == firewall::TABLE
 }
 
 /// Those of our own table, which is no split one.
@@ -165,7 +173,7 @@ fn set_chain_names(document: &mut Document) {
     split.iter().for_each(|(index, _)| document.comment_out(*index));
     let ChainNames { family: _, table, nat_table, forward, prerouting, postrouting } = firewall::own_names();
     for (option, name) in [
-        ("upnp_table_name", table),
+        (TABLE, table),
         ("upnp_nat_table_name", nat_table),
         ("upnp_forward_chain", forward),
         ("upnp_nat_chain", prerouting),

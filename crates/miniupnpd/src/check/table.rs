@@ -19,7 +19,7 @@ fn leases(router: &Router<'_>) -> Option<Vec<Mapping>> {
 
 /// Those that miniupnpd has made.
 fn rules(router: &Router<'_>) -> Option<Vec<Mapping>> {
-    let chain = router.configuration.chain_names(&router.build).prerouting();
+    let chain = router.configuration.chain_names(&router.build)?.prerouting();
     Some(router.ruleset.as_ref()?.redirections(&chain))
 }
 

@@ -18,7 +18,7 @@ pub struct Surroundings {
 #[must_use]
 pub fn look(
     ruleset: &Ruleset,
-    names: &ChainNames,
+    names: Option<&ChainNames>,
     wan: &str,
     lan: &str,
     lan_network: Network,
@@ -34,11 +34,13 @@ pub fn look(
     };
     let mapped =
         Packet { goes_out: Some(lan), destination: lan_network, translated: true, ..arriving.clone() };
-    let (forward, prerouting, postrouting) = (names.forward(), names.prerouting(), names.postrouting());
-    let lets_in = ruleset.verdict("forward", &mapped, Some(&forward)) == Verdict::Passes;
-    let complete = [&forward, &prerouting, &postrouting].into_iter().all(|chain| ruleset.has_chain(chain));
-    let reached = ruleset.reaches("prerouting", &arriving, &prerouting) == Reached::Yes;
-    if complete && reached && lets_in {
+    let serve = |names: &ChainNames| {
+        let (forward, prerouting, postrouting) = (names.forward(), names.prerouting(), names.postrouting());
+        [&forward, &prerouting, &postrouting].into_iter().all(|chain| ruleset.has_chain(chain))
+            && ruleset.reaches("prerouting", &arriving, &prerouting) == Reached::Yes
+            && ruleset.verdict("forward", &mapped, Some(&forward)) == Verdict::Passes
+    };
+    if names.is_some_and(serve) {
         return Surroundings { chains_are_there: true, closed: None };
     }
     let own_forward = firewall::own_names().forward();
@@ -60,7 +62,13 @@ mod tests {
     fn look_at(ruleset: &str, configuration: &str) -> Surroundings {
         let build = Build::parse("miniupnpd 2.3.11 Aug 12 2026\n");
         let names = Configuration::parse(configuration.as_bytes()).chain_names(&build);
-        look(&Ruleset::parse(ruleset).unwrap(), &names, "wan0", "lan0", "192.168.1.0/24".parse().unwrap())
+        look(
+            &Ruleset::parse(ruleset).unwrap(),
+            names.as_ref(),
+            "wan0",
+            "lan0",
+            "192.168.1.0/24".parse().unwrap(),
+        )
     }
 
     #[test]

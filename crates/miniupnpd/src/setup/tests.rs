@@ -296,3 +296,60 @@ fn another_plan_takes_the_place_of_the_first() {
         ["allow 60006-60010 192.168.1.10/32 60006-60010", DENY]
     );
 }
+
+#[test]
+fn an_old_miniupnpd_that_cannot_be_told_its_table_gets_none() {
+    let (configuration, _, files) = edited("uuid=1\n", "", &Wishes { build: build("2.2.1"), ..wishes() });
+    assert!(!configuration.contains("upnp_"), "{configuration}");
+    assert_eq!(files.firewall, Some(firewall::rules("wan0", 5000, false)));
+    let note = "miniupnpd 2.2.1 cannot be told which chains to use: it needs those of its own scripts";
+    assert_eq!(files.notes, [note]);
+}
+
+/// Of which a file may be made.
+const LINES: [&str; 18] = [
+    "secure_mode=yes\n",
+    "secure_mode=no\r\n",
+    " secure_mode = no\n",
+    "enable_natpmp=no\n",
+    "enable_natpmp=1\n",
+    "enable_pcp_pmp=yes\n",
+    "#enable_pcp_pmp=no\n",
+    "enable_upnp=no\n",
+    "enable_upnp=yes\n",
+    "upnp_nftables_family_split=yes\n",
+    "upnp_nat_table_name=miniupnpd\n",
+    "ext_allow_private_ipv4=yes\n",
+    "enable_nat_pmp=yes\n",
+    "=\n",
+    "nonsense\n",
+    "allow 1024-65535 192.168.0.0/16 1024-65535\n",
+    "deny all\n",
+    "deny 0-65535 0.0.0.0/0 0-65535\n",
+];
+
+#[test]
+fn whatever_the_file_is_every_version_starts_with_it_after_setup_and_is_safe() {
+    for seed in 0..100_u64 {
+        // Knuth's MMIX, so that a failure can be repeated.
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 40).unwrap()
+        };
+        let file: String = (0..next() % 9).map(|_| LINES[next() % LINES.len()]).collect();
+        for version in ["2.2.1", "2.3.1", "2.3.6", "2.3.11", "2.4.0", "?"] {
+            let wishes = Wishes { build: build(version), ..wishes() };
+            let (text, ..) = edited(&file, "", &wishes);
+            let after = Configuration::parse(text.as_bytes());
+            let starts = after.bad_lines(&wishes.build).all(|bad| !bad.objection.is_certain());
+            let is_safe = after.is_secure(&wishes.build) == Some(true);
+            let speaks = after.speaks_pcp(&wishes.build) && after.speaks_upnp();
+            let names = after.chain_names(&wishes.build);
+            assert!(
+                starts && is_safe && speaks && names.is_none_or(|names| names == firewall::own_names()),
+                "{seed} {version}: {text}"
+            );
+        }
+    }
+}

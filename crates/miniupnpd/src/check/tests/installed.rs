@@ -208,3 +208,11 @@ fn chains_of_the_family_ip_serve_who_is_told_to_use_them() {
     assert_eq!(finding.what, "the chain forward of the table ip filter drops what is mapped");
     assert_eq!(finding.cure.as_deref(), Some("'jump miniupnpd' in it, before what drops"));
 }
+
+#[test]
+fn where_an_old_one_puts_its_rules_is_unknown() {
+    let facts = stopped("2.2.1");
+    let unknown: Vec<_> =
+        judge(&facts).into_iter().filter(|it| it.verdict == Unknown).map(|it| it.name).collect();
+    assert_eq!(unknown, ["chains", "jump", "forward", "mappings"]);
+}

@@ -138,7 +138,7 @@ fn wishes(arguments: &SetupArguments, plan: &Plan, configuration: &[u8]) -> Resu
     let Surroundings { chains_are_there, closed } = match flavour {
         Flavour::Nftables => {
             let names = Configuration::parse(configuration).chain_names(&build);
-            surroundings(&names, &wan, &lan, lan_network)
+            surroundings(names.as_ref(), &wan, &lan, lan_network)
         }
         Flavour::Iptables => Surroundings::default(),
     };
@@ -146,7 +146,7 @@ fn wishes(arguments: &SetupArguments, plan: &Plan, configuration: &[u8]) -> Resu
     Ok((wishes, closed))
 }
 
-fn surroundings(names: &ChainNames, wan: &str, lan: &str, lan_network: Network) -> Surroundings {
+fn surroundings(names: Option<&ChainNames>, wan: &str, lan: &str, lan_network: Network) -> Surroundings {
     let Some(ruleset) = nft_ruleset().and_then(|text| Ruleset::parse(&text).ok()) else {
         note("the rules of nftables cannot be read (as root, they can): it is taken that there are none");
         return Surroundings::default();
