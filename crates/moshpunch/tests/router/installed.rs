@@ -5,7 +5,7 @@ use lab::{Daemon, Host, Lab, WriteUp};
 
 use crate::common::PATIENCE;
 use crate::common::home::nft;
-use crate::scene::{CONFIGURATION, HANDMADE, check, found, fresh, router_command, setup};
+use crate::scene::{CONFIGURATION, HANDMADE, check, found, fresh, router_command, set_up, setup};
 
 /// What each file has in common; its own lines take the place of the dots.
 const FILE: &str = "\
@@ -189,5 +189,23 @@ pub(crate) fn miniupnpd_runs_where_it_listens(lab: &Lab) -> Result<()> {
     assert_eq!(found(router, "unknown")?, ["daemon"]);
     let said = router_command(router, "check")?;
     ensure!(said.stdout.contains("somebody listens on UDP 5351, and it cannot be seen"), "{said}");
+    Ok(())
+}
+
+/// What is called as a guard is stands in for one: what it holds is another scenario's.
+pub(crate) fn a_guard_runs_where_its_network_is(lab: &Lab) -> Result<()> {
+    let network = fresh(lab, HANDMADE)?;
+    let router = &network.router;
+    let _miniupnpd = set_up(router)?;
+    let called_so = |before: &str| -> Result<Daemon> {
+        let line = format!("cd /tmp && echo here | tee router guard && exec {before} tail router guard -f");
+        let guard = router.spawn("guard", &router.command("sh").args(["-c", &line]))?;
+        guard.wait_for_log("==> guard <==", PATIENCE)?;
+        Ok(guard)
+    };
+    let _elsewhere = called_so("unshare -n")?;
+    assert_eq!(found(router, "warning")?, ["held"]);
+    let _here = called_so("")?;
+    assert_eq!(found(router, "warning")?, [""; 0]);
     Ok(())
 }

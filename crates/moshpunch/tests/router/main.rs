@@ -15,7 +15,7 @@ use common::home::nft;
 use common::{PATIENCE, computes, leave};
 use faults::each_planted_fault_is_found_and_a_correct_router_is_called_correct;
 use installed::{
-    chains_of_the_family_ip_are_judged_by_the_version,
+    a_guard_runs_where_its_network_is, chains_of_the_family_ip_are_judged_by_the_version,
     each_file_is_judged_as_the_installed_miniupnpd_reads_it_and_setup_mends_it,
     miniupnpd_runs_where_it_listens,
 };
@@ -280,6 +280,7 @@ fn main() -> ExitCode {
             scenario!(each_file_is_judged_as_the_installed_miniupnpd_reads_it_and_setup_mends_it),
             scenario!(chains_of_the_family_ip_are_judged_by_the_version),
             scenario!(miniupnpd_runs_where_it_listens),
+            scenario!(a_guard_runs_where_its_network_is),
             scenario!(what_check_says_of_forwarding_is_what_the_kernel_does),
             scenario!(what_check_says_of_the_routers_own_ports_is_what_the_kernel_does),
             scenario!(after_setup_on_a_fresh_package_the_write_ups_commands_work),
