@@ -1,6 +1,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use miniupnpd::build::Build;
 use miniupnpd::configuration::Configuration;
 use miniupnpd::document::Document;
 use miniupnpd::plan::{DEFAULT_RANGE, Plan};
@@ -9,12 +10,22 @@ use miniupnpd::setup::{Flavour, Wishes, edit};
 
 fuzz_target!(|file: &[u8]| {
     assert_eq!(Document::parse(file).to_bytes(), file, "what is not edited stays");
+    for version in ["2.2.1", "2.3.1", "2.3.11", "2.4.0", "unknown"] {
+        set_up(
+            file,
+            Build::parse(&format!("miniupnpd {version} Jan  1 2026\nusing netfilter(nftables) backend\n")),
+        );
+    }
+});
+
+fn set_up(file: &[u8], build: Build) {
     let wishes = Wishes {
         wan: "wan0".into(),
         lan: "lan0".into(),
         lan_network: "192.168.1.0/24".parse().expect("a literal"),
         plan: Plan::Shared(DEFAULT_RANGE),
         flavour: Flavour::Nftables,
+        build,
         chains_are_there: false,
     };
     let once = edit(file, file, &wishes);
@@ -24,7 +35,10 @@ fuzz_target!(|file: &[u8]| {
 
     let configuration = Configuration::parse(&once.configuration);
     assert_eq!(configuration.option("ext_ifname").as_deref(), Some("wan0"));
-    assert!(configuration.is_on("secure_mode") && configuration.speaks_pcp());
+    assert_eq!(configuration.is_secure(&wishes.build), Some(true));
+    assert!(configuration.speaks_pcp(&wishes.build) && configuration.speaks_upnp());
+    let mut bad = configuration.bad_lines(&wishes.build);
+    assert!(bad.all(|bad| !bad.objection.is_certain()), "miniupnpd starts with it");
     let rules = configuration.rules();
     let host = [192, 168, 1, 10].into();
     let is_exception = |rule: &Rule| rule.action == Action::Deny && rule.fits(60001, host, 60001);
@@ -34,4 +48,4 @@ fuzz_target!(|file: &[u8]| {
     }
     let is_allowed = rules.iter().any(|rule| rule.action == Action::Allow && rule.fits(5, host, 5));
     assert!(is_allowed || !allows(&rules, 5, host, 5), "what no rule allows is denied");
-});
+}

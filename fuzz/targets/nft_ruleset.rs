@@ -16,7 +16,7 @@ fuzz_target!(|text: &str| {
         port: 60001,
         translated: true,
     };
-    let chain = ChainName::inet("filter", "miniupnpd");
+    let chain = ChainName::new("inet", "filter", "miniupnpd");
     for hook in ["prerouting", "input", "forward"] {
         let _verdict = ruleset.verdict(hook, &packet, Some(&chain));
         let _reached = ruleset.reaches(hook, &packet, &chain);

@@ -11,9 +11,11 @@ mod permissions;
 mod settings;
 mod table;
 
-pub use self::facts::{Daemon, Facts, LeasePlace};
+pub use self::facts::{Facts, LeasePlace, Listener, Process};
 pub use self::finding::{Finding, Verdict};
 
+use self::daemon::Daemon;
+use crate::build::Build;
 use crate::configuration::Configuration;
 use crate::interfaces::Interface;
 use crate::ruleset::Ruleset;
@@ -21,7 +23,9 @@ use crate::ruleset::Ruleset;
 /// Facts, read.
 struct Router<'a> {
     facts: &'a Facts,
+    build: Build,
     configuration: Configuration,
+    daemon: Daemon<'a>,
     /// `None`: nobody could read them.
     ruleset: Option<Ruleset>,
 }
@@ -37,7 +41,13 @@ pub fn judge(facts: &Facts) -> Vec<Finding> {
         )];
     };
     let ruleset = facts.ruleset.as_deref().and_then(|text| Ruleset::parse(text).ok());
-    let router = Router { facts, configuration: Configuration::parse(bytes), ruleset };
+    let router = Router {
+        facts,
+        build: facts.version.as_deref().map(Build::parse).unwrap_or_default(),
+        configuration: Configuration::parse(bytes),
+        daemon: daemon::find(facts),
+        ruleset,
+    };
     vec![
         settings::lines(&router),
         daemon::runs(&router),
@@ -71,6 +81,13 @@ impl Router<'_> {
 
     fn wan(&self) -> Option<&Interface> {
         self.interface(&self.configuration.option("ext_ifname")?)
+    }
+
+    /// What runs may have been told so when it was called.
+    fn speaks_pcp(&self) -> bool {
+        let Daemon::Runs(process) = self.daemon else { return self.configuration.speaks_pcp(&self.build) };
+        process.arguments.iter().any(|argument| argument == "-N")
+            || self.configuration.speaks_pcp(&self.build)
     }
 
     /// The first that is listened on; it may be named by an address.

@@ -1,29 +1,41 @@
-//! What miniupnpd.conf says.
+//! What miniupnpd.conf says, to the miniupnpd that is installed.
 
+mod bad_lines;
 mod watched;
 
+pub use self::bad_lines::{BadLine, Objection};
 pub use self::watched::{Unusable, Watched};
 
+use crate::build::{Build, Knows, SECURE_BY_DEFAULT};
 use crate::document::Document;
-use crate::rule::{Malformed, Rule};
+use crate::rule::Rule;
+use crate::ruleset::ChainName;
 
-/// Its own defaults (2.3.1, nftables).
+/// Its own defaults (nftables, since 2.3.0).
 const DEFAULT_TABLE: &str = "filter";
 const DEFAULT_FORWARD_CHAIN: &str = "miniupnpd";
 const DEFAULT_PREROUTING_CHAIN: &str = "prerouting_miniupnpd";
 const DEFAULT_POSTROUTING_CHAIN: &str = "postrouting_miniupnpd";
 
-/// Until version 2.3.3, and since.
-const PCP_OPTIONS: [&str; 2] = ["enable_natpmp", "enable_pcp_pmp"];
+/// Two names of one; every version knows the first.
+pub const PCP: &str = "enable_natpmp";
+pub const PCP_TOO: &str = "enable_pcp_pmp";
+
+pub const TABLE: &str = "upnp_table_name";
+
+/// With it miniupnpd's rules for IPv4 are in tables of the family `ip`.
+pub const FAMILY_SPLIT: &str = "upnp_nftables_family_split";
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Configuration {
     document: Document,
 }
 
-/// Where miniupnpd puts its rules. The tables are of the family `inet`.
+/// Where miniupnpd puts its rules for IPv4.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChainNames {
+    /// Of both tables, `inet` or `ip`.
+    pub family: &'static str,
     pub table: String,
     pub nat_table: String,
     pub forward: String,
@@ -31,14 +43,21 @@ pub struct ChainNames {
     pub postrouting: String,
 }
 
-/// A line that miniupnpd does not start with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadLine {
-    /// From 1 on.
-    pub number: usize,
-    pub text: String,
-    /// `None`: it is no rule, and has no `=`.
-    pub rule: Option<Malformed>,
+impl ChainNames {
+    #[must_use]
+    pub fn forward(&self) -> ChainName {
+        ChainName::new(self.family, &self.table, &self.forward)
+    }
+
+    #[must_use]
+    pub fn prerouting(&self) -> ChainName {
+        ChainName::new(self.family, &self.nat_table, &self.prerouting)
+    }
+
+    #[must_use]
+    pub fn postrouting(&self) -> ChainName {
+        ChainName::new(self.family, &self.nat_table, &self.postrouting)
+    }
 }
 
 impl Configuration {
@@ -71,15 +90,31 @@ impl Configuration {
         self.document.values(name).iter().any(|value| value == "yes")
     }
 
+    /// By either name, if it is one that this miniupnpd knows; a number will do.
     #[must_use]
-    pub fn speaks_pcp(&self) -> bool {
-        PCP_OPTIONS.iter().any(|name| self.is_on(name))
+    pub fn speaks_pcp(&self, build: &Build) -> bool {
+        let is_on = |value: &String| value == "yes" || is_number_but_0(value);
+        [PCP, PCP_TOO]
+            .into_iter()
+            .any(|name| build.knows(name) != Knows::No && self.document.values(name).iter().any(is_on))
     }
 
-    /// On, unless said otherwise.
+    /// On, until a line says otherwise; no other brings it back.
     #[must_use]
     pub fn speaks_upnp(&self) -> bool {
-        self.document.value("enable_upnp").is_none_or(|value| value == "yes")
+        self.document.values("enable_upnp").iter().all(|value| value == "yes")
+    }
+
+    /// Whether a host may map ports to itself only. `None`: versions differ in what these lines mean.
+    #[must_use]
+    pub fn is_secure(&self, build: &Build) -> Option<bool> {
+        let said = |word| self.document.values("secure_mode").iter().any(|value| value == word);
+        let (until_then, since) = (said("yes"), !said("no"));
+        match build.is_since(SECURE_BY_DEFAULT) {
+            Some(true) => Some(since),
+            Some(false) => Some(until_then),
+            None => (until_then == since).then_some(since),
+        }
     }
 
     /// `None`: another one at each start.
@@ -90,16 +125,22 @@ impl Configuration {
         said.and_then(|(_, port)| port.parse().ok()).filter(|port| *port != 0)
     }
 
+    /// `None`: this miniupnpd cannot be told its table of nftables, and which are its own is not known here.
     #[must_use]
-    pub fn chain_names(&self) -> ChainNames {
+    pub fn chain_names(&self, build: &Build) -> Option<ChainNames> {
+        if build.knows(TABLE) == Knows::No {
+            return None;
+        }
         let name = |option, default: &str| self.option(option).unwrap_or_else(|| default.to_owned());
-        ChainNames {
-            table: name("upnp_table_name", DEFAULT_TABLE),
+        let is_split = self.is_on(FAMILY_SPLIT) && build.knows(FAMILY_SPLIT) != Knows::No;
+        Some(ChainNames {
+            family: if is_split { "ip" } else { "inet" },
+            table: name(TABLE, DEFAULT_TABLE),
             nat_table: name("upnp_nat_table_name", DEFAULT_TABLE),
             forward: name("upnp_forward_chain", DEFAULT_FORWARD_CHAIN),
             prerouting: name("upnp_nat_chain", DEFAULT_PREROUTING_CHAIN),
             postrouting: name("upnp_nat_postrouting_chain", DEFAULT_POSTROUTING_CHAIN),
-        }
+        })
     }
 
     /// The lines of the rules that can be read.
@@ -112,10 +153,6 @@ impl Configuration {
     pub fn rules(&self) -> Vec<Rule> {
         self.rule_lines().map(|(_, rule)| rule).collect()
     }
-
-    pub fn bad_lines(&self) -> impl Iterator<Item = BadLine> {
-        self.document.lines().filter_map(|(index, text)| bad_line(index + 1, text))
-    }
 }
 
 /// So does miniupnpd tell rules from options.
@@ -123,16 +160,12 @@ fn is_rule(line: &str) -> bool {
     line.len() > 6 && (line.starts_with("allow") || line.starts_with("deny"))
 }
 
-fn bad_line(number: usize, text: String) -> Option<BadLine> {
-    if text.is_empty() || text.starts_with('#') {
-        return None;
-    }
-    let rule = match is_rule(&text) {
-        true => Some(text.parse::<Rule>().err()?),
-        false if text.contains('=') => return None,
-        false => None,
-    };
-    Some(BadLine { number, text, rule })
+/// As C's atoi(3) reads it.
+fn is_number_but_0(value: &str) -> bool {
+    let value = value.trim_start();
+    let digits = value.strip_prefix(['+', '-']).unwrap_or(value);
+    let number = digits.split(|character: char| !character.is_ascii_digit()).next().unwrap_or_default();
+    number.bytes().any(|digit| digit != b'0')
 }
 
 #[cfg(test)]
@@ -143,31 +176,88 @@ mod tests {
         Configuration::parse(text.as_bytes())
     }
 
+    fn build(version: &str) -> Build {
+        Build::parse(&format!("miniupnpd {version} Jan  1 2026\n"))
+    }
+
+    const VERSIONS: [&str; 4] = ["2.2.1", "2.3.1", "2.3.4", "2.3.11"];
+
     #[test]
     fn the_last_value_holds_but_a_yes_is_never_taken_back() {
-        let configuration = read("ext_ifname=a\n ext_ifname = b \nsecure_mode=yes\nsecure_mode=no\nuuid=\n");
+        let configuration =
+            read("ext_ifname=a\n ext_ifname = b \nsystem_uptime=yes\nsystem_uptime=no\nuuid=\n");
         assert_eq!(configuration.option("ext_ifname").as_deref(), Some("b"));
-        assert!(configuration.is_on("secure_mode"));
+        assert!(configuration.is_on("system_uptime"));
         assert_eq!(configuration.option("uuid"), None);
     }
 
     #[test]
-    fn both_names_of_an_option_are_known() {
-        assert!(read("enable_natpmp=yes\n").speaks_pcp() && read("enable_pcp_pmp=yes\n").speaks_pcp());
-        assert!(!read("#enable_natpmp=yes\n").speaks_pcp());
-        assert_eq!(read("port=5000\n").http_port(), Some(5000));
-        assert_eq!(read("port=5000\nhttp_port=6000\n").http_port(), Some(6000));
-        assert_eq!(read("http_port=0\n").http_port(), None);
-        assert!(read("").speaks_upnp() && !read("enable_upnp=no\n").speaks_upnp());
+    fn whether_hosts_map_for_others_depends_on_the_version() {
+        for (text, before_2_3_4, since, unknown) in [
+            ("", false, true, None),
+            ("secure_mode=yes\n", true, true, Some(true)),
+            ("secure_mode=no\n", false, false, Some(false)),
+            ("secure_mode=yes\nsecure_mode=no\n", true, false, None),
+            ("secure_mode=no\nsecure_mode=yes\r\n", true, false, None),
+            ("secure_mode=\"yes\"\n", false, true, None),
+            ("secure_mode=No # please\n", false, true, None),
+            ("#secure_mode=no\n", false, true, None),
+        ] {
+            let secure = |build: &Build| read(text).is_secure(build);
+            let by_version = VERSIONS.map(|version| secure(&build(version)));
+            assert_eq!(by_version, [before_2_3_4, before_2_3_4, since, since].map(Some), "{text}");
+            assert_eq!(secure(&Build::default()), unknown, "{text}");
+        }
     }
 
     #[test]
-    fn rules_and_lines_that_miniupnpd_refuses_are_told_apart() {
-        let configuration =
-            read("# x\nallow 1 10.0.0.1 1\nallow 2-1 10.0.0.1 1\nnonsense\ndeny 1\nlistening_ip=lan0 x\n");
-        assert_eq!(configuration.rules().len(), 1);
-        let bad: Vec<_> = configuration.bad_lines().map(|bad| (bad.number, bad.rule)).collect();
-        assert_eq!(bad, [(3, Some(Malformed::Ports)), (4, None), (5, None)]);
-        assert_eq!(configuration.listening(), ["lan0"]);
+    fn both_names_of_an_option_are_known_to_who_knows_them() {
+        let speaks = |text: &str, version: &str| read(text).speaks_pcp(&build(version));
+        for version in VERSIONS {
+            assert!(speaks("enable_natpmp=yes\nenable_natpmp=no\n", version), "{version}");
+            assert!(speaks("enable_natpmp=1\n", version), "{version}");
+            for off in ["#enable_natpmp=yes\n", "enable_natpmp=0\n", "enable_natpmp=on\n", ""] {
+                assert!(!speaks(off, version), "{version} {off}");
+            }
+        }
+        let by_version = VERSIONS.map(|version| speaks("enable_pcp_pmp=yes\n", version));
+        assert_eq!(by_version, [false, false, true, true]);
+        assert!(read("enable_pcp_pmp=yes\n").speaks_pcp(&Build::default()));
+    }
+
+    #[test]
+    fn upnp_is_on_until_a_line_says_otherwise() {
+        assert!(read("").speaks_upnp() && read("enable_upnp=yes\n").speaks_upnp());
+        assert!(!read("enable_upnp=no\n").speaks_upnp());
+        assert!(!read("enable_upnp=no\nenable_upnp=yes\n").speaks_upnp());
+    }
+
+    #[test]
+    fn both_names_of_the_http_port_are_known() {
+        assert_eq!(read("port=5000\n").http_port(), Some(5000));
+        assert_eq!(read("port=5000\nhttp_port=6000\n").http_port(), Some(6000));
+        assert_eq!(read("http_port=0\n").http_port(), None);
+    }
+
+    #[test]
+    fn the_family_of_the_tables_is_split_by_who_knows_how() {
+        let family = |text: &str, version| Some(read(text).chain_names(&build(version))?.family);
+        let split = |text| VERSIONS.map(|version| family(text, version));
+        assert_eq!(split("upnp_nftables_family_split=yes\n"), [None, Some("inet"), Some("inet"), Some("ip")]);
+        assert_eq!(
+            split("upnp_nftables_family_split=no\n"),
+            [None, Some("inet"), Some("inet"), Some("inet")]
+        );
+        let names = read("upnp_nftables_family_split=yes\nupnp_nat_table_name=nat\n")
+            .chain_names(&build("2.3.6"))
+            .unwrap();
+        assert_eq!(names.forward().to_string(), "miniupnpd of the table ip filter");
+        assert_eq!(names.prerouting().to_string(), "prerouting_miniupnpd of the table ip nat");
+        assert_eq!(names.postrouting().to_string(), "postrouting_miniupnpd of the table ip nat");
+    }
+
+    #[test]
+    fn further_words_of_what_is_listened_on_are_no_part_of_it() {
+        assert_eq!(read("listening_ip=lan0 x\n").listening(), ["lan0"]);
     }
 }

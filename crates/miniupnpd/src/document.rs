@@ -108,7 +108,7 @@ impl Document {
 }
 
 /// Name and value of a line that is no comment.
-fn setting(line: &str) -> Option<(&str, &str)> {
+pub(crate) fn setting(line: &str) -> Option<(&str, &str)> {
     let (name, value) = line.split_once('=')?;
     let name = name.trim_end();
     (!name.starts_with('#')).then_some((name, value.trim()))

@@ -17,6 +17,7 @@ pub const PCP_PORT: u16 = 5351;
 #[must_use]
 pub fn own_names() -> ChainNames {
     ChainNames {
+        family: "inet",
         table: TABLE.into(),
         nat_table: TABLE.into(),
         forward: "miniupnpd".into(),

@@ -2,6 +2,7 @@
 //!
 //! Text and time come in as arguments, what to do comes out as values.
 
+pub mod build;
 pub mod check;
 pub mod configuration;
 pub mod document;

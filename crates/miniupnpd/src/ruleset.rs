@@ -28,10 +28,9 @@ pub struct ChainName {
 }
 
 impl ChainName {
-    /// miniupnpd knows no other family.
     #[must_use]
-    pub fn inet(table: &str, name: &str) -> Self {
-        Self { family: "inet".into(), table: table.into(), name: name.into() }
+    pub fn new(family: &str, table: &str, name: &str) -> Self {
+        Self { family: family.into(), table: table.into(), name: name.into() }
     }
 }
 

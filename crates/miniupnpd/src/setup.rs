@@ -7,7 +7,8 @@ mod surroundings;
 
 pub use self::surroundings::{Surroundings, look};
 
-use crate::configuration::{ChainNames, Configuration};
+use crate::build::{Build, Knows};
+use crate::configuration::{BadLine, ChainNames, Configuration, FAMILY_SPLIT, PCP, PCP_TOO, TABLE};
 use crate::document::Document;
 use crate::firewall;
 use crate::plan::Plan;
@@ -45,6 +46,8 @@ pub struct Wishes {
     pub lan_network: Network,
     pub plan: Plan,
     pub flavour: Flavour,
+    /// The miniupnpd that will read the file.
+    pub build: Build,
     /// Whether the administrator's firewall already leads to the chains that the configuration names.
     pub chains_are_there: bool,
 }
@@ -63,8 +66,8 @@ pub struct Files {
 
 #[must_use]
 pub fn edit(configuration: &[u8], defaults: &[u8], wishes: &Wishes) -> Files {
-    let read = Configuration::parse(configuration);
-    let mut notes = Vec::new();
+    let (mut document, mut notes) = without_bad_lines(configuration, &wishes.build);
+    let read = Configuration::parse(&document.to_bytes());
     let own_start = starts_by_its_own(&Document::parse(defaults), wishes);
     if let Some(command) = &own_start {
         notes.push(format!(
@@ -72,14 +75,21 @@ pub fn edit(configuration: &[u8], defaults: &[u8], wishes: &Wishes) -> Files {
         ));
     }
     let brings_file = wishes.flavour == Flavour::Nftables && own_start.is_none();
-    let brings_chains = brings_file && (!wishes.chains_are_there || has_own_names(&read));
+    let names = read.chain_names(&wishes.build);
+    if brings_file && names.is_none() {
+        notes.push(format!(
+            "{} cannot be told which chains to use: it needs those of its own scripts",
+            wishes.build
+        ));
+    }
+    let brings_chains =
+        brings_file && names.is_some_and(|names| !wishes.chains_are_there || has_own_name(&names));
     let uses_scripts = wishes.flavour == Flavour::Iptables && own_start.is_none();
     if uses_scripts {
         notes.push(NOTE_ON_IPTABLES.into());
     }
     let http_port = read.http_port().unwrap_or(HTTP_PORT);
 
-    let mut document = read.document().clone();
     set_options(&mut document, &read, http_port, wishes);
     if brings_chains {
         set_chain_names(&mut document);
@@ -96,6 +106,22 @@ pub fn edit(configuration: &[u8], defaults: &[u8], wishes: &Wishes) -> Files {
     }
 }
 
+/// What miniupnpd would not start with. What it may know stays.
+fn without_bad_lines(configuration: &[u8], build: &Build) -> (Document, Vec<String>) {
+    let read = Configuration::parse(configuration);
+    let mut document = read.document().clone();
+    let bad = read.bad_lines(build);
+    let note = |BadLine { number, text, objection }| {
+        if !objection.is_certain() {
+            return format!("kept: '{text}'; {objection}");
+        }
+        document.comment_out(number - 1);
+        format!("commented out: '{text}'; {objection}")
+    };
+    let notes = bad.map(note).collect();
+    (document, notes)
+}
+
 const NOTE_ON_IPTABLES: &str = "miniupnpd-iptables needs iptables-legacy, and nothing keeps the WAN away from miniupnpd; \
                                 better: apt install miniupnpd-nftables, and run this again";
 
@@ -103,8 +129,8 @@ fn set_options(document: &mut Document, read: &Configuration, http_port: u16, wi
     document.set("ext_ifname", &wishes.wan);
     listen(document, wishes);
     document.set("secure_mode", "yes");
-    let pcp = if read.document().mentions("enable_pcp_pmp") { "enable_pcp_pmp" } else { "enable_natpmp" };
-    document.set(pcp, "yes");
+    let has_the_newer = read.document().mentions(PCP_TOO) && wishes.build.knows(PCP_TOO) == Knows::Yes;
+    document.set(if has_the_newer { PCP_TOO } else { PCP }, "yes");
     if !read.speaks_upnp() {
         document.set("enable_upnp", "yes");
     }
@@ -137,14 +163,17 @@ fn is_volatile(path: &str) -> bool {
     ["/run/", "/var/run/", "/tmp/", "/dev/shm/"].iter().any(|directory| path.starts_with(directory))
 }
 
-fn has_own_names(configuration: &Configuration) -> bool {
-    configuration.chain_names().nat_table == firewall::TABLE
+fn has_own_name(names: &ChainNames) -> bool {
+    names.nat_table == firewall::TABLE
 }
 
+/// Those of our own table, which is no split one.
 fn set_chain_names(document: &mut Document) {
-    let ChainNames { table, nat_table, forward, prerouting, postrouting } = firewall::own_names();
+    let split: Vec<_> = document.settings(FAMILY_SPLIT).filter(|(_, value)| value == "yes").collect();
+    split.iter().for_each(|(index, _)| document.comment_out(*index));
+    let ChainNames { family: _, table, nat_table, forward, prerouting, postrouting } = firewall::own_names();
     for (option, name) in [
-        ("upnp_table_name", table),
+        (TABLE, table),
         ("upnp_nat_table_name", nat_table),
         ("upnp_forward_chain", forward),
         ("upnp_nat_chain", prerouting),

@@ -2,25 +2,32 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use miniupnpd::check::{Daemon, Facts, LeasePlace};
+use miniupnpd::check::{Facts, LeasePlace};
 use miniupnpd::configuration::Configuration;
+use miniupnpd::firewall::{PCP_PORT, SSDP_PORT};
+use miniupnpd::mapping::Transport;
 use rustix::fs::statfs;
 
-use super::system::{DEFAULTS, interfaces, nft_ruleset, read_if_any, routes_out, uses_iptables};
+use super::listeners;
+use super::processes::guard_runs;
+use super::system::{
+    DEFAULTS, interfaces, miniupnpd_version, nft_ruleset, read_if_any, routes_out, uses_iptables,
+};
 
 /// statfs(2).
 const IN_MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
 
 pub(super) fn read(path: &Path) -> Facts {
     let configuration = fs::read(path).ok();
-    let lease_file =
-        configuration.as_deref().and_then(|bytes| Configuration::parse(bytes).option("lease_file"));
+    let read = configuration.as_deref().map(Configuration::parse);
+    let lease_file = read.as_ref().and_then(|read| read.option("lease_file"));
     Facts {
         configuration_path: path.display().to_string(),
         defaults: read_if_any(Path::new(DEFAULTS)).ok().map(Option::unwrap_or_default),
-        daemon: daemon(),
+        version: miniupnpd_version(),
+        listeners: listeners::of(&places(read.as_ref())),
         configuration_changed: fs::metadata(path).ok().and_then(|file| u64::try_from(file.mtime()).ok()),
         interfaces: interfaces().unwrap_or_default(),
         default_routes: routes_out(),
@@ -32,9 +39,15 @@ pub(super) fn read(path: &Path) -> Facts {
         // nft does not show what iptables-legacy has.
         ruleset: if uses_iptables() { None } else { nft_ruleset() },
         udp_ports: udp_ports(),
-        guard_runs: processes().map(|processes| processes.iter().any(Process::is_guard)),
+        guard_runs: guard_runs(),
         configuration,
     }
+}
+
+/// Where miniupnpd listens.
+fn places(configuration: Option<&Configuration>) -> Vec<(Transport, u16)> {
+    let http = configuration.and_then(Configuration::http_port).map(|port| (Transport::Tcp, port));
+    [SSDP_PORT, PCP_PORT].map(|port| (Transport::Udp, port)).into_iter().chain(http).collect()
 }
 
 fn lease_place(file: &str) -> Option<LeasePlace> {
@@ -56,57 +69,4 @@ fn udp_ports() -> Option<Vec<u16>> {
 fn local_port(line: &str) -> Option<u16> {
     let (_address, port) = line.split_whitespace().nth(1)?.rsplit_once(':')?;
     u16::from_str_radix(port, 16).ok()
-}
-
-struct Process {
-    directory: PathBuf,
-    pid: u32,
-    arguments: Vec<String>,
-}
-
-impl Process {
-    fn is(&self, program: &str) -> bool {
-        let name = self.arguments.first().and_then(|path| Path::new(path).file_name());
-        name.is_some_and(|name| name == program)
-    }
-
-    fn is_guard(&self) -> bool {
-        self.arguments.get(1).map(String::as_str) == Some("router")
-            && self.arguments.get(2).map(String::as_str) == Some("guard")
-    }
-
-    /// In seconds since 1970.
-    fn started(&self) -> Option<u64> {
-        let status = fs::read_to_string(self.directory.join("stat")).ok()?;
-        // Behind the name, which may have spaces, the start is the 20th field (proc(5): the 22nd of all).
-        let ticks: u64 = status.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()?;
-        let machine = fs::read_to_string("/proc/stat").ok()?;
-        let boot: u64 = machine.lines().find_map(|line| line.strip_prefix("btime "))?.parse().ok()?;
-        Some(boot + ticks / rustix::param::clock_ticks_per_second())
-    }
-}
-
-/// `None`: they are hidden.
-fn processes() -> Option<Vec<Process>> {
-    let processes = fs::read_dir("/proc").ok()?.filter_map(|entry| process(&entry.ok()?.path()));
-    Some(processes.collect::<Vec<_>>()).filter(|processes| processes.iter().any(|process| process.pid == 1))
-}
-
-fn process(directory: &Path) -> Option<Process> {
-    let pid = directory.file_name()?.to_str()?.parse().ok()?;
-    let arguments = String::from_utf8_lossy(&fs::read(directory.join("cmdline")).ok()?).into_owned();
-    let arguments = arguments.split_terminator('\0').map(str::to_owned).collect();
-    Some(Process { directory: directory.to_owned(), pid, arguments })
-}
-
-fn daemon() -> Daemon {
-    let Some(processes) = processes() else { return Daemon::Unknown };
-    match processes.iter().find(|process| process.is("miniupnpd")) {
-        Some(process) => Daemon::Runs {
-            pid: process.pid,
-            arguments: process.arguments.clone(),
-            started: process.started(),
-        },
-        None => Daemon::Stopped,
-    }
 }

@@ -1,10 +1,11 @@
-//! Changes files so that it can be undone: what was there before lies in [`DIRECTORY`], with what we wrote.
+//! Changes files so that it can be undone: what was there before lies in [`DIRECTORY`], with what we wrote. That is root's
+//! alone, and what lies there has the mode and the owner that the file has.
 //!
 //! A file that is neither as we wrote it nor as it was before has been edited by somebody, and is not reverted silently.
 
-use std::fs::{self, File, Permissions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -15,8 +16,13 @@ use super::system::read_if_any;
 pub(super) const DIRECTORY: &str = "/var/lib/moshpunch/router-setup";
 const RECORD: &str = "record.json";
 
+const DIRECTORY_MODE: u32 = 0o700;
+
 /// Of a file that was not there before: everybody may read it, as with the others.
 const NEW_FILE_MODE: u32 = 0o644;
+
+/// While it is written.
+const OWN_MODE: u32 = 0o600;
 
 #[derive(Debug)]
 pub(super) struct Change {
@@ -69,7 +75,7 @@ impl Entry {
 
 /// Notes first, so that whatever is interrupted can be undone.
 pub(super) fn apply(changes: &[Change]) -> Result<()> {
-    fs::create_dir_all(DIRECTORY).with_context(|| format!("{DIRECTORY} (is this run as root?)"))?;
+    make_directory().with_context(|| format!("{DIRECTORY} (is this run as root?)"))?;
     let mut record = load()?.unwrap_or_default();
     for change in changes {
         note(&mut record, change)?;
@@ -77,6 +83,12 @@ pub(super) fn apply(changes: &[Change]) -> Result<()> {
     let text = serde_json::to_vec_pretty(&record)?;
     replace(&Path::new(DIRECTORY).join(RECORD), &text)?;
     changes.iter().try_for_each(|change| replace(&change.path, &change.after))
+}
+
+/// One that an older setup has made may be open to others.
+fn make_directory() -> Result<()> {
+    fs::create_dir_all(DIRECTORY)?;
+    Ok(fs::set_permissions(DIRECTORY, Permissions::from_mode(DIRECTORY_MODE))?)
 }
 
 fn note(record: &mut Record, change: &Change) -> Result<()> {
@@ -89,13 +101,13 @@ fn note(record: &mut Record, change: &Change) -> Result<()> {
         None => {
             let entry = Entry { path: change.path.clone(), existed: change.before.is_some(), edited: false };
             if let Some(before) = &change.before {
-                replace(&entry.beside("original"), before)?;
+                replace_like(&change.path, &entry.beside("original"), before)?;
             }
             record.files.push(entry);
             record.files.last_mut().expect("it was pushed just now")
         }
     };
-    replace(&entry.beside("written"), &change.after)
+    replace_like(&change.path, &entry.beside("written"), &change.after)
 }
 
 /// Puts everything back, or nothing. Gives the paths.
@@ -118,7 +130,7 @@ pub(super) fn revert(discard_edits: bool) -> Result<Vec<PathBuf>> {
     }
     for entry in &record.files {
         match entry.original()? {
-            Some(original) => replace(&entry.path, &original)?,
+            Some(original) => restore(entry, &original)?,
             None => remove(&entry.path)?,
         }
     }
@@ -135,31 +147,37 @@ fn load() -> Result<Option<Record>> {
 }
 
 fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| path.display().to_string())
-        }
-        _ => {
-            // It may have been made for this file alone; one with others in it stays.
-            let _in_use = path.parent().map(fs::remove_dir);
-            Ok(())
-        }
-    }
+    remove_if_any(path).with_context(|| path.display().to_string())?;
+    // It may have been made for this file alone; one with others in it stays.
+    let _in_use = path.parent().map(fs::remove_dir);
+    Ok(())
 }
 
-/// Whole, by a rename, with the mode and the owner of what was there; a symbolic link stays one.
+/// With the mode and the owner that it has now, or had, if somebody has removed it.
+fn restore(entry: &Entry, original: &[u8]) -> Result<()> {
+    let model = if entry.path.exists() { entry.path.clone() } else { entry.beside("original") };
+    replace_like(&model, &entry.path, original)
+}
+
 fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace_like(path, path, bytes)
+}
+
+/// Whole, by a rename, with the mode and the owner of a model; a symbolic link stays one.
+fn replace_like(model: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let name = target.file_name().context("a file has a name")?.to_string_lossy();
     let temporary = target.with_file_name(format!(".{name}.moshpunch"));
-    write_like(&target, &temporary, bytes)
+    write_like(model, &temporary, bytes)
         .and_then(|()| Ok(fs::rename(&temporary, &target)?))
         .with_context(|| format!("writing {}", path.display()))
 }
 
 fn write_like(model: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
     path.parent().map(fs::create_dir_all).transpose()?;
-    let mut file = File::create(path)?;
+    // Whoever opened it before it has its mode could read all that follows.
+    remove_if_any(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(OWN_MODE).open(path)?;
     let mode = match fs::metadata(model) {
         Ok(metadata) => {
             fchown(&file, Some(metadata.uid()), Some(metadata.gid()))?;
@@ -170,4 +188,11 @@ fn write_like(model: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
     file.set_permissions(Permissions::from_mode(mode & 0o7777))?;
     file.write_all(bytes)?;
     Ok(file.sync_all()?)
+}
+
+fn remove_if_any(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }

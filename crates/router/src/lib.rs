@@ -10,6 +10,8 @@ mod exit_code;
 mod facts;
 mod files;
 pub mod guard;
+mod listeners;
+mod processes;
 mod service_manager;
 pub mod setup;
 mod system;

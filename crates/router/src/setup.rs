@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use miniupnpd::configuration::Configuration;
+use miniupnpd::build::Build;
+use miniupnpd::configuration::{ChainNames, Configuration};
 use miniupnpd::interfaces::{Interface, candidates};
 use miniupnpd::plan::{Part, Plan, Server};
 use miniupnpd::rule::{Network, PortRange};
@@ -15,7 +16,9 @@ use miniupnpd::{firewall, openwrt};
 
 use super::diff::unified;
 use super::files::{self, Change, DIRECTORY};
-use super::system::{DEFAULTS, interfaces, nft_ruleset, read_if_any, routes_out, uses_iptables};
+use super::system::{
+    DEFAULTS, interfaces, miniupnpd_version, nft_ruleset, read_if_any, routes_out, uses_iptables,
+};
 use report::{note, sanitized};
 
 const CONFIGURATION: &str = "/etc/miniupnpd/miniupnpd.conf";
@@ -163,20 +166,24 @@ fn wishes(said: &Setup, plan: &Plan, configuration: &[u8]) -> Result<(Wishes, Op
         None => network_of(&lan, &interfaces)?,
     };
     let flavour = if uses_iptables() { Flavour::Iptables } else { Flavour::Nftables };
+    let build = miniupnpd_version().as_deref().map(Build::parse).unwrap_or_default();
     let Surroundings { chains_are_there, closed } = match flavour {
-        Flavour::Nftables => surroundings(configuration, &wan, &lan, lan_network),
+        Flavour::Nftables => {
+            let names = Configuration::parse(configuration).chain_names(&build);
+            surroundings(names.as_ref(), &wan, &lan, lan_network)
+        }
         Flavour::Iptables => Surroundings::default(),
     };
-    let wishes = Wishes { wan, lan, lan_network, plan: plan.clone(), flavour, chains_are_there };
+    let wishes = Wishes { wan, lan, lan_network, plan: plan.clone(), flavour, build, chains_are_there };
     Ok((wishes, closed))
 }
 
-fn surroundings(configuration: &[u8], wan: &str, lan: &str, lan_network: Network) -> Surroundings {
+fn surroundings(names: Option<&ChainNames>, wan: &str, lan: &str, lan_network: Network) -> Surroundings {
     let Some(ruleset) = nft_ruleset().and_then(|text| Ruleset::parse(&text).ok()) else {
         note("the rules of nftables cannot be read (as root, they can): it is taken that there are none");
         return Surroundings::default();
     };
-    look(&ruleset, &Configuration::parse(configuration).chain_names(), wan, lan, lan_network)
+    look(&ruleset, names, wan, lan, lan_network)
 }
 
 fn network_of(lan: &str, interfaces: &[Interface]) -> Result<Network> {

@@ -44,13 +44,23 @@ pub(super) fn routes_out() -> Vec<String> {
 
 /// `nft -j list ruleset`.
 pub(super) fn nft_ruleset() -> Option<String> {
-    let nft = Command::new("nft")
-        .args(["-j", "list", "ruleset"])
+    printed("nft", &["-j", "list", "ruleset"])
+}
+
+/// `miniupnpd --version`. One from before 2.2.0 does not know that, and would start; with an empty file it cannot.
+pub(super) fn miniupnpd_version() -> Option<String> {
+    printed("miniupnpd", &["-f", "/dev/null", "--version"])
+}
+
+/// What a program that succeeds prints.
+fn printed(program: &str, arguments: &[&str]) -> Option<String> {
+    let command = Command::new(program)
+        .args(arguments)
         .env("PATH", PATH)
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .output();
-    let output = nft.ok().filter(|output| output.status.success())?;
+    let output = command.ok().filter(|output| output.status.success())?;
     String::from_utf8(output.stdout).ok()
 }
 

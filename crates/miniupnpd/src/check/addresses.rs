@@ -1,8 +1,11 @@
 //! The interfaces, and what the outside one's address means.
 
+use std::net::Ipv4Addr;
+
 use portmap::address::{Reach, reach};
 
 use super::{Finding, Router};
+use crate::build::{KNOWS_FILTERED_STUN, Knows, REFUSES_PRIVATE_ADDRESSES};
 use crate::interfaces::Interface;
 
 pub(super) fn wan_interface(router: &Router<'_>) -> Finding {
@@ -72,16 +75,20 @@ pub(super) fn lan_interface(router: &Router<'_>) -> Finding {
 
 pub(super) fn wan_address(router: &Router<'_>) -> Finding {
     const NAME: &str = "wan-address";
-    if let Some(told) =
-        ["ext_ip", "ext_perform_stun"].iter().find_map(|name| router.configuration.option(name))
-    {
-        return Finding::warning(
-            NAME,
-            format!(
-                "the address outside is not the interface's own, but set ({told}): another NAT stands above"
+    const ABOVE: &str = "make sure that UDP is forwarded there, too";
+    if let Some(told) = router.configuration.option("ext_ip") {
+        let is_private = told.parse::<Ipv4Addr>().is_ok_and(|address| reach(address.into()) != Reach::Public);
+        return match is_private && maps_on_private_addresses(router) == Some(false) {
+            true => Finding::fault(
+                NAME,
+                format!("ext_ip={told} is no public address: {} does not start with it", router.build),
+                "ext_ip= the public address, or none",
             ),
-            "make sure that UDP is forwarded there, too",
-        );
+            false => Finding::warning(NAME, set_by_hand(&told), ABOVE),
+        };
+    }
+    if asks_stun(router) {
+        return Finding::warning(NAME, set_by_hand("by STUN"), ABOVE);
     }
     let Some((address, _)) = router.wan().and_then(Interface::network) else {
         return Finding::fault(
@@ -90,12 +97,22 @@ pub(super) fn wan_address(router: &Router<'_>) -> Finding {
             "check the router's connection",
         );
     };
-    let behind = |whose: &str, cure: &str| {
-        Finding::fault(
+    let behind = |whose: &str, cure: &str| match maps_on_private_addresses(router) {
+        Some(false) => Finding::fault(
             NAME,
             format!("{address} is {whose}: nobody outside can reach it, and miniupnpd maps nothing on it"),
             cure,
-        )
+        ),
+        Some(true) => Finding::warning(
+            NAME,
+            format!("{address} is {whose}: miniupnpd maps on it, but what is above has to forward UDP"),
+            ABOVE,
+        ),
+        None => Finding::unknown(
+            NAME,
+            format!("{address} is {whose}, and whether this miniupnpd knows {ALLOWS_PRIVATE} cannot be said"),
+            cure,
+        ),
     };
     match reach(address.into()) {
         Reach::Public => Finding::ok(NAME, format!("{address} is public")),
@@ -108,4 +125,29 @@ pub(super) fn wan_address(router: &Router<'_>) -> Finding {
             "put that one into bridge mode; or forward UDP on it, and set ext_ip= its public address",
         ),
     }
+}
+
+const ALLOWS_PRIVATE: &str = "ext_allow_private_ipv4";
+
+fn set_by_hand(how: &str) -> String {
+    format!("the address outside is not the interface's own, but set ({how}): another NAT stands above")
+}
+
+/// `None`: it cannot be said.
+fn maps_on_private_addresses(router: &Router<'_>) -> Option<bool> {
+    if router.build.is_since(REFUSES_PRIVATE_ADDRESSES) == Some(false) {
+        return Some(true);
+    }
+    match (router.configuration.is_on(ALLOWS_PRIVATE), router.build.knows(ALLOWS_PRIVATE)) {
+        (false, _) | (true, Knows::No) => Some(false),
+        (true, Knows::Yes) => Some(true),
+        (true, Knows::Perhaps) => None,
+    }
+}
+
+/// The other word is one since 2.3.9; before, it means no.
+fn asks_stun(router: &Router<'_>) -> bool {
+    let values = router.configuration.document().values("ext_perform_stun");
+    let knows_more = router.build.is_since(KNOWS_FILTERED_STUN) != Some(false);
+    values.iter().any(|value| value == "yes" || knows_more && value == "allow-filtered")
 }

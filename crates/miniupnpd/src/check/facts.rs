@@ -1,4 +1,5 @@
 use crate::interfaces::Interface;
+use crate::mapping::Transport;
 
 /// What a shell reads of a router. `None` is always: it could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -7,7 +8,11 @@ pub struct Facts {
     pub configuration: Option<Vec<u8>>,
     /// /etc/default/miniupnpd; empty if there is none.
     pub defaults: Option<Vec<u8>>,
-    pub daemon: Daemon,
+    /// What `miniupnpd --version` prints.
+    pub version: Option<String>,
+    /// Who has a socket of IPv4 on UDP 1900 or 5351, or listens on TCP at the HTTP port that the configuration names, in
+    /// this network namespace.
+    pub listeners: Option<Vec<Listener>>,
     /// When the configuration was changed last, in seconds since 1970.
     pub configuration_changed: Option<u64>,
     pub interfaces: Vec<Interface>,
@@ -27,15 +32,21 @@ pub struct Facts {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Daemon {
-    Runs {
-        pid: u32,
-        arguments: Vec<String>,
-        /// In seconds since 1970.
-        started: Option<u64>,
-    },
-    Stopped,
-    Unknown,
+pub struct Listener {
+    pub transport: Transport,
+    pub port: u16,
+    /// One that several have is several listeners.
+    pub owner: Option<Process>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    pub pid: u32,
+    /// The file that it runs; `None`: it cannot be seen.
+    pub program: Option<String>,
+    pub arguments: Vec<String>,
+    /// In seconds since 1970.
+    pub started: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::{Finding, Router};
+use crate::configuration::ChainNames;
 use crate::firewall::{PCP_PORT, SSDP_PORT};
 use crate::interfaces::Interface;
 use crate::mapping::Transport;
@@ -22,9 +23,6 @@ struct Scene<'a> {
     ruleset: &'a Ruleset,
     wan: &'a Interface,
     lan: &'a Interface,
-    forward: ChainName,
-    prerouting: ChainName,
-    postrouting: ChainName,
     http_port: Option<u16>,
 }
 
@@ -38,14 +36,10 @@ fn scene<'a>(router: &'a Router<'_>, name: &'static str) -> Result<Scene<'a>, Fi
             "see wan-interface and lan-interface",
         )
     };
-    let names = router.configuration.chain_names();
     Ok(Scene {
         ruleset,
         wan: router.wan().ok_or_else(unclear)?,
         lan: router.lan().ok_or_else(unclear)?,
-        forward: ChainName::inet(&names.table, &names.forward),
-        prerouting: ChainName::inet(&names.nat_table, &names.prerouting),
-        postrouting: ChainName::inet(&names.nat_table, &names.postrouting),
         http_port: router.configuration.http_port().filter(|_| router.configuration.speaks_upnp()),
     })
 }
@@ -53,6 +47,21 @@ fn scene<'a>(router: &'a Router<'_>, name: &'static str) -> Result<Scene<'a>, Fi
 /// An answer, or why there is none.
 fn with(router: &Router<'_>, name: &'static str, judge: impl Fn(&Scene<'_>) -> Finding) -> Finding {
     scene(router, name).map_or_else(|unknown| unknown, |scene| judge(&scene))
+}
+
+fn with_chains(
+    router: &Router<'_>,
+    name: &'static str,
+    judge: impl Fn(&Scene<'_>, &ChainNames) -> Finding,
+) -> Finding {
+    with(router, name, |scene| match router.configuration.chain_names(&router.build) {
+        Some(names) => judge(scene, &names),
+        None => Finding::unknown(
+            name,
+            format!("where {} puts its rules is not known here", router.build),
+            "take 2.3.0 or later, or try it from outside",
+        ),
+    })
 }
 
 impl Scene<'_> {
@@ -107,9 +116,9 @@ impl Scene<'_> {
 
 pub(super) fn chains(router: &Router<'_>) -> Finding {
     const NAME: &str = "chains";
-    with(router, NAME, |scene| {
-        let chains = [&scene.forward, &scene.prerouting, &scene.postrouting];
-        match chains.into_iter().find(|chain| !scene.ruleset.has_chain(chain)) {
+    with_chains(router, NAME, |scene, names| {
+        let chains = [names.forward(), names.prerouting(), names.postrouting()];
+        match chains.iter().find(|chain| !scene.ruleset.has_chain(chain)) {
             None => Finding::ok(NAME, "the chains for miniupnpd's rules are there"),
             Some(missing) => Finding::fault(
                 NAME,
@@ -124,9 +133,9 @@ pub(super) fn chains(router: &Router<'_>) -> Finding {
 
 pub(super) fn prerouting(router: &Router<'_>) -> Finding {
     const NAME: &str = "jump";
-    with(router, NAME, |scene| {
+    with_chains(router, NAME, |scene, names| {
         let packet = scene.packet_from_outside(Transport::Udp, MOSH_PORTS.first);
-        let chain = &scene.prerouting;
+        let chain = &names.prerouting();
         let reached = match scene.ruleset.verdict("prerouting", &packet, Some(chain)) {
             Verdict::Passes => scene.ruleset.reaches("prerouting", &packet, chain),
             Verdict::Unknown(_) => Reached::Perhaps,
@@ -156,15 +165,16 @@ pub(super) fn prerouting(router: &Router<'_>) -> Finding {
 
 pub(super) fn forward(router: &Router<'_>) -> Finding {
     const NAME: &str = "forward";
-    with(router, NAME, |scene| {
-        let packet = scene.mapped();
-        let cure = |chain: &ChainName| match chain.table == scene.forward.table && chain.family == "inet" {
-            true => format!("'jump {}' in it, before what drops", scene.forward.name),
+    with_chains(router, NAME, |scene, names| {
+        let (packet, own) = (scene.mapped(), names.forward());
+        let is_beside = |chain: &ChainName| (&chain.family, &chain.table) == (&own.family, &own.table);
+        let cure = |chain: &ChainName| match is_beside(chain) {
+            true => format!("'jump {}' in it, before what drops", own.name),
             false => {
                 format!("'iifname \"{}\" ct status dnat accept' in it, before what drops", scene.wan.name)
             }
         };
-        match scene.ruleset.verdict("forward", &packet, Some(&scene.forward)) {
+        match scene.ruleset.verdict("forward", &packet, Some(&own)) {
             Verdict::Passes => Finding::ok(NAME, "what is mapped is let through"),
             Verdict::Dropped(chain) => {
                 Finding::fault(NAME, format!("the chain {chain} drops what is mapped"), cure(&chain))

@@ -1,38 +1,78 @@
 //! What the configuration says by itself.
 
+use super::daemon::{Daemon, has_surely_read_its_file};
 use super::{Finding, LeasePlace, Router};
+use crate::build::{SECURE_BY_DEFAULT, STOPS_AT_A_BAD_LINE};
+use crate::configuration::BadLine;
 use crate::setup::LEASE_FILE;
 
 pub(super) fn lines(router: &Router<'_>) -> Finding {
     const NAME: &str = "configuration";
     let path = &router.facts.configuration_path;
-    let Some(bad) = router.configuration.bad_lines().next() else {
-        return Finding::ok(NAME, format!("{path} can be read"));
-    };
-    let why =
-        bad.rule.map_or("it is neither a rule nor name=value".to_owned(), |malformed| malformed.to_string());
-    Finding::fault(
-        NAME,
-        format!("line {} of {path}, '{}', keeps miniupnpd from starting: {why}", bad.number, bad.text),
-        "correct the line, or put # before it",
-    )
+    let bad: Vec<_> = router.configuration.bad_lines(&router.build).collect();
+    // What distributions add to miniupnpd nobody tells; but what has started has understood its file.
+    let has_proved = has_surely_read_its_file(router);
+    let certain =
+        bad.iter().find(|bad| bad.objection.is_certain() && !(has_proved && bad.objection.is_of_an_option()));
+    if let Some(bad) = certain {
+        return stops(router, NAME, bad);
+    }
+    match bad.iter().find(|bad| bad.objection.is_certain() || !has_proved) {
+        None => Finding::ok(NAME, format!("{path} can be read")),
+        Some(BadLine { number, text, objection }) => Finding::unknown(
+            NAME,
+            format!(
+                "line {number} of {path}, '{text}': {objection}{}",
+                if has_proved { "; yet it has started with it" } else { "" }
+            ),
+            "look what this miniupnpd's own manual says of it",
+        ),
+    }
+}
+
+fn stops(router: &Router<'_>, name: &'static str, bad: &BadLine) -> Finding {
+    const CURE: &str = "correct the line, or put # before it";
+    let Router { facts, build, .. } = router;
+    let BadLine { number, text, objection } = bad;
+    let line = format!("line {number} of {}, '{text}',", facts.configuration_path);
+    match build.is_since(STOPS_AT_A_BAD_LINE) {
+        Some(false) => Finding::warning(name, format!("{line} is passed over by {build}: {objection}"), CURE),
+        Some(true) | None => {
+            Finding::fault(name, format!("{line} keeps {build} from starting: {objection}"), CURE)
+        }
+    }
 }
 
 pub(super) fn secure_mode(router: &Router<'_>) -> Finding {
     const NAME: &str = "secure-mode";
-    match router.configuration.is_on("secure_mode") {
-        true => Finding::ok(NAME, "a host may map ports to itself only"),
-        false => Finding::fault(
+    const CURE: &str = "secure_mode=yes, as the only such line, and restart miniupnpd";
+    match secure_by_arguments(router).unwrap_or_else(|| router.configuration.is_secure(&router.build)) {
+        Some(true) => Finding::ok(NAME, "a host may map ports to itself only"),
+        Some(false) => {
+            Finding::fault(NAME, "a host of the LAN may map ports to any other host by UPnP", CURE)
+        }
+        None => Finding::unknown(
             NAME,
-            "a host of the LAN may map ports to any other host by UPnP",
-            "secure_mode=yes, and restart miniupnpd",
+            "whether a host of the LAN may map ports to others depends on miniupnpd's version, which is not known",
+            CURE,
         ),
+    }
+}
+
+/// What miniupnpd was called with comes after its file: `-S` before 2.3.4, `-S0` since.
+fn secure_by_arguments(router: &Router<'_>) -> Option<Option<bool>> {
+    let Daemon::Runs(process) = router.daemon else { return None };
+    let has = |is_it: fn(&str) -> bool| process.arguments.iter().any(|argument| is_it(argument));
+    match router.build.is_since(SECURE_BY_DEFAULT) {
+        Some(true) => has(|argument| argument == "-S0").then_some(Some(false)),
+        Some(false) => has(|argument| argument.starts_with("-S")).then_some(Some(true)),
+        None => has(|argument| argument == "-S0").then_some(None),
     }
 }
 
 pub(super) fn protocols(router: &Router<'_>) -> Finding {
     const NAME: &str = "protocols";
-    match (router.configuration.speaks_pcp(), router.configuration.speaks_upnp()) {
+    match (router.speaks_pcp(), router.configuration.speaks_upnp()) {
         (true, true) => Finding::ok(NAME, "PCP, NAT-PMP and UPnP are on"),
         (true, false) => Finding::warning(
             NAME,
@@ -45,7 +85,7 @@ pub(super) fn protocols(router: &Router<'_>) -> Finding {
                 "PCP and NAT-PMP are off{}",
                 if upnp { ", and UPnP alone does not tell of restarts" } else { ", and so is UPnP" }
             ),
-            "enable_natpmp=yes (it means PCP, too; enable_pcp_pmp=yes since miniupnpd 2.3.4), and restart miniupnpd",
+            "enable_natpmp=yes (it means PCP, too), and restart miniupnpd",
         ),
     }
 }

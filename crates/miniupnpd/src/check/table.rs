@@ -2,10 +2,10 @@
 
 use std::net::SocketAddrV4;
 
-use super::{Daemon, Finding, Router};
+use super::daemon::Daemon;
+use super::{Finding, Router};
 use crate::lease_file;
 use crate::mapping::{External, Transport};
-use crate::ruleset::ChainName;
 
 type Mapping = (External, SocketAddrV4);
 
@@ -19,8 +19,8 @@ fn leases(router: &Router<'_>) -> Option<Vec<Mapping>> {
 
 /// Those that miniupnpd has made.
 fn rules(router: &Router<'_>) -> Option<Vec<Mapping>> {
-    let names = router.configuration.chain_names();
-    Some(router.ruleset.as_ref()?.redirections(&ChainName::inet(&names.nat_table, &names.prerouting)))
+    let chain = router.configuration.chain_names(&router.build)?.prerouting();
+    Some(router.ruleset.as_ref()?.redirections(&chain))
 }
 
 fn named(mappings: &[Mapping]) -> String {
@@ -47,7 +47,7 @@ pub(super) fn agrees(router: &Router<'_>) -> Finding {
         return Finding::unknown(NAME, "the lease file or the rules cannot be read", "run this as root");
     };
     let (dead, unnoted) = (without(&leases, &rules), without(&rules, &leases));
-    if !dead.is_empty() && router.facts.daemon == Daemon::Stopped {
+    if !dead.is_empty() && router.daemon == Daemon::Nobody {
         return Finding::ok(NAME, format!("{} will be mapped when miniupnpd starts", named(&dead)));
     }
     if !dead.is_empty() {

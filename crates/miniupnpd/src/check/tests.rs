@@ -1,4 +1,8 @@
+mod installed;
+mod listening;
+
 use super::*;
+use crate::mapping::Transport;
 use crate::plan::Plan;
 use crate::setup::{Flavour, Wishes, edit};
 
@@ -7,6 +11,25 @@ const PATH: &str = "/etc/miniupnpd/miniupnpd.conf";
 /// By nft 1.0.6: what `setup` loads, beside an administrator's table with masquerading and a forwarded port, and one
 /// mapping.
 const RULESET: &str = include_str!("sound.json");
+
+const DEBIAN_12: &str = "miniupnpd 2.3.1 Dec 21 2022\nusing netfilter(nftables) backend\n";
+
+const PLACES: [(Transport, u16); 3] =
+    [(Transport::Udp, 1900), (Transport::Udp, 5351), (Transport::Tcp, 5000)];
+
+fn miniupnpd() -> Process {
+    Process {
+        pid: 77,
+        program: Some("/usr/sbin/miniupnpd".into()),
+        arguments: ["/usr/sbin/miniupnpd", "-f", PATH].map(str::to_owned).to_vec(),
+        started: Some(1_000),
+    }
+}
+
+fn all_by(process: &Process) -> Vec<Listener> {
+    let listener = |(transport, port)| Listener { transport, port, owner: Some(process.clone()) };
+    PLACES.map(listener).to_vec()
+}
 
 fn interface(name: &str, address: &str, prefix_length: u8) -> Interface {
     Interface { name: name.into(), addresses: vec![(address.parse().unwrap(), prefix_length)] }
@@ -20,15 +43,16 @@ fn sound() -> Facts {
         lan_network: "192.168.1.0/24".parse().unwrap(),
         plan: Plan::new(None, &[]).unwrap(),
         flavour: Flavour::Nftables,
+        build: Build::parse(DEBIAN_12),
         chains_are_there: false,
     };
     let files = edit(b"uuid=1\n", b"", &wishes);
-    let arguments = ["/usr/sbin/miniupnpd", "-f", PATH].map(str::to_owned).to_vec();
     Facts {
         configuration_path: PATH.into(),
         configuration: Some(files.configuration),
         defaults: Some(files.defaults),
-        daemon: Daemon::Runs { pid: 77, arguments, started: Some(1_000) },
+        version: Some(DEBIAN_12.into()),
+        listeners: Some(all_by(&miniupnpd())),
         configuration_changed: Some(900),
         interfaces: vec![
             interface("lo", "127.0.0.1", 8),
@@ -157,7 +181,7 @@ fn wrong_interfaces_and_addresses_are_found() {
 
 #[test]
 fn faults_of_the_running_system_are_found() {
-    assert_eq!(after(|facts| facts.daemon = Daemon::Stopped), ["daemon"]);
+    assert_eq!(after(|facts| facts.listeners = Some(vec![])), ["daemon"]);
     assert_eq!(after(|facts| facts.defaults = Some(b"START_DAEMON=0\n".to_vec())), ["start"]);
     assert_eq!(after(|facts| facts.ip_forward = Some(false)), ["ip-forward"]);
     assert_eq!(after(|facts| facts.lease_place = Some(LeasePlace::Volatile)), ["lease-file"]);
@@ -205,7 +229,7 @@ fn what_could_not_be_read_is_unknown_and_nothing_is_guessed() {
     };
     assert_eq!(unknown(|facts| facts.configuration = None), 1);
     assert_eq!(unknown(|facts| facts.ruleset = None), 6);
-    assert_eq!(unknown(|facts| facts.daemon = Daemon::Unknown), 1);
+    assert_eq!(unknown(|facts| facts.listeners = None), 1);
     assert_eq!(unknown(|facts| facts.configuration_changed = None), 1);
     assert_eq!(unknown(|facts| facts.leases = None), 2);
     assert_eq!(

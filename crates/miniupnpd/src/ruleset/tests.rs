@@ -43,7 +43,7 @@ fn one_chain(hook: &str, policy: &str, rules: &[Value]) -> Ruleset {
 }
 
 fn dropped() -> Verdict {
-    Verdict::Dropped(ChainName::inet("filter", "input"))
+    Verdict::Dropped(ChainName::new("inet", "filter", "input"))
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn conditions_of_many_kinds_are_decided() {
 fn a_limit_is_followed_both_ways() {
     let sometimes = serde_json::json!([{"limit": {"rate": 5, "per": "second"}}, {"accept": null}]);
     let ruleset = one_chain("input", "drop", &[sometimes]);
-    let unknown = Verdict::Unknown(ChainName::inet("t", "c"));
+    let unknown = Verdict::Unknown(ChainName::new("inet", "t", "c"));
     assert_eq!(ruleset.verdict("input", &to_router("lan0", Transport::Udp, 53), None), unknown);
 }
 
@@ -79,7 +79,7 @@ fn only_a_bit_of_the_status_is_decided() {
         one_chain("forward", "drop", &[serde_json::json!([status, {"accept": null}])])
             .verdict("forward", packet, None)
     };
-    let chain = ChainName::inet("t", "c");
+    let chain = ChainName::new("inet", "t", "c");
     let untranslated = Packet { translated: false, ..mapped() };
     assert_eq!(verdict("in", &mapped()), Verdict::Passes);
     assert_eq!(verdict("in", &untranslated), Verdict::Dropped(chain.clone()));
@@ -90,17 +90,17 @@ fn only_a_bit_of_the_status_is_decided() {
 #[test]
 fn an_extension_that_is_not_known_makes_the_answer_unknown() {
     let ruleset = one_chain("input", "accept", &[serde_json::json!([{"xt": null}])]);
-    let unknown = Verdict::Unknown(ChainName::inet("t", "c"));
+    let unknown = Verdict::Unknown(ChainName::new("inet", "t", "c"));
     assert_eq!(ruleset.verdict("input", &to_router("lan0", Transport::Udp, 53), None), unknown);
 }
 
 #[test]
 fn a_mapped_packet_passes_where_its_chain_is_jumped_to() {
-    let chain = ChainName::inet("filter", "miniupnpd");
+    let chain = ChainName::new("inet", "filter", "miniupnpd");
     assert_eq!(example().verdict("forward", &mapped(), Some(&chain)), Verdict::Passes);
     let untranslated = Packet { translated: false, ..mapped() };
     assert_eq!(example().verdict("forward", &untranslated, Some(&chain)), Verdict::Passes);
-    let forward = ChainName::inet("filter", "forward");
+    let forward = ChainName::new("inet", "filter", "forward");
     assert_eq!(example().verdict("forward", &untranslated, None), Verdict::Dropped(forward));
 }
 
@@ -116,24 +116,30 @@ fn an_accept_in_one_table_does_not_overrule_a_drop_in_another() {
         ]}}"#
     );
     let ruleset = Ruleset::parse(&both).unwrap();
-    let admins = ChainName { family: "ip".into(), ..ChainName::inet("admin", "forward") };
-    let own = ChainName::inet("own", "miniupnpd");
+    let admins = ChainName::new("ip", "admin", "forward");
+    let own = ChainName::new("inet", "own", "miniupnpd");
     assert_eq!(ruleset.verdict("forward", &mapped(), Some(&own)), Verdict::Dropped(admins));
 }
 
 #[test]
 fn a_chain_is_reached_only_by_a_packet_that_its_jump_fits() {
     let before = Packet { goes_out: None, destination: network("20.0.0.1"), translated: false, ..mapped() };
-    let chain = ChainName::inet("filter", "prerouting_miniupnpd");
+    let chain = ChainName::new("inet", "filter", "prerouting_miniupnpd");
     assert_eq!(example().reaches("prerouting", &before, &chain), Reached::Yes);
     let forwarded = Packet { protocol: Transport::Tcp, port: 8022, ..before.clone() };
     assert_eq!(example().reaches("prerouting", &forwarded, &chain), Reached::No);
-    assert_eq!(example().reaches("prerouting", &before, &ChainName::inet("filter", "other")), Reached::No);
+    assert_eq!(
+        example().reaches("prerouting", &before, &ChainName::new("inet", "filter", "other")),
+        Reached::No
+    );
     let perhaps = serde_json::json!([
         {"match": {"op": "==", "left": {"meta": {"key": "mark"}}, "right": 7}}, {"jump": {"target": "goal"}}
     ]);
     let ruleset = one_chain("prerouting", "accept", &[perhaps]);
-    assert_eq!(ruleset.reaches("prerouting", &before, &ChainName::inet("t", "goal")), Reached::Perhaps);
+    assert_eq!(
+        ruleset.reaches("prerouting", &before, &ChainName::new("inet", "t", "goal")),
+        Reached::Perhaps
+    );
 }
 
 /// Each of a hundred chains jumps twice to the next.
@@ -148,20 +154,20 @@ fn every_chain_is_walked_once() {
     let base = serde_json::json!({"chain": {"family": "inet", "table": "t", "name": "c", "hook": "input", "prio": 0, "policy": "drop"}});
     let objects: Vec<_> = [base].into_iter().chain(rules).collect();
     let ruleset = Ruleset::parse(&serde_json::json!({ "nftables": objects }).to_string()).unwrap();
-    let dropped = Verdict::Dropped(ChainName::inet("t", "c"));
+    let dropped = Verdict::Dropped(ChainName::new("inet", "t", "c"));
     assert_eq!(ruleset.verdict("input", &to_router("lan0", Transport::Udp, 53), None), dropped);
 }
 
 #[test]
 fn endless_jumps_end() {
     let ruleset = one_chain("input", "accept", &[serde_json::json!([{"goto": {"target": "c"}}])]);
-    let unknown = Verdict::Unknown(ChainName::inet("t", "c"));
+    let unknown = Verdict::Unknown(ChainName::new("inet", "t", "c"));
     assert_eq!(ruleset.verdict("input", &to_router("lan0", Transport::Udp, 53), None), unknown);
 }
 
 #[test]
 fn both_ways_of_writing_a_redirection_are_read() {
-    let found = example().redirections(&ChainName::inet("filter", "prerouting"));
+    let found = example().redirections(&ChainName::new("inet", "filter", "prerouting"));
     let redirection = |transport, external_port: u16, internal_port| {
         let external = External { transport, port: external_port.try_into().unwrap() };
         (external, SocketAddrV4::new([192, 168, 1, 10].into(), internal_port))
@@ -182,7 +188,9 @@ fn what_is_no_ruleset_is_an_error() {
         assert!(Ruleset::parse(text).is_err(), "{text}");
     }
     assert_eq!(
-        Ruleset::parse("{\"nftables\": [{\"rule\": 7}, 7]}").unwrap().redirections(&ChainName::inet("", "")),
+        Ruleset::parse("{\"nftables\": [{\"rule\": 7}, 7]}")
+            .unwrap()
+            .redirections(&ChainName::new("inet", "", "")),
         []
     );
 }

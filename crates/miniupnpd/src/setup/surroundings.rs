@@ -5,7 +5,7 @@ use crate::firewall;
 use crate::mapping::Transport;
 use crate::plan::MOSH_PORTS;
 use crate::rule::Network;
-use crate::ruleset::{ChainName, Packet, Reached, Ruleset, Verdict};
+use crate::ruleset::{Packet, Reached, Ruleset, Verdict};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Surroundings {
@@ -18,7 +18,7 @@ pub struct Surroundings {
 #[must_use]
 pub fn look(
     ruleset: &Ruleset,
-    names: &ChainNames,
+    names: Option<&ChainNames>,
     wan: &str,
     lan: &str,
     lan_network: Network,
@@ -34,17 +34,16 @@ pub fn look(
     };
     let mapped =
         Packet { goes_out: Some(lan), destination: lan_network, translated: true, ..arriving.clone() };
-    let (forward, prerouting) =
-        (ChainName::inet(&names.table, &names.forward), ChainName::inet(&names.nat_table, &names.prerouting));
-    let postrouting = ChainName::inet(&names.nat_table, &names.postrouting);
-    let lets_in = ruleset.verdict("forward", &mapped, Some(&forward)) == Verdict::Passes;
-    let complete = [&forward, &prerouting, &postrouting].into_iter().all(|chain| ruleset.has_chain(chain));
-    let reached = ruleset.reaches("prerouting", &arriving, &prerouting) == Reached::Yes;
-    if complete && reached && lets_in {
+    let serve = |names: &ChainNames| {
+        let (forward, prerouting, postrouting) = (names.forward(), names.prerouting(), names.postrouting());
+        [&forward, &prerouting, &postrouting].into_iter().all(|chain| ruleset.has_chain(chain))
+            && ruleset.reaches("prerouting", &arriving, &prerouting) == Reached::Yes
+            && ruleset.verdict("forward", &mapped, Some(&forward)) == Verdict::Passes
+    };
+    if names.is_some_and(serve) {
         return Surroundings { chains_are_there: true, closed: None };
     }
-    let own = firewall::own_names();
-    let own_forward = ChainName::inet(&own.table, &own.forward);
+    let own_forward = firewall::own_names().forward();
     let closed = match ruleset.verdict("forward", &mapped, Some(&own_forward)) {
         Verdict::Dropped(chain) => Some(format!(
             "the chain {chain} drops what is mapped; put 'iifname \"{wan}\" ct status dnat accept' into it, before what drops"
@@ -57,11 +56,19 @@ pub fn look(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::build::Build;
     use crate::configuration::Configuration;
 
     fn look_at(ruleset: &str, configuration: &str) -> Surroundings {
-        let names = Configuration::parse(configuration.as_bytes()).chain_names();
-        look(&Ruleset::parse(ruleset).unwrap(), &names, "wan0", "lan0", "192.168.1.0/24".parse().unwrap())
+        let build = Build::parse("miniupnpd 2.3.11 Aug 12 2026\n");
+        let names = Configuration::parse(configuration.as_bytes()).chain_names(&build);
+        look(
+            &Ruleset::parse(ruleset).unwrap(),
+            names.as_ref(),
+            "wan0",
+            "lan0",
+            "192.168.1.0/24".parse().unwrap(),
+        )
     }
 
     #[test]
@@ -82,5 +89,13 @@ mod tests {
                  put 'iifname \"wan0\" ct status dnat accept' into it, before what drops"
             )
         );
+    }
+
+    #[test]
+    fn chains_count_in_the_family_that_miniupnpd_uses() {
+        let split = include_str!("../check/split.json");
+        assert!(!look_at(split, "upnp_nat_table_name=nat\n").chains_are_there);
+        let said = "upnp_nftables_family_split=yes\nupnp_nat_table_name=nat\n";
+        assert!(look_at(split, said).chains_are_there);
     }
 }

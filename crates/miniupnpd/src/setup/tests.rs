@@ -32,6 +32,10 @@ MiniUPnPd_PRESTART_COMMAND=
 MiniUPnPd_POSTSTOP_COMMAND=
 ";
 
+fn build(version: &str) -> Build {
+    Build::parse(&format!("miniupnpd {version} Jan  1 2026\nusing netfilter(nftables) backend\n"))
+}
+
 fn wishes() -> Wishes {
     Wishes {
         wan: "wan0".into(),
@@ -39,6 +43,7 @@ fn wishes() -> Wishes {
         lan_network: "192.168.1.0/24".parse().unwrap(),
         plan: Plan::new(None, &[]).unwrap(),
         flavour: Flavour::Nftables,
+        build: build("2.3.1"),
         chains_are_there: false,
     }
 }
@@ -163,10 +168,60 @@ fn iptables_gets_the_packages_scripts_with_the_interface() {
 }
 
 #[test]
-fn the_newer_name_of_pcp_is_used_where_the_file_has_it() {
-    let (configuration, ..) = edited("#enable_pcp_pmp=yes\n", "", &wishes());
-    assert!(configuration.starts_with("#enable_pcp_pmp=yes\nenable_pcp_pmp=yes\n"), "{configuration}");
-    assert!(!configuration.contains("enable_natpmp"), "{configuration}");
+fn the_newer_name_of_pcp_is_used_where_the_file_and_miniupnpd_have_it() {
+    let names = |before: &str, version: &str| {
+        let wishes = Wishes { build: build(version), ..wishes() };
+        let (configuration, ..) = edited(before, "", &wishes);
+        let document = Document::parse(configuration.as_bytes());
+        [PCP, PCP_TOO].map(|name| document.values(name).join(" "))
+    };
+    for file in ["#enable_pcp_pmp=yes\n", "enable_pcp_pmp=yes\n", "enable_pcp_pmp=no\n"] {
+        assert_eq!(names(file, "2.3.4"), ["", "yes"], "{file}");
+        assert_eq!(names(file, "2.3.1"), ["yes", ""], "{file}");
+        assert_eq!(names(file, "?")[0], "yes", "{file}");
+    }
+    assert_eq!(names("#enable_natpmp=yes\n", "2.3.11"), ["yes", ""]);
+}
+
+#[test]
+fn what_the_installed_miniupnpd_does_not_start_with_is_commented_out_and_named() {
+    let before = "enable_nat_pmp=yes\nnonsense\nupnp_nftables_family_split=yes\nuuid=1\r\n";
+    let (configuration, _, files) = edited(before, "", &wishes());
+    let start = "#enable_nat_pmp=yes\n#nonsense\n#upnp_nftables_family_split=yes\nuuid=1\r\n";
+    assert!(configuration.starts_with(start), "{configuration}");
+    assert_eq!(
+        files.notes,
+        [
+            "commented out: 'enable_nat_pmp=yes'; miniupnpd 2.3.1 knows no option enable_nat_pmp",
+            "commented out: 'nonsense'; it is neither a rule nor name=value",
+            "commented out: 'upnp_nftables_family_split=yes'; \
+             miniupnpd 2.3.1 knows no option upnp_nftables_family_split (it came with 2.3.6)",
+        ]
+    );
+}
+
+#[test]
+fn what_a_later_miniupnpd_may_know_stays_and_is_named() {
+    for version in ["2.3.12", "?"] {
+        let wishes = Wishes { build: build(version), ..wishes() };
+        let (configuration, _, files) = edited("new_thing=yes\n", "", &wishes);
+        assert!(configuration.starts_with("new_thing=yes\n"), "{configuration}");
+        assert_eq!(files.notes.len(), 1, "{:?}", files.notes);
+        assert!(files.notes[0].starts_with("kept: 'new_thing=yes'; whether miniupnpd "), "{:?}", files.notes);
+    }
+}
+
+#[test]
+fn our_own_chains_are_of_no_split_family_and_the_administrators_may_be() {
+    const SPLIT: &str = "upnp_nftables_family_split=yes\n";
+    let newer = Wishes { build: build("2.3.11"), ..wishes() };
+    let (configuration, _, files) = edited(SPLIT, "", &newer);
+    assert!(configuration.starts_with(&format!("#{SPLIT}")), "{configuration}");
+    assert_eq!(files.firewall, Some(firewall::rules("wan0", 5000, true)));
+
+    let (configuration, _, files) = edited(SPLIT, "", &Wishes { chains_are_there: true, ..newer });
+    assert!(configuration.starts_with(SPLIT), "{configuration}");
+    assert_eq!(files.firewall, Some(firewall::rules("wan0", 5000, false)));
 }
 
 #[test]
@@ -240,4 +295,61 @@ fn another_plan_takes_the_place_of_the_first() {
         rules_of(&format!("{ALLOW}\n{DENY}\n"), &divided).0,
         ["allow 60006-60010 192.168.1.10/32 60006-60010", DENY]
     );
+}
+
+#[test]
+fn an_old_miniupnpd_that_cannot_be_told_its_table_gets_none() {
+    let (configuration, _, files) = edited("uuid=1\n", "", &Wishes { build: build("2.2.1"), ..wishes() });
+    assert!(!configuration.contains("upnp_"), "{configuration}");
+    assert_eq!(files.firewall, Some(firewall::rules("wan0", 5000, false)));
+    let note = "miniupnpd 2.2.1 cannot be told which chains to use: it needs those of its own scripts";
+    assert_eq!(files.notes, [note]);
+}
+
+/// Of which a file may be made.
+const LINES: [&str; 18] = [
+    "secure_mode=yes\n",
+    "secure_mode=no\r\n",
+    " secure_mode = no\n",
+    "enable_natpmp=no\n",
+    "enable_natpmp=1\n",
+    "enable_pcp_pmp=yes\n",
+    "#enable_pcp_pmp=no\n",
+    "enable_upnp=no\n",
+    "enable_upnp=yes\n",
+    "upnp_nftables_family_split=yes\n",
+    "upnp_nat_table_name=miniupnpd\n",
+    "ext_allow_private_ipv4=yes\n",
+    "enable_nat_pmp=yes\n",
+    "=\n",
+    "nonsense\n",
+    "allow 1024-65535 192.168.0.0/16 1024-65535\n",
+    "deny all\n",
+    "deny 0-65535 0.0.0.0/0 0-65535\n",
+];
+
+#[test]
+fn whatever_the_file_is_every_version_starts_with_it_after_setup_and_is_safe() {
+    for seed in 0..100_u64 {
+        // Knuth's MMIX, so that a failure can be repeated.
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(state >> 40).unwrap()
+        };
+        let file: String = (0..next() % 9).map(|_| LINES[next() % LINES.len()]).collect();
+        for version in ["2.2.1", "2.3.1", "2.3.6", "2.3.11", "2.4.0", "?"] {
+            let wishes = Wishes { build: build(version), ..wishes() };
+            let (text, ..) = edited(&file, "", &wishes);
+            let after = Configuration::parse(text.as_bytes());
+            let starts = after.bad_lines(&wishes.build).all(|bad| !bad.objection.is_certain());
+            let is_safe = after.is_secure(&wishes.build) == Some(true);
+            let speaks = after.speaks_pcp(&wishes.build) && after.speaks_upnp();
+            let names = after.chain_names(&wishes.build);
+            assert!(
+                starts && is_safe && speaks && names.is_none_or(|names| names == firewall::own_names()),
+                "{seed} {version}: {text}"
+            );
+        }
+    }
 }

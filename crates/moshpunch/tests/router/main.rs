@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod faults;
+mod installed;
 mod kernel;
 mod scene;
 
@@ -13,6 +14,11 @@ use anyhow::{Result, ensure};
 use common::home::nft;
 use common::{PATIENCE, computes, leave};
 use faults::each_planted_fault_is_found_and_a_correct_router_is_called_correct;
+use installed::{
+    a_guard_runs_where_its_network_is, chains_of_the_family_ip_are_judged_by_the_version,
+    each_file_is_judged_as_the_installed_miniupnpd_reads_it_and_setup_mends_it,
+    miniupnpd_runs_where_it_listens,
+};
 use kernel::{
     what_check_says_of_forwarding_is_what_the_kernel_does,
     what_check_says_of_the_routers_own_ports_is_what_the_kernel_does,
@@ -109,6 +115,9 @@ fn nothing_is_changed_without_apply_and_a_second_apply_changes_nothing(lab: &Lab
     Ok(())
 }
 
+const KEPT: &str = "/var/lib/moshpunch/router-setup";
+const KEPT_CONFIGURATION: &str = "/var/lib/moshpunch/router-setup/miniupnpd.conf.original";
+
 fn revert_restores_every_file_byte_for_byte(lab: &Lab) -> Result<()> {
     let network = fresh(lab, "")?;
     let router = &network.router;
@@ -119,6 +128,9 @@ fn revert_restores_every_file_byte_for_byte(lab: &Lab) -> Result<()> {
     let before = files(router)?;
     setup(router, "--apply")?;
     setup(router, "--apply --range 60001-60050")?;
+    let kept =
+        router.command("stat").args(["-c", "%a %U %n"]).args([KEPT, KEPT_CONFIGURATION]).run(PATIENCE)?;
+    assert_eq!(kept.stdout, format!("700 root {KEPT}\n640 alice {KEPT_CONFIGURATION}\n"));
     let applied = files(router)?;
     ensure!(applied.contains("default/miniupnpd") && applied.contains("moshpunch.nft"), "{applied}");
     ensure!(applied.contains("640 alice alice miniupnpd/miniupnpd.conf"), "{applied}");
@@ -265,6 +277,10 @@ fn main() -> ExitCode {
     lab::harness::run(
         [
             scenario!(each_planted_fault_is_found_and_a_correct_router_is_called_correct),
+            scenario!(each_file_is_judged_as_the_installed_miniupnpd_reads_it_and_setup_mends_it),
+            scenario!(chains_of_the_family_ip_are_judged_by_the_version),
+            scenario!(miniupnpd_runs_where_it_listens),
+            scenario!(a_guard_runs_where_its_network_is),
             scenario!(what_check_says_of_forwarding_is_what_the_kernel_does),
             scenario!(what_check_says_of_the_routers_own_ports_is_what_the_kernel_does),
             scenario!(after_setup_on_a_fresh_package_the_write_ups_commands_work),
