@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use miniupnpd::configuration::{Configuration, Watched};
+use miniupnpd::guard::Scope;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::arguments::GuardArguments;
@@ -21,14 +22,15 @@ fn plan(arguments: &GuardArguments) -> Result<Plan> {
     let file = fs::read(&arguments.miniupnpd_conf)
         .with_context(|| format!("{path}, which another place is said for by --miniupnpd-conf"))?;
     let watched = Configuration::parse(&file).watched().with_context(|| path.to_string())?;
-    let Watched { outside_interface, lease_file, told_address, chains } = watched;
+    let Watched { outside_interface, lease_file, told_address, chains, rules } = watched;
     let lease_file = lease_file.with_context(|| {
         format!(
             "{path} has no lease_file, which tells what is mapped; add lease_file=/var/lib/miniupnpd/upnp.leases, \
              make the directory, and restart miniupnpd"
         )
     })?;
-    Ok(Plan { lease_file, chains, outside_interface, told_address, hairpin: arguments.hairpin })
+    let scope = Scope { ports: arguments.ports, rules, hairpin: arguments.hairpin };
+    Ok(Plan { lease_file, chains, outside_interface, told_address, scope })
 }
 
 /// Each port takes a socket. That fewer are allowed is told once one is missing.
