@@ -8,6 +8,7 @@ mod holding;
 mod home;
 mod inside;
 mod ports;
+mod sandbox;
 mod service;
 mod shared_range;
 
@@ -38,6 +39,7 @@ use inside::{
     the_hairpin_goes_with_the_guard_or_with_the_next_one, without_hairpin_it_does_not,
 };
 use ports::configured_ports_hold_inside_and_outside_and_the_clients_own_win;
+use sandbox::in_the_sandbox_of_its_unit_it_does_what_it_promises;
 use service::{
     a_configuration_with_a_latin_1_comment_is_read,
     a_configuration_without_a_lease_file_is_told_with_the_cure, one_capability_is_all_it_needs,
@@ -77,6 +79,12 @@ fn main() -> ExitCode {
             scenario!(rules_that_are_refused_are_told_with_the_cure),
             scenario!(the_manager_is_told_when_it_serves_and_when_it_ends),
             scenario!(one_capability_is_all_it_needs),
+            scenario!(in_the_sandbox_of_its_unit_it_does_what_it_promises).needs(&[
+                "strace",
+                "systemd-analyze",
+                "prlimit",
+                "unshare",
+            ]),
             scenario!(systemd_accepts_the_unit).needs(&["systemd-analyze"]),
             scenario!(a_configuration_with_a_latin_1_comment_is_read),
             scenario!(a_configuration_without_a_lease_file_is_told_with_the_cure),
