@@ -177,7 +177,7 @@ impl Guard {
                 None => entry.unlist(now),
             }
         }
-        self.entries.retain(|_, entry| !(entry.is_refuted() && !entry.is_listed()));
+        self.entries.retain(|_, entry| entry.is_listed() || !entry.is_refuted());
         if std::mem::replace(&mut self.reads_it_all, claims.is_whole) && !claims.is_whole {
             self.next_reading = now;
         }
@@ -259,10 +259,10 @@ impl Guard {
             match (was_refuted, entry.is_refuted()) {
                 (true, false) => self.actions.push_back(Action::Hold(*port)),
                 (false, true) => self.actions.push_back(Action::Release(*port)),
-                (true, true) | (false, false) => {}
+                (true, true) | (false, false) => self.actions.extend(complaint(*port, entry)),
             }
         }
-        self.entries.retain(|_, entry| !(entry.is_refuted() && !entry.is_listed()));
+        self.entries.retain(|_, entry| entry.is_listed() || !entry.is_refuted());
     }
 
     fn do_without_reading(&mut self, since: Instant, now: Instant) {
@@ -282,18 +282,16 @@ impl Guard {
 
     pub fn handle_hold(&mut self, port: NonZeroU16, extent: Extent, now: Instant) {
         let Some(entry) = self.entries.get_mut(&port).filter(|entry| !entry.is_refuted()) else { return };
-        let was_missing = matches!(entry.hold, Hold::Missing { .. });
+        let was_told = matches!(entry.hold, Hold::Missing { is_told: true, .. });
         entry.hold = match extent {
             Extent::Whole => Hold::Whole,
             Extent::Outside => Hold::Outside,
-            Extent::Nothing(_) => Hold::Missing { retry_at: now + RETRY },
+            Extent::Nothing(why) => Hold::Missing { why, retry_at: now + RETRY, is_told: was_told },
         };
-        let notice = match (was_missing, extent) {
-            (false, Extent::Nothing(why)) => Notice::NotHeld { port, internal: entry.internal, why },
-            (true, Extent::Whole | Extent::Outside) => Notice::NowHeld { port },
-            _ => return,
-        };
-        self.actions.push_back(Action::Tell(notice));
+        if was_told && matches!(extent, Extent::Whole | Extent::Outside) {
+            self.actions.push_back(Action::Tell(Notice::NowHeld { port }));
+        }
+        self.actions.extend(complaint(port, entry));
     }
 
     /// Whether the rules that were asked for are in force.
@@ -316,7 +314,7 @@ impl Guard {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.entries.values_mut().for_each(|entry| entry.expire(now));
         for (port, entry) in &mut self.entries {
-            if let Hold::Missing { retry_at } = &mut entry.hold
+            if let Hold::Missing { retry_at, .. } = &mut entry.hold
                 && *retry_at <= now
             {
                 *retry_at = now + RETRY;
@@ -386,4 +384,9 @@ impl Guard {
             self.actions.extend(hairpin.follow(&self.redirected, now).map(Action::Hairpin));
         }
     }
+}
+
+fn complaint(port: NonZeroU16, entry: &mut Entry) -> Option<Action> {
+    let why = entry.complaint()?;
+    Some(Action::Tell(Notice::NotHeld { port, internal: entry.internal, why }))
 }

@@ -1,5 +1,6 @@
 //! One port, as far as it is known.
 
+use std::io::ErrorKind;
 use std::net::SocketAddrV4;
 use std::time::Instant;
 
@@ -39,7 +40,7 @@ pub(super) enum Hold {
     Asked,
     Whole,
     Outside,
-    Missing { retry_at: Instant },
+    Missing { why: ErrorKind, retry_at: Instant, is_told: bool },
 }
 
 impl Entry {
@@ -136,10 +137,20 @@ impl Entry {
         }
     }
 
+    /// Why it is not held, once; nobody is told of what may only be claimed.
+    pub(super) fn complaint(&mut self) -> Option<ErrorKind> {
+        match &mut self.hold {
+            Hold::Missing { why, is_told, .. } if matches!(self.standing, Standing::Confirmed { .. }) => {
+                (!std::mem::replace(is_told, true)).then_some(*why)
+            }
+            _ => None,
+        }
+    }
+
     /// But for the reading of the firewall.
     pub(super) fn timeout(&self) -> Option<Instant> {
         let of_hold = match self.hold {
-            Hold::Missing { retry_at } => Some(retry_at),
+            Hold::Missing { retry_at, .. } => Some(retry_at),
             Hold::Unwanted | Hold::Asked | Hold::Whole | Hold::Outside => None,
         };
         self.expires.into_iter().chain(of_hold).min()

@@ -483,6 +483,17 @@ fn a_port_that_is_somebody_elses_is_told_once_and_tried_again() {
 }
 
 #[test]
+fn what_is_only_claimed_is_no_news() {
+    let mut it = Simulation::new(false);
+    it.leases(&[60001, 60002]);
+    it.hold_all(&[60001, 60002], IN_USE);
+    assert_eq!(it.actions(), []);
+    assert_eq!(it.firewall(&[60002]), [release(60001), not_held(60002)]);
+    it.hold_all(&[60002], IN_USE);
+    assert_eq!(it.actions(), []);
+}
+
+#[test]
 fn a_hold_that_depends_on_the_outside_address_follows_it() {
     let mut it = Simulation::new(false);
     it.leases(&[60001, 60002]);

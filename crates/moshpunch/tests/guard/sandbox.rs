@@ -72,7 +72,7 @@ fn script(unit: &Directives) -> Result<String> {
                 program = format!("{command} --hairpin --miniupnpd-conf /etc/miniupnpd/lab.conf");
             }
             ("ProtectHome", "yes") => {
-                mounts += "for it in /home /root; do mount -t tmpfs -o mode=0 tmpfs $it; done\n"
+                mounts += "for it in /home /root; do mount -t tmpfs -o mode=0 tmpfs $it; done\n";
             }
             ("PrivateTmp", "yes") => {
                 mounts += "for it in /tmp /var/tmp; do mount -t tmpfs -o mode=1777 tmpfs $it; done\n";
