@@ -20,6 +20,8 @@ const CONFIGURATION: &str = "/etc/miniupnpd/lab.conf";
 const NAT_PMP_PORT: u16 = 5351;
 const MAPPINGS: u16 = 1_000;
 const FIRST_PORT: u16 = 10_000;
+/// All of these.
+const PORTS: &str = "10000-60999";
 /// Above all that are mapped before.
 const FIRST_PORT_OF_RUNS: u16 = 60_001;
 const LEASE_SECONDS: u64 = 3_600;
@@ -71,7 +73,8 @@ impl Network {
     }
 
     fn measure(&self, options: &[&str], runs: u16) -> Result<Figures> {
-        let command = self.router.command("moshpunch").args(["router", "guard"]).args(options);
+        let command =
+            self.router.command("moshpunch").args(["router", "guard", "--ports", PORTS]).args(options);
         let start = net::clock::now();
         let guard = self.router.spawn("guard", &command.args(["--miniupnpd-conf", CONFIGURATION]))?;
         guard.wait_for_log("guarding:", PATIENCE)?;

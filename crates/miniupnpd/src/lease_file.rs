@@ -4,6 +4,9 @@
 //! host, too: `PROTO:eport:rhost:iaddr:iport:timestamp:description`. The description is the client's own and may hold
 //! colons, so what tells the two apart is the field that is either the internal port or an address.
 //!
+//! Until 2.3.11 the description may hold the ends of lines, too, so whoever may map one port can write whole lines here, of
+//! any content. A line proves nothing.
+//!
 //! A mapping is added by appending its line. To remove one, the file is written anew beside the old one, which is then
 //! replaced by a rename. A renewal is both, one after the other.
 
@@ -12,8 +15,11 @@ use std::num::NonZeroU16;
 
 use crate::mapping::{External, Transport};
 
-/// No more than this of a file is read: a line for each port of both transports, with room to spare.
-pub const BYTES_MAXIMUM: u64 = 16 * 1024 * 1024;
+/// No more than this of a file is read: some twenty thousand mappings. It takes milliseconds.
+pub const BYTES_MAXIMUM: u64 = 1024 * 1024;
+
+/// What tells a lease is shorter; what comes behind it in a line is description, of any length.
+const LINE_BYTES_MAXIMUM: usize = 256;
 
 /// Of builds that note the seconds that are left in place of the date (`LEASEFILE_USE_REMAINING_TIME`), the longest
 /// lease is far below this; as a date it is in 2001.
@@ -27,17 +33,39 @@ pub struct Lease {
     pub expires: Option<u64>,
 }
 
-/// The leases in the order of the file. What is no lease is left out, and so is a last line that is still being written.
+/// Takes a file piece by piece, and keeps no more of it than the beginning of a line.
+#[derive(Debug, Default)]
+pub struct Reader {
+    line: Vec<u8>,
+}
+
+impl Reader {
+    /// `found` is told the leases in the order of the file. What is no lease is left out, and so is a last line that is
+    /// still being written.
+    pub fn read(&mut self, piece: &[u8], mut found: impl FnMut(Lease)) {
+        for part in piece.split_inclusive(|&byte| byte == b'\n') {
+            let text = part.strip_suffix(b"\n").unwrap_or(part);
+            let room = LINE_BYTES_MAXIMUM - self.line.len();
+            self.line.extend(&text[..text.len().min(room)]);
+            if text.len() < part.len() {
+                parse_line(&self.line).into_iter().for_each(&mut found);
+                self.line.clear();
+            }
+        }
+    }
+}
+
+/// All leases of a file.
 #[must_use]
 pub fn parse(file: &[u8]) -> Vec<Lease> {
-    let whole = file.iter().rposition(|&byte| byte == b'\n').map_or(&[][..], |end| &file[..end]);
-    let lines = whole.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
-    lines.filter_map(parse_line).collect()
+    let mut leases = Vec::new();
+    Reader::default().read(file, |lease| leases.push(lease));
+    leases
 }
 
 fn parse_line(line: &[u8]) -> Option<Lease> {
     let lease = read_line(&String::from_utf8_lossy(line));
-    if lease.is_none() {
+    if lease.is_none() && !line.is_empty() {
         tracing::debug!(line = %String::from_utf8_lossy(line).escape_debug(), "not a lease");
     }
     lease
@@ -131,5 +159,28 @@ mod tests {
         assert_eq!(ports, [60001, 60002]);
         assert_eq!(parse(b"UDP:60001:192.168.1.10:60001:0:a"), []);
         assert_eq!(parse(b""), []);
+    }
+    #[test]
+    fn a_file_may_come_in_any_pieces_and_its_lines_may_be_long() {
+        let long = "x".repeat(1_000_000);
+        let file = format!(
+            "UDP:60001:192.168.1.10:60001:0:{long}\n{long}\nUDP:{long}\nUDP:60002:192.168.1.11:7:0:y\n"
+        );
+        for size in [1, 7, 4_096, file.len()] {
+            let (mut reader, mut ports) = (Reader::default(), Vec::new());
+            for piece in file.as_bytes().chunks(size) {
+                reader.read(piece, |lease| ports.push(lease.external.port.get()));
+                assert!(reader.line.capacity() <= 2 * LINE_BYTES_MAXIMUM, "{}", reader.line.capacity());
+            }
+            assert_eq!(ports, [60001, 60002], "{size}");
+        }
+    }
+
+    #[test]
+    fn what_a_description_brings_is_read_as_lines_like_any_other() {
+        let forged =
+            "UDP:60011:10.0.0.99:60011:1795836516:x\nTCP:443:10.0.0.66:443:0:y\nUDP:53:10.0.0.66:53:0:y\0\n";
+        let told: Vec<_> = parse(forged.as_bytes()).iter().map(|lease| lease.external.to_string()).collect();
+        assert_eq!(told, ["UDP port 60011", "TCP port 443", "UDP port 53"]);
     }
 }

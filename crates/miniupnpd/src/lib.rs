@@ -13,6 +13,7 @@ pub mod interfaces;
 pub mod lease_file;
 pub mod mapping;
 pub mod openwrt;
+pub mod pace;
 pub mod plan;
 pub mod redirections;
 pub mod rule;

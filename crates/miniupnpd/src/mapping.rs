@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::SocketAddrV4;
 use std::num::NonZeroU16;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Transport {
     Tcp,
     Udp,

@@ -7,18 +7,26 @@
 //! iif "wan0" @nh,72,8 0x11 th dport 60001 dnat ip to 192.168.1.10:60002
 //! iifname "wan0" meta l4proto udp udp dport 60001 counter packets 0 bytes 0 dnat to 192.168.1.10:60002
 //! ```
+//!
+//! No text of a client's is in it: miniupnpd 2.3.1 keeps the description with the rule, but nft shows no such data.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddrV4;
 use std::num::NonZeroU16;
 
 use crate::hairpin;
 use crate::mapping::{External, Mappings, Transport};
 
+/// The source in the header of IPv4, as nft writes what it has no name for.
+const SOURCE_BITS: &str = "@nh,96,32";
+
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reading {
     /// What the firewall redirects for miniupnpd; `None` if it has no chain of miniupnpd, where the rules may be in a
     /// firewall that nft does not show.
     pub mappings: Option<Mappings>,
+    /// Those of them that are for one host outside alone.
+    pub limited: BTreeSet<External>,
     /// Whether the table that [`hairpin`] makes is there.
     pub has_hairpin_table: bool,
 }
@@ -39,10 +47,22 @@ impl Reading {
             } else if line == format!("table {} {{", hairpin::TABLE) {
                 reading.has_hairpin_table = true;
             } else if inside && let Some((external, internal)) = redirection(line) {
-                reading.mappings.get_or_insert_default().insert(external, internal);
+                // Of several rules the first decides.
+                reading.mappings.get_or_insert_default().entry(external).or_insert(internal);
+                if is_limited(line) {
+                    reading.limited.insert(external);
+                }
             }
         }
         reading
+    }
+
+    /// What whoever is outside comes to.
+    #[must_use]
+    pub fn for_everybody(&self) -> Mappings {
+        let mut mappings = self.mappings.clone().unwrap_or_default();
+        mappings.retain(|external, _| !self.limited.contains(external));
+        mappings
     }
 }
 
@@ -56,6 +76,12 @@ fn redirection(rule: &str) -> Option<(External, SocketAddrV4)> {
     let target = after("dnat")?;
     let at = target.iter().position(|word| *word == "to")?;
     Some((External { transport, port }, target.get(at + 1)?.parse().ok()?))
+}
+
+/// Whether it looks at where a datagram comes from.
+fn is_limited(rule: &str) -> bool {
+    let rule = rule.split(" comment ").next().unwrap_or_default();
+    rule.split_whitespace().any(|word| word == "saddr" || word == SOURCE_BITS)
 }
 
 /// miniupnpd 2.3.1 matches the protocol as a byte of the header.
@@ -133,6 +159,19 @@ table inet lab {
         assert_eq!(chain("upnp_prerouting"), Some(mappings(&expected)));
         assert_eq!(chain("upnp_postrouting"), Some(Mappings::new()));
         assert_eq!(chain("MINIUPNPD"), None);
+    }
+
+    #[test]
+    fn what_is_for_one_host_outside_is_not_for_everybody() {
+        let rules = "chain upnp {\n\
+            \tiif \"wan0\" @nh,96,32 0x1400004d @nh,72,8 0x11 th dport 60001 dnat ip to 192.168.1.10:60001\n\
+            \tiifname \"wan0\" ip saddr 20.0.0.77 udp dport 60002 dnat to 192.168.1.10:60002\n\
+            \tiifname \"wan0\" udp dport 60003 dnat to 192.168.1.10:60003 comment \"saddr\"\n\
+            \tiifname \"wan0\" udp dport 60003 dnat to 192.168.1.11:60003\n}\n";
+        let reading = Reading::parse(rules, &["upnp".to_owned()]);
+        assert_eq!(reading.mappings.as_ref().map(Mappings::len), Some(3));
+        let expected = mappings(&[(Transport::Udp, 60003, "192.168.1.10:60003")]);
+        assert_eq!(reading.for_everybody(), expected, "of two rules the first decides");
     }
 
     #[test]

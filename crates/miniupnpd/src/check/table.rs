@@ -6,6 +6,8 @@ use super::daemon::Daemon;
 use super::{Finding, Router};
 use crate::lease_file;
 use crate::mapping::{External, Transport};
+use crate::plan::MOSH_PORTS;
+use crate::rule;
 
 type Mapping = (External, SocketAddrV4);
 
@@ -70,6 +72,19 @@ pub(super) fn agrees(router: &Router<'_>) -> Finding {
     }
 }
 
+fn permitted(mut leases: Vec<Mapping>, router: &Router<'_>) -> Vec<Mapping> {
+    let rules = router.configuration.rules();
+    leases.retain(|(external, internal)| {
+        rule::allows(&rules, external.port.get(), *internal.ip(), internal.port())
+    });
+    leases
+}
+
+/// The guard's default: where a mosh-server of the router's may be.
+fn is_guarded(external: &External) -> bool {
+    external.transport == Transport::Udp && MOSH_PORTS.contains(external.port.get())
+}
+
 /// Whether the router's own mosh-server skips what is mapped.
 pub(super) fn is_held(router: &Router<'_>) -> Finding {
     const NAME: &str = "held";
@@ -81,9 +96,9 @@ pub(super) fn is_held(router: &Router<'_>) -> Finding {
             "run this as root",
         );
     };
-    let unnoted = without(&rules(router).unwrap_or_default(), &leases);
-    let mapped =
-        leases.into_iter().chain(unnoted).filter(|(external, _)| external.transport == Transport::Udp);
+    // What a line says without a rule leads nowhere, and the guard does not believe it.
+    let mapped = rules(router).unwrap_or_else(|| permitted(leases, router));
+    let mapped = mapped.into_iter().filter(|(external, _)| is_guarded(external));
     let (taken, open): (Vec<_>, Vec<_>) =
         mapped.partition(|(external, _)| ports.contains(&external.port.get()));
     match router.facts.guard_runs {

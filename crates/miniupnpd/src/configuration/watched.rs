@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use super::{Configuration, DEFAULT_PREROUTING_CHAIN};
+use crate::rule::Rule;
 
 /// The build for iptables has another name where the file says nothing.
 const DEFAULT_CHAINS: [&str; 2] = [DEFAULT_PREROUTING_CHAIN, "MINIUPNPD"];
@@ -17,6 +18,8 @@ pub struct Watched {
     pub told_address: Option<Ipv4Addr>,
     /// The chains, one of which holds its redirections.
     pub chains: Vec<String>,
+    /// What it lets hosts map.
+    pub rules: Vec<Rule>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +59,7 @@ impl Configuration {
             lease_file: self.option("lease_file").map(PathBuf::from),
             told_address: self.option("ext_ip").and_then(|address| address.parse().ok()),
             chains,
+            rules: self.rules(),
         })
     }
 }
@@ -85,6 +89,7 @@ mod tests {
             lease_file: Some("/var/lib/miniupnpd/upnp.leases".into()),
             told_address: Some(Ipv4Addr::new(20, 0, 0, 7)),
             chains: vec!["upnp_prerouting".into()],
+            rules: vec!["allow 60000-60023 192.168.1.0/24 60000-60023".parse().unwrap()],
         };
         assert_eq!(watched(file), Ok(expected));
     }

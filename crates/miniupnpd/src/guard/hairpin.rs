@@ -32,9 +32,9 @@ struct Pending {
 
 impl Hairpin {
     /// What to apply now, if anything; one transaction at a time.
-    pub(super) fn follow(&mut self, wanted: Mappings, now: Instant) -> Option<Mappings> {
-        if self.wanted != wanted {
-            self.wanted = wanted;
+    pub(super) fn follow(&mut self, wanted: &Mappings, now: Instant) -> Option<Mappings> {
+        if self.wanted != *wanted {
+            self.wanted = wanted.clone();
             let first = self.changed.map_or(now, |(first, _)| first);
             self.changed = Some((first, now));
         }

@@ -1,5 +1,8 @@
 use super::hairpin::{LATEST, QUIET};
 use super::*;
+use crate::lease_file::Lease;
+use crate::mapping::{External, Transport};
+use crate::rule::PortRange;
 
 const UNIX_NOW: u64 = 1_795_343_934;
 const SOON: Duration = Duration::from_millis(10);
@@ -23,7 +26,7 @@ fn mappings(numbers: &[u16]) -> Mappings {
 }
 
 fn reading(numbers: &[u16]) -> Reading {
-    Reading { mappings: Some(mappings(numbers)), has_hairpin_table: true }
+    Reading { mappings: Some(mappings(numbers)), has_hairpin_table: true, ..Reading::default() }
 }
 
 fn hold(number: u16) -> Action {
@@ -50,8 +53,9 @@ struct Simulation {
 impl Simulation {
     #[expect(clippy::disallowed_methods, reason = "some instant to begin with")]
     fn new(hairpin: bool) -> Self {
+        let scope = Scope { ports: PortRange::new(6000, 60999), rules: Vec::new(), hairpin };
         let now = Instant::now();
-        Self { guard: Guard::new(hairpin, now), now }
+        Self { guard: Guard::new(scope, now), now }
     }
 
     /// With these ports mapped, held, and confirmed.
@@ -66,8 +70,14 @@ impl Simulation {
     }
 
     fn leases(&mut self, ports: &[u16]) -> Vec<Action> {
-        let leases: Vec<_> = ports.iter().copied().map(lease).collect();
-        self.guard.handle_leases(&leases, UNIX_NOW, self.now);
+        self.lease_file(&ports.iter().copied().map(lease).collect::<Vec<_>>())
+    }
+
+    fn lease_file(&mut self, leases: &[Lease]) -> Vec<Action> {
+        let mut claims = Claims::at(UNIX_NOW);
+        leases.iter().for_each(|lease| claims.add(lease, self.guard.scope()));
+        self.guard.handle_change(self.now);
+        self.guard.handle_claims(claims, self.now);
         self.actions()
     }
 
@@ -173,7 +183,196 @@ fn what_only_the_firewall_knows_is_held_too() {
     assert_eq!(it.next(), (RECONCILE, vec![Action::ReadFirewall]));
     assert_eq!(it.firewall(&[60001]), [hold(60001)]);
     assert_eq!(it.leases(&[60001]), []);
+    assert_eq!(it.next(), (GRACE, vec![Action::ReadFirewall]), "the file tells something new");
+    assert_eq!(it.firewall(&[60001]), []);
     assert_eq!(it.next(), (RECONCILE, vec![Action::ReadFirewall]));
+}
+
+#[test]
+fn a_line_that_the_firewall_does_not_have_is_let_go_and_not_held_again() {
+    let mut it = Simulation::new(false);
+    assert_eq!(it.leases(&[60001, 60002]), [hold(60001), hold(60002), Action::ReadFirewall]);
+    it.hold_all(&[60001, 60002], Extent::Whole);
+    assert_eq!(it.firewall(&[60002]), [release(60001)]);
+    assert_eq!(it.guard.count(), (1, 0));
+    assert_eq!(it.leases(&[60001, 60002]), [], "the file was written, the line is still there");
+    assert_eq!(it.next(), (PAUSE, vec![Action::ReadFirewall]));
+    assert_eq!(it.firewall(&[60002]), []);
+    assert_eq!(it.next(), (RECONCILE, vec![Action::ReadFirewall]));
+    assert_eq!(it.firewall(&[60002]), []);
+    // A result of before does not make it held.
+    it.hold_all(&[60001], IN_USE);
+    assert_eq!((it.actions(), it.guard.count()), (vec![], (1, 0)));
+}
+
+#[test]
+fn what_was_let_go_is_held_once_the_firewall_has_it() {
+    let mut it = Simulation::new(false);
+    it.leases(&[60001]);
+    assert_eq!(it.firewall(&[]), [release(60001)]);
+    it.leases(&[60001]);
+    assert_eq!(it.next(), (PAUSE, vec![Action::ReadFirewall]));
+    assert_eq!(it.firewall(&[60001]), [hold(60001)]);
+    it.hold_all(&[60001], Extent::Whole);
+    assert_eq!(it.guard.count(), (1, 0));
+    // And when its line is taken away and put back, which may not be seen.
+    it.leases(&[]);
+    assert_eq!(it.next(), (GRACE, vec![Action::ReadFirewall]));
+    assert_eq!(it.firewall(&[]), [release(60001)]);
+    it.after(PAUSE);
+    assert_eq!(it.leases(&[60001]), [hold(60001), Action::ReadFirewall]);
+}
+
+#[test]
+fn a_line_that_comes_during_a_reading_is_judged_by_the_next() {
+    let mut it = Simulation::new(false);
+    it.leases(&[]);
+    it.after(SOON);
+    assert_eq!(it.leases(&[60001]), [hold(60001)]);
+    assert_eq!(it.firewall(&[]), []);
+    assert_eq!(it.next(), (PAUSE, vec![Action::ReadFirewall]));
+    assert_eq!(it.firewall(&[]), [release(60001)]);
+}
+
+#[test]
+fn a_file_that_changes_during_a_reading_is_no_less_looked_after() {
+    let mut it = Simulation::new(false);
+    it.leases(&[60001]);
+    it.firewall(&[]);
+    it.leases(&[60001]);
+    it.next();
+    it.after(SOON);
+    assert_eq!(it.leases(&[60001]), []);
+    assert_eq!(it.firewall(&[]), [], "the reading may have come before the mapping");
+    assert_eq!(it.next(), (PAUSE, vec![Action::ReadFirewall]));
+}
+
+#[test]
+fn a_mapping_of_a_port_that_is_being_refuted_is_held_soon() {
+    let mut it = Simulation::new(false);
+    assert_eq!(it.lease_file(&[forged(60001)]), [hold(60001), Action::ReadFirewall]);
+    it.after(SOON);
+    assert_eq!(it.lease_file(&[forged(60001), lease(60001)]), []);
+    assert_eq!(it.firewall(&[]), [release(60001)], "it was read before");
+    assert_eq!(it.next(), (PAUSE, vec![Action::ReadFirewall]));
+    assert_eq!(it.firewall(&[60001]), [hold(60001)]);
+}
+
+/// Another host is said to have the port.
+fn forged(number: u16) -> Lease {
+    let internal = SocketAddrV4::new([192, 168, 1, 66].into(), 53);
+    Lease { internal, expires: None, ..lease(number) }
+}
+
+#[test]
+fn a_forged_line_keeps_no_port_after_its_mapping() {
+    let mut it = Simulation::settled(&[]);
+    it.after(PAUSE);
+    assert_eq!(it.lease_file(&[lease(60001), forged(60001)]), [hold(60001), Action::ReadFirewall]);
+    it.hold_all(&[60001], Extent::Whole);
+    assert_eq!(it.firewall(&[60001]), []);
+    assert_eq!(it.lease_file(&[forged(60001)]), []);
+    assert_eq!(it.next(), (GRACE, vec![Action::ReadFirewall]));
+    assert_eq!(it.firewall(&[]), [], "it may be a renewal");
+    assert_eq!(it.next(), (GRACE, vec![Action::ReadFirewall]));
+    assert_eq!(it.firewall(&[]), [release(60001)]);
+}
+
+#[test]
+fn a_line_that_comes_and_goes_keeps_no_port_that_the_firewall_has_not() {
+    let mut it = Simulation::settled(&[60001]);
+    it.next();
+    assert_eq!(it.firewall(&[]), []);
+    let missed = it.now;
+    let mut released = Vec::new();
+    while released.is_empty() {
+        it.leases(&[]);
+        it.leases(&[60001]);
+        let actions = it.after(SOON);
+        if actions.contains(&Action::ReadFirewall) {
+            released = it.firewall(&[]);
+        }
+        assert!(it.now - missed <= GRACE + SOON, "it is held for ever");
+    }
+    assert_eq!(released, [release(60001)]);
+}
+
+#[test]
+fn rules_that_were_flushed_lead_nowhere_whatever_the_lease_file_says() {
+    for flushed in [reading(&[]), Reading { mappings: None, ..reading(&[]) }] {
+        let mut it = Simulation::settled(&[60001, 60002]);
+        assert_eq!(it.next(), (RECONCILE, vec![Action::ReadFirewall]));
+        it.guard.handle_firewall(Some(&flushed), it.now);
+        assert_eq!(it.actions(), []);
+        assert_eq!(it.next(), (GRACE, vec![Action::ReadFirewall]));
+        it.guard.handle_firewall(Some(&flushed), it.now);
+        assert_eq!(it.actions(), [release(60001), release(60002)]);
+        // miniupnpd starts again, and makes them again.
+        it.after(PAUSE);
+        assert_eq!(it.leases(&[]), [Action::ReadFirewall]);
+        assert_eq!(it.leases(&[60001]), [hold(60001)]);
+        assert_eq!(it.firewall(&[60001]), []);
+    }
+}
+
+#[test]
+fn where_no_chain_was_ever_seen_the_lease_file_has_to_do() {
+    let mut it = Simulation::new(true);
+    let nothing = Reading { mappings: None, ..reading(&[]) };
+    it.leases(&[60001]);
+    it.guard.handle_firewall(Some(&nothing), it.now);
+    assert_eq!(it.actions(), [Action::Tell(Notice::NoChain), Action::Hairpin(Mappings::new())]);
+    it.guard.handle_hairpin(true, it.now);
+    assert_eq!(it.next(), (RECONCILE, vec![Action::ReadFirewall]));
+    it.guard.handle_firewall(Some(&nothing), it.now);
+    assert_eq!(it.actions(), [], "it is told once");
+    // Now there is one.
+    it.next();
+    assert_eq!(it.firewall(&[]), []);
+    assert_eq!(it.next(), (GRACE, vec![Action::ReadFirewall]));
+    assert_eq!(it.firewall(&[]), [release(60001)]);
+}
+
+#[test]
+fn a_file_that_is_too_long_leaves_the_firewall() {
+    let mut it = Simulation::settled(&[]);
+    let mut claims = Claims::at(UNIX_NOW);
+    claims.cut_off();
+    it.guard.handle_claims(claims, it.now);
+    assert_eq!(it.next(), (PAUSE, vec![Action::ReadFirewall]));
+    assert_eq!(it.firewall(&[]), []);
+    it.guard.handle_change(it.now);
+    assert_eq!(it.next(), (PAUSE, vec![Action::ReadFirewall]), "it changed, and it is not known how");
+    assert_eq!(it.firewall(&[60001]), [hold(60001)]);
+}
+
+#[test]
+fn however_often_the_file_changes_the_firewall_is_read_no_more_than_a_third_of_the_time() {
+    const TOOK: Duration = Duration::from_millis(200);
+    let mut it = Simulation::new(false);
+    it.leases(&[60001]);
+    let (start, mut readings) = (it.now, 0);
+    while it.now - start < Duration::from_secs(60) {
+        readings += 1;
+        it.after(TOOK);
+        it.leases(&[60001]);
+        it.firewall(&[]);
+        it.leases(&[60001]);
+        while !it.after(SOON).contains(&Action::ReadFirewall) {
+            it.leases(&[60001]);
+        }
+    }
+    assert_eq!(readings, 100);
+}
+
+#[test]
+fn no_port_is_held_that_no_mosh_server_may_take() {
+    let mut it = Simulation::settled(&[]);
+    it.after(PAUSE);
+    assert_eq!(it.leases(&[53, 5999, 61000]), []);
+    assert_eq!(it.next(), (RECONCILE - PAUSE, vec![Action::ReadFirewall]));
+    assert_eq!(it.firewall(&[53, 5999, 61000]), [], "even if they are mapped");
+    assert_eq!(it.guard.count(), (0, 0));
 }
 
 #[test]
@@ -259,11 +458,9 @@ fn a_dead_miniupnpds_leases_end_unless_its_rules_are_there() {
 fn a_lease_that_is_over_when_the_file_is_read_is_none() {
     let mut it = Simulation::settled(&[]);
     let over = Lease { expires: Some(UNIX_NOW), ..lease(60001) };
-    it.guard.handle_leases(&[over], UNIX_NOW, it.now);
-    assert_eq!(it.actions(), []);
+    assert_eq!(it.lease_file(&[over]), []);
     let endless = Lease { expires: None, ..lease(60002) };
-    it.guard.handle_leases(&[endless], UNIX_NOW, it.now);
-    assert_eq!(it.actions(), [hold(60002)]);
+    assert_eq!(it.lease_file(&[endless]), [hold(60002)]);
 }
 
 #[test]
@@ -283,6 +480,17 @@ fn a_port_that_is_somebody_elses_is_told_once_and_tried_again() {
     it.hold_all(&[60001], Extent::Whole);
     assert_eq!(it.actions(), [Action::Tell(Notice::NowHeld { port: port(60001) })]);
     assert_eq!(it.guard.count(), (1, 0));
+}
+
+#[test]
+fn what_is_only_claimed_is_no_news() {
+    let mut it = Simulation::new(false);
+    it.leases(&[60001, 60002]);
+    it.hold_all(&[60001, 60002], IN_USE);
+    assert_eq!(it.actions(), []);
+    assert_eq!(it.firewall(&[60002]), [release(60001), not_held(60002)]);
+    it.hold_all(&[60002], IN_USE);
+    assert_eq!(it.actions(), []);
 }
 
 #[test]
@@ -307,8 +515,7 @@ fn a_result_for_a_port_that_was_released_meanwhile_is_dropped() {
 fn tcp_is_not_held() {
     let mut it = Simulation::settled(&[]);
     let external = External { transport: Transport::Tcp, port: port(60001) };
-    it.guard.handle_leases(&[Lease { external, ..lease(60001) }], UNIX_NOW, it.now);
-    assert_eq!(it.actions(), []);
+    assert_eq!(it.lease_file(&[Lease { external, ..lease(60001) }]), []);
     assert!(it.guard.is_ready());
     assert_eq!(it.guard.count(), (0, 0));
 }
@@ -333,12 +540,40 @@ fn the_first_hairpin_knows_what_the_firewall_has() {
 }
 
 #[test]
+fn clients_inside_are_led_where_the_firewall_says_and_nowhere_else() {
+    let mut it = Simulation::new(true);
+    let external = External { transport: Transport::Tcp, port: port(443) };
+    it.lease_file(&[lease(60001), forged(60002), Lease { external, ..forged(60001) }]);
+    it.hold_all(&[60001, 60002], Extent::Whole);
+    let other = External { transport: Transport::Tcp, port: port(8022) };
+    let mut mapped = mappings(&[60001]);
+    mapped.insert(other, internal(22));
+    let limited = External::udp(port(60003));
+    let all = mapped.clone().into_iter().chain(mappings(&[60003])).collect();
+    let reading = Reading { mappings: Some(all), limited: [limited].into(), has_hairpin_table: true };
+    it.guard.handle_firewall(Some(&reading), it.now);
+    assert_eq!(it.actions(), [release(60002), hold(60003), Action::Hairpin(mapped)]);
+}
+
+#[test]
+fn a_line_for_another_port_has_the_firewall_read_for_clients_inside() {
+    let mut it = with_hairpin(&[]);
+    let external = External { transport: Transport::Tcp, port: port(8022) };
+    assert_eq!(it.lease_file(&[Lease { external, ..lease(60001) }]), []);
+    assert_eq!(it.next(), (QUIET, vec![Action::ReadFirewall]));
+    assert_eq!(it.firewall(&[]), []);
+    assert_eq!(it.next(), (RECONCILE, vec![Action::ReadFirewall]));
+}
+
+#[test]
 fn the_hairpin_follows_once_the_mappings_are_quiet() {
     let mut it = with_hairpin(&[60001]);
-    it.leases(&[60001, 60002]);
+    assert_eq!(it.leases(&[60001, 60002]), [hold(60002)]);
+    assert_eq!(it.next(), (PAUSE, vec![Action::ReadFirewall]));
+    assert_eq!(it.firewall(&[60001, 60002]), []);
     it.after(SOON);
-    it.leases(&[60001, 60002, 60003]);
-    assert_eq!(it.next(), (QUIET, vec![Action::Hairpin(mappings(&[60001, 60002, 60003]))]));
+    it.hold_all(&[60002], Extent::Whole);
+    assert_eq!(it.next(), (QUIET - SOON, vec![Action::Hairpin(mappings(&[60001, 60002]))]));
     it.guard.handle_hairpin(true, it.now);
     assert_eq!(it.actions(), []);
 }
@@ -346,15 +581,21 @@ fn the_hairpin_follows_once_the_mappings_are_quiet() {
 #[test]
 fn the_hairpin_follows_in_a_second_if_they_never_are() {
     let mut it = with_hairpin(&[]);
-    let steps = 8;
-    for step in 1..=steps {
-        let ports: Vec<_> = (60001..=60000 + step).collect();
-        assert!(!it.leases(&ports).iter().any(|action| matches!(action, Action::Hairpin(_))));
-        it.after(LATEST / u32::from(steps + 1));
+    it.leases(&[60001]);
+    assert_eq!(it.next(), (PAUSE, vec![Action::ReadFirewall]));
+    let first = it.now;
+    for last in 60001.. {
+        let ports: Vec<_> = (60001..=last).collect();
+        if let [Action::Hairpin(applied)] = &it.firewall(&ports)[..] {
+            assert_eq!(*applied, mappings(&ports));
+            break;
+        }
+        assert!(it.now - first < LATEST, "it never follows");
+        it.hold_all(&ports, Extent::Whole);
+        it.leases(&(60001..=last + 1).collect::<Vec<_>>());
+        assert_eq!(it.next(), (PAUSE, vec![Action::ReadFirewall]));
     }
-    it.hold_all(&(60001..=60008).collect::<Vec<_>>(), Extent::Whole);
-    let (_, actions) = it.next();
-    assert_eq!(actions, [Action::Hairpin(mappings(&(60001..=60008).collect::<Vec<_>>()))]);
+    assert_eq!(it.now - first, LATEST);
 }
 
 #[test]
@@ -362,8 +603,11 @@ fn a_change_during_a_transaction_waits_for_the_next_one() {
     let mut it = with_hairpin(&[]);
     it.leases(&[60001]);
     it.next();
-    it.leases(&[60001, 60002]);
-    it.after(LATEST);
+    it.firewall(&[60001]);
+    assert_eq!(it.next(), (QUIET, vec![Action::Hairpin(mappings(&[60001]))]));
+    assert_eq!(it.leases(&[60001, 60002]), [hold(60002), Action::ReadFirewall]);
+    assert_eq!(it.firewall(&[60001, 60002]), []);
+    assert_eq!(it.after(LATEST), []);
     it.guard.handle_hairpin(true, it.now);
     assert_eq!(it.actions(), [Action::Hairpin(mappings(&[60001, 60002]))]);
 }
@@ -371,13 +615,15 @@ fn a_change_during_a_transaction_waits_for_the_next_one() {
 #[test]
 fn the_guard_rests_while_the_firewall_is_read() {
     let mut it = with_hairpin(&[60001]);
-    it.leases(&[]);
-    assert_eq!(it.next(), (GRACE, vec![Action::ReadFirewall]));
-    it.leases(&[60002]);
+    it.leases(&[60001, 60002]);
+    it.next();
+    assert_eq!(it.firewall(&[60001, 60002]), []);
+    it.leases(&[60001, 60002, 60003]);
+    assert_eq!(it.next(), (QUIET, vec![Action::ReadFirewall]), "and no hairpin");
+    it.hold_all(&[60002, 60003], Extent::Whole);
     assert_eq!(it.after(LATEST), []);
-    it.hold_all(&[60002], Extent::Whole);
-    assert_eq!(it.firewall(&[60002]), [release(60001)]);
-    assert_eq!(it.next(), (QUIET, vec![Action::Hairpin(mappings(&[60002]))]));
+    let expected = [release(60003), Action::Hairpin(mappings(&[60001, 60002]))];
+    assert_eq!(it.firewall(&[60001, 60002]), expected);
 }
 
 #[test]

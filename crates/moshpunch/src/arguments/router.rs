@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use miniupnpd::plan::Server;
+use miniupnpd::plan::{MOSH_PORTS, Server};
 use miniupnpd::rule::{Network, PortRange};
 use router::check::Check;
 use router::setup::{self, Setup};
@@ -76,6 +76,10 @@ pub(crate) struct GuardArguments {
     #[arg(long)]
     pub(crate) hairpin: bool,
 
+    /// The ports that this router's own mosh-servers may take; no other is held
+    #[arg(long, value_name = "FIRST-LAST", default_value_t = MOSH_PORTS, value_parser = ports_of_users)]
+    pub(crate) ports: PortRange,
+
     /// How miniupnpd is configured
     #[arg(long, value_name = "PATH", default_value = "/etc/miniupnpd/miniupnpd.conf")]
     pub(crate) miniupnpd_conf: PathBuf,
@@ -95,6 +99,19 @@ fn interface_name(text: &str) -> Result<String, String> {
     match has_length && text.bytes().all(is_plain) {
         true => Ok(text.to_owned()),
         false => Err("an interface's name has 1 to 15 letters, digits and . _ - : @".into()),
+    }
+}
+
+/// Those below are the system's (RFC 6335, section 6).
+const FIRST_PORT_OF_USERS: u16 = 1024;
+
+fn ports_of_users(text: &str) -> Result<PortRange, String> {
+    let ports: PortRange = text.parse().map_err(|error| format!("{error}"))?;
+    match ports.first >= FIRST_PORT_OF_USERS {
+        true => Ok(ports),
+        false => {
+            Err(format!("mosh-servers are not on ports below {FIRST_PORT_OF_USERS}, which are the system's"))
+        }
     }
 }
 
@@ -132,8 +149,8 @@ impl From<CheckArguments> for Check {
 }
 
 impl From<GuardArguments> for guard::Asked {
-    fn from(GuardArguments { hairpin, miniupnpd_conf }: GuardArguments) -> Self {
-        Self { hairpin, miniupnpd_conf }
+    fn from(GuardArguments { hairpin, ports, miniupnpd_conf }: GuardArguments) -> Self {
+        Self { hairpin, ports, miniupnpd_conf }
     }
 }
 
@@ -149,6 +166,13 @@ mod tests {
         for name in ["", "wan0\" drop", "a\nb", "sixteen-letters-"] {
             assert!(interface_name(name).is_err(), "{name}");
         }
+    }
+
+    #[test]
+    fn no_port_of_the_system_can_be_held() {
+        assert_eq!(ports_of_users("60001-60005"), Ok(PortRange::new(60001, 60005)));
+        assert!(ports_of_users("1023-60005").unwrap_err().contains("below 1024"));
+        assert!(ports_of_users("53").is_err() && ports_of_users("60005-60001").is_err());
     }
 
     #[test]

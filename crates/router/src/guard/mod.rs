@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use miniupnpd::guard::{self, Action, Notice};
+use miniupnpd::guard::{self, Action, Notice, Scope};
 use miniupnpd::hairpin;
 use miniupnpd::mapping::Mappings;
 use miniupnpd::redirections::Reading;
@@ -33,7 +33,7 @@ pub(crate) struct Plan {
     pub(crate) chains: Vec<String>,
     pub(crate) outside_interface: String,
     pub(crate) told_address: Option<Ipv4Addr>,
-    pub(crate) hairpin: bool,
+    pub(crate) scope: Scope,
 }
 
 pub(crate) struct Guard {
@@ -57,11 +57,11 @@ impl Guard {
         let changes = Changes::open().context("hearing of changes of the interfaces")?;
         let lease_file = LeaseFile::watch(&plan.lease_file, now);
         let mut nft = Nft::default();
-        if !plan.hairpin {
+        if !plan.scope.hairpin {
             nft.queue(Job::CleanUp(hairpin::REMOVAL.to_owned()));
         }
         let mut guard = Self {
-            machine: guard::Guard::new(plan.hairpin, now),
+            machine: guard::Guard::new(plan.scope.clone(), now),
             outside_addresses: outside_addresses(&plan)?,
             plan,
             lease_file,
@@ -72,8 +72,9 @@ impl Guard {
             told: None,
             firewall_is_readable: true,
         };
-        let leases = guard.lease_file.read().with_context(|| guard.plan.lease_file.display().to_string())?;
-        guard.machine.handle_leases(&leases, clock::unix_seconds(), now);
+        let claims = guard.lease_file.read(&guard.plan.scope);
+        let claims = claims.with_context(|| guard.plan.lease_file.display().to_string())?;
+        guard.machine.handle_claims(claims, clock::now());
         Ok(guard)
     }
 
@@ -91,6 +92,9 @@ impl Guard {
                 return self.end();
             }
             if self.lease_file.has_changed(clock::now()) {
+                self.machine.handle_change(clock::now());
+            }
+            if self.lease_file.is_due(clock::now()) {
                 self.read_leases();
             }
             self.follow_addresses()?;
@@ -165,14 +169,12 @@ impl Guard {
                 None
             }
         };
-        // What the two say should be of one time.
-        self.read_leases();
         self.machine.handle_firewall(reading.as_ref(), clock::now());
     }
 
     fn read_leases(&mut self) {
-        match self.lease_file.read() {
-            Ok(leases) => self.machine.handle_leases(&leases, clock::unix_seconds(), clock::now()),
+        match self.lease_file.read(&self.plan.scope) {
+            Ok(claims) => self.machine.handle_claims(claims, clock::now()),
             Err(error) => {
                 report::note(format_args!("{}: {error}", self.plan.lease_file.display()));
             }
@@ -220,7 +222,7 @@ impl Guard {
     /// The ports are free once this process has ended.
     fn end(mut self) -> Result<()> {
         service_manager::stopping();
-        if self.plan.hairpin {
+        if self.plan.scope.hairpin {
             self.nft.queue(Job::CleanUp(hairpin::REMOVAL.to_owned()));
         }
         let mut last = Ok(String::new());
@@ -250,13 +252,15 @@ fn describe(notice: &Notice) -> String {
             "UDP port {port} leads to {internal}, and a program of this router has it too: from outside that program \
              cannot be reached; restart it on another port (ss -lunp 'sport = {port}' names it)"
         ),
-        Notice::NotHeld { port, internal, why: ErrorKind::PermissionDenied } => format!(
-            "UDP port {port}, which leads to {internal}, is not held: ports below 1024 need CAP_NET_BIND_SERVICE"
-        ),
         Notice::NotHeld { port, internal, why } => format!(
             "UDP port {port}, which leads to {internal}, is not held ({why}); if it is for want of file descriptors, \
              allow more (LimitNOFILE= of the service)"
         ),
         Notice::NowHeld { port } => format!("UDP port {port} is held now"),
+        Notice::NoChain => {
+            "nft shows no chain of miniupnpd, so the lease file has to do, and no client inside is led \
+                            anywhere; start miniupnpd, or see docs/guard.md if it is the one for iptables"
+                .to_owned()
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -18,8 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// More than a listing of 65,535 mappings takes.
 const OUTPUT_BYTES_MAXIMUM: u64 = 16 * 1024 * 1024;
 
-/// nft is root's, and not in everybody's PATH.
-const PLACES_OF_ROOT: &str = ":/usr/local/sbin:/usr/sbin:/sbin";
+/// Where it is installed. What it says decides where clients inside are led, so no PATH is asked, which an administrator
+/// may have set for something else.
+const PLACES: [&str; 3] = ["/usr/sbin/nft", "/sbin/nft", "/usr/local/sbin/nft"];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Job {
@@ -83,14 +85,13 @@ impl Nft {
 impl Running {
     fn start(job: Job, now: Instant) -> Result<Self> {
         let (output, errors) = (memory()?, memory()?);
-        let mut command = Command::new("nft");
+        let mut command = Command::new(program()?);
         match &job {
             Job::List => command.args(["--terse", "list", "ruleset"]).stdin(Stdio::null()),
             Job::Load(rules) | Job::CleanUp(rules) => command.args(["-f", "-"]).stdin(filled(rules)?),
         };
-        let path = std::env::var("PATH").unwrap_or_default();
         let child = command
-            .env("PATH", path + PLACES_OF_ROOT)
+            .env_clear()
             .stdout(output.try_clone()?)
             .stderr(errors.try_clone()?)
             .spawn()
@@ -120,6 +121,11 @@ impl Running {
         }
         text(&mut self.output)
     }
+}
+
+fn program() -> Result<&'static str> {
+    let found = PLACES.into_iter().find(|place| Path::new(place).exists());
+    found.with_context(|| format!("nft is not installed (none of {})", PLACES.join(", ")))
 }
 
 fn memory() -> Result<File> {

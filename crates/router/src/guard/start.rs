@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use miniupnpd::configuration::{Configuration, Watched};
+use miniupnpd::guard::Scope;
+use miniupnpd::rule::PortRange;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::guard::{Guard, Plan};
@@ -15,6 +17,8 @@ use crate::guard::{Guard, Plan};
 pub struct Asked {
     /// Lead clients inside, too, from the outside address and a mapped port to the server.
     pub hairpin: bool,
+    /// Those that this router's mosh-servers may take; none other is held.
+    pub ports: PortRange,
     /// How miniupnpd is configured.
     pub miniupnpd_conf: PathBuf,
 }
@@ -35,14 +39,15 @@ fn plan(said: &Asked) -> Result<Plan> {
     let file = fs::read(&said.miniupnpd_conf)
         .with_context(|| format!("{path}, which another place is said for by --miniupnpd-conf"))?;
     let watched = Configuration::parse(&file).watched().with_context(|| path.to_string())?;
-    let Watched { outside_interface, lease_file, told_address, chains } = watched;
+    let Watched { outside_interface, lease_file, told_address, chains, rules } = watched;
     let lease_file = lease_file.with_context(|| {
         format!(
             "{path} has no lease_file, which tells what is mapped; add lease_file=/var/lib/miniupnpd/upnp.leases, \
              make the directory, and restart miniupnpd"
         )
     })?;
-    Ok(Plan { lease_file, chains, outside_interface, told_address, hairpin: said.hairpin })
+    let scope = Scope { ports: said.ports, rules, hairpin: said.hairpin };
+    Ok(Plan { lease_file, chains, outside_interface, told_address, scope })
 }
 
 /// Each port takes a socket. That fewer are allowed is told once one is missing.
