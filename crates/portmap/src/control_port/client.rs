@@ -16,7 +16,7 @@ use crate::retransmission::{Retransmission, Schedule};
 const EVENTS_MAXIMUM: usize = 32;
 
 /// A question is repeated only once the gateway has taken so many times as long as the last time.
-const ANSWERS_TO_WAIT: u32 = 4;
+const ANSWERS_TO_WAIT: u32 = 6;
 
 /// Asks one gateway about one mapping.
 ///
