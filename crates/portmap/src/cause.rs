@@ -273,6 +273,11 @@ impl Cause {
         matches!(self, Self::NoAnswer { .. } | Self::NoMappingService { .. } | Self::NoGateway)
     }
 
+    /// Whether what was wanted is somebody else's now.
+    pub(crate) fn is_of_another(&self) -> bool {
+        matches!(self, Self::PortTaken { .. })
+    }
+
     /// What to do, for somebody who starts a session.
     #[must_use]
     pub fn cure(&self) -> String {
