@@ -10,10 +10,10 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use common::home::{Home, LeaseFile, close, hear_only, nft, protocol_of};
 use common::{
-    AT_ONCE, PATIENCE, be_patient, computes_within, leave, mosh_through, mosh_to_server, raise,
-    wait_for_empty_table,
+    AT_ONCE, PATIENCE, be_patient, computes_within, end_sessions, keeper, leave, mosh_through,
+    mosh_to_server, no_moshpunch_is_left, raise, signal, state_files, wait_for_empty_table,
 };
-use lab::{Daemon, Host, Lab, Link, Miniupnpd, Nat, Signal, Sshd, WriteUp, scenario};
+use lab::{Daemon, Host, Lab, Link, Miniupnpd, Nat, Signal, Sshd, WriteUp, scenario, wait_until};
 use portmap::mapper::{CHECK_INTERVAL, Protocol};
 
 /// How soon a session must be reachable where its router tells that something happened.
@@ -76,6 +76,41 @@ fn an_announced_restart_without_the_lease_file_is_mended_at_once(lab: &Lab) -> R
 
 fn a_restart_without_the_lease_file_is_mended_at_once_by_upnp_alone(lab: &Lab) -> Result<()> {
     is_reachable_after_a_restart(lab, Some(Protocol::Upnp), LeaseFile::Lost, SOON)
+}
+
+/// The user was told the port, and no other will do; but the other host has it by right.
+fn the_told_port_is_left_to_who_took_it_after_a_restart(lab: &Lab, only: Option<Protocol>) -> Result<()> {
+    let mut home = Home::open(lab, only)?;
+    let other = lab.host("other").attach("eth0", &home.network.home, &["192.168.1.66/24"]);
+    let other = other.default_route(WriteUp::ROUTER_INSIDE).start()?;
+    let keeper = keeper(&home.network.server)?;
+    home.stop_router(LeaseFile::Lost)?;
+    signal(&keeper, Signal::STOP)?;
+    home.start_router()?;
+    let game = ["-e", "a game", "-a", "192.168.1.66", "60001", "60001", "UDP"];
+    other.command("upnpc").args(game).run(PATIENCE)?;
+    let theirs = home.lease()?;
+    signal(&keeper, Signal::CONT)?;
+
+    home.wait_for_keeper("lost cause=port 60001 of the router 192.168.1.1 is taken", PATIENCE)?;
+    let state = home.network.server.command("cat").args(state_files(&home.network.server)?);
+    let state = state.run(PATIENCE)?.stdout;
+    ensure!(!state.contains("20.0.0.1"), "it is no way to the session: {state}");
+    wait_until("the only entry to be the other host's", PATIENCE, || {
+        Ok((home.network.router.leases()? == [theirs.clone()]).then_some(()))
+    })?;
+    end_sessions(&home.network.server)?;
+    no_moshpunch_is_left(&home.network.server)?;
+    assert_eq!(home.lease()?, theirs);
+    Ok(())
+}
+
+fn the_told_port_is_left_to_who_took_it_after_a_restart_by_every_protocol(lab: &Lab) -> Result<()> {
+    the_told_port_is_left_to_who_took_it_after_a_restart(lab, None)
+}
+
+fn the_told_port_is_left_to_who_took_it_after_a_restart_by_upnp_alone(lab: &Lab) -> Result<()> {
+    the_told_port_is_left_to_who_took_it_after_a_restart(lab, Some(Protocol::Upnp))
 }
 
 /// miniupnpd's rules lead in from the interface, whatever its address; what has to change is what the keeper knows.
@@ -195,8 +230,10 @@ fn main() -> ExitCode {
             scenario!(an_announced_restart_without_the_lease_file_is_mended_at_once),
             scenario!(a_new_outside_address_is_told_and_serves_at_once),
             scenario!(a_gateway_that_moved_is_followed_at_once),
+            scenario!(the_told_port_is_left_to_who_took_it_after_a_restart_by_every_protocol),
+            scenario!(the_told_port_is_left_to_who_took_it_after_a_restart_by_upnp_alone),
             scenario!(quirk_76_the_gateway_is_found_among_thousands_of_routes),
         ]
-        .map(|scenario| scenario.needs(&["mosh", "sshd", "miniupnpd"])),
+        .map(|scenario| scenario.needs(&["mosh", "sshd", "miniupnpd", "upnpc"])),
     )
 }

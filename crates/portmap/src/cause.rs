@@ -272,6 +272,11 @@ impl Cause {
         matches!(self, Self::NoAnswer { .. } | Self::NoMappingService { .. } | Self::NoGateway)
     }
 
+    /// Whether what was wanted is somebody else's now.
+    pub(crate) fn is_of_another(&self) -> bool {
+        matches!(self, Self::PortTaken { .. })
+    }
+
     /// What to do about the router. Of ports that are all `alike` the rule that would allow one allows each.
     #[must_use]
     pub fn remedy(&self, alike: &RangeInclusive<u16>) -> String {

@@ -35,8 +35,9 @@ pub const RELEASE_ATTEMPTS: u32 = 3;
 
 /// RFC 6886 §3.1: "waits 250 ms for a response".
 pub(crate) const FIRST_WAIT: Duration = Duration::from_millis(250);
-/// RFC 6887 §8.1.1's IRT. Where nothing is known of a gateway, a lost datagram costs less than that.
-pub(crate) const LONGEST_FIRST_WAIT: Duration = Duration::from_secs(3);
+/// RFC 6887 §8.1.1's IRT is 3 s. Where nothing is known of a gateway, a lost datagram costs less than that; at one that is
+/// known to be slow, copies would keep waiting whoever comes last of many.
+pub(crate) const LONGEST_FIRST_WAIT: Duration = Duration::from_secs(4);
 /// RFC 6886 §3.1, the wait after the ninth attempt.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(64);
 

@@ -175,7 +175,12 @@ impl Upkeep {
                 // Only now it may be known where it leads from.
                 consequences.answer = (!self.is_answered).then(|| Ok(Mapped::from(&mapping)));
             }
-            Event::Lost(_) => {}
+            Event::Lost(cause) => {
+                tracing::info!(%cause, "lost");
+                // It is no way in any more, but still to be deleted if it is found to be ours.
+                consequences.is_state_new =
+                    self.kept.as_mut().and_then(|kept| kept.external_address.take()).is_some();
+            }
             Event::Failed(cause) => {
                 consequences.answer = Some(Err(Cause::Gateways(cause).trouble()));
             }

@@ -1,6 +1,6 @@
 //! What server and keeper tell each other, a line of JSON each, over a socket pair that nobody else has.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use rustix::net::{RecvFlags, recv};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -104,11 +105,9 @@ impl Link {
                 let line: Vec<u8> = self.received.drain(..=end).collect();
                 return Ok(Some(serde_json::from_slice(&line)?));
             }
-            let mut buffer = [0; 1024];
-            match self.stream.read(&mut buffer) {
+            match self.read() {
                 Ok(length) => {
                     ensure!(length > 0, "the other end of the link is gone");
-                    self.received.extend_from_slice(&buffer[..length]);
                     ensure!(self.received.len() <= LINE_BYTES_MAXIMUM, "an endless line on the link");
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
@@ -116,6 +115,17 @@ impl Link {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// No further than to the end of a line: whoever waits for the next message waits for the stream, and would sleep
+    /// through one that is read already.
+    fn read(&mut self) -> io::Result<usize> {
+        let mut buffer = [0; 1024];
+        let (arrived, _) = recv(&self.stream, &mut buffer[..], RecvFlags::PEEK)?;
+        let end = buffer[..arrived].iter().position(|byte| *byte == b'\n');
+        let length = self.stream.read(&mut buffer[..end.map_or(arrived, |end| end + 1)])?;
+        self.received.extend_from_slice(&buffer[..length]);
+        Ok(length)
     }
 }
 
@@ -127,7 +137,9 @@ impl AsFd for Link {
 
 #[cfg(test)]
 mod tests {
+    use net::wait::wait_for;
     use report::Explain;
+    use rustix::event::{PollFd, PollFlags};
 
     use super::*;
     use crate::cause::Cause;
@@ -154,6 +166,27 @@ mod tests {
         assert_eq!(received(&mut there), None);
         drop(here);
         assert!(there.receive::<Answer>().is_err());
+    }
+
+    fn is_readable(link: &Link) -> bool {
+        let mut descriptors = [PollFd::new(link, PollFlags::IN)];
+        wait_for(&mut descriptors, Some(Duration::ZERO)).unwrap();
+        !descriptors[0].revents().is_empty()
+    }
+
+    #[test]
+    fn a_message_that_came_together_with_another_is_still_to_be_waited_for() {
+        let (here, there) = UnixStream::pair().unwrap();
+        let (mut here, mut there) = (Link::new(here).unwrap(), Link::new(there).unwrap());
+        here.send(&failure("first")).unwrap();
+        here.send(&failure("second")).unwrap();
+        assert_eq!(received(&mut there).as_deref(), Some("first"));
+        assert!(is_readable(&there));
+        assert_eq!(received(&mut there).as_deref(), Some("second"));
+        assert!(!is_readable(&there));
+        here.stream.write_all(b"half a line").unwrap();
+        assert_eq!(received(&mut there), None);
+        assert!(!is_readable(&there), "nobody spins meanwhile");
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod answers;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use super::{FIRST_WAIT, LONGEST_FIRST_WAIT, Mapping, Protocol, RESTART_DELAY_MAXIMUM, Reply, Standing};
@@ -15,8 +16,14 @@ use crate::retransmission::{Retransmission, Schedule};
 /// More events than this are never waiting unless the owner forgets to fetch them; then the oldest go.
 const EVENTS_MAXIMUM: usize = 32;
 
+/// An answer to a copy comes about as long after the first one as the copy was sent after the first question, and later
+/// where ever more others ask. miniupnpd (2.3.1, measured) makes the mapping anew for each: what comes through meanwhile is
+/// taken for the router's own, and so is all that follows from the same port.
+const LAGS_TO_WAIT: u32 = 2;
+const LONGEST_LAG: Duration = Duration::from_secs(2);
+
 /// A question is repeated only once the gateway has taken so many times as long as the last time.
-const ANSWERS_TO_WAIT: u32 = 4;
+const ANSWERS_TO_WAIT: u32 = 6;
 
 /// Asks one gateway about one mapping.
 ///
@@ -40,6 +47,8 @@ pub struct Client<P> {
     external_address: Option<IpAddr>,
     mapping: Option<Mapping>,
     exchange: Option<Exchange>,
+    /// What was granted, and is told once the gateway is done with the copies.
+    settling: Option<Settling>,
     /// When an announced restart is told.
     restart_at: Option<Instant>,
     random: Random,
@@ -54,9 +63,19 @@ pub struct Client<P> {
 struct Exchange {
     question: Question,
     asked: Instant,
+    copies: u32,
+    last_copy: Instant,
     packet: Vec<u8>,
     /// `None` once it was given up: not asked again, but an answer still counts.
     retransmission: Option<Retransmission>,
+}
+
+#[derive(Debug)]
+struct Settling {
+    port: NonZeroU16,
+    lifetime_seconds: u32,
+    copies: u32,
+    until: Instant,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +101,7 @@ impl<P: Protocol> Client<P> {
             external_address: None,
             mapping: None,
             exchange: None,
+            settling: None,
             restart_at: None,
             random: Random::new(seed),
             transmit: None,
@@ -131,7 +151,8 @@ impl<P: Protocol> Client<P> {
         self.epoch.seconds()
     }
 
-    /// Asks for a mapping; answered by [`Event::Granted`], [`Event::Refused`] or [`Event::Absent`].
+    /// Asks for a mapping; answered by [`Event::Granted`], [`Event::Refused`] or [`Event::Absent`]. What is granted is told
+    /// once the copies of the question are answered, too, or up to 2 s later.
     ///
     /// A client is about one internal port: before another is asked for, the mapping has to be released.
     pub fn request(&mut self, request: &Request, now: Instant) {
@@ -163,6 +184,7 @@ impl<P: Protocol> Client<P> {
     /// protocol before it is done.
     pub fn fall_silent(&mut self) {
         self.transmit = None;
+        self.settle_now();
         if let Some(exchange) = &mut self.exchange {
             exchange.retransmission = None;
         }
@@ -221,6 +243,11 @@ impl<P: Protocol> Client<P> {
             {
                 self.mapping_answered(epoch_seconds, answer, now);
             }
+            Some(Reply::Mapping { transport, internal_port, answer, .. })
+                if self.is_settling(transport, internal_port) =>
+            {
+                self.copy_answered(answer);
+            }
             Some(Reply::Mapping { epoch_seconds, transport, internal_port, answer: Ok(assignment) })
                 if self.is_update(transport, internal_port, assignment) =>
             {
@@ -272,10 +299,15 @@ impl<P: Protocol> Client<P> {
             self.restart_at = None;
             self.restarted();
         }
+        if self.settling.as_ref().is_some_and(|settling| settling.until <= now) {
+            self.settle_now();
+        }
         let Some(exchange) = &mut self.exchange else { return };
         match &mut exchange.retransmission {
             Some(retransmission) if retransmission.deadline() <= now => {
                 if retransmission.advance(now, &mut self.random) {
+                    exchange.copies += 1;
+                    exchange.last_copy = now;
                     self.transmit = Some(exchange.packet.clone());
                 } else {
                     exchange.retransmission = None;
@@ -305,15 +337,18 @@ impl<P: Protocol> Client<P> {
             return Some(self.now);
         }
         let retransmission = self.exchange.as_ref().and_then(|exchange| exchange.retransmission.as_ref());
-        [self.restart_at, retransmission.map(Retransmission::deadline)].into_iter().flatten().min()
+        let settles = self.settling.as_ref().map(|settling| settling.until);
+        [self.restart_at, retransmission.map(Retransmission::deadline), settles].into_iter().flatten().min()
     }
 
     fn ask(&mut self, question: Question, packet: Vec<u8>, schedule: Schedule, now: Instant) {
         self.now = now;
+        self.settling = None;
         self.transmit = Some(packet.clone());
         let schedule = Schedule { first: schedule.first.max(self.first_wait()), ..schedule };
         let retransmission = Some(Retransmission::new(schedule, now, &mut self.random));
-        self.exchange = Some(Exchange { question, asked: now, packet, retransmission });
+        self.exchange =
+            Some(Exchange { question, asked: now, copies: 0, last_copy: now, packet, retransmission });
     }
 
     /// A slow gateway works on every copy of a question, so that each makes all of them slower.

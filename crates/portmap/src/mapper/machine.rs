@@ -434,6 +434,10 @@ impl Mapper {
             return self.part(None, now);
         }
         tracing::debug!(%cause, "not kept yet");
+        if let Some(held) = self.held.as_mut().filter(|held| !held.lost && cause.is_of_another()) {
+            held.lost = true;
+            self.events.push_back(Event::Lost(cause));
+        }
         self.remember_unresolved(now);
         self.chosen = None;
         self.drop_reservation();

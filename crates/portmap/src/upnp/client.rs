@@ -121,7 +121,8 @@ impl Client {
         }
     }
 
-    /// How long silence is waited through, instead of [`SEARCH_WINDOW`].
+    /// How long silence is waited through, instead of [`SEARCH_WINDOW`]; where nothing is held, that of a gateway that is
+    /// asked, too.
     #[must_use]
     pub fn with_search_window(mut self, window: Duration) -> Self {
         self.search_window = window;
@@ -483,7 +484,13 @@ impl Client {
             Question::Step(step) if step.adds() => IfBroken::Tell,
             _ => IfBroken::AskOnceMore,
         };
-        self.exchanges.ask(url, request, question, if_broken, self.now);
+        self.exchanges.ask(url, request, question, if_broken, self.patience(), self.now);
+    }
+
+    /// As long as nothing is held, whoever has time for a search has it for what was found: many others may be before us.
+    fn patience(&self) -> Duration {
+        let holds = self.listed.is_some() || self.pinhole.is_some();
+        if holds { Duration::ZERO } else { self.search_window }
     }
 
     /// What was never asked makes nothing.

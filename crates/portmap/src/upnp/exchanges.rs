@@ -43,6 +43,7 @@ struct Question<P> {
     destination: SocketAddr,
     request: Vec<u8>,
     if_broken: IfBroken,
+    patience: Duration,
 }
 
 #[derive(Debug)]
@@ -87,9 +88,17 @@ impl<P> Exchanges<P> {
         }
     }
 
-    /// Asks as soon as the server is done with what it was asked before.
-    pub(super) fn ask(&mut self, url: &Url, request: Vec<u8>, purpose: P, if_broken: IfBroken, now: Instant) {
-        let question = Question { purpose, destination: url.socket_address(), request, if_broken };
+    /// Asks as soon as the server is done with what it was asked before, and waits at least so long for the reply.
+    pub(super) fn ask(
+        &mut self,
+        url: &Url,
+        request: Vec<u8>,
+        purpose: P,
+        if_broken: IfBroken,
+        patience: Duration,
+        now: Instant,
+    ) {
+        let question = Question { purpose, destination: url.socket_address(), request, if_broken, patience };
         self.waiting.push_back(Waiting { question, not_before: now });
         self.start_what_can(now);
     }
@@ -200,13 +209,9 @@ impl<P> Exchanges<P> {
             true => EXCHANGE_TIMEOUT_ONCE_HEARD,
             false => EXCHANGE_TIMEOUT,
         };
-        let running = Running {
-            question,
-            reader: ReplyReader::default(),
-            heard: false,
-            deadline: now + patience,
-            heard_out: None,
-        };
+        let deadline = now + patience.max(question.patience);
+        let running =
+            Running { question, reader: ReplyReader::default(), heard: false, deadline, heard_out: None };
         self.running.insert(id, running);
     }
 

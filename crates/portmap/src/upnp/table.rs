@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::client::Control;
 use super::exchanges::{Exchanges, IfBroken, NoReply};
@@ -113,7 +113,7 @@ impl Reader {
         };
         let request = http::post(&self.control.url, &call.action_header, &call.body);
         self.tries += 1;
-        self.exchanges.ask(&self.control.url, request, (), IfBroken::Tell, now);
+        self.exchanges.ask(&self.control.url, request, (), IfBroken::Tell, Duration::ZERO, now);
     }
 
     fn answer(&mut self, reply: Result<Reply, NoReply>, now: Instant) {

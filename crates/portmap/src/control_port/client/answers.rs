@@ -4,9 +4,9 @@ use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
-use super::{Client, EVENTS_MAXIMUM, Question};
+use super::{Client, EVENTS_MAXIMUM, LAGS_TO_WAIT, LONGEST_LAG, Question, Settling};
 use crate::client::{Absence, Event, Grant, Refusal};
-use crate::control_port::{Assignment, LEASE_MAXIMUM, Protocol, Standing};
+use crate::control_port::{Assignment, LEASE_MAXIMUM, Mapping, Protocol, Standing};
 use crate::mapping::Transport;
 
 impl<P: Protocol> Client<P> {
@@ -120,11 +120,12 @@ impl<P: Protocol> Client<P> {
             return;
         };
         let misses = mapping.request.exact && port != mapping.request.external_port;
+        let is_new = mapping.standing == Standing::Asked;
         mapping.external_port = port;
         mapping.standing = Standing::Held;
         self.seen = true;
         self.measure(now);
-        self.exchange = None;
+        let exchange = self.exchange.take();
         // Whatever the gateway forgot before, it knows this mapping now.
         self.restart_at = None;
         self.observe_epoch(epoch, now);
@@ -134,7 +135,42 @@ impl<P: Protocol> Client<P> {
         if !P::ADDRESS_COMES_WITH_PROBE {
             self.learn_address(assignment.external_address);
         }
-        self.tell_grant(port, assignment.lifetime_seconds);
+        self.settling = exchange.filter(|_| is_new).and_then(|exchange| {
+            let copies = exchange.copies - u32::from(self.transmit.take().is_some()).min(exchange.copies);
+            let lag = (exchange.last_copy - exchange.asked) * LAGS_TO_WAIT;
+            let lifetime_seconds = assignment.lifetime_seconds;
+            let until = now + lag.min(LONGEST_LAG);
+            (copies > 0).then_some(Settling { port, lifetime_seconds, copies, until })
+        });
+        if self.settling.is_none() {
+            self.tell_grant(port, assignment.lifetime_seconds);
+        }
+    }
+
+    pub(super) fn is_settling(&self, transport: Transport, internal_port: Option<u16>) -> bool {
+        let is_of_it = |mapping: &Mapping| mapping.is_of(transport, internal_port);
+        self.settling.is_some() && self.mapping.as_ref().is_some_and(is_of_it)
+    }
+
+    /// The last one counts: that is how it is now.
+    pub(super) fn copy_answered(&mut self, answer: Result<Assignment, Refusal>) {
+        let Some(settling) = &mut self.settling else { return };
+        if let Ok(assignment) = answer
+            && let (Some(port), 1..) =
+                (NonZeroU16::new(assignment.external_port), assignment.lifetime_seconds)
+        {
+            (settling.port, settling.lifetime_seconds) = (port, assignment.lifetime_seconds);
+        }
+        settling.copies -= 1;
+        if settling.copies == 0 {
+            self.settle_now();
+        }
+    }
+
+    pub(super) fn settle_now(&mut self) {
+        if let Some(Settling { port, lifetime_seconds, .. }) = self.settling.take() {
+            self.tell_grant(port, lifetime_seconds);
+        }
     }
 
     pub(super) fn tell_grant(&mut self, external_port: NonZeroU16, lifetime_seconds: u32) {

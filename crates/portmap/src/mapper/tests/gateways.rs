@@ -8,7 +8,8 @@ use super::router::{ROUTER, Router};
 use super::{mosh_range, settings, start, wanted};
 use crate::address::Network;
 use crate::effects::{ExchangeInput, Socket};
-use crate::mapper::{Event, Mapper};
+use crate::mapper::{Event, Mapper, Settings};
+use crate::upnp::SEARCH_WINDOW;
 
 const AP: &str = "192.168.1.2";
 const OTHER: &str = "192.168.1.3";
@@ -192,4 +193,33 @@ fn quirk_15_who_answers_from_beyond_the_link_is_never_asked() {
     home.advance(999);
     assert!(home.asked.is_empty());
     assert!(matches!(home.told.pop_front(), Some(Event::Failed(crate::cause::Cause::NoGateway))));
+}
+
+/// How long a router that answers searches and nothing else is waited for.
+fn patience_with(search_window: Duration) -> Duration {
+    let start = start();
+    let mut mapper = Mapper::new(Settings { search_window, ..settings("192.168.1.10") }, start);
+    mapper.map(wanted(60001, mosh_range()), start);
+    let head = format!("HTTP/1.1 200 OK\r\nST: {DEVICE}\r\nUSN: uuid:1::{DEVICE}\r\n");
+    let answer = format!("{head}LOCATION: http://{ROUTER}:5000/description.xml\r\n\r\n");
+    let from = SocketAddr::new(ROUTER.parse().unwrap(), 1900);
+    mapper.handle_datagram(Socket::Discovery, from, answer.as_bytes(), start);
+    let mut now = start;
+    loop {
+        while mapper.poll_transmit().is_some() || mapper.poll_exchange().is_some() {}
+        while let Some(event) = mapper.poll_event() {
+            if matches!(event, Event::Failed(_)) {
+                return now - start;
+            }
+        }
+        now = mapper.poll_timeout().expect("it waits for something");
+        mapper.handle_timeout(now);
+    }
+}
+
+#[test]
+fn a_gateway_that_has_shown_itself_is_waited_for_as_long_as_the_search_may_last() {
+    for (search_window, expected) in [(SEARCH_WINDOW, 6), (Duration::from_secs(30), 30)] {
+        assert_eq!(patience_with(search_window), Duration::from_secs(expected));
+    }
 }

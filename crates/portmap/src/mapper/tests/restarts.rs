@@ -1,5 +1,7 @@
 //! A router that restarts, and tells everybody by UPnP.
 
+use std::collections::BTreeMap;
+
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -143,6 +145,23 @@ fn a_router_that_did_not_answer_is_tried_again_once_it_is_heard() {
         host.advance(&mut router, HOUR);
         told(&mut host);
     }
+}
+
+#[test]
+fn the_only_port_that_will_do_is_told_lost_once_another_host_has_it_and_taken_again_once_that_one_leaves() {
+    let mut router = Router::new();
+    let mut host = mapped(&mut router);
+    let now = host.now;
+    host.mapper.insist(port(60001), now);
+    router = Router { table: BTreeMap::new(), ..router }.with_entry(60001, "192.168.1.20", 60001, "a game");
+    notify(&mut host, ROUTER, "alive", 2, 5000);
+    host.advance(&mut router, 10 * HOUR);
+    assert_eq!(told(&mut host), ["lost: port 60001 of the router 192.168.1.1 is taken"]);
+    assert_eq!((router.table.len(), router.table[&60001].description.as_str()), (1, "a game"));
+    assert!(!router.calls.iter().any(|call| call == "AddPortMapping" || call == "DeletePortMapping"));
+    router.table.clear();
+    host.advance(&mut router, HOUR);
+    assert_eq!(told(&mut host)[0], "changed Some(20.0.0.1):60001");
 }
 
 #[test]

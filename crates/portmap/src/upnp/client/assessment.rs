@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Client, Control, Question};
 use crate::client::{Absence, Event};
 use crate::upnp::description::{self, ServiceKind};
-use crate::upnp::exchanges::{IfBroken, NoReply};
+use crate::upnp::exchanges::{EXCHANGE_TIMEOUT_ONCE_HEARD, IfBroken, NoReply};
 use crate::upnp::gateway::{Connection, Gateway};
 use crate::upnp::http::{self, Reply};
 use crate::upnp::soap;
@@ -51,12 +51,15 @@ impl Client {
         let serves = self.gateways.iter().any(|gateway| gateway.is_default && gateway.serves());
         let is_late = has_failed || !search.is_default_gateway_first();
         let others_too = self.thorough || (is_late && !serves);
+        // It has shown itself.
+        let patience = self.patience().max(EXCHANGE_TIMEOUT_ONCE_HEARD);
         for (index, gateway) in self.gateways.iter_mut().enumerate() {
             if !gateway.is_asked && (gateway.is_default || others_too) {
                 gateway.is_asked = true;
                 let (request, question) =
                     (http::get(&gateway.location), Question::Description { gateway: index });
-                self.exchanges.ask(&gateway.location, request, question, IfBroken::AskOnceMore, self.now);
+                let if_broken = IfBroken::AskOnceMore;
+                self.exchanges.ask(&gateway.location, request, question, if_broken, patience, self.now);
             }
         }
     }

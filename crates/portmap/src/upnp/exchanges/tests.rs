@@ -16,7 +16,7 @@ fn exchanges() -> Exchanges<&'static str> {
 }
 
 fn ask(exchanges: &mut Exchanges<&'static str>, host: &str, purpose: &'static str, now: Instant) {
-    exchanges.ask(&url(host), purpose.into(), purpose, IfBroken::AskOnceMore, now);
+    exchanges.ask(&url(host), purpose.into(), purpose, IfBroken::AskOnceMore, Duration::ZERO, now);
 }
 
 /// What is to be asked now, in words.
@@ -101,7 +101,7 @@ fn quirk_79_what_broke_without_a_word_is_asked_once_more_before_what_waits() {
 #[test]
 fn what_a_server_may_have_done_is_not_asked_again() {
     let (mut exchanges, now) = (exchanges(), start());
-    exchanges.ask(&url("192.168.1.1"), b"add".to_vec(), "add", IfBroken::Tell, now);
+    exchanges.ask(&url("192.168.1.1"), b"add".to_vec(), "add", IfBroken::Tell, Duration::ZERO, now);
     let add = only(&mut exchanges, "add");
     assert_eq!(exchanges.handle_input(add, ExchangeInput::Broken, now), Some(("add", Err(NoReply))));
 }

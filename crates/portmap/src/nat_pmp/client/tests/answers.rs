@@ -183,7 +183,59 @@ fn an_answer_after_giving_up_still_counts() {
     client.request(&wanted(), now + secs(2));
     client.run_out(now + secs(2));
     let answer = map_answer(0, 1200, 60001, 60002, 3600);
-    assert_eq!(told(&mut client, &answer, now + secs(202)), [Event::Granted(grant())]);
+    assert_eq!(told(&mut client, &answer, now + secs(202)), []);
+    client.handle_timeout(now + secs(204));
+    assert_eq!(client.events(), [Event::Granted(grant())], "nobody answers the copies");
+}
+
+/// One that was asked for a mapping, and again after a quarter of a second.
+fn asked_twice(now: Instant) -> Client {
+    let mut client = seen(now);
+    client.request(&wanted(), now);
+    client.settle();
+    client.handle_timeout(now + ms(250));
+    assert!(client.poll_transmit().is_some());
+    client
+}
+
+#[test]
+fn a_new_mapping_is_told_once_the_copy_of_its_question_is_answered_too() {
+    let now = start();
+    let mut client = asked_twice(now);
+    assert_eq!(told(&mut client, &map_answer(0, 1000, 60001, 60003, 3600), now + ms(400)), []);
+    let last = map_answer(0, 1000, 60001, 60002, 3600);
+    assert_eq!(told(&mut client, &last, now + ms(600)), [Event::Granted(grant())], "as it is now");
+    assert_eq!(client.poll_timeout(), None);
+}
+
+#[test]
+fn where_a_question_was_lost_the_answer_to_its_copy_is_not_waited_for_long() {
+    let now = start();
+    let mut client = asked_twice(now);
+    assert_eq!(told(&mut client, &map_answer(0, 1000, 60001, 60002, 3600), now + ms(260)), []);
+    assert_eq!(client.poll_timeout(), Some(now + ms(760)));
+    client.handle_timeout(now + ms(760));
+    assert_eq!(client.events(), [Event::Granted(grant())]);
+}
+
+#[test]
+fn what_is_given_up_meanwhile_is_told_at_once() {
+    let now = start();
+    let mut client = asked_twice(now);
+    assert_eq!(told(&mut client, &map_answer(0, 1000, 60001, 60002, 3600), now + ms(400)), []);
+    client.fall_silent();
+    assert_eq!(client.events(), [Event::Granted(grant())]);
+}
+
+#[test]
+fn what_is_released_meanwhile_is_deleted_and_not_told() {
+    let now = start();
+    let mut client = asked_twice(now);
+    assert_eq!(told(&mut client, &map_answer(0, 1000, 60001, 60002, 3600), now + ms(400)), []);
+    client.release(now + ms(400));
+    assert_eq!(client.poll_transmit(), Some(map_request(0, 0)));
+    client.handle_timeout(now + ms(640));
+    assert_eq!(client.events(), []);
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn a_gateway_that_was_never_seen_is_asked_twice() {
 
 #[test]
 fn a_gateway_that_is_slow_is_asked_again_the_later() {
-    for (takes, first) in [(10, 250), (300, 1_200), (5_000, 3_000)] {
+    for (takes, first) in [(10, 250), (300, 1_800), (5_000, 4_000)] {
         let now = start();
         let mut client = client(now).with_remembered(Some(ms(takes)));
         client.request(&wanted(), now);
@@ -73,7 +73,7 @@ fn how_slow_a_gateway_is_shows_in_its_answers() {
     client.settle();
     client.request(&wanted(), now + ms(400));
     client.settle();
-    assert_eq!(client.poll_timeout(), Some(now + ms(2_000)));
+    assert_eq!(client.poll_timeout(), Some(now + ms(2_800)));
 }
 
 #[test]
