@@ -274,9 +274,10 @@ impl Client {
         let is_of_this = |dialogue: &&mut Dialogue| !dialogue.releases_another(internal, grant.external_port);
         if let Some(dialogue) = self.dialogue.as_mut().filter(is_of_this) {
             dialogue.turn_to_release();
-            if self.exchanges.take_back(|it| matches!(it, Question::Step(_))).is_some() {
+            if let Some(Question::Step(step)) = self.exchanges.take_back(|it| matches!(it, Question::Step(_)))
+            {
                 self.now = now;
-                self.withdraw();
+                self.withdraw(step);
             }
             return;
         }
@@ -487,8 +488,8 @@ impl Client {
     }
 
     /// What was never asked makes nothing.
-    fn withdraw(&mut self) {
-        if let Some(next) = self.dialogue.as_ref().map(Dialogue::withdraw) {
+    fn withdraw(&mut self, step: Step) {
+        if let Some(next) = self.dialogue.as_mut().and_then(|dialogue| dialogue.withdraw(step)) {
             self.follow(next);
         }
     }
@@ -523,8 +524,15 @@ impl Client {
                 self.conclude_dialogue(Event::Refused(refusal));
             }
             Next::Released { confirmed } => {
-                let released = dialogue.external_port();
-                self.listed.take_if(|(port, _)| confirmed && *port == released);
+                let port = dialogue.external_port();
+                match confirmed {
+                    true => self.listed.take_if(|(listed, _)| *listed == port),
+                    // Whoever asks again for it has to know what was read of it.
+                    false if dialogue.is_about(self.internal, port) => {
+                        self.listed.replace((port, dialogue.listing()))
+                    }
+                    false => None,
+                };
                 self.conclude_dialogue(Event::Released { confirmed });
             }
         }

@@ -172,6 +172,23 @@ fn a_deletion_that_is_not_seen_is_asked_for_once_more() {
     }
 }
 
+/// It is asked for the first time, and was not read before.
+#[test]
+fn what_could_not_be_deleted_is_known_again_when_the_router_is_found_again() {
+    let mut router = Router { rewrite: |entry| entry.description = "UPnP".into(), ..Router::new() };
+    let mut host = host();
+    let now = host.now;
+    host.mapper.map(wanted(60001, mosh_range()), now);
+    router.faults.push((ADD, Fault::LostReply));
+    while router.table.is_empty() {
+        assert!(host.step(&mut router));
+    }
+    router.faults.push((LOOK, Fault::Silence));
+    releasing(&mut host, &mut router);
+    assert_eq!(told(&mut host), ["released, confirmed true"]);
+    assert!(router.table.is_empty());
+}
+
 #[test]
 fn what_is_said_not_to_be_there_is_looked_for_once_more_before_it_is_left() {
     let mut router = Router::new();
@@ -224,10 +241,10 @@ fn who_leaves_in_the_middle_of_that_does_not_ask_for_it_for_ever() {
             assert!(host.step(&mut router));
         }
         host.mapper.release(now);
-        while !host.mapper.poll_event().is_some_and(|event| matches!(event, Event::Released { .. })) {
-            host.step(&mut router);
-            assert!(count(&router, DELETE) <= 4, "{deletions}");
-        }
+        host.settle(&mut router);
+        assert!(count(&router, DELETE) <= 4, "{deletions}");
+        let ends = ["left 60001", "released, confirmed false"];
+        assert!(told(&mut host).ends_with(&ends.map(Into::into)), "{deletions}");
     }
 }
 
