@@ -150,6 +150,23 @@ impl Client {
         self.pinhole = pinhole;
     }
 
+    /// Takes over what another client made of this gateway, as far as nothing newer is known here.
+    pub fn recollect(
+        &mut self,
+        control: &Control,
+        pinhole: Option<u16>,
+        external_port: NonZeroU16,
+        listing: &Listing,
+    ) {
+        if self.control.as_ref().is_none_or(|known| known.gateway != control.gateway) {
+            self.take_control(control.clone(), pinhole);
+        }
+        self.pinhole = self.pinhole.or(pinhole);
+        if self.listing_of(external_port).is_none() {
+            self.take_mapping(external_port, listing.clone());
+        }
+    }
+
     /// Takes over a mapping that another client made.
     pub fn take_mapping(&mut self, external_port: NonZeroU16, listing: Listing) {
         self.listed = Some((external_port, listing));
@@ -457,7 +474,7 @@ impl Client {
     /// What is asked beside it can wait, or be asked again.
     fn begin(&mut self, (dialogue, first): (Dialogue, Step), now: Instant) {
         self.now = now;
-        self.exchanges.abandon();
+        self.abandon();
         self.address_is_due = false;
         self.dialogue = Some(dialogue);
         self.ask(first);

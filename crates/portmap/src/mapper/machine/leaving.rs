@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
-use super::super::speaker::Standing;
+use super::super::speaker::{Speaker, Standing};
 use super::super::values::{Event, Protocol};
 use super::{Mapper, State};
+use crate::cause::Cause;
 use crate::client::Grant;
 
 impl Mapper {
@@ -30,6 +31,9 @@ impl Mapper {
         let Some(speaker) = index.map(|index| &mut self.speakers[index]) else {
             return self.part(Some(Event::Released { confirmed: false }), now);
         };
+        if speaker.is_undoing() {
+            return self.part(Some(Event::Released { confirmed: true }), now);
+        }
         if let (None, Some(held)) = (self.chosen, &held) {
             speaker.resume(&held.record, &request, &grant, now);
         }
@@ -49,15 +53,20 @@ impl Mapper {
         self.speakers[index].release(&request, grant, now);
     }
 
-    pub(super) fn released(&mut self, confirmed: bool, now: Instant) {
-        match (self.state, self.chosen) {
+    pub(super) fn released(&mut self, index: usize, confirmed: bool, now: Instant) {
+        let silence = Cause::NoAnswer { gateway: self.gateway() };
+        if self.speakers[index].end_undoing(Standing::Unusable(silence)) {
+            return self.given_back(confirmed, now);
+        }
+        match (self.state, self.chosen.filter(|chosen| *chosen == index)) {
+            (State::Holding { .. }, _) => self.deleted_here(index, confirmed, now),
             (State::Releasing, Some(index)) if !confirmed && self.left_behind.is_some() => {
                 self.state = State::SeekingToRelease;
                 self.speakers[index].probe(now);
             }
-            (State::Releasing, _) => self.part(Some(Event::Released { confirmed }), now),
-            (State::Discarding, _) => self.request(now),
-            (State::DeletingFromAfar { internal, port }, _) => {
+            (State::Releasing, Some(_)) => self.part(Some(Event::Released { confirmed }), now),
+            (State::Discarding, Some(_)) => self.request(now),
+            (State::DeletingFromAfar { internal, port }, Some(_)) => {
                 self.deleted_from_afar(internal, port, confirmed, now);
             }
             _ => {}
@@ -84,9 +93,12 @@ impl Mapper {
     }
 
     pub(super) fn end_once_all_is_given_back(&mut self) {
-        let waits = self.speakers.iter().any(|speaker| speaker.standing == Standing::Undoing);
-        if self.state == State::Undoing && !waits {
-            let last_word = self.last_word.take();
+        if self.state == State::Undoing && !self.speakers.iter().any(Speaker::is_undoing) {
+            let is_all_seen_gone = self.unresolved.is_empty();
+            let last_word = self.last_word.take().map(|word| match word {
+                Event::Released { confirmed } => Event::Released { confirmed: confirmed && is_all_seen_gone },
+                word => word,
+            });
             self.end(last_word);
         }
     }

@@ -6,7 +6,6 @@ use std::num::NonZeroU16;
 use std::time::Instant;
 
 use super::super::elsewhere::{Made, Place};
-use super::super::speaker::Standing;
 use super::super::values::{Control, MadeElsewhere, Protocol, Record};
 use super::{Mapper, State, speakers};
 
@@ -124,7 +123,7 @@ impl Mapper {
         let Some(made) = self.elsewhere.at(place, now) else { return };
         let Some(index) = self.speaker_of(made.record.protocol) else { return };
         let speaker = &mut self.speakers[index];
-        if speaker.standing == Standing::Undoing {
+        if speaker.is_undoing() {
             return;
         }
         if self.chosen != Some(index) {

@@ -4,10 +4,9 @@ use std::mem::discriminant;
 use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
-use super::super::speaker::{Speaker, Standing};
+use super::super::speaker::Speaker;
 use super::super::values::{Event, Protocol, Record};
 use super::{Mapper, State};
-use crate::cause::Cause;
 use crate::client::{self, Absence, Grant, Refusal};
 
 /// Later, a gateway that did not answer does not delete any more what it was asked to.
@@ -110,10 +109,8 @@ impl Mapper {
             self.unresolved.iter().filter(|it| Some(it.record.protocol) != kept && !it.is_asked_in_vain);
         for Unresolved { record, .. } in others {
             let speaker = self.speakers.iter_mut().find(|speaker| speaker.protocol == record.protocol);
-            if let Some(speaker) = speaker.filter(|speaker| speaker.standing != Standing::Undoing) {
-                let grant = record.grant();
-                speaker.take_back(record, &request, &grant, now);
-                speaker.undo(&request, &grant, now);
+            if let Some(speaker) = speaker.filter(|speaker| !speaker.is_undoing()) {
+                speaker.give_back(record, &request, now);
             }
         }
     }
@@ -125,8 +122,7 @@ impl Mapper {
         self.speakers[index].undo(&request, grant, now);
     }
 
-    pub(super) fn given_back(&mut self, index: usize, confirmed: bool, now: Instant) {
-        self.speakers[index].standing = Standing::Unusable(Cause::NoAnswer { gateway: self.gateway() });
+    pub(super) fn given_back(&mut self, confirmed: bool, now: Instant) {
         match self.state {
             // It may have been, or may be yet, the same entry of the gateway's table.
             State::Holding { .. } if confirmed => self.ask(Speaker::check, now),
@@ -159,7 +155,7 @@ impl Mapper {
 }
 
 impl Record {
-    pub(super) fn grant(&self) -> Grant {
+    pub(in super::super) fn grant(&self) -> Grant {
         let Self { external_port, internal_port, .. } = *self;
         Grant { external_address: None, external_port, internal_port, lease: None }
     }
