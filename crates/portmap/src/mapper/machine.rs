@@ -94,7 +94,7 @@ pub struct Mapper {
     /// Of what was made here before, while another mapping is held; any other question to that speaker comes first.
     deleting_here: Option<(Protocol, NonZeroU16)>,
     /// What to delete once the gateway is found again.
-    left_behind: Option<(Request, Grant)>,
+    to_release: Option<(Request, Grant)>,
     /// One by each protocol at most.
     unresolved: Vec<Unresolved>,
     reserved: Option<NonZeroU16>,
@@ -150,7 +150,7 @@ impl Mapper {
             held: None,
             elsewhere: Elsewhere::default(),
             deleting_here: None,
-            left_behind: None,
+            to_release: None,
             unresolved: Vec::new(),
             reserved: None,
             address_questions: AddressQuestions::default(),

@@ -39,7 +39,7 @@ impl Mapper {
         }
         speaker.release(&request, &grant, now);
         // PCP and NAT-PMP have one address to ask.
-        self.left_behind = (speaker.protocol == Protocol::Upnp).then_some((request, grant));
+        self.to_release = (speaker.protocol == Protocol::Upnp).then_some((request, grant));
         self.chosen = index;
         self.state = State::Releasing;
         self.handle_client_events(now);
@@ -60,7 +60,7 @@ impl Mapper {
         }
         match (self.state, self.chosen.filter(|chosen| *chosen == index)) {
             (State::Holding { .. }, _) => self.deleted_here(index, confirmed, now),
-            (State::Releasing, Some(index)) if !confirmed && self.left_behind.is_some() => {
+            (State::Releasing, Some(index)) if !confirmed && self.to_release.is_some() => {
                 self.state = State::SeekingToRelease;
                 self.speakers[index].probe(now);
             }
@@ -74,7 +74,7 @@ impl Mapper {
     }
 
     pub(super) fn release_left_behind(&mut self, index: usize, now: Instant) {
-        if let Some((request, grant)) = self.left_behind.take() {
+        if let Some((request, grant)) = self.to_release.take() {
             self.state = State::Releasing;
             self.speakers[index].release(&request, &grant, now);
         }
