@@ -95,7 +95,7 @@ pub struct Mapper {
     deleting_here: Option<(Protocol, NonZeroU16)>,
     /// What to delete once the gateway is found again.
     to_release: Option<(Request, Grant)>,
-    /// One by each protocol at most.
+    /// By PCP and by NAT-PMP one at most, by UPnP one of a port.
     unresolved: Vec<Unresolved>,
     reserved: Option<NonZeroU16>,
     address_questions: AddressQuestions,
@@ -324,7 +324,7 @@ impl Mapper {
             client::Event::Confirmed if chosen => self.confirmed(now),
             client::Event::Refused(refusal) if chosen => self.refused(&refusal, now),
             client::Event::Refused(refusal) => self.refused_unchosen(index, &refusal, now),
-            client::Event::Released { confirmed } => self.released(index, confirmed, now),
+            client::Event::Released { port, confirmed } => self.released(index, port, confirmed, now),
             client::Event::GatewayRestarted => self.restarted(index, now),
             client::Event::GatewayAlive => self.seen_alive(index, now),
             client::Event::ExternalAddressChanged(address) if chosen => self.readdressed(index, address),

@@ -484,7 +484,7 @@ impl Client {
         let Some(dialogue) = &self.dialogue else { return };
         let Some(control) = self.control.clone() else {
             return self.conclude_dialogue(match dialogue.is_releasing() {
-                true => Event::Released { confirmed: false },
+                true => Event::Released { port: Some(dialogue.external_port()), confirmed: false },
                 false => Event::Refused(Refusal::NoAnswer),
             });
         };
@@ -550,7 +550,7 @@ impl Client {
                     }
                     false => None,
                 };
-                self.conclude_dialogue(Event::Released { confirmed });
+                self.conclude_dialogue(Event::Released { port: Some(port), confirmed });
             }
         }
     }

@@ -205,7 +205,7 @@ impl<P: Protocol> Client<P> {
         self.restart_at = None;
         self.mapping.take_if(|_| confirmed || !undone);
         self.tell(match (undone, &self.mapping) {
-            (false, _) => Event::Released { confirmed },
+            (false, _) => Event::Released { port: None, confirmed },
             (true, None) => Event::Refused(Refusal::CannotProvideExternal),
             // It is still there to be released.
             (true, Some(mapping)) => Event::Refused(Refusal::LeftBehind {

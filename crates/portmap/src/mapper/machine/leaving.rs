@@ -1,5 +1,6 @@
 //! How a mapping ends: for good, or because another was wanted.
 
+use std::num::NonZeroU16;
 use std::time::Instant;
 
 use super::super::speaker::{Speaker, Standing};
@@ -53,13 +54,13 @@ impl Mapper {
         self.speakers[index].release(&request, grant, now);
     }
 
-    pub(super) fn released(&mut self, index: usize, confirmed: bool, now: Instant) {
+    pub(super) fn released(&mut self, index: usize, port: Option<NonZeroU16>, confirmed: bool, now: Instant) {
         let silence = Cause::NoAnswer { gateway: self.gateway() };
         if self.speakers[index].end_undoing(Standing::Unusable(silence)) {
             return self.given_back(confirmed, now);
         }
         match (self.state, self.chosen.filter(|chosen| *chosen == index)) {
-            (State::Holding { .. }, _) => self.deleted_here(index, confirmed, now),
+            (State::Holding { .. }, _) => self.deleted_here(index, port, confirmed, now),
             (State::Releasing, Some(index)) if !confirmed && self.to_release.is_some() => {
                 self.state = State::SeekingToRelease;
                 self.speakers[index].probe(now);

@@ -134,9 +134,17 @@ impl Mapper {
     }
 
     /// One question at a time. What is not seen deleted is tried again with the next grant.
-    pub(super) fn deleted_here(&mut self, index: usize, confirmed: bool, now: Instant) {
+    pub(super) fn deleted_here(
+        &mut self,
+        index: usize,
+        port: Option<NonZeroU16>,
+        confirmed: bool,
+        now: Instant,
+    ) {
         let protocol = self.speakers[index].protocol;
-        let of_this = |deleting: &mut (Protocol, NonZeroU16)| deleting.0 == protocol;
+        let of_this = |deleting: &mut (Protocol, NonZeroU16)| {
+            deleting.0 == protocol && port.is_none_or(|port| port == deleting.1)
+        };
         let Some((_, port)) = self.deleting_here.take_if(of_this).filter(|_| confirmed) else { return };
         self.elsewhere.deleted(self.settings.internal, protocol, port);
         self.take_again_or_delete(now);

@@ -157,7 +157,10 @@ fn a_deletion_that_nobody_can_be_asked_for_is_not_confirmed() {
     let (external_port, internal_port) = (port(60001), port(60001));
     let grant = Grant { external_address: None, external_port, internal_port, lease: None };
     client.release(&grant, Transport::Udp, start());
-    assert_eq!(client.poll_event(), Some(client::Event::Released { confirmed: false }));
+    assert_eq!(
+        client.poll_event(),
+        Some(client::Event::Released { port: Some(external_port), confirmed: false })
+    );
 }
 
 #[test]
@@ -273,6 +276,26 @@ fn what_may_be_there_beside_what_was_held_is_not_forgotten_with_the_next_questio
         let left: Vec<_> = router.table.keys().copied().collect();
         assert_eq!(left, [60001], "{seed}");
     }
+}
+
+/// Another host had the port for a while, and the next one is asked for.
+#[test]
+fn a_release_deletes_what_is_held_and_what_is_asked_for() {
+    let mut router = Router::new();
+    let mut host = mapped_host(&mut router);
+    let ours = router.table[&60001].clone();
+    let game = Entry { client: "192.168.1.99".into(), description: "a game".into(), ..ours.clone() };
+    router.table.insert(60001, game);
+    router.faults.push((ADD, Fault::LostReply));
+    while !router.faults.is_empty() {
+        host.advance(&mut router, Duration::from_millis(100));
+    }
+    router.table.insert(60001, ours);
+    assert_eq!(router.table.len(), 2);
+    told(&mut host);
+    releasing(&mut host, &mut router);
+    assert_eq!(told(&mut host), ["released, confirmed true"]);
+    assert!(router.table.is_empty(), "{:?}", router.table);
 }
 
 #[test]
