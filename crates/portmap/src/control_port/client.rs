@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::{FIRST_WAIT, LONGEST_FIRST_WAIT, Mapping, Protocol, RESTART_DELAY_MAXIMUM, Reply, Standing};
-use crate::client::{Absence, Event, Grant, Request};
+use crate::client::{Absence, Event, Grant, Refusal, Request};
 use crate::epoch::Epoch;
 use crate::random::Random;
 use crate::retransmission::{Retransmission, Schedule};
@@ -46,6 +46,8 @@ pub struct Client<P> {
     transmit: Option<Vec<u8>>,
     /// One wrong answer must not leave a mapping behind.
     released_again: bool,
+    /// What is told once that is undone which was made in spite of it.
+    refused_for: Option<Refusal>,
     events: VecDeque<Event>,
     now: Instant,
 }
@@ -55,6 +57,8 @@ struct Exchange {
     question: Question,
     asked: Instant,
     packet: Vec<u8>,
+    /// More than one copy of it was sent.
+    is_repeated: bool,
     /// `None` once it was given up: not asked again, but an answer still counts.
     retransmission: Option<Retransmission>,
 }
@@ -66,7 +70,8 @@ enum Question {
     Release,
     /// Leaves little time to a mapping that the gateway does not delete.
     CutShort,
-    /// Deletes a mapping on another port than the only one that would do.
+    /// Deletes a mapping on another port than the only one that would do, or what an earlier copy of a request that is
+    /// refused may have made.
     Undo,
 }
 
@@ -86,6 +91,7 @@ impl<P: Protocol> Client<P> {
             random: Random::new(seed),
             transmit: None,
             released_again: false,
+            refused_for: None,
             events: VecDeque::new(),
             now,
         }
@@ -276,6 +282,7 @@ impl<P: Protocol> Client<P> {
         match &mut exchange.retransmission {
             Some(retransmission) if retransmission.deadline() <= now => {
                 if retransmission.advance(now, &mut self.random) {
+                    exchange.is_repeated = true;
                     self.transmit = Some(exchange.packet.clone());
                 } else {
                     exchange.retransmission = None;
@@ -313,7 +320,7 @@ impl<P: Protocol> Client<P> {
         self.transmit = Some(packet.clone());
         let schedule = Schedule { first: schedule.first.max(self.first_wait()), ..schedule };
         let retransmission = Some(Retransmission::new(schedule, now, &mut self.random));
-        self.exchange = Some(Exchange { question, asked: now, packet, retransmission });
+        self.exchange = Some(Exchange { question, asked: now, packet, is_repeated: false, retransmission });
     }
 
     /// A slow gateway works on every copy of a question, so that each makes all of them slower.

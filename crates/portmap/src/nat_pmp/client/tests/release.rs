@@ -1,6 +1,7 @@
 //! The end of a mapping, and mappings from another life.
 
 use super::*;
+use crate::client::Refusal;
 use crate::control_port::test_client::{ms, start};
 
 #[test]
@@ -51,6 +52,24 @@ fn a_deletion_that_is_refused_or_has_no_gateway_is_unconfirmed() {
     client.handle_unreachable(now);
     assert_eq!(client.events(), unconfirmed);
     assert_eq!(client.poll_timeout(), None);
+}
+
+/// The answer to the first copy was lost.
+#[test]
+fn what_a_request_may_have_made_whose_second_copy_is_refused_is_deleted() {
+    for answer in [map_answer(0, 1000, 60001, 0, 0), map_answer(2, 1000, 60001, 0, 0)] {
+        let now = start();
+        let mut client = seen(now);
+        client.request(&wanted(), now);
+        client.poll_transmit();
+        let now = now + ms(250);
+        client.handle_timeout(now);
+        assert!(client.poll_transmit().is_some());
+        assert_eq!(told(&mut client, &map_answer(4, 1000, 60001, 0, 0), now), []);
+        assert_eq!(client.poll_transmit(), Some(vec![0, 1, 0, 0, 0xea, 0x61, 0, 0, 0, 0, 0, 0]));
+        assert_eq!(told(&mut client, &answer, now), [Event::Refused(Refusal::NoResources)]);
+        assert_eq!(client.poll_timeout(), None);
+    }
 }
 
 #[test]
