@@ -74,7 +74,7 @@ impl Mapper {
         }
     }
 
-    pub(super) fn release_left_behind(&mut self, index: usize, now: Instant) {
+    pub(super) fn release_where_found(&mut self, index: usize, now: Instant) {
         if let Some((request, grant)) = self.to_release.take() {
             self.state = State::Releasing;
             self.speakers[index].release(&request, &grant, now);

@@ -66,7 +66,7 @@ impl Mapper {
         self.speakers[index].stand(Standing::Available { external_address });
         match self.state {
             State::Seeking | State::HearingOut { .. } => self.choose(now),
-            State::SeekingToRelease => self.release_left_behind(index, now),
+            State::SeekingToRelease => self.release_where_found(index, now),
             _ => self.adopt_address(),
         }
     }
