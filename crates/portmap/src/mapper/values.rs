@@ -160,7 +160,7 @@ pub enum Event {
     Lost(Cause),
     /// It cannot be had. What may be left is given back yet, until [`Mapper::has_ended`](super::Mapper::has_ended).
     Failed(Cause),
-    /// The end; confirmed where the gateway says of all that was asked for that it is gone.
+    /// The end; unconfirmed where the gateway gave no answer.
     Released {
         confirmed: bool,
     },

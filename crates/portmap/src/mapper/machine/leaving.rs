@@ -33,7 +33,7 @@ impl Mapper {
             return self.part(Some(Event::Released { confirmed: false }), now);
         };
         if speaker.is_undoing() {
-            return self.part(Some(Event::Released { confirmed: true }), now);
+            return self.part(Some(Event::Released { confirmed: false }), now);
         }
         if let (None, Some(held)) = (self.chosen, &held) {
             speaker.resume(&held.record, &request, &grant, now);
@@ -95,11 +95,7 @@ impl Mapper {
 
     pub(super) fn end_once_all_is_given_back(&mut self) {
         if self.state == State::Undoing && !self.speakers.iter().any(Speaker::is_undoing) {
-            let is_all_seen_gone = self.unresolved.is_empty();
-            let last_word = self.last_word.take().map(|word| match word {
-                Event::Released { confirmed } => Event::Released { confirmed: confirmed && is_all_seen_gone },
-                word => word,
-            });
+            let last_word = self.last_word.take();
             self.end(last_word);
         }
     }
