@@ -55,6 +55,8 @@ pub enum Event {
     Refused(Refusal),
     /// The end of `release`; unconfirmed where the gateway did not answer.
     Released {
+        /// The external one. `None` of PCP and NAT-PMP, whose client has one mapping.
+        port: Option<NonZeroU16>,
         confirmed: bool,
     },
     /// The gateway lost its state, or may have: ask again at once.

@@ -65,7 +65,7 @@ fn the_client_is_told_the_address_maps_and_releases() {
     assert_eq!(gateway.mappings(), [mapping]);
 
     client.release(clock::now());
-    assert_eq!(exchange!(gateway, socket, client), Some(Event::Released { confirmed: true }));
+    assert_eq!(exchange!(gateway, socket, client), Some(Event::Released { port: None, confirmed: true }));
     assert_eq!(gateway.mappings(), []);
     let expected = Counters { nat_pmp_address: 1, nat_pmp_map: 1, nat_pmp_unmap: 1, ..Counters::default() };
     assert_eq!(gateway.counters(), expected);

@@ -45,7 +45,7 @@ fn the_client_announces_itself_maps_and_releases() {
     assert_eq!(gateway.mappings(), [mapping]);
 
     client.release(clock::now());
-    assert_eq!(exchange!(gateway, socket, client), Some(Event::Released { confirmed: true }));
+    assert_eq!(exchange!(gateway, socket, client), Some(Event::Released { port: None, confirmed: true }));
     assert_eq!(gateway.mappings(), []);
     let expected = Counters { pcp_announce: 1, pcp_map: 1, pcp_unmap: 1, ..Counters::default() };
     assert_eq!(gateway.counters(), expected);

@@ -163,7 +163,7 @@ impl Life {
             }
             8..=12 if !std::mem::replace(&mut self.is_disturbed, true) => {
                 let kind = *dice.one_of(kinds);
-                let all: Vec<_> = effects(kind).into_iter().filter(|it| !is_refusal_or_end(it)).collect();
+                let all: Vec<_> = effects(kind).into_iter().filter(|it| !is_absence_or_end(it)).collect();
                 let effects = dice.one_of(&all);
                 let (first, more) = effects.split_first().unwrap();
                 let fault = Fault::once(kind, first.clone()).after(dice.below(3));
@@ -258,11 +258,9 @@ impl Life {
     }
 }
 
-/// What a control port refuses may be the second copy of what it has done, and a lease that is over is not remembered.
-fn is_refusal_or_end(effects: &[Effect]) -> bool {
-    let is = |effect: &Effect| {
-        matches!(effect, Effect::ResultCode(_) | Effect::SpeakOnly { .. } | Effect::Lifetime(_))
-    };
+/// Who speaks no protocol any more deletes nothing, and a lease that is over is not remembered.
+fn is_absence_or_end(effects: &[Effect]) -> bool {
+    let is = |effect: &Effect| matches!(effect, Effect::SpeakOnly { .. } | Effect::Lifetime(_));
     effects.iter().any(is)
 }
 

@@ -8,7 +8,7 @@ use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use super::{FIRST_WAIT, LONGEST_FIRST_WAIT, Mapping, Protocol, RESTART_DELAY_MAXIMUM, Reply, Standing};
-use crate::client::{Absence, Event, Grant, Request};
+use crate::client::{Absence, Event, Grant, Refusal, Request};
 use crate::epoch::Epoch;
 use crate::random::Random;
 use crate::retransmission::{Retransmission, Schedule};
@@ -55,6 +55,8 @@ pub struct Client<P> {
     transmit: Option<Vec<u8>>,
     /// One wrong answer must not leave a mapping behind.
     released_again: bool,
+    /// What is told once that is undone which was made in spite of it.
+    refused_for: Option<Refusal>,
     events: VecDeque<Event>,
     now: Instant,
 }
@@ -63,6 +65,7 @@ pub struct Client<P> {
 struct Exchange {
     question: Question,
     asked: Instant,
+    /// Beside the first.
     copies: u32,
     last_copy: Instant,
     packet: Vec<u8>,
@@ -85,7 +88,8 @@ enum Question {
     Release,
     /// Leaves little time to a mapping that the gateway does not delete.
     CutShort,
-    /// Deletes a mapping on another port than the only one that would do.
+    /// Deletes a mapping on another port than the only one that would do, or what an earlier copy of a request that is
+    /// refused may have made.
     Undo,
 }
 
@@ -106,6 +110,7 @@ impl<P: Protocol> Client<P> {
             random: Random::new(seed),
             transmit: None,
             released_again: false,
+            refused_for: None,
             events: VecDeque::new(),
             now,
         }

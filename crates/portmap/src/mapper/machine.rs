@@ -94,8 +94,8 @@ pub struct Mapper {
     /// Of what was made here before, while another mapping is held; any other question to that speaker comes first.
     deleting_here: Option<(Protocol, NonZeroU16)>,
     /// What to delete once the gateway is found again.
-    left_behind: Option<(Request, Grant)>,
-    /// One by each protocol at most.
+    to_release: Option<(Request, Grant)>,
+    /// By PCP and by NAT-PMP one at most, by UPnP one of a port.
     unresolved: Vec<Unresolved>,
     reserved: Option<NonZeroU16>,
     address_questions: AddressQuestions,
@@ -150,7 +150,7 @@ impl Mapper {
             held: None,
             elsewhere: Elsewhere::default(),
             deleting_here: None,
-            left_behind: None,
+            to_release: None,
             unresolved: Vec::new(),
             reserved: None,
             address_questions: AddressQuestions::default(),
@@ -324,19 +324,12 @@ impl Mapper {
             client::Event::Confirmed if chosen => self.confirmed(now),
             client::Event::Refused(refusal) if chosen => self.refused(&refusal, now),
             client::Event::Refused(refusal) => self.refused_unchosen(index, &refusal, now),
-            client::Event::Released { confirmed } if self.speakers[index].standing == Standing::Undoing => {
-                self.given_back(index, confirmed, now);
-            }
-            client::Event::Released { confirmed } if matches!(self.state, State::Holding { .. }) => {
-                self.deleted_here(index, confirmed, now);
-            }
-            client::Event::Released { confirmed } if chosen => self.released(confirmed, now),
+            client::Event::Released { port, confirmed } => self.released(index, port, confirmed, now),
             client::Event::GatewayRestarted => self.restarted(index, now),
             client::Event::GatewayAlive => self.seen_alive(index, now),
             client::Event::ExternalAddressChanged(address) if chosen => self.readdressed(index, address),
             client::Event::Making { .. }
             | client::Event::Confirmed
-            | client::Event::Released { .. }
             | client::Event::ExternalAddressChanged(_) => {}
         }
     }
@@ -375,7 +368,7 @@ impl Mapper {
     }
 
     fn readdressed(&mut self, index: usize, address: Option<IpAddr>) {
-        self.speakers[index].standing = Standing::Available { external_address: address };
+        self.speakers[index].stand(Standing::Available { external_address: address });
         self.address_is(address.or_else(|| self.address_told()));
     }
 

@@ -4,6 +4,9 @@
 //! not all walk the same way, each step a round trip to a router that answers one at a time. So the next port is a
 //! random one of a window that doubles with each conflict. A narrow range, or rules that allow only a part of it,
 //! are still searched to the last port.
+//!
+//! A range that the user named is not what the rules are known to allow: it may be forwarded by hand as well, each port to
+//! itself, and only a mapping that does the same goes well with that. Its first port is therefore the internal one.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

@@ -15,7 +15,7 @@ use crate::{nat_pmp, pcp, upnp};
 #[derive(Debug)]
 pub(super) struct Speaker {
     pub(super) protocol: Protocol,
-    pub(super) standing: Standing,
+    standing: Standing,
     client: Client,
 }
 
@@ -33,7 +33,8 @@ pub(super) enum Standing {
     },
     /// Not asked while another protocol serves.
     Resting,
-    /// Gives back what it was, or may be, granted.
+    /// Gives back what it was, or may be, granted. Nothing else is asked before that is done, and what is heard meanwhile
+    /// does not change it.
     Undoing,
 }
 
@@ -87,6 +88,34 @@ impl Speaker {
         Some(Self { protocol, standing: Standing::Resting, client })
     }
 
+    pub(super) fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    pub(super) fn is_asked(&self) -> bool {
+        self.standing == Standing::Asked
+    }
+
+    pub(super) fn is_undoing(&self) -> bool {
+        self.standing == Standing::Undoing
+    }
+
+    /// What is known of it now, unless it is undoing: only [`Self::end_undoing`] ends that.
+    pub(super) fn stand(&mut self, standing: Standing) {
+        if !self.is_undoing() {
+            self.standing = standing;
+        }
+    }
+
+    /// Whether it was undoing, with the last [`Event::Released`].
+    pub(super) fn end_undoing(&mut self, then: Standing) -> bool {
+        let was_undoing = self.is_undoing();
+        if was_undoing {
+            self.standing = then;
+        }
+        was_undoing
+    }
+
     /// Takes over what another mapper was granted.
     pub(super) fn resume(&mut self, record: &Record, request: &Request, grant: &Grant, now: Instant) {
         match (&mut self.client, &record.control) {
@@ -101,11 +130,14 @@ impl Speaker {
             (Client::NatPmp(client, _), _) => client.resume(request, grant, now),
             (Client::Upnp(_), Control::ControlPort { .. }) => {}
         }
-        self.standing = Standing::Available { external_address: grant.external_address };
+        self.stand(Standing::Available { external_address: grant.external_address });
     }
 
     pub(super) fn probe(&mut self, now: Instant) {
-        self.standing = Standing::Asked;
+        if self.is_undoing() {
+            return;
+        }
+        self.stand(Standing::Asked);
         match &mut self.client {
             Client::Pcp(client, _) => client.probe(now),
             Client::NatPmp(client, _) => client.probe(now),
@@ -154,7 +186,7 @@ impl Speaker {
     /// Leaves the field to another protocol.
     pub(super) fn rest(&mut self) {
         if self.standing == Standing::Asked {
-            self.standing = Standing::Resting;
+            self.stand(Standing::Resting);
             match &mut self.client {
                 Client::Upnp(client) => client.abandon(),
                 Client::Pcp(client, _) => client.fall_silent(),
@@ -202,22 +234,33 @@ impl Speaker {
         }
     }
 
-    /// What is to be given back may have been made before the host moved: the client of now does not know it.
-    pub(super) fn take_back(&mut self, record: &Record, request: &Request, grant: &Grant, now: Instant) {
-        if !matches!(self.client, Client::Upnp(_)) {
-            self.resume(record, request, grant, now);
+    /// Gives back what is, or may be, granted; done when [`Event::Released`] comes. It may have been made before the host
+    /// moved: the client of now does not know it.
+    pub(super) fn give_back(&mut self, record: &Record, request: &Request, now: Instant) {
+        let grant = record.grant();
+        match (&mut self.client, &record.control) {
+            (Client::Upnp(client), Control::Upnp(control)) => {
+                client.recollect(control, None, record.external_port, &record.listing);
+            }
+            (Client::Upnp(client), Control::Pinhole { control, id }) => {
+                client.recollect(control, Some(*id), record.external_port, &record.listing);
+            }
+            (Client::Upnp(_), Control::ControlPort { .. }) => {}
+            (Client::Pcp(client, _), _) => client.resume(request, &grant, now),
+            (Client::NatPmp(client, _), _) => client.resume(request, &grant, now),
         }
+        self.undo(request, &grant, now);
     }
 
-    /// Gives back what is, or may be, granted; done when [`Event::Released`] comes.
+    /// As [`Self::give_back`], for what the open question may make.
     pub(super) fn undo(&mut self, request: &Request, grant: &Grant, now: Instant) {
-        self.standing = Standing::Undoing;
+        self.stand(Standing::Undoing);
         self.release(request, grant, now);
     }
 
     /// Gives up the request, but still hears the answer.
     pub(super) fn fall_silent(&mut self, until: Instant) {
-        self.standing = Standing::Late { until };
+        self.stand(Standing::Late { until });
         match &mut self.client {
             Client::Pcp(client, _) => client.fall_silent(),
             Client::NatPmp(client, _) => client.fall_silent(),

@@ -171,9 +171,14 @@ impl Attempt {
         self.releasing = true;
     }
 
-    /// Instead of what was to be asked. There may be one from before.
-    pub(super) fn withdraw(&self) -> Next {
-        Next::Ask(Step::LookBeforeDelete)
+    /// Instead of what was to be asked, unless that is about a deletion already. There may be one from before; what was
+    /// to be read back was added.
+    pub(super) fn withdraw(&mut self, step: Step) -> Next {
+        self.is_known |= step == Step::Verify;
+        Next::Ask(match step {
+            Step::Look | Step::Clear | Step::Add | Step::Verify => Step::LookBeforeDelete,
+            Step::LookBeforeDelete | Step::Delete | Step::SeeDeleted => step,
+        })
     }
 
     pub(super) fn call(&self, step: Step, service_type: &str) -> Call {

@@ -151,6 +151,23 @@ impl Client {
         self.pinhole = pinhole;
     }
 
+    /// Takes over what another client made of this gateway, as far as nothing newer is known here.
+    pub fn recollect(
+        &mut self,
+        control: &Control,
+        pinhole: Option<u16>,
+        external_port: NonZeroU16,
+        listing: &Listing,
+    ) {
+        if self.control.as_ref().is_none_or(|known| known.gateway != control.gateway) {
+            self.take_control(control.clone(), pinhole);
+        }
+        self.pinhole = self.pinhole.or(pinhole);
+        if self.listing_of(external_port).is_none() {
+            self.take_mapping(external_port, listing.clone());
+        }
+    }
+
     /// Takes over a mapping that another client made.
     pub fn take_mapping(&mut self, external_port: NonZeroU16, listing: Listing) {
         self.listed = Some((external_port, listing));
@@ -275,9 +292,10 @@ impl Client {
         let is_of_this = |dialogue: &&mut Dialogue| !dialogue.releases_another(internal, grant.external_port);
         if let Some(dialogue) = self.dialogue.as_mut().filter(is_of_this) {
             dialogue.turn_to_release();
-            if self.exchanges.take_back(|it| matches!(it, Question::Step(_))).is_some() {
+            if let Some(Question::Step(step)) = self.exchanges.take_back(|it| matches!(it, Question::Step(_)))
+            {
                 self.now = now;
-                self.withdraw();
+                self.withdraw(step);
             }
             return;
         }
@@ -457,7 +475,7 @@ impl Client {
     /// What is asked beside it can wait, or be asked again.
     fn begin(&mut self, (dialogue, first): (Dialogue, Step), now: Instant) {
         self.now = now;
-        self.exchanges.abandon();
+        self.abandon();
         self.address_is_due = false;
         self.dialogue = Some(dialogue);
         self.ask(first);
@@ -467,7 +485,7 @@ impl Client {
         let Some(dialogue) = &self.dialogue else { return };
         let Some(control) = self.control.clone() else {
             return self.conclude_dialogue(match dialogue.is_releasing() {
-                true => Event::Released { confirmed: false },
+                true => Event::Released { port: Some(dialogue.external_port()), confirmed: false },
                 false => Event::Refused(Refusal::NoAnswer),
             });
         };
@@ -494,8 +512,8 @@ impl Client {
     }
 
     /// What was never asked makes nothing.
-    fn withdraw(&mut self) {
-        if let Some(next) = self.dialogue.as_ref().map(Dialogue::withdraw) {
+    fn withdraw(&mut self, step: Step) {
+        if let Some(next) = self.dialogue.as_mut().and_then(|dialogue| dialogue.withdraw(step)) {
             self.follow(next);
         }
     }
@@ -530,9 +548,16 @@ impl Client {
                 self.conclude_dialogue(Event::Refused(refusal));
             }
             Next::Released { confirmed } => {
-                let released = dialogue.external_port();
-                self.listed.take_if(|(port, _)| confirmed && *port == released);
-                self.conclude_dialogue(Event::Released { confirmed });
+                let port = dialogue.external_port();
+                match confirmed {
+                    true => self.listed.take_if(|(listed, _)| *listed == port),
+                    // Whoever asks again for it has to know what was read of it.
+                    false if dialogue.is_about(self.internal, port) => {
+                        self.listed.replace((port, dialogue.listing()))
+                    }
+                    false => None,
+                };
+                self.conclude_dialogue(Event::Released { port: Some(port), confirmed });
             }
         }
     }

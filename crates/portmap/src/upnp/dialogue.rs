@@ -126,9 +126,14 @@ impl Dialogue {
 
     /// It is in the way of whoever wants to release this one, and can be asked again.
     pub(super) fn releases_another(&self, internal: IpAddr, external_port: NonZeroU16) -> bool {
+        self.is_releasing() && !self.is_about(internal, external_port)
+    }
+
+    /// A client has one pinhole.
+    pub(super) fn is_about(&self, internal: IpAddr, external_port: NonZeroU16) -> bool {
         match self {
-            Self::Mapping(attempt) => attempt.is_releasing() && !attempt.is_about(internal, external_port),
-            Self::Pinhole(_) => false,
+            Self::Mapping(attempt) => attempt.is_about(internal, external_port),
+            Self::Pinhole(_) => true,
         }
     }
 
@@ -153,11 +158,13 @@ impl Dialogue {
         }
     }
 
-    /// What a dialogue that turns to release does in the place of a question that was not asked yet.
-    pub(super) fn withdraw(&self) -> Next<Step> {
-        match self {
-            Self::Mapping(attempt) => attempt.withdraw().map(Step::Mapping),
-            Self::Pinhole(opening) => opening.withdraw().map(Step::Pinhole),
+    /// What a dialogue that turns to release does in the place of a question that was not asked yet; `None` for a question
+    /// of the other kind.
+    pub(super) fn withdraw(&mut self, step: Step) -> Option<Next<Step>> {
+        match (self, step) {
+            (Self::Mapping(attempt), Step::Mapping(step)) => Some(attempt.withdraw(step).map(Step::Mapping)),
+            (Self::Pinhole(opening), Step::Pinhole(_)) => Some(opening.withdraw().map(Step::Pinhole)),
+            (Self::Mapping(_), Step::Pinhole(_)) | (Self::Pinhole(_), Step::Mapping(_)) => None,
         }
     }
 

@@ -22,6 +22,9 @@ pub const EXCHANGE_TIMEOUT_ONCE_HEARD: Duration = Duration::from_secs(6);
 /// For so long nothing has come, and what is there is a whole document: no more will come, whatever length was told.
 const HEARD_OUT: Duration = Duration::from_millis(500);
 
+/// Each restart of a gateway may give it another port.
+const HEARD_MAXIMUM: usize = 16;
+
 /// How long a server is left alone that has closed a connection without a word: it may be busy with another host.
 const PAUSE_AFTER_A_BREAK: Duration = Duration::from_millis(250);
 
@@ -69,8 +72,8 @@ pub(super) struct Exchanges<P> {
     /// In the order in which they are to be asked.
     waiting: VecDeque<Waiting<P>>,
     running: BTreeMap<ExchangeId, Running<P>>,
-    /// Those that have answered.
-    heard: BTreeSet<SocketAddr>,
+    /// Those that have answered, the last at the end.
+    heard: VecDeque<SocketAddr>,
     starting: VecDeque<Exchange>,
     closing: VecDeque<ExchangeId>,
 }
@@ -82,7 +85,7 @@ impl<P> Exchanges<P> {
             next: 0,
             waiting: VecDeque::new(),
             running: BTreeMap::new(),
-            heard: BTreeSet::new(),
+            heard: VecDeque::new(),
             starting: VecDeque::new(),
             closing: VecDeque::new(),
         }
@@ -234,10 +237,18 @@ impl<P> Exchanges<P> {
         now: Instant,
     ) -> (P, Result<Reply, NoReply>) {
         if reply.is_ok() {
-            self.heard.insert(question.destination);
+            self.hear(question.destination);
         }
         self.start_what_can(now);
         (question.purpose, reply)
+    }
+
+    fn hear(&mut self, server: SocketAddr) {
+        self.heard.retain(|heard| *heard != server);
+        if self.heard.len() == HEARD_MAXIMUM {
+            self.heard.pop_front();
+        }
+        self.heard.push_back(server);
     }
 
     fn finish(&mut self, id: ExchangeId) -> Option<Running<P>> {

@@ -88,6 +88,10 @@ impl<P: Protocol> Client<P> {
             (false, Err(refusal)) => {
                 tracing::debug!(?refusal, "the gateway does not delete the mapping");
                 self.observe_epoch(epoch, now);
+                if self.open(Question::Undo) && self.is_never_granted() {
+                    // There is nothing to delete.
+                    return self.end_deletion(true);
+                }
                 match self.cut_short(&refusal) {
                     Some(packet) => self.ask(Question::CutShort, packet, P::settings().release, now),
                     None if self.is_worth_asking_again() => self.ask_to_forget(now),
@@ -130,7 +134,7 @@ impl<P: Protocol> Client<P> {
         self.restart_at = None;
         self.observe_epoch(epoch, now);
         if misses {
-            return self.undo(now);
+            return self.undo(Refusal::CannotProvideExternal, now);
         }
         if !P::ADDRESS_COMES_WITH_PROBE {
             self.learn_address(assignment.external_address);
@@ -186,7 +190,8 @@ impl<P: Protocol> Client<P> {
         self.tell(Event::Granted(grant));
     }
 
-    pub(super) fn undo(&mut self, now: Instant) {
+    pub(super) fn undo(&mut self, refusal: Refusal, now: Instant) {
+        self.refused_for = Some(refusal);
         let Some(mapping) = &self.mapping else { return };
         let packet = self.protocol.delete(mapping);
         self.ask(Question::Undo, packet, P::settings().release, now);
@@ -203,9 +208,16 @@ impl<P: Protocol> Client<P> {
         {
             return self.ask_for_mapping(now);
         }
+        if self.is_never_granted() && self.exchange.as_ref().is_some_and(|exchange| exchange.copies > 0) {
+            return self.undo(refusal, now);
+        }
         self.exchange = None;
         self.forget_unless_granted();
         self.tell(Event::Refused(refusal));
+    }
+
+    fn is_never_granted(&self) -> bool {
+        self.mapping.as_ref().is_some_and(|mapping| mapping.standing == Standing::Asked)
     }
 
     pub(super) fn give_up(&mut self, question: Question) {
@@ -240,9 +252,10 @@ impl<P: Protocol> Client<P> {
         self.transmit = None;
         self.restart_at = None;
         self.mapping.take_if(|_| confirmed || !undone);
+        let refusal = self.refused_for.take().unwrap_or(Refusal::CannotProvideExternal);
         self.tell(match (undone, &self.mapping) {
-            (false, _) => Event::Released { confirmed },
-            (true, None) => Event::Refused(Refusal::CannotProvideExternal),
+            (false, _) => Event::Released { port: None, confirmed },
+            (true, None) => Event::Refused(refusal),
             // It is still there to be released.
             (true, Some(mapping)) => Event::Refused(Refusal::LeftBehind {
                 port: mapping.external_port,

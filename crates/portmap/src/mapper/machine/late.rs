@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::speaker::{Speaker, Standing};
+use super::super::speaker::Standing;
 use super::{Mapper, State};
 use crate::cause::{Cause, Outside};
 use crate::client::{Grant, Refusal};
@@ -24,7 +24,8 @@ impl Mapper {
 
     /// Every protocol has failed.
     pub(super) fn hear_out_or_fail(&mut self, now: Instant) {
-        match self.answer_is_owed_until(now) {
+        let owed = self.answer_is_owed_until(now).into_iter().chain(self.nat_pmp_waits_until(now));
+        match owed.min() {
             Some(until) => self.state = State::HearingOut { until },
             None => self.fail(self.most_telling_cause(), now),
         }
@@ -38,17 +39,18 @@ impl Mapper {
             Standing::Late { until } => *until <= now,
             Standing::Asked | Standing::Available { .. } | Standing::Resting | Standing::Undoing => true,
         };
-        let telling = self.speakers.iter().rev().find(|speaker| !silent(&speaker.standing))?;
-        match telling.standing {
-            Standing::Late { until } => Some(until),
+        let telling = self.speakers.iter().rev().find(|speaker| !silent(speaker.standing()))?;
+        match telling.standing() {
+            Standing::Late { until } => Some(*until),
             _ => None,
         }
     }
 
     /// Taken where nothing else serves yet; else given back.
     pub(super) fn granted_late(&mut self, index: usize, grant: Grant, now: Instant) {
-        let Speaker { protocol, ref standing, .. } = self.speakers[index];
-        let Some(job) = self.job.as_ref().filter(|_| *standing != Standing::Undoing) else { return };
+        let speaker = &self.speakers[index];
+        let protocol = speaker.protocol;
+        let Some(job) = self.job.as_ref().filter(|_| !speaker.is_undoing()) else { return };
         let place = self.place();
         // One who holds a mapping asks again by its own clock.
         let is_wanted = match self.held.as_ref().filter(|held| held.place == place) {
@@ -59,7 +61,7 @@ impl Mapper {
             return self.give_back(index, &grant, now);
         }
         self.give_back_the_chosen(now);
-        self.speakers[index].standing = Standing::Available { external_address: grant.external_address };
+        self.speakers[index].stand(Standing::Available { external_address: grant.external_address });
         self.choose_speaker(index);
         self.granted(grant, now);
     }
@@ -71,7 +73,7 @@ impl Mapper {
         let speaker = &mut self.speakers[chosen];
         match self.state {
             State::Requesting { .. } | State::Discarding => speaker.undo(&request, &grant, now),
-            _ => speaker.standing = Standing::Resting,
+            _ => speaker.stand(Standing::Resting),
         }
         self.drop_reservation();
     }
@@ -85,6 +87,6 @@ impl Mapper {
     }
 
     fn is_late(&self, index: usize) -> bool {
-        matches!(self.speakers[index].standing, Standing::Late { .. })
+        matches!(self.speakers[index].standing(), Standing::Late { .. })
     }
 }

@@ -1,10 +1,12 @@
 //! How a mapping ends: for good, or because another was wanted.
 
+use std::num::NonZeroU16;
 use std::time::Instant;
 
-use super::super::speaker::Standing;
+use super::super::speaker::{Speaker, Standing};
 use super::super::values::{Event, Protocol};
 use super::{Mapper, State};
+use crate::cause::Cause;
 use crate::client::Grant;
 
 impl Mapper {
@@ -30,12 +32,15 @@ impl Mapper {
         let Some(speaker) = index.map(|index| &mut self.speakers[index]) else {
             return self.part(Some(Event::Released { confirmed: false }), now);
         };
+        if speaker.is_undoing() {
+            return self.part(Some(Event::Released { confirmed: false }), now);
+        }
         if let (None, Some(held)) = (self.chosen, &held) {
             speaker.resume(&held.record, &request, &grant, now);
         }
         speaker.release(&request, &grant, now);
         // PCP and NAT-PMP have one address to ask.
-        self.left_behind = (speaker.protocol == Protocol::Upnp).then_some((request, grant));
+        self.to_release = (speaker.protocol == Protocol::Upnp).then_some((request, grant));
         self.chosen = index;
         self.state = State::Releasing;
         self.handle_client_events(now);
@@ -49,23 +54,28 @@ impl Mapper {
         self.speakers[index].release(&request, grant, now);
     }
 
-    pub(super) fn released(&mut self, confirmed: bool, now: Instant) {
-        match (self.state, self.chosen) {
-            (State::Releasing, Some(index)) if !confirmed && self.left_behind.is_some() => {
+    pub(super) fn released(&mut self, index: usize, port: Option<NonZeroU16>, confirmed: bool, now: Instant) {
+        let silence = Cause::NoAnswer { gateway: self.gateway() };
+        if self.speakers[index].end_undoing(Standing::Unusable(silence)) {
+            return self.given_back(confirmed, now);
+        }
+        match (self.state, self.chosen.filter(|chosen| *chosen == index)) {
+            (State::Holding { .. }, _) => self.deleted_here(index, port, confirmed, now),
+            (State::Releasing, Some(index)) if !confirmed && self.to_release.is_some() => {
                 self.state = State::SeekingToRelease;
                 self.speakers[index].probe(now);
             }
-            (State::Releasing, _) => self.part(Some(Event::Released { confirmed }), now),
-            (State::Discarding, _) => self.request(now),
-            (State::DeletingFromAfar { internal, port }, _) => {
+            (State::Releasing, Some(_)) => self.part(Some(Event::Released { confirmed }), now),
+            (State::Discarding, Some(_)) => self.request(now),
+            (State::DeletingFromAfar { internal, port }, Some(_)) => {
                 self.deleted_from_afar(internal, port, confirmed, now);
             }
             _ => {}
         }
     }
 
-    pub(super) fn release_left_behind(&mut self, index: usize, now: Instant) {
-        if let Some((request, grant)) = self.left_behind.take() {
+    pub(super) fn release_where_found(&mut self, index: usize, now: Instant) {
+        if let Some((request, grant)) = self.to_release.take() {
             self.state = State::Releasing;
             self.speakers[index].release(&request, &grant, now);
         }
@@ -84,8 +94,7 @@ impl Mapper {
     }
 
     pub(super) fn end_once_all_is_given_back(&mut self) {
-        let waits = self.speakers.iter().any(|speaker| speaker.standing == Standing::Undoing);
-        if self.state == State::Undoing && !waits {
+        if self.state == State::Undoing && !self.speakers.iter().any(Speaker::is_undoing) {
             let last_word = self.last_word.take();
             self.end(last_word);
         }

@@ -6,7 +6,6 @@ use std::num::NonZeroU16;
 use std::time::Instant;
 
 use super::super::elsewhere::{Made, Place};
-use super::super::speaker::Standing;
 use super::super::values::{Control, MadeElsewhere, Protocol, Record};
 use super::{Mapper, State, speakers};
 
@@ -124,7 +123,7 @@ impl Mapper {
         let Some(made) = self.elsewhere.at(place, now) else { return };
         let Some(index) = self.speaker_of(made.record.protocol) else { return };
         let speaker = &mut self.speakers[index];
-        if speaker.standing == Standing::Undoing {
+        if speaker.is_undoing() {
             return;
         }
         if self.chosen != Some(index) {
@@ -135,9 +134,17 @@ impl Mapper {
     }
 
     /// One question at a time. What is not seen deleted is tried again with the next grant.
-    pub(super) fn deleted_here(&mut self, index: usize, confirmed: bool, now: Instant) {
+    pub(super) fn deleted_here(
+        &mut self,
+        index: usize,
+        port: Option<NonZeroU16>,
+        confirmed: bool,
+        now: Instant,
+    ) {
         let protocol = self.speakers[index].protocol;
-        let of_this = |deleting: &mut (Protocol, NonZeroU16)| deleting.0 == protocol;
+        let of_this = |deleting: &mut (Protocol, NonZeroU16)| {
+            deleting.0 == protocol && port.is_none_or(|port| port == deleting.1)
+        };
         let Some((_, port)) = self.deleting_here.take_if(of_this).filter(|_| confirmed) else { return };
         self.elsewhere.deleted(self.settings.internal, protocol, port);
         self.take_again_or_delete(now);

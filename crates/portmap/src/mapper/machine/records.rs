@@ -4,10 +4,9 @@ use std::mem::discriminant;
 use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
-use super::super::speaker::{Speaker, Standing};
+use super::super::speaker::Speaker;
 use super::super::values::{Event, Protocol, Record};
 use super::{Mapper, State};
-use crate::cause::Cause;
 use crate::client::{self, Absence, Grant, Refusal};
 
 /// Later, a gateway that did not answer does not delete any more what it was asked to.
@@ -29,15 +28,15 @@ impl Mapper {
             client::Event::Making { external_port } => self.making(index, *external_port),
             client::Event::Refused(Refusal::LeftBehind { port, .. }) => {
                 self.doubt(index, *port);
-                self.asked_in_vain(protocol);
+                self.asked_in_vain(protocol, Some(*port));
             }
             // By UPnP it was looked for.
             client::Event::Refused(Refusal::NoAnswer) if protocol != Protocol::Upnp => {}
             client::Event::Granted(_)
             | client::Event::Refused(_)
-            | client::Event::Absent(Absence::VersionUnsupported { .. })
-            | client::Event::Released { confirmed: true } => self.resolve(protocol),
-            client::Event::Released { confirmed: false } => self.asked_in_vain(protocol),
+            | client::Event::Absent(Absence::VersionUnsupported { .. }) => self.resolve(protocol, None),
+            client::Event::Released { port, confirmed: true } => self.resolve(protocol, *port),
+            client::Event::Released { port, confirmed: false } => self.asked_in_vain(protocol, *port),
             // Of one that is absent since nobody knows what it keeps.
             client::Event::Available { .. }
             | client::Event::Absent(_)
@@ -65,13 +64,14 @@ impl Mapper {
         self.events.iter().any(|event| matches!(event, Event::Asked(_)))
     }
 
-    /// By this protocol nothing may be there any more but what is held.
-    pub(super) fn resolve(&mut self, protocol: Protocol) {
-        self.unresolved.retain(|unresolved| unresolved.record.protocol != protocol);
+    /// By this protocol nothing may be there any more but what is held; or, with a port, nothing on that.
+    fn resolve(&mut self, protocol: Protocol, port: Option<NonZeroU16>) {
+        self.unresolved.retain(|unresolved| !unresolved.is_by(protocol, port));
     }
 
     pub(super) fn is_in_doubt(&mut self, record: Record) {
-        self.resolve(record.protocol);
+        let port = (record.protocol == Protocol::Upnp).then_some(record.external_port);
+        self.resolve(record.protocol, port);
         self.unresolved.push(Unresolved { record, is_asked_in_vain: false });
     }
 
@@ -81,9 +81,8 @@ impl Mapper {
         }
     }
 
-    fn asked_in_vain(&mut self, protocol: Protocol) {
-        let mut unresolved = self.unresolved.iter_mut();
-        if let Some(unresolved) = unresolved.find(|unresolved| unresolved.record.protocol == protocol) {
+    fn asked_in_vain(&mut self, protocol: Protocol, port: Option<NonZeroU16>) {
+        for unresolved in self.unresolved.iter_mut().filter(|it| it.is_by(protocol, port)) {
             unresolved.is_asked_in_vain = true;
         }
     }
@@ -110,10 +109,8 @@ impl Mapper {
             self.unresolved.iter().filter(|it| Some(it.record.protocol) != kept && !it.is_asked_in_vain);
         for Unresolved { record, .. } in others {
             let speaker = self.speakers.iter_mut().find(|speaker| speaker.protocol == record.protocol);
-            if let Some(speaker) = speaker.filter(|speaker| speaker.standing != Standing::Undoing) {
-                let grant = record.grant();
-                speaker.take_back(record, &request, &grant, now);
-                speaker.undo(&request, &grant, now);
+            if let Some(speaker) = speaker.filter(|speaker| !speaker.is_undoing()) {
+                speaker.give_back(record, &request, now);
             }
         }
     }
@@ -125,8 +122,11 @@ impl Mapper {
         self.speakers[index].undo(&request, grant, now);
     }
 
-    pub(super) fn given_back(&mut self, index: usize, confirmed: bool, now: Instant) {
-        self.speakers[index].standing = Standing::Unusable(Cause::NoAnswer { gateway: self.gateway() });
+    /// One after the other of each protocol.
+    pub(super) fn given_back(&mut self, confirmed: bool, now: Instant) {
+        if matches!(self.state, State::Holding { .. } | State::Undoing) {
+            self.give_back_all_but(self.held.as_ref().map(|held| held.record.protocol), now);
+        }
         match self.state {
             // It may have been, or may be yet, the same entry of the gateway's table.
             State::Holding { .. } if confirmed => self.ask(Speaker::check, now),
@@ -158,8 +158,14 @@ impl Mapper {
     }
 }
 
+impl Unresolved {
+    fn is_by(&self, protocol: Protocol, port: Option<NonZeroU16>) -> bool {
+        self.record.protocol == protocol && port.is_none_or(|port| port == self.record.external_port)
+    }
+}
+
 impl Record {
-    pub(super) fn grant(&self) -> Grant {
+    pub(in super::super) fn grant(&self) -> Grant {
         let Self { external_port, internal_port, .. } = *self;
         Grant { external_address: None, external_port, internal_port, lease: None }
     }

@@ -25,8 +25,7 @@ impl Mapper {
 
     fn ask_all(&mut self, now: Instant) {
         let searches = self.held.is_none();
-        let may_speak = |speaker: &&mut Speaker| speaker.standing != Standing::Undoing;
-        for speaker in self.speakers.iter_mut().filter(may_speak) {
+        for speaker in &mut self.speakers {
             match speaker.protocol {
                 Protocol::Upnp if searches => speaker.probe_behind_others(now + HEAD_START, now),
                 Protocol::Pcp | Protocol::NatPmp | Protocol::Upnp => speaker.probe(now),
@@ -48,15 +47,14 @@ impl Mapper {
             if asks(speaker.protocol) {
                 speaker.probe(now);
             } else if speaker.protocol == known {
-                speaker.standing = Standing::Available { external_address: None };
+                speaker.stand(Standing::Available { external_address: None });
             }
         }
     }
 
     /// Where the quicker protocols are known to have nothing to say.
     fn let_the_last_go_ahead(&mut self, now: Instant) {
-        let waits_for =
-            |speaker: &Speaker| speaker.protocol != Protocol::Upnp && speaker.standing == Standing::Asked;
+        let waits_for = |speaker: &Speaker| speaker.protocol != Protocol::Upnp && speaker.is_asked();
         if !self.speakers.iter().any(waits_for)
             && let Some(upnp) = self.speaker_of(Protocol::Upnp)
         {
@@ -65,17 +63,17 @@ impl Mapper {
     }
 
     pub(super) fn available(&mut self, index: usize, external_address: Option<IpAddr>, now: Instant) {
-        self.speakers[index].standing = Standing::Available { external_address };
+        self.speakers[index].stand(Standing::Available { external_address });
         match self.state {
             State::Seeking | State::HearingOut { .. } => self.choose(now),
-            State::SeekingToRelease => self.release_left_behind(index, now),
+            State::SeekingToRelease => self.release_where_found(index, now),
             _ => self.adopt_address(),
         }
     }
 
     /// Another protocol may still serve.
     pub(super) fn unusable(&mut self, index: usize, cause: Cause, now: Instant) {
-        self.speakers[index].standing = Standing::Unusable(cause);
+        self.speakers[index].stand(Standing::Unusable(cause));
         self.let_the_last_go_ahead(now);
         self.go_on_without(index, now);
     }
@@ -95,21 +93,22 @@ impl Mapper {
 
     pub(super) fn choose(&mut self, now: Instant) {
         let holder = self.held.as_ref().and_then(|held| self.speaker_of(held.record.protocol));
-        if holder.is_some_and(|holder| self.speakers[holder].standing == Standing::Asked) {
+        if holder.is_some_and(|holder| self.speakers[holder].is_asked()) {
             return;
         }
         let is_available = |&index: &usize| {
-            matches!(self.speakers[index].standing, Standing::Available { .. })
-                && !self.waits_behind_pcp(index, now)
+            matches!(self.speakers[index].standing(), Standing::Available { .. })
+                && self.waits_for_pcp_until(index, now).is_none()
         };
         if let Some(index) = holder.into_iter().chain(0..self.speakers.len()).find(is_available) {
             return self.settle_on(index, now);
         }
-        if self.speakers.iter().any(|speaker| speaker.standing == Standing::Asked) {
+        if self.speakers.iter().any(Speaker::is_asked) {
             return;
         }
         let is_next = |&index: &usize| {
-            self.speakers[index].standing == Standing::Resting && !self.waits_behind_pcp(index, now)
+            *self.speakers[index].standing() == Standing::Resting
+                && self.waits_for_pcp_until(index, now).is_none()
         };
         let next: Vec<_> = (0..self.speakers.len()).filter(is_next).collect();
         if next.is_empty() {
@@ -123,10 +122,21 @@ impl Mapper {
 
     /// NAT-PMP is spoken by the server that speaks PCP, and will not be quicker. Where both write one table, what is then
     /// given back by NAT-PMP may be what PCP has granted late.
-    fn waits_behind_pcp(&self, index: usize, now: Instant) -> bool {
-        let pcp = self.speaker_of(Protocol::Pcp).map(|pcp| &self.speakers[pcp].standing);
-        let is_owed = matches!(pcp, Some(Standing::Late { until }) if *until > now);
-        is_owed && self.speakers[index].protocol == Protocol::NatPmp
+    fn waits_for_pcp_until(&self, index: usize, now: Instant) -> Option<Instant> {
+        let pcp =
+            self.speaker_of(Protocol::Pcp).filter(|_| self.speakers[index].protocol == Protocol::NatPmp)?;
+        match self.speakers[pcp].standing() {
+            Standing::Late { until } if *until > now => Some(*until),
+            _ => None,
+        }
+    }
+
+    /// Until when NAT-PMP, which was not refused yet, waits for its turn.
+    pub(super) fn nat_pmp_waits_until(&self, now: Instant) -> Option<Instant> {
+        let index = self.speaker_of(Protocol::NatPmp)?;
+        let may_serve =
+            matches!(self.speakers[index].standing(), Standing::Resting | Standing::Available { .. });
+        self.waits_for_pcp_until(index, now).filter(|_| may_serve)
     }
 
     pub(super) fn settle_on(&mut self, index: usize, now: Instant) {
@@ -158,12 +168,12 @@ impl Mapper {
     pub(super) fn rule_out_nat_pmp(&mut self) {
         let cause = Cause::NatBetween { gateway: self.gateway() };
         if let Some(index) = self.speaker_of(Protocol::NatPmp).filter(|&index| self.chosen != Some(index)) {
-            self.speakers[index].standing = Standing::Unusable(cause);
+            self.speakers[index].stand(Standing::Unusable(cause));
         }
     }
 
     pub(super) fn most_telling_cause(&self) -> Cause {
-        let causes = self.speakers.iter().rev().filter_map(|speaker| match &speaker.standing {
+        let causes = self.speakers.iter().rev().filter_map(|speaker| match speaker.standing() {
             Standing::Unusable(cause) => Some(cause.clone()),
             Standing::Late { .. } => Some(Cause::NoAnswer { gateway: self.gateway() }),
             Standing::Asked | Standing::Available { .. } | Standing::Resting | Standing::Undoing => None,

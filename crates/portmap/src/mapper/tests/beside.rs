@@ -1,5 +1,5 @@
-//! PCP beside UPnP at one gateway that takes its time: whatever comes first and whatever comes late, one mapping is
-//! kept, and none is left.
+//! PCP and NAT-PMP beside UPnP at one gateway that takes its time: whatever comes first and whatever comes late, one
+//! mapping is kept, and none is left.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +12,7 @@ use crate::effects::ExchangeInput;
 const PCP_TAKES: [u64; 7] = [0, 300, 600, 1_300, 2_500, 5_000, 15_000];
 /// How long UPnP takes for each answer.
 const UPNP_TAKES: [u64; 3] = [0, 250, 1_600];
+const HOST: &str = "192.168.1.10";
 /// When the session ends; the last is when everything has come to rest.
 const ENDS: [u64; 5] = [50, 1_000, 1_700, 5_000, 100_000];
 
@@ -31,6 +32,8 @@ struct Gateway {
     shares: bool,
     /// By PCP.
     mapped: Option<u16>,
+    /// By NAT-PMP, which is never late.
+    mapped_by_nat_pmp: Option<u16>,
     router: Router,
     under_way: BTreeMap<(Instant, usize), Delivery>,
     number: usize,
@@ -44,6 +47,20 @@ enum Delivery {
 }
 
 impl Gateway {
+    fn new(pcp: Pcp) -> Self {
+        Self {
+            pcp,
+            pcp_takes: Duration::ZERO,
+            upnp_takes: Duration::ZERO,
+            shares: false,
+            mapped: None,
+            mapped_by_nat_pmp: None,
+            router: Router::new(),
+            under_way: BTreeMap::new(),
+            number: 0,
+        }
+    }
+
     fn send(&mut self, at: Instant, delivery: Delivery) {
         self.number += 1;
         self.under_way.insert((at, self.number), delivery);
@@ -51,6 +68,9 @@ impl Gateway {
 
     /// What PCP makes of a request, and says.
     fn answer(&mut self, request: &[u8]) -> Option<Vec<u8>> {
+        if request[0] == 0 {
+            return Some(self.answer_nat_pmp(request));
+        }
         let is_probe = request[1] == 0;
         let mut answer = request[..24].to_vec();
         answer[1] |= 0x80;
@@ -59,6 +79,15 @@ impl Gateway {
             true => (self.pcp != Pcp::Silent).then_some(answer),
             false => self.map(request),
         }
+    }
+
+    fn answer_nat_pmp(&mut self, request: &[u8]) -> Vec<u8> {
+        if request[1] == 0 {
+            return vec![0, 128, 0, 0, 0, 0, 3, 232, 20, 0, 0, 1];
+        }
+        let is_wanted = request[8..12] != [0; 4];
+        self.mapped_by_nat_pmp = is_wanted.then(|| u16::from_be_bytes([request[6], request[7]]));
+        [&[0, 129, 0, 0, 0, 0, 3, 232], &request[4..12]].concat()
     }
 
     fn map(&mut self, request: &[u8]) -> Option<Vec<u8>> {
@@ -79,7 +108,7 @@ impl Gateway {
             Pcp::Grants => {
                 self.mapped = Some(port);
                 if self.shares {
-                    let (client, description) = ("192.168.1.10".into(), "PCP MAP".into());
+                    let (client, description) = (HOST.into(), "PCP MAP".into());
                     let entry = Entry { client, port: 60001, description, lease: 3_600 };
                     self.router.table.insert(port, entry);
                 }
@@ -93,7 +122,8 @@ impl Gateway {
     /// External ports that lead to us now.
     fn open(&self) -> Vec<u16> {
         let by_pcp = self.mapped.filter(|_| !self.shares);
-        let mut open: Vec<_> = self.router.table.keys().copied().chain(by_pcp).collect();
+        let by_control_port = by_pcp.into_iter().chain(self.mapped_by_nat_pmp);
+        let mut open: Vec<_> = self.router.table.keys().copied().chain(by_control_port).collect();
         open.sort_unstable();
         open
     }
@@ -107,6 +137,24 @@ struct World {
 }
 
 impl World {
+    fn new(gateway: Gateway, protocols: &[Protocol], remembered: Option<Remembered>) -> Self {
+        let now = start();
+        let settings = Settings { protocols: protocols.to_vec(), remembered, ..settings(HOST) };
+        let mut mapper = Mapper::new(settings, now);
+        mapper.map(wanted(60001, mosh_range()), now);
+        Self { gateway, mapper, now, told: Vec::new() }
+    }
+
+    fn run_for(&mut self, time: Duration) {
+        self.run(self.now + time);
+    }
+
+    fn be_away_and_back(&mut self) {
+        for address in ["192.168.1.20", HOST] {
+            self.mapper.move_to(address.parse().unwrap(), Some(ROUTER.parse().unwrap()), self.now);
+        }
+    }
+
     fn run(&mut self, end: Instant) {
         loop {
             while self.pass_on() {}
@@ -134,7 +182,9 @@ impl World {
                 Socket::Control => {
                     self.gateway.send(now + self.gateway.pcp_takes, Delivery::Request(transmit.payload));
                 }
-                _ if to_router => self.gateway.send(now + self.gateway.upnp_takes, Delivery::Found),
+                _ if to_router && !self.gateway.router.deaf => {
+                    self.gateway.send(now + self.gateway.upnp_takes, Delivery::Found);
+                }
                 _ => {}
             }
         } else if let Some(exchange) = self.mapper.poll_exchange() {
@@ -202,22 +252,10 @@ fn live_through(
     case: &str,
 ) {
     let ms = Duration::from_millis;
-    let now = start();
-    let protocols = vec![Protocol::Pcp, Protocol::Upnp];
-    let settings = Settings { protocols, remembered, ..settings("192.168.1.10") };
-    let gateway = Gateway {
-        pcp,
-        pcp_takes: ms(pcp_takes),
-        upnp_takes: ms(upnp_takes),
-        shares,
-        mapped: None,
-        router: Router::new(),
-        under_way: BTreeMap::new(),
-        number: 0,
-    };
-    let mut world = World { gateway, mapper: Mapper::new(settings, now), now, told: Vec::new() };
-    world.mapper.map(wanted(60001, mosh_range()), now);
-    world.run(now + ms(ends));
+    let (pcp_takes, upnp_takes) = (ms(pcp_takes), ms(upnp_takes));
+    let gateway = Gateway { pcp_takes, upnp_takes, shares, ..Gateway::new(pcp) };
+    let mut world = World::new(gateway, &[Protocol::Pcp, Protocol::Upnp], remembered);
+    world.run_for(ms(ends));
     if ends > 60_000 {
         let mapped = world.told.iter().any(|told| told.starts_with("mapped"));
         let expected = if mapped { vec![60001] } else { vec![] };
@@ -225,7 +263,54 @@ fn live_through(
         assert!(mapped || world.told.iter().any(|told| told.starts_with("failed")), "{case}");
     }
     world.mapper.release(world.now);
-    world.run(now + ms(ends) + 2 * HOUR);
+    world.run_for(2 * HOUR);
     assert!(world.mapper.has_ended(), "{case}: {:?} {:?}", world.mapper, world.told);
     assert_eq!(world.gateway.open(), [0; 0], "{case}: {:?} {:?}", world.told, world.gateway.router.calls);
+}
+
+/// It owes an answer to PCP, which one server speaks with NAT-PMP.
+#[test]
+fn where_upnp_refuses_and_pcp_is_silent_nat_pmp_is_asked_before_that_is_told() {
+    let mut gateway = Gateway::new(Pcp::Silent);
+    gateway.router.allowed = 0..=0;
+    let mut world = World::new(gateway, &Protocol::ALL, Some(known(Protocol::Pcp)));
+    world.run_for(Duration::from_secs(60));
+    assert!(world.told.contains(&"mapped Some(20.0.0.1):60001".into()), "{:?}", world.told);
+    assert_eq!(world.gateway.open(), [60001]);
+}
+
+fn mapped_by_upnp() -> World {
+    let mut world = World::new(Gateway::new(Pcp::Silent), &[Protocol::Pcp, Protocol::Upnp], None);
+    world.run_for(Duration::from_secs(1));
+    assert!(world.told.contains(&"mapped Some(20.0.0.1):60001".into()), "{:?}", world.told);
+    world
+}
+
+/// It is asked where it served before.
+#[test]
+fn what_upnp_has_made_before_the_host_was_away_is_given_back_though_no_search_finds_it_again() {
+    let mut world = mapped_by_upnp();
+    (world.gateway.pcp, world.gateway.router.deaf) = (Pcp::Grants, true);
+    world.be_away_and_back();
+    world.run_for(Duration::from_secs(60));
+    assert_eq!((world.gateway.mapped, world.gateway.open()), (Some(60001), vec![60001]));
+}
+
+/// One of them was lost to another host, and is back.
+#[test]
+fn of_several_that_upnp_has_left_here_one_is_deleted_after_the_other() {
+    let mut world = mapped_by_upnp();
+    let ours = world.gateway.router.table[&60001].clone();
+    let game = Entry { client: "192.168.1.99".into(), description: "a game".into(), ..ours.clone() };
+    world.gateway.router.table.insert(60001, game);
+    world.gateway.router.faults.push(("AddPortMapping", Fault::LostReply));
+    while !world.gateway.router.faults.is_empty() {
+        world.run_for(Duration::from_millis(100));
+    }
+    world.gateway.router.table.insert(60001, ours);
+    assert_eq!(world.gateway.open().len(), 2);
+    (world.gateway.pcp, world.gateway.router.deaf) = (Pcp::Grants, true);
+    world.be_away_and_back();
+    world.run_for(Duration::from_secs(600));
+    assert_eq!((world.gateway.mapped, world.gateway.open()), (Some(60001), vec![60001]));
 }

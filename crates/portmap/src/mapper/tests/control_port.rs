@@ -84,7 +84,7 @@ impl ControlPort {
 const ANOTHER_VERSION: u8 = 1;
 
 /// With a lifetime of an hour, or, in a refusal, for how long that stands.
-fn pcp_header(operation: u8, code: u8) -> Vec<u8> {
+pub(super) fn pcp_header(operation: u8, code: u8) -> Vec<u8> {
     let mut header = vec![PCP, 128 | operation, 0, code, 0, 0, 14, 16, 0, 0, 3, 232];
     header.resize(24, 0);
     header
@@ -125,7 +125,7 @@ impl Asking {
         while self.step(gateway) {}
     }
 
-    fn hear(&mut self, answer: &[u8]) {
+    pub(super) fn hear(&mut self, answer: &[u8]) {
         let from = SocketAddr::new(ROUTER.parse().expect("a literal"), SERVER_PORT);
         self.mapper.handle_datagram(Socket::Control, from, answer, self.now);
     }

@@ -1,9 +1,12 @@
 //! What a gateway answers after its answer was given up.
 
-use super::control_port::{Asking, ControlPort, PCP};
+use super::control_port::{Asking, ControlPort, PCP, pcp_header};
 use super::refusals::{FORBIDDEN, TAKEN};
 use super::router::answer;
 use super::*;
+
+/// RFC 6887 §7.4.
+const ADDRESS_MISMATCH: u8 = 12;
 
 /// miniupnpd 2.3.1 (measured) tries its rules with every port before it refuses.
 #[test]
@@ -133,6 +136,23 @@ fn nat_pmp_is_asked_only_once_nobody_waits_for_pcp_any_longer() {
         [format!("failed: {FORBIDDEN}"), "left 60001".into()],
         "PCP may grant it yet"
     );
+}
+
+/// What is heard of NAT-PMP while that takes something back does not end the taking back.
+#[test]
+fn a_nat_between_that_pcp_tells_late_does_not_keep_the_mapper_from_its_end() {
+    let now = start();
+    let protocols = vec![Protocol::Pcp, Protocol::NatPmp];
+    let settings = Settings { protocols, ..settings("192.168.1.10") };
+    let mut asking = Asking::new(Mapper::new(settings, now), now);
+    let mut gateway = ControlPort { slow: true, deaf_to: Some(PCP), ..ControlPort::default() };
+    asking.mapper.map(wanted(60001, mosh_range()), now);
+    while gateway.asked.last().is_none_or(|asked| asked.external_port != 0) {
+        asking.advance(&mut gateway, Duration::from_millis(100));
+    }
+    asking.hear(&pcp_header(0, ADDRESS_MISMATCH));
+    asking.advance(&mut gateway, Duration::from_secs(60));
+    assert!(asking.mapper.has_ended(), "{:?}", asking.events);
 }
 
 #[test]

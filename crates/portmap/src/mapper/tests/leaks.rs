@@ -157,7 +157,10 @@ fn a_deletion_that_nobody_can_be_asked_for_is_not_confirmed() {
     let (external_port, internal_port) = (port(60001), port(60001));
     let grant = Grant { external_address: None, external_port, internal_port, lease: None };
     client.release(&grant, Transport::Udp, start());
-    assert_eq!(client.poll_event(), Some(client::Event::Released { confirmed: false }));
+    assert_eq!(
+        client.poll_event(),
+        Some(client::Event::Released { port: Some(external_port), confirmed: false })
+    );
 }
 
 #[test]
@@ -170,6 +173,23 @@ fn a_deletion_that_is_not_seen_is_asked_for_once_more() {
         assert_eq!(told(&mut host), ["released, confirmed true"], "{fault:?}");
         assert!(router.table.is_empty(), "{fault:?}");
     }
+}
+
+/// It is asked for the first time, and was not read before.
+#[test]
+fn what_could_not_be_deleted_is_known_again_when_the_router_is_found_again() {
+    let mut router = Router { rewrite: |entry| entry.description = "UPnP".into(), ..Router::new() };
+    let mut host = host();
+    let now = host.now;
+    host.mapper.map(wanted(60001, mosh_range()), now);
+    router.faults.push((ADD, Fault::LostReply));
+    while router.table.is_empty() {
+        assert!(host.step(&mut router));
+    }
+    router.faults.push((LOOK, Fault::Silence));
+    releasing(&mut host, &mut router);
+    assert_eq!(told(&mut host), ["released, confirmed true"]);
+    assert!(router.table.is_empty());
 }
 
 #[test]
@@ -224,10 +244,10 @@ fn who_leaves_in_the_middle_of_that_does_not_ask_for_it_for_ever() {
             assert!(host.step(&mut router));
         }
         host.mapper.release(now);
-        while !host.mapper.poll_event().is_some_and(|event| matches!(event, Event::Released { .. })) {
-            host.step(&mut router);
-            assert!(count(&router, DELETE) <= 4, "{deletions}");
-        }
+        host.settle(&mut router);
+        assert!(count(&router, DELETE) <= 4, "{deletions}");
+        let ends = ["left 60001", "released, confirmed false"];
+        assert!(told(&mut host).ends_with(&ends.map(Into::into)), "{deletions}");
     }
 }
 
@@ -256,6 +276,26 @@ fn what_may_be_there_beside_what_was_held_is_not_forgotten_with_the_next_questio
         let left: Vec<_> = router.table.keys().copied().collect();
         assert_eq!(left, [60001], "{seed}");
     }
+}
+
+/// Another host had the port for a while, and the next one is asked for.
+#[test]
+fn a_release_deletes_what_is_held_and_what_is_asked_for() {
+    let mut router = Router::new();
+    let mut host = mapped_host(&mut router);
+    let ours = router.table[&60001].clone();
+    let game = Entry { client: "192.168.1.99".into(), description: "a game".into(), ..ours.clone() };
+    router.table.insert(60001, game);
+    router.faults.push((ADD, Fault::LostReply));
+    while !router.faults.is_empty() {
+        host.advance(&mut router, Duration::from_millis(100));
+    }
+    router.table.insert(60001, ours);
+    assert_eq!(router.table.len(), 2);
+    told(&mut host);
+    releasing(&mut host, &mut router);
+    assert_eq!(told(&mut host), ["released, confirmed true"]);
+    assert!(router.table.is_empty(), "{:?}", router.table);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! How what is ours leaves the table: it is looked at before it is deleted, and seen deleted.
 
+use std::mem;
+
 use super::reading::{Reading, read};
 use super::refusal::code;
 use super::{Attempt, Next, Step};
@@ -20,6 +22,8 @@ pub(super) struct Deletion {
     pub(super) is_seen: bool,
     /// The router says that it is gone, for where it tells nobody what it has.
     is_told: bool,
+    /// It was not listed any more after a deletion that the router had refused, or not answered.
+    is_missed: bool,
 }
 
 impl Attempt {
@@ -76,6 +80,10 @@ impl Attempt {
             Reading::Unknown | Reading::Unclear => self.deletion.is_told,
         };
         match is_gone {
+            // One wrong answer must not leave a mapping behind.
+            true if !self.deletion.is_told && !mem::replace(&mut self.deletion.is_missed, true) => {
+                Next::Ask(Step::SeeDeleted)
+            }
             true => self.gone(),
             false if is_silence || is_last => self.left(),
             false => self.delete(),

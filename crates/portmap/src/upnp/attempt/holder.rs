@@ -52,9 +52,13 @@ impl Ours<'_> {
         client && entry.internal_port == self.internal_port
     }
 
-    /// How the entry, which is this mapping's, is listed.
+    /// How the entry, which is this mapping's, is listed. What was rewritten once may be read so again.
     pub(super) fn listed(&self, entry: &PortMappingEntry) -> Listing {
-        if self.is_as_asked(entry) { Listing::AsAsked } else { Listing::of_rewritten(entry) }
+        match (self.is_as_asked(entry), self.listing) {
+            (false, _) => Listing::of_rewritten(entry),
+            (true, rewritten @ Listing::Rewritten { .. }) => rewritten.clone(),
+            (true, Listing::AsAsked | Listing::Unread) => Listing::AsAsked,
+        }
     }
 
     fn is_as_asked(&self, entry: &PortMappingEntry) -> bool {
@@ -151,5 +155,13 @@ mod tests {
         assert!(!ours("server.lan", 60001, "another"));
         assert!(!ours("server.lan", 60002, "UPnP"));
         assert!(!ours("laptop.lan", 60001, "UPnP"));
+    }
+
+    #[test]
+    fn what_was_rewritten_is_known_as_that_after_it_was_once_read_as_asked() {
+        let listing = Listing::of_rewritten(&entry("192.168.1.10", 60001, "UPnP"));
+        let internal = "192.168.1.10".parse().unwrap();
+        let ours = Ours { internal, internal_port: 60001, description: OURS, listing: &listing };
+        assert_eq!(ours.listed(&entry("192.168.1.10", 60001, "")), listing);
     }
 }

@@ -164,3 +164,16 @@ fn what_is_abandoned_is_neither_asked_nor_waited_for() {
     assert_eq!(asked(&mut exchanges), []);
     assert_eq!(exchanges.poll_timeout(), None);
 }
+
+#[test]
+fn of_the_servers_that_have_answered_the_last_sixteen_are_known() {
+    let (mut exchanges, now) = (exchanges(), start());
+    for number in 1..=40 {
+        ask(&mut exchanges, &format!("192.168.1.{number}"), "question", now);
+        let id = only(&mut exchanges, "question");
+        answer(&mut exchanges, id, now);
+        assert!(exchanges.heard.len() <= HEARD_MAXIMUM);
+    }
+    ask(&mut exchanges, "192.168.1.40", "question", now);
+    assert_eq!(exchanges.poll_timeout(), Some(now + EXCHANGE_TIMEOUT_ONCE_HEARD));
+}

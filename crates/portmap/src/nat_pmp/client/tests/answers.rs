@@ -249,7 +249,7 @@ fn an_exact_port_or_a_refusal() {
     let event = Event::Refused(Refusal::CannotProvideExternal);
     assert_eq!(told(&mut client, &map_answer(0, 1000, 60001, 0, 0), now), [event]);
     client.release(now);
-    assert_eq!(client.events(), [Event::Released { confirmed: true }], "it is deleted twice");
+    assert_eq!(client.events(), [Event::Released { port: None, confirmed: true }], "it is deleted twice");
 }
 
 #[test]

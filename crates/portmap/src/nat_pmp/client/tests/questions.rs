@@ -184,5 +184,8 @@ fn the_earliest_instant_is_as_good_as_any() {
     client.handle_timeout(now);
     client.handle_unreachable(now);
     client.release(now);
-    assert_eq!(client.run_out(now).1.last(), Some(&(ms(1750), Event::Released { confirmed: false })));
+    assert_eq!(
+        client.run_out(now).1.last(),
+        Some(&(ms(1750), Event::Released { port: None, confirmed: false }))
+    );
 }

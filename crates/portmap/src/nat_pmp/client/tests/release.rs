@@ -1,6 +1,7 @@
 //! The end of a mapping, and mappings from another life.
 
 use super::*;
+use crate::client::Refusal;
 use crate::control_port::test_client::{ms, start};
 
 #[test]
@@ -10,7 +11,7 @@ fn quirk_74_a_release_asks_for_lifetime_0_of_this_internal_port_and_external_por
     client.release(now);
     assert_eq!(client.poll_transmit(), Some(vec![0, 1, 0, 0, 0xea, 0x61, 0, 0, 0, 0, 0, 0]));
     let answer = map_answer(0, 1000, 60001, 0, 0);
-    assert_eq!(told(&mut client, &answer, now), [Event::Released { confirmed: true }]);
+    assert_eq!(told(&mut client, &answer, now), [Event::Released { port: None, confirmed: true }]);
     assert_eq!(client.poll_timeout(), None);
 }
 
@@ -21,7 +22,7 @@ fn a_release_is_sent_three_times() {
     client.release(now);
     let (sent, told) = client.run_out(now);
     assert_eq!(sent, [ms(0), ms(250), ms(750)]);
-    assert_eq!(told, [(ms(1750), Event::Released { confirmed: false })]);
+    assert_eq!(told, [(ms(1750), Event::Released { port: None, confirmed: false })]);
     client.handle_datagram(from_gateway(), &map_answer(0, 1002, 60001, 0, 0), now + secs(2));
     assert_eq!(client.events(), [], "it is released twice");
 }
@@ -34,12 +35,12 @@ fn a_late_grant_does_not_confirm_a_release() {
     client.release(now);
     assert_eq!(told(&mut client, &map_answer(0, 1000, 60001, 60002, 3600), now), []);
     let answer = map_answer(0, 1000, 60001, 0, 0);
-    assert_eq!(told(&mut client, &answer, now), [Event::Released { confirmed: true }]);
+    assert_eq!(told(&mut client, &answer, now), [Event::Released { port: None, confirmed: true }]);
 }
 
 #[test]
 fn a_deletion_that_is_refused_or_has_no_gateway_is_unconfirmed() {
-    let unconfirmed = [Event::Released { confirmed: false }];
+    let unconfirmed = [Event::Released { port: None, confirmed: false }];
     let now = start();
     let mut client = holding(now);
     client.release(now);
@@ -51,6 +52,24 @@ fn a_deletion_that_is_refused_or_has_no_gateway_is_unconfirmed() {
     client.handle_unreachable(now);
     assert_eq!(client.events(), unconfirmed);
     assert_eq!(client.poll_timeout(), None);
+}
+
+/// The answer to the first copy was lost.
+#[test]
+fn what_a_request_may_have_made_whose_second_copy_is_refused_is_deleted() {
+    for answer in [map_answer(0, 1000, 60001, 0, 0), map_answer(2, 1000, 60001, 0, 0)] {
+        let now = start();
+        let mut client = seen(now);
+        client.request(&wanted(), now);
+        client.poll_transmit();
+        let now = now + ms(250);
+        client.handle_timeout(now);
+        assert!(client.poll_transmit().is_some());
+        assert_eq!(told(&mut client, &map_answer(4, 1000, 60001, 0, 0), now), []);
+        assert_eq!(client.poll_transmit(), Some(vec![0, 1, 0, 0, 0xea, 0x61, 0, 0, 0, 0, 0, 0]));
+        assert_eq!(told(&mut client, &answer, now), [Event::Refused(Refusal::NoResources)]);
+        assert_eq!(client.poll_timeout(), None);
+    }
 }
 
 #[test]
@@ -79,7 +98,7 @@ fn where_there_is_no_mapping_there_is_nothing_to_send() {
     client.probe(now);
     client.release(now);
     assert_eq!(client.poll_transmit(), None);
-    assert_eq!(client.events(), [Event::Released { confirmed: true }]);
+    assert_eq!(client.events(), [Event::Released { port: None, confirmed: true }]);
     assert_eq!(client.poll_timeout(), None);
 }
 
@@ -91,7 +110,10 @@ fn a_refused_request_leaves_nothing_to_release() {
     client.handle_datagram(from_gateway(), &map_answer(2, 1000, 60001, 0, 0), now);
     client.settle();
     client.release(now);
-    assert_eq!((client.poll_transmit(), client.events()), (None, vec![Event::Released { confirmed: true }]));
+    assert_eq!(
+        (client.poll_transmit(), client.events()),
+        (None, vec![Event::Released { port: None, confirmed: true }])
+    );
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn a_pinhole_that_is_not_deleted_is_cut_short_with_its_nonce() {
     let again = sent(&mut client);
     assert_eq!((again.lifetime, again.nonce, again.internal), (1, NONCE, 60001));
     client.handle_datagram(from_firewall(), &answer(0, 120), now);
-    assert_eq!(client.events(), [Event::Released { confirmed: false }]);
+    assert_eq!(client.events(), [Event::Released { port: None, confirmed: false }]);
     assert_eq!(client.poll_timeout(), None);
 }
 
@@ -53,7 +53,7 @@ fn a_pinhole_that_can_be_neither_deleted_nor_cut_short_is_left_to_its_lease() {
             }
             None => client.run_out(now).1.into_iter().map(|(_, event)| event).collect(),
         };
-        assert_eq!(told, [Event::Released { confirmed: false }]);
+        assert_eq!(told, [Event::Released { port: None, confirmed: false }]);
     }
 }
 
@@ -76,6 +76,6 @@ fn a_mapping_that_is_not_deleted_is_left_alone() {
     client.settle();
     assert_eq!(told(&mut client, &refused(2, 0), now), []);
     assert_eq!(sent(&mut client).lifetime, 0, "it is asked once more");
-    assert_eq!(told(&mut client, &refused(2, 0), now), [Event::Released { confirmed: false }]);
+    assert_eq!(told(&mut client, &refused(2, 0), now), [Event::Released { port: None, confirmed: false }]);
     assert_eq!(client.poll_transmit(), None);
 }

@@ -85,7 +85,7 @@ fn a_release_is_sent_three_times() {
     client.release(now);
     let (sent, told) = client.run_out(now);
     assert_waits(&sent, 250, 3);
-    let [(after, Event::Released { confirmed: false })] = told[..] else { panic!("{told:?}") };
+    let [(after, Event::Released { port: None, confirmed: false })] = told[..] else { panic!("{told:?}") };
     assert!(after < secs(2), "{after:?}");
 }
 
@@ -131,7 +131,7 @@ fn quirk_72_a_mapping_of_another_client_is_deleted_with_its_nonce() {
     client.resume(&wanted(), &grant(), now);
     client.release(now);
     assert_eq!(sent(&mut client), sent_for(0, 0, "0.0.0.0"));
-    assert_eq!(told(&mut client, &deleted(5), now), [Event::Released { confirmed: true }]);
+    assert_eq!(told(&mut client, &deleted(5), now), [Event::Released { port: None, confirmed: true }]);
 }
 
 #[test]
@@ -192,5 +192,5 @@ fn the_earliest_instant_is_as_good_as_any() {
     client.handle_timeout(now);
     client.handle_unreachable(now);
     client.release(now);
-    assert!(matches!(client.run_out(now).1[..], [.., (_, Event::Released { confirmed: false })]));
+    assert!(matches!(client.run_out(now).1[..], [.., (_, Event::Released { port: None, confirmed: false })]));
 }
