@@ -52,7 +52,6 @@ mod log;
 mod paths;
 pub mod probe;
 mod race;
-mod random;
 pub mod rhythm;
 pub mod silence;
 mod sockets;
