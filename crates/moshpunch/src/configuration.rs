@@ -5,7 +5,6 @@
 mod connect;
 mod shell_words;
 
-use std::env;
 use std::fs;
 use std::io::ErrorKind;
 use std::num::NonZeroU16;
@@ -14,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use etcetera::{BaseStrategy, choose_base_strategy};
 use host::configuration::{Configuration, LONGEST_BUDGET};
 use serde::Deserialize;
 
@@ -93,11 +93,7 @@ fn ports(text: &str) -> Result<RangeInclusive<NonZeroU16>> {
 }
 
 fn path() -> Option<PathBuf> {
-    let base = match env::var_os("XDG_CONFIG_HOME").map(PathBuf::from) {
-        Some(base) if base.is_absolute() => base,
-        _ => PathBuf::from(env::var_os("HOME")?).join(".config"),
-    };
-    Some(base.join("moshpunch/config.toml"))
+    Some(choose_base_strategy().ok()?.config_dir().join("moshpunch/config.toml"))
 }
 
 fn read(path: &Path) -> Result<String> {
