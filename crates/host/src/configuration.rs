@@ -5,6 +5,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use report::Trouble;
+
 /// A home router answers in a tenth of a second, a slow one in one. Longer than this a user takes for broken.
 pub const DEFAULT_BUDGET: Duration = Duration::from_secs(2);
 
@@ -29,6 +31,10 @@ pub struct Configuration {
     pub log: Option<PathBuf>,
     /// Where sessions may be, inside and outside, if the client does not say.
     pub ports: Option<RangeInclusive<NonZeroU16>>,
+    /// What this user has set that nobody here knows: told.
+    pub unknown_settings: Vec<Trouble>,
+    /// For another machine, or a newer moshpunch: logged.
+    pub unknown_sections: Vec<String>,
 }
 
 /// Also what an unreadable configuration leaves: the user's session must start all the same.
@@ -41,6 +47,8 @@ impl Default for Configuration {
             mosh_server: "mosh-server".into(),
             log: None,
             ports: None,
+            unknown_settings: Vec::new(),
+            unknown_sections: Vec::new(),
         }
     }
 }

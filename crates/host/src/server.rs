@@ -29,8 +29,7 @@ use crate::session::{FromKeeper, Link, Mapped, Name, Opening, ToKeeper, Toward};
 use crate::ssh_connection::SshConnection;
 use crate::sweep;
 use programs::secrets;
-use report::Trouble;
-use report::exit_code;
+use report::{Trouble, exit_code, log};
 
 /// What is asked for.
 #[derive(Debug)]
@@ -56,6 +55,7 @@ pub fn run(asked: &Asked, configuration: Result<Configuration>) -> Result<ExitCo
         Ok(configuration) => (configuration, None),
         Err(error) => (Configuration::default(), Some(of(&error, CORRECT_IT))),
     };
+    log_what_is_left_aside(&configuration);
     let client = if asked.offer { Client::Roaming } else { Client::Stock };
     let mut mosh_server_arguments = Cow::from(&asked.mosh_server_arguments);
     if let Some(ports) = &configuration.ports {
@@ -79,6 +79,7 @@ pub fn run(asked: &Asked, configuration: Result<Configuration>) -> Result<ExitCo
         Outcome::Ended(ended) => return Ok(exit_code::of(ended.pass_on()?)),
         Outcome::Started(started) => started,
     };
+    configuration.unknown_settings.iter().for_each(report_failure);
     let Started { process, printed } = started;
     let request = process.map(|process| request(process, printed.port(), &listening)).map_err(broken);
     let now = clock::now();
@@ -95,6 +96,15 @@ pub fn run(asked: &Asked, configuration: Result<Configuration>) -> Result<ExitCo
 
 const CORRECT_IT: &str = "correct the setting, then connect again";
 const TRY_AGAIN: &str = "connect again; if it stays so, report it";
+
+fn log_what_is_left_aside(configuration: &Configuration) {
+    if let Some(file) = &configuration.log {
+        log::append_to(file);
+    }
+    for section in &configuration.unknown_sections {
+        tracing::info!(section, "a section of the configuration file that is not for this program");
+    }
+}
 
 /// Until when a stock client is kept waiting.
 struct Wait {
@@ -207,7 +217,7 @@ fn ask(keeper: &mut Link, request: Result<ToKeeper, Trouble>) -> Result<(), Trou
 }
 
 fn report_failure(Trouble { cause, cure }: &Trouble) {
-    report::no_mapping(cause, cure);
+    report::in_one_line(cause, cure);
 }
 
 fn broken(error: anyhow::Error) -> Trouble {

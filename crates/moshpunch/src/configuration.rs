@@ -1,6 +1,7 @@
 //! What holds: flag, else environment (clap does these two), else configuration file, else default.
 //!
-//! `${XDG_CONFIG_HOME:-~/.config}/moshpunch/config.toml`; an unknown key is an error, so that a misspelt one is seen.
+//! `${XDG_CONFIG_HOME:-~/.config}/moshpunch/config.toml`. An unknown key of our section is left out and told, so that a
+//! misspelt one is seen; another section may be for another machine, or for a newer moshpunch.
 
 mod connect;
 mod shell_words;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use etcetera::{BaseStrategy, choose_base_strategy};
 use host::configuration::{Configuration, LONGEST_BUDGET};
+use report::Trouble;
 use serde::Deserialize;
 
 pub(crate) use self::connect::connection;
@@ -24,20 +26,48 @@ use crate::arguments::ServerArguments;
 const LONGEST_LEASE: Duration = Duration::from_secs(604_800);
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
     server: ServerSection,
+    #[serde(flatten)]
+    others: toml::Table,
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct ServerSection {
     budget: Option<f64>,
     lease: Option<u32>,
     mosh_server: Option<PathBuf>,
     log: Option<PathBuf>,
     ports: Option<String>,
+    #[serde(flatten)]
+    unknown: toml::Table,
+}
+
+impl File {
+    fn unknown_settings(&self) -> Vec<Trouble> {
+        let of_no_section = self.others.iter().filter(|(_, value)| !is_section(value));
+        let of_no_section = of_no_section.map(|(key, _)| left_out(key, "in no section"));
+        let misspelt = self.server.unknown.keys().map(|key| left_out(key, "no setting of [server]"));
+        of_no_section.chain(misspelt).collect()
+    }
+
+    fn unknown_sections(&self) -> Vec<String> {
+        let sections = self.others.iter().filter(|(_, value)| is_section(value));
+        sections.map(|(name, _)| name.clone()).collect()
+    }
+}
+
+fn is_section(value: &toml::Value) -> bool {
+    let is_list_of_sections = |list: &Vec<_>| !list.is_empty() && list.iter().all(toml::Value::is_table);
+    value.is_table() || value.as_array().is_some_and(is_list_of_sections)
+}
+
+fn left_out(key: &str, why: &str) -> Trouble {
+    Trouble {
+        cause: format!("the configuration file: {key:?} is {why}, and left out"),
+        cure: "correct or remove it".into(),
+    }
 }
 
 /// What holds for a session.
@@ -55,6 +85,7 @@ pub(crate) fn server(arguments: &ServerArguments) -> Result<Configuration> {
 
 fn resolve(arguments: &ServerArguments, file: &str) -> Result<Configuration> {
     let file: File = toml::from_str(file).context("the configuration file")?;
+    let (unknown_settings, unknown_sections) = (file.unknown_settings(), file.unknown_sections());
     let file = file.server;
     let defaults = Configuration::default();
     let (budget, patience) = match arguments.budget.or(file.budget) {
@@ -80,6 +111,8 @@ fn resolve(arguments: &ServerArguments, file: &str) -> Result<Configuration> {
         mosh_server: arguments.mosh_server.clone().or(file.mosh_server).unwrap_or(defaults.mosh_server),
         log: arguments.log.clone().or(file.log),
         ports: file.ports.as_deref().map(ports).transpose()?,
+        unknown_settings,
+        unknown_sections,
     })
 }
 
@@ -140,13 +173,38 @@ mod tests {
     }
 
     #[test]
+    fn a_setting_that_is_not_known_is_told_and_the_rest_holds() {
+        let resolved = resolve(&arguments(), "budget = 9\n[server]\nleese = 1\nlease = 60\n").unwrap();
+        let told: Vec<_> = resolved.unknown_settings.iter().map(|trouble| trouble.cause.as_str()).collect();
+        assert_eq!(
+            told,
+            [
+                "the configuration file: \"budget\" is in no section, and left out",
+                "the configuration file: \"leese\" is no setting of [server], and left out"
+            ]
+        );
+        let Configuration { budget, lease, .. } = Configuration::default();
+        assert_ne!(lease.as_secs(), 60);
+        assert_eq!((resolved.lease.as_secs(), resolved.budget), (60, budget));
+    }
+
+    #[test]
+    fn a_section_for_another_machine_is_no_trouble() {
+        let file = "[server]\nlease = 60\n[host.work]\nssh = \"ssh -p 2\"\n[[client]]\na = 1\n[client2]\n";
+        let resolved = resolve(&arguments(), file).unwrap();
+        assert_eq!((resolved.unknown_settings, resolved.lease.as_secs()), (vec![], 60));
+        assert_eq!(resolved.unknown_sections, ["client", "client2", "host"]);
+    }
+
+    #[test]
     fn what_cannot_hold_is_refused_by_name() {
         for (file, expected) in [
             ("[server]\nlease = 0\n", "lease: 0 is not from 1 to 604800 seconds"),
             ("[server]\nlease = 604801\n", "lease: 604801 is not from 1 to 604800 seconds"),
             ("[server]\nbudget = 61\n", "budget: 61s is longer than 60s"),
             ("[server]\nbudget = -1.0\n", "budget"),
-            ("[server]\nleese = 1\n", "the configuration file"),
+            ("[server]\nlease = \"1\"\n", "the configuration file"),
+            ("server = 1\n", "the configuration file"),
             ("[server]\nports = \"60010-60006\"\n", "ports: \"60010-60006\" is not like \"60006-60010\""),
             ("[server]\nports = \"0-7\"\n", "ports: \"0-7\" is not like \"60006-60010\""),
             ("[server]\nports = \"mosh\"\n", "ports: \"mosh\" is not like \"60006-60010\""),

@@ -17,7 +17,7 @@ pub fn error(error: &anyhow::Error) {
 }
 
 /// One line: what happened, and what to do.
-pub fn no_mapping(cause: &dyn Display, cure: &str) {
+pub fn in_one_line(cause: &dyn Display, cure: &str) {
     line(format_args!("{cause}; {cure}"));
 }
 
