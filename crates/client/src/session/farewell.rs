@@ -78,7 +78,7 @@ fn described(candidate: Candidate) -> String {
         Kind::Lan => "its own private address",
         Kind::Global => "its own public address",
         Kind::Mapped => "mapped by its router",
-        _ => "looked up by its name",
+        Kind::Resolved => "looked up by its name",
     };
     format!("{} ({kind})", shown(candidate.address))
 }
