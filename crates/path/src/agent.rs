@@ -119,15 +119,10 @@ impl Agent {
     /// An authentic datagram of mosh-server has come in over this path.
     pub fn handle_reply(&mut self, way: WayId, reply: Reply, now: Instant) {
         self.observe(now);
-        if self.newest_reply.is_some_and(|newest| reply.sequence <= newest) {
-            self.counters.stale_replies += 1;
+        if !self.is_news(reply) || self.ways.find(way).is_none() {
             return;
         }
-        if self.ways.find(way).is_none() {
-            return;
-        }
-        self.newest_reply = Some(reply.sequence);
-        self.rhythm.reply(now);
+        self.accept(reply, now);
         self.ways.hear(way, now);
         if self.followed != Some(way) {
             self.move_to(way, now);
@@ -142,12 +137,10 @@ impl Agent {
     /// followed yet, all of them go on to be used.
     pub fn handle_stray_reply(&mut self, reply: Reply, now: Instant) {
         self.observe(now);
-        if self.newest_reply.is_some_and(|newest| reply.sequence <= newest) {
-            self.counters.stale_replies += 1;
+        if !self.is_news(reply) {
             return;
         }
-        self.newest_reply = Some(reply.sequence);
-        self.rhythm.reply(now);
+        self.accept(reply, now);
         if self.is_answer(reply) {
             self.relax();
         }
@@ -284,10 +277,6 @@ impl Agent {
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.counters
-    }
-
-    fn is_answer(&self, reply: Reply) -> bool {
-        reply.answers || self.awaited.is_some_and(|awaited| awaited.expected == Expected::WithHeartbeat)
     }
 
     fn observe(&mut self, now: Instant) {

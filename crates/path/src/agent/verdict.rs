@@ -5,12 +5,28 @@ use std::time::Instant;
 use super::{Agent, Awaited};
 use crate::SOCKET_LINGER;
 use crate::candidate::Candidate;
-use crate::event::{Event, WayId};
+use crate::event::{Event, Reply, WayId};
 use crate::log::{Entry, Reason};
 use crate::rhythm::Expected;
 use crate::timer::Timer;
 
 impl Agent {
+    /// Whether it is newer than all before; one that is not may be somebody's replay.
+    pub(super) fn is_news(&mut self, reply: Reply) -> bool {
+        let is_stale = self.newest_reply.is_some_and(|newest| reply.sequence <= newest);
+        self.counters.stale_replies += u64::from(is_stale);
+        !is_stale
+    }
+
+    pub(super) fn accept(&mut self, reply: Reply, now: Instant) {
+        self.newest_reply = Some(reply.sequence);
+        self.rhythm.reply(now);
+    }
+
+    pub(super) fn is_answer(&self, reply: Reply) -> bool {
+        reply.answers || self.awaited.is_some_and(|awaited| awaited.expected == Expected::WithHeartbeat)
+    }
+
     pub(super) fn move_to(&mut self, way: WayId, now: Instant) {
         let Some(candidate) = self.ways.find(way).map(|way| way.candidate) else { return };
         let reason = self.why(candidate);
