@@ -19,11 +19,12 @@ use net::clock;
 use net::interfaces::Attachment;
 use net::wait::wait;
 use rustix::event::{PollFd, PollFlags};
+use wire::Bind;
 
 use crate::configuration::Configuration;
 use crate::keeper::detached;
 pub use crate::mosh_server::OFFER_VARIABLE;
-use crate::mosh_server::{self, Bind, Listening, Outcome, Printed, ProcessIdentity, Reaper, Started};
+use crate::mosh_server::{self, Listening, Outcome, Printed, ProcessIdentity, Reaper, Started};
 use crate::need::{self, Client};
 use crate::session::{FromKeeper, Link, Mapped, Name, Opening, ToKeeper, Toward};
 use crate::ssh_connection::SshConnection;

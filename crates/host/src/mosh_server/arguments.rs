@@ -6,21 +6,13 @@ use std::ffi::OsString;
 use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
 
+use wire::Bind;
+
 /// mosh-server's own: it tries from 60001 upward. (Its manual says 60000-61000.)
 const DEFAULT_PORTS: RangeInclusive<u16> = 60001..=60999;
 
 /// Of getopt(3), as mosh-server gives it: these take a value.
 const OPTIONS_WITH_VALUE: &str = "@ipcl";
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Bind {
-    /// Every IPv4 address.
-    Any,
-    /// The address that ssh came in on.
-    Ssh,
-    /// `-i`; as written.
-    Address(String),
-}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listening {
@@ -92,14 +84,9 @@ impl Listening {
 /// The same, but for that place, where nothing was said about it.
 pub(crate) fn with_bind(arguments: &[OsString], bind: &Bind) -> Vec<OsString> {
     let free = Listening::from_arguments(arguments).bind == Bind::Any;
-    let added = match bind {
-        Bind::Any => vec![],
-        Bind::Ssh => vec!["-s".into()],
-        Bind::Address(address) => vec!["-i".into(), address.into()],
-    };
     let mut arguments = arguments.to_vec();
     if free && arguments.first().is_some_and(|word| word == "new") {
-        arguments.splice(1..1, added);
+        arguments.splice(1..1, bind.arguments());
     }
     arguments
 }
