@@ -148,7 +148,7 @@ fn start_keeper(
 
 /// To map that port for as long as that process lives.
 fn request(process: ProcessIdentity, port: NonZeroU16, listening: &Listening) -> ToKeeper {
-    ToKeeper::Map { process, port, first: *listening.ports.start(), last: *listening.ports.end() }
+    ToKeeper::Map { process, port, ports: listening.ports.clone() }
 }
 
 /// Hands on what mosh-server printed, once it is known by which port it can be reached.

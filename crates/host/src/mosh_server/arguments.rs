@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
 
+use portmap::mapper::External;
 use wire::Bind;
 
 /// mosh-server's own: it tries from 60001 upward. (Its manual says 60000-61000.)
@@ -102,6 +103,12 @@ pub(crate) fn with_ports(arguments: &[OsString], ports: &RangeInclusive<NonZeroU
     arguments
 }
 
+/// Which port outside will do for the one of `ports` that mosh-server took. Where they are one, the user chose it, for the
+/// outside too.
+pub(crate) fn external(taken: NonZeroU16, ports: RangeInclusive<NonZeroU16>) -> External {
+    if ports.start() == ports.end() { External::Only(taken) } else { External::Near(ports) }
+}
+
 const ALL_PORTS: RangeInclusive<NonZeroU16> = NonZeroU16::MIN..=NonZeroU16::MAX;
 
 /// `PORT` or `LOW:HIGH`; nothing, or 0, stands for the default.
@@ -186,6 +193,14 @@ mod tests {
             let with: Vec<_> = with.iter().map(|word| word.to_str().unwrap()).collect();
             assert_eq!(with.join(" "), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn a_single_port_is_wanted_outside_too() {
+        let port = |number| NonZeroU16::new(number).unwrap();
+        let (one, many) = (port(60005)..=port(60005), port(60005)..=port(60006));
+        assert_eq!(external(port(60005), one), External::Only(port(60005)));
+        assert_eq!(external(port(60005), many.clone()), External::Near(many));
     }
 
     #[test]
