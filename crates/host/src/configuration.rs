@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use portmap::upnp::SEARCH_WINDOW;
 use report::Trouble;
 
 /// A home router answers in a tenth of a second, a slow one in one. Longer than this a user takes for broken.
@@ -19,6 +20,13 @@ const DEFAULT_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Seldom enough to be no load, often enough that a crashed session's port is free again soon.
 const DEFAULT_LEASE: Duration = Duration::from_secs(3_600);
+
+/// After how much silence there is no gateway. Who grants more time than usual has a router, or a network, that needs it;
+/// half is left for the mapping.
+pub(crate) fn search_window(budget: Duration) -> Duration {
+    let usual = SEARCH_WINDOW.min(budget);
+    if budget > DEFAULT_BUDGET { usual.max(budget / 2) } else { usual }
+}
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct Configuration {
@@ -49,6 +57,20 @@ impl Default for Configuration {
             ports: None,
             unknown_settings: Vec::new(),
             unknown_sections: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_search_takes_half_of_a_budget_that_is_longer_than_usual() {
+        let usual = SEARCH_WINDOW.as_secs_f64();
+        for (budget, window) in [(0.5, 0.5), (DEFAULT_BUDGET.as_secs_f64(), usual), (10.0, 5.0)] {
+            let [budget, window] = [budget, window].map(Duration::from_secs_f64);
+            assert_eq!(search_window(budget), window, "{budget:?}");
         }
     }
 }
