@@ -194,7 +194,8 @@ fn the_session_key_is_in_no_argument_list_and_no_file(lab: &Lab) -> Result<()> {
     for host in [&network.router, &network.server, &network.laptop] {
         secret::is_nowhere(host, key)?;
     }
-    keeper(&network.server)?;
+    ensure!(!secret::is_in_memory(keeper(&network.server)?.pid, key)?, "the keeper has the key");
+    ensure!(secret::is_in_memory(client.pid, key)?, "mosh-client's would be seen");
     ensure!(network.server.read_file("/tmp/keeper.log")?.contains("Mapped"), "the log was written");
     Ok(())
 }
