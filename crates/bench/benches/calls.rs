@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use path::{Agent, Binding, Candidate, Event, Family, Kind, PathId, Reply};
+use path::{Agent, Binding, Candidate, Event, Family, Kind, Reply, WayId};
 use portmap::upnp::url::Url;
 use portmap::upnp::{description, soap, ssdp};
 use portmap::{nat_pmp, pcp};
@@ -45,7 +45,7 @@ fn datagrams(criterion: &mut Criterion) {
 }
 
 /// An agent that follows one of three paths, and the time.
-fn following() -> (Agent, PathId, Instant) {
+fn following() -> (Agent, WayId, Instant) {
     let mut now = net::clock::now();
     let mut agent = Agent::new(7);
     let candidate = |kind, address: &str| Candidate { kind, address: address.parse().expect("a literal") };
@@ -64,7 +64,7 @@ fn following() -> (Agent, PathId, Instant) {
         }
     }
     let lan: SocketAddr = candidates[0].address;
-    let path = socket.and_then(|socket| agent.path_between(socket, lan)).expect("a path to the first");
+    let path = socket.and_then(|socket| agent.way_between(socket, lan)).expect("a path to the first");
     // Until the race is over.
     for sequence in 0..20 {
         now += Duration::from_millis(100);

@@ -3,13 +3,16 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use wire::Bind;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Configuration {
     pub host: String,
     pub command: Vec<OsString>,
     pub client: PathBuf,
     pub server: Option<String>,
-    pub bind: Bind,
+    /// Where the server is to listen. Unsaid, ours finds what serves most, and stock mosh's takes the address of ssh.
+    pub bind: Option<Bind>,
     pub port: Option<String>,
     /// The program and its options.
     pub ssh: Vec<OsString>,
@@ -22,16 +25,6 @@ pub struct Configuration {
     pub terminal_init: bool,
     pub verbose: bool,
     pub log: Option<PathBuf>,
-}
-
-/// Where the server is to listen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Bind {
-    /// The user did not say: ours finds what serves most, stock mosh's takes the address of ssh.
-    Unsaid,
-    Ssh,
-    Any,
-    Address(String),
 }
 
 /// Which kinds of addresses may be used.
@@ -92,7 +85,7 @@ impl Configuration {
             command: Vec::new(),
             client: "mosh-client".into(),
             server: None,
-            bind: Bind::Unsaid,
+            bind: None,
             port: None,
             ssh: vec!["ssh".into()],
             ssh_terminal: true,

@@ -11,8 +11,8 @@ use path::Candidate;
 use rustix::event::{PollFd, PollFlags};
 
 use super::login::{Login, Terminals};
-use crate::addresses::candidates::Intake;
 use crate::addresses::destination::Destination;
+use crate::addresses::intake::Intake;
 use crate::addresses::look_up::LookUp;
 use crate::addresses::whereabouts::{Offers, Whereabouts};
 use crate::configuration::Configuration;

@@ -5,6 +5,9 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use portmap::upnp::SEARCH_WINDOW;
+use report::Trouble;
+
 /// A home router answers in a tenth of a second, a slow one in one. Longer than this a user takes for broken.
 pub const DEFAULT_BUDGET: Duration = Duration::from_secs(2);
 
@@ -18,6 +21,13 @@ const DEFAULT_PATIENCE: Duration = Duration::from_secs(10);
 /// Seldom enough to be no load, often enough that a crashed session's port is free again soon.
 const DEFAULT_LEASE: Duration = Duration::from_secs(3_600);
 
+/// After how much silence there is no gateway. Who grants more time than usual has a router, or a network, that needs it;
+/// half is left for the mapping.
+pub(crate) fn search_window(budget: Duration) -> Duration {
+    let usual = SEARCH_WINDOW.min(budget);
+    if budget > DEFAULT_BUDGET { usual.max(budget / 2) } else { usual }
+}
+
 #[derive(Debug, PartialEq, Eq)]
 pub struct Configuration {
     /// How long the mapping may delay the session.
@@ -29,6 +39,10 @@ pub struct Configuration {
     pub log: Option<PathBuf>,
     /// Where sessions may be, inside and outside, if the client does not say.
     pub ports: Option<RangeInclusive<NonZeroU16>>,
+    /// What this user has set that nobody here knows: told.
+    pub unknown_settings: Vec<Trouble>,
+    /// For another machine, or a newer moshpunch: logged.
+    pub unknown_sections: Vec<String>,
 }
 
 /// Also what an unreadable configuration leaves: the user's session must start all the same.
@@ -41,6 +55,22 @@ impl Default for Configuration {
             mosh_server: "mosh-server".into(),
             log: None,
             ports: None,
+            unknown_settings: Vec::new(),
+            unknown_sections: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_search_takes_half_of_a_budget_that_is_longer_than_usual() {
+        let usual = SEARCH_WINDOW.as_secs_f64();
+        for (budget, window) in [(0.5, 0.5), (DEFAULT_BUDGET.as_secs_f64(), usual), (10.0, 5.0)] {
+            let [budget, window] = [budget, window].map(Duration::from_secs_f64);
+            assert_eq!(search_window(budget), window, "{budget:?}");
         }
     }
 }

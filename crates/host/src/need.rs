@@ -7,8 +7,8 @@ use std::net::IpAddr;
 
 use net::interfaces::{Attachment, Gateway};
 use portmap::address::{Reach, reach};
+use wire::Bind;
 
-use crate::mosh_server::Bind;
 use crate::session::Toward;
 use crate::ssh_connection::SshConnection;
 

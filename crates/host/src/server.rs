@@ -19,19 +19,20 @@ use net::clock;
 use net::interfaces::Attachment;
 use net::wait::wait;
 use rustix::event::{PollFd, PollFlags};
+use wire::Bind;
 
 use crate::cause::{Cause, Trouble};
 use crate::configuration::Configuration;
 use crate::keeper::detached;
 pub use crate::mosh_server::OFFER_VARIABLE;
-use crate::mosh_server::{self, Bind, Listening, Outcome, Printed, ProcessIdentity, Reaper, Started};
+use crate::mosh_server::{self, Listening, Outcome, Printed, ProcessIdentity, Reaper, Started};
 use crate::need::{self, Client};
 use crate::session::{FromKeeper, Link, Mapped, Name, Opening, ToKeeper, Toward};
 use crate::ssh_connection::SshConnection;
 use crate::sweep;
 use programs::secrets;
 
-use report::exit_code;
+use report::{exit_code, log};
 
 /// What is asked for.
 #[derive(Debug)]
@@ -57,6 +58,7 @@ pub fn run(asked: &Asked, configuration: Result<Configuration>) -> Result<ExitCo
         Ok(configuration) => (configuration, None),
         Err(error) => (Configuration::default(), Some(Cause::misconfigured(&error).trouble())),
     };
+    log_what_is_left_aside(&configuration);
     let client = if asked.offer { Client::Roaming } else { Client::Stock };
     let mut mosh_server_arguments = Cow::from(&asked.mosh_server_arguments);
     if let Some(ports) = &configuration.ports {
@@ -80,6 +82,7 @@ pub fn run(asked: &Asked, configuration: Result<Configuration>) -> Result<ExitCo
         Outcome::Ended(ended) => return Ok(exit_code::of(ended.pass_on()?)),
         Outcome::Started(started) => started,
     };
+    configuration.unknown_settings.iter().for_each(report::in_one_line);
     let Started { process, printed } = started;
     let request = process.map(|process| request(process, printed.port(), &listening)).map_err(broken);
     let now = clock::now();
@@ -92,6 +95,15 @@ pub fn run(asked: &Asked, configuration: Result<Configuration>) -> Result<ExitCo
         Client::Roaming => offer::give(keeper, request, printed, deadline, reaper)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn log_what_is_left_aside(configuration: &Configuration) {
+    if let Some(file) = &configuration.log {
+        log::append_to(file);
+    }
+    for section in &configuration.unknown_sections {
+        tracing::info!(section, "a section of the configuration file that is not for this program");
+    }
 }
 
 /// Until when a stock client is kept waiting.
@@ -135,7 +147,7 @@ fn start_keeper(
 
 /// To map that port for as long as that process lives.
 fn request(process: ProcessIdentity, port: NonZeroU16, listening: &Listening) -> ToKeeper {
-    ToKeeper::Map { process, port, first: *listening.ports.start(), last: *listening.ports.end() }
+    ToKeeper::Map { process, port, ports: listening.ports.clone() }
 }
 
 /// Hands on what mosh-server printed, once it is known by which port it can be reached.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use common::home::{close, hear_only};
 use common::{
-    PATIENCE, keeper, leave, mosh_to_server, no_moshpunch_is_left, process, raise, secret, server_over_ssh,
-    server_over_ssh_within,
+    PATIENCE, end_sessions, keeper, leave, mosh_to_server, no_moshpunch_is_left, process, raise, secret,
+    server_over_ssh, server_over_ssh_within,
 };
 use lab::{Host, Lab, Miniupnpd, Output, WriteUp, scenario};
 use portmap::mapper::Protocol;
@@ -154,12 +154,32 @@ fn a_missing_mosh_server_is_named_with_its_cure(lab: &Lab) -> Result<()> {
     no_moshpunch_is_left(&network.server)
 }
 
-fn a_misspelt_setting_is_named_and_the_session_starts(lab: &Lab) -> Result<()> {
+const CONFIGURATION: &str = "/home/alice/.config/moshpunch/config.toml";
+
+fn a_misspelt_setting_is_named_and_the_rest_holds(lab: &Lab) -> Result<()> {
     let network = raise(lab)?;
-    network.server.write_file("/home/alice/.config/moshpunch/config.toml", "[server]\nleese = 5\n")?;
+    let _miniupnpd = network.router.miniupnpd(&WriteUp::miniupnpd())?;
+    let file = "[server]\nleese = 5\nlog = \"/tmp/log\"\n\n[laptop.work]\nleese = 5\n";
+    network.server.write_file(CONFIGURATION, file)?;
     let output = server_over_ssh(&network.laptop, "moshpunch server new -s")?;
-    let line = explanation(&output)?;
-    assert!(line.contains("unknown field `leese`"), "{line}");
+    assert_eq!(
+        explanation(&output)?,
+        "the configuration file: \"leese\" is no setting of [server], and left out; correct or remove it"
+    );
+    assert_eq!(network.router.leases()?.len(), 1);
+    let log = network.server.read_file("/tmp/log")?;
+    ensure!(log.lines().filter(|line| line.contains("section=\"laptop\"")).count() == 1, "{log}");
+    end_sessions(&network.server)
+}
+
+fn a_setting_that_cannot_hold_is_named_and_the_session_starts(lab: &Lab) -> Result<()> {
+    let network = raise(lab)?;
+    network.server.write_file(CONFIGURATION, "[server]\nlease = 0\n")?;
+    let output = server_over_ssh(&network.laptop, "moshpunch server new -s")?;
+    assert_eq!(
+        explanation(&output)?,
+        "lease: 0 is not from 1 to 604800 seconds; correct the setting, then connect again"
+    );
     Ok(())
 }
 
@@ -174,7 +194,8 @@ fn the_session_key_is_in_no_argument_list_and_no_file(lab: &Lab) -> Result<()> {
     for host in [&network.router, &network.server, &network.laptop] {
         secret::is_nowhere(host, key)?;
     }
-    keeper(&network.server)?;
+    ensure!(!secret::is_in_memory(keeper(&network.server)?.pid, key)?, "the keeper has the key");
+    ensure!(secret::is_in_memory(client.pid, key)?, "mosh-client's would be seen");
     ensure!(network.server.read_file("/tmp/keeper.log")?.contains("Mapped"), "the log was written");
     Ok(())
 }
@@ -192,7 +213,8 @@ fn main() -> ExitCode {
             scenario!(a_static_forward_serves_where_no_mapping_can_be_had),
             scenario!(wrong_arguments_are_answered_as_mosh_server_answers_them),
             scenario!(a_missing_mosh_server_is_named_with_its_cure),
-            scenario!(a_misspelt_setting_is_named_and_the_session_starts),
+            scenario!(a_misspelt_setting_is_named_and_the_rest_holds),
+            scenario!(a_setting_that_cannot_hold_is_named_and_the_session_starts),
             scenario!(the_session_key_is_in_no_argument_list_and_no_file),
         ]
         .map(|scenario| scenario.needs(programs).within(Duration::from_secs(90))),

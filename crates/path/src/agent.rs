@@ -10,15 +10,15 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::candidate::{Added, Binding, Candidate, Candidates};
-use crate::event::{Event, Events, PathId, Reply, SocketId, Transmit};
+use crate::event::{Event, Events, Reply, SocketId, Transmit, WayId};
 use crate::log::{Entry, Log, Reason};
-use crate::paths::{Path, Paths};
 use crate::probe::Probe;
 use crate::race::Race;
 use crate::rhythm::{Expected, Rhythm};
 use crate::silence::{MAX_PATIENCE, Silence};
 use crate::sockets::Sockets;
 use crate::timer::{Timer, Timers};
+use crate::ways::{Way, Ways};
 
 /// A burst of this many datagrams, 20 kB at most, does not fill a home router's queue. Every kind is among the best 16
 /// as long as there is one binding of each family.
@@ -56,8 +56,8 @@ struct Awaited {
 pub struct Agent {
     sockets: Sockets,
     candidates: Candidates,
-    paths: Paths,
-    followed: Option<PathId>,
+    ways: Ways,
+    followed: Option<WayId>,
     newest_reply: Option<u64>,
     awaited: Option<Awaited>,
     rhythm: Rhythm,
@@ -80,7 +80,7 @@ impl Agent {
         Self {
             sockets: Sockets::default(),
             candidates: Candidates::default(),
-            paths: Paths::default(),
+            ways: Ways::default(),
             followed: None,
             newest_reply: None,
             awaited: None,
@@ -107,33 +107,28 @@ impl Agent {
         let racing = self.race.is_some();
         self.persist(now);
         self.await_answer(racing, now);
-        match self.followed.and_then(|id| self.paths.find(id)).copied() {
+        match self.followed.and_then(|id| self.ways.find(id)).copied() {
             Some(followed) if !racing => {
                 let probing = self.probe.take(now);
-                self.transmit(|path| path.id == followed.id || probing && path.rank() < followed.rank());
+                self.transmit(|way| way.id == followed.id || probing && way.rank() < followed.rank());
             }
             _ => self.transmit(|_| true),
         }
     }
 
     /// An authentic datagram of mosh-server has come in over this path.
-    pub fn handle_reply(&mut self, path: PathId, reply: Reply, now: Instant) {
+    pub fn handle_reply(&mut self, way: WayId, reply: Reply, now: Instant) {
         self.observe(now);
-        if self.newest_reply.is_some_and(|newest| reply.sequence <= newest) {
-            self.counters.stale_replies += 1;
+        if !self.is_news(reply) || self.ways.find(way).is_none() {
             return;
         }
-        if self.paths.find(path).is_none() {
-            return;
-        }
-        self.newest_reply = Some(reply.sequence);
-        self.rhythm.reply(now);
-        self.paths.hear(path, now);
-        if self.followed != Some(path) {
-            self.move_to(path, now);
+        self.accept(reply, now);
+        self.ways.hear(way, now);
+        if self.followed != Some(way) {
+            self.move_to(way, now);
         }
         if self.is_answer(reply) {
-            self.hear(path, now);
+            self.hear(way, now);
         }
     }
 
@@ -142,22 +137,20 @@ impl Agent {
     /// followed yet, all of them go on to be used.
     pub fn handle_stray_reply(&mut self, reply: Reply, now: Instant) {
         self.observe(now);
-        if self.newest_reply.is_some_and(|newest| reply.sequence <= newest) {
-            self.counters.stale_replies += 1;
+        if !self.is_news(reply) {
             return;
         }
-        self.newest_reply = Some(reply.sequence);
-        self.rhythm.reply(now);
+        self.accept(reply, now);
         if self.is_answer(reply) {
             self.relax();
         }
     }
 
     /// The kernel refuses to send over this path.
-    pub fn handle_unreachable(&mut self, path: PathId, now: Instant) {
+    pub fn handle_unreachable(&mut self, way: WayId, now: Instant) {
         self.observe(now);
-        self.paths.refuse(path);
-        if self.followed == Some(path) && self.silence.is_none() && self.awaited.is_some() {
+        self.ways.refuse(way);
+        if self.followed == Some(way) && self.silence.is_none() && self.awaited.is_some() {
             self.fall_silent(now);
         }
     }
@@ -178,23 +171,23 @@ impl Agent {
         self.observe(now);
         let (mut improved, mut new) = (false, Vec::new());
         for &candidate in candidates.iter().rev() {
-            let kept = self.followed_path().map(|path| path.candidate.address);
+            let kept = self.followed_way().map(|way| way.candidate.address);
             let added = self.candidates.add(candidate, kept);
             if let Added::Improved { replaced: Some(old) } | Added::New { replaced: Some(old) } = added {
                 new.retain(|&candidate| candidate != old);
-                self.remove_paths(|path| path.candidate.address == old.address, now);
+                self.remove_ways(|way| way.candidate.address == old.address, now);
             }
             match added {
                 Added::Known => {}
                 Added::Improved { .. } => {
-                    self.paths.improve(candidate);
+                    self.ways.improve(candidate);
                     self.log.improve(candidate);
                     improved = true;
                 }
                 Added::New { .. } => new.push(candidate),
             }
         }
-        self.add_paths(|_| true, &new);
+        self.add_ways(|_| true, &new);
         if improved && self.followed.is_none() && self.awaited.is_some() {
             // What came before the port was mapped is lost, and its NAT may remember that it led nowhere.
             self.hop(now);
@@ -209,7 +202,7 @@ impl Agent {
     pub fn handle_withdrawn(&mut self, address: SocketAddr, now: Instant) {
         self.observe(now);
         if self.candidates.remove(address) {
-            self.remove_paths(|path| path.candidate.address == address, now);
+            self.remove_ways(|way| way.candidate.address == address, now);
         }
     }
 
@@ -218,7 +211,7 @@ impl Agent {
         let Some(binding) = self.sockets.opened(socket) else { return };
         let reachable: Vec<_> =
             self.candidates.iter().filter(|candidate| candidate.family() == binding.family).collect();
-        self.add_paths(|id| id == socket, &reachable);
+        self.add_ways(|id| id == socket, &reachable);
         self.timers.set_no_later(Timer::Retire, now + crate::SOCKET_LINGER);
     }
 
@@ -226,7 +219,7 @@ impl Agent {
     pub fn handle_open_failed(&mut self, socket: SocketId, now: Instant) {
         self.observe(now);
         self.sockets.remove(socket);
-        self.remove_paths(|path| path.socket == socket, now);
+        self.remove_ways(|way| way.socket == socket, now);
     }
 
     pub fn handle_timeout(&mut self, now: Instant) {
@@ -256,19 +249,19 @@ impl Agent {
 
     /// Where a datagram came in.
     #[must_use]
-    pub fn path_between(&self, socket: SocketId, remote: SocketAddr) -> Option<PathId> {
-        self.paths.between(socket, remote).map(|path| path.id)
+    pub fn way_between(&self, socket: SocketId, remote: SocketAddr) -> Option<WayId> {
+        self.ways.between(socket, remote).map(|way| way.id)
     }
 
     #[must_use]
-    pub fn path(&self, id: PathId) -> Option<&Path> {
-        self.paths.find(id)
+    pub fn way(&self, id: WayId) -> Option<&Way> {
+        self.ways.find(id)
     }
 
     /// The path that the server uses, as far as its replies tell.
     #[must_use]
-    pub fn followed_path(&self) -> Option<&Path> {
-        self.paths.find(self.followed?)
+    pub fn followed_way(&self) -> Option<&Way> {
+        self.ways.find(self.followed?)
     }
 
     /// Where the server may be reached, as far as is known.
@@ -284,10 +277,6 @@ impl Agent {
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.counters
-    }
-
-    fn is_answer(&self, reply: Reply) -> bool {
-        reply.answers || self.awaited.is_some_and(|awaited| awaited.expected == Expected::WithHeartbeat)
     }
 
     fn observe(&mut self, now: Instant) {
@@ -309,7 +298,7 @@ impl Agent {
     }
 
     fn patience(&self) -> Duration {
-        self.followed_path().map_or(MAX_PATIENCE, |path| path.answer_time.patience())
+        self.followed_way().map_or(MAX_PATIENCE, |way| way.answer_time.patience())
     }
 
     /// In a silence.
@@ -324,25 +313,24 @@ impl Agent {
 
     /// The newest datagram goes over the wanted of those paths that are of use: by the newest sockets, and by the flows that
     /// are known on the way.
-    fn transmit(&mut self, wanted: impl Fn(&Path) -> bool) {
-        let flows: Vec<_> = self.paths.flows().iter().map(|path| path.id).collect();
-        let is_flow = |path: &Path| flows.contains(&path.id);
-        let of_use = |path: &Path| is_flow(path) || self.sockets.is_current(path.socket);
-        let mut paths = self.paths.ranked(|path| wanted(path) && of_use(path));
+    fn transmit(&mut self, wanted: impl Fn(&Way) -> bool) {
+        let flows: Vec<_> = self.ways.flows().iter().map(|way| way.id).collect();
+        let is_flow = |way: &Way| flows.contains(&way.id);
+        let of_use = |way: &Way| is_flow(way) || self.sockets.is_current(way.socket);
+        let mut ways = self.ways.ranked(|way| wanted(way) && of_use(way));
         if self.silence.as_ref().is_some_and(Silence::flows_first) {
-            paths.sort_by_key(|path| (path.rank(), !is_flow(path)));
+            ways.sort_by_key(|way| (way.rank(), !is_flow(way)));
         }
-        let mut others = MAX_COPIES - paths.iter().filter(|path| is_flow(path)).count();
-        paths.retain(|path| {
-            let has_room = is_flow(path) || others > 0;
-            others -= usize::from(has_room && !is_flow(path));
+        let mut others = MAX_COPIES - ways.iter().filter(|way| is_flow(way)).count();
+        ways.retain(|way| {
+            let has_room = is_flow(way) || others > 0;
+            others -= usize::from(has_room && !is_flow(way));
             has_room
         });
         let queued = |transmit: &Transmit| self.transmits.contains(transmit);
         let room = MAX_COPIES.saturating_sub(self.transmits.len());
-        let copies: Vec<_> =
-            paths.iter().map(Path::transmit).filter(|copy| !queued(copy)).take(room).collect();
-        copies.iter().for_each(|copy| self.paths.try_again(copy.path));
+        let copies: Vec<_> = ways.iter().map(Way::transmit).filter(|copy| !queued(copy)).take(room).collect();
+        copies.iter().for_each(|copy| self.ways.try_again(copy.way));
         self.transmits.extend(copies);
     }
 }

@@ -8,7 +8,6 @@ pub const MAX_CANDIDATES_PER_KIND: usize = 4;
 
 /// What stands between us and the server, the least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum Kind {
     /// The server's own address on a private network: only routers of that network between, the shortest way.
     Lan,

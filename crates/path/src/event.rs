@@ -7,7 +7,7 @@ use crate::candidate::{Binding, Candidate};
 
 /// Never given twice by an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PathId(pub(crate) u32);
+pub struct WayId(pub(crate) u32);
 
 /// Never given twice by an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,7 +16,7 @@ pub struct SocketId(pub(crate) u32);
 /// Send the newest datagram of mosh-client over this path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transmit {
-    pub path: PathId,
+    pub way: WayId,
     pub socket: SocketId,
     pub remote: SocketAddr,
 }
@@ -38,7 +38,7 @@ pub enum Event {
     /// Its paths are gone already.
     Close { socket: SocketId },
     /// The server answers over this path now.
-    Moved { to: PathId, candidate: Candidate },
+    Moved { to: WayId, candidate: Candidate },
     /// Send SIGWINCH to mosh-client, for a fresh datagram.
     Nudge,
     /// Nothing has been heard over any path for long: look the host up again, fetch a new offer. Repeated, ever more

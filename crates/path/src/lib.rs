@@ -1,7 +1,7 @@
 //! Which way a session's datagrams go, without I/O: time and replies come in, copies to send come out.
 //!
-//! A *path* is one of our UDP sockets and one candidate address of the server. The [`Agent`] never sees a datagram: a
-//! [`Transmit`] always means "the newest datagram of mosh-client, over this path". One is enough, for mosh sends
+//! A *path*, or [`Way`], is one of our UDP sockets and one candidate address of the server. The [`Agent`] never sees a
+//! datagram: a [`Transmit`] always means "the newest datagram of mosh-client, over this path". One is enough, for mosh sends
 //! what changed since the last state that the server acknowledged. Nothing of our own is ever sent.
 //!
 //! # The life of a session
@@ -49,20 +49,19 @@ mod allowance;
 mod candidate;
 mod event;
 mod log;
-mod paths;
 pub mod probe;
 mod race;
-mod random;
 pub mod rhythm;
 pub mod silence;
 mod sockets;
 mod timer;
+mod ways;
 
 pub use self::agent::{Agent, CLOCK_JUMP, Counters, MAX_COPIES, NUDGE_GAP};
 pub use self::allowance::{Allowance, MAX_ADDRESSES, MAX_NEW_ADDRESSES, NEW_ADDRESSES_SPAN};
 pub use self::candidate::{Binding, Candidate, Family, Kind, MAX_CANDIDATES_PER_KIND, Rank};
-pub use self::event::{Event, PathId, Reply, SocketId, Transmit};
+pub use self::event::{Event, Reply, SocketId, Transmit, WayId};
 pub use self::log::{Entry, MAX_LOG, Reason};
-pub use self::paths::{MAX_FLOWS, Path};
 pub use self::race::RACE_SPAN;
 pub use self::sockets::{FLOW_LINGER, MAX_BINDINGS, MAX_SOCKETS, SOCKET_LINGER};
+pub use self::ways::{MAX_FLOWS, Way};

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::candidate::Candidate;
-use crate::event::PathId;
+use crate::event::WayId;
 
 /// A day of changes between two networks; the first move is kept besides.
 pub const MAX_LOG: usize = 64;
@@ -29,7 +29,7 @@ pub enum Reason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
     pub at: Instant,
-    pub path: PathId,
+    pub way: WayId,
     pub candidate: Candidate,
     pub reason: Reason,
 }

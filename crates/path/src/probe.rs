@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::random::Random;
+use fastrand::Rng;
 
 /// Soon after a move: the better path may have been slow to come up.
 pub const FIRST_PROBE: Duration = Duration::from_secs(10);
@@ -20,12 +20,12 @@ pub(crate) struct Probe {
     wait: Duration,
     next: Option<Instant>,
     left: u32,
-    random: Random,
+    random: Rng,
 }
 
 impl Probe {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { wait: FIRST_PROBE, next: None, left: 0, random: Random::new(seed) }
+        Self { wait: FIRST_PROBE, next: None, left: 0, random: Rng::with_seed(seed) }
     }
 
     /// From now on as after a first move.
@@ -53,7 +53,7 @@ impl Probe {
     }
 
     fn schedule(&mut self, now: Instant) {
-        let jitter = (self.wait / 8).mul_f64(self.random.fraction());
+        let jitter = (self.wait / 8).mul_f64(self.random.f64_inclusive());
         self.next = Some(now + self.wait - jitter);
     }
 }

@@ -1,4 +1,6 @@
 //! Seeded numbers that keep clients out of step with each other: SplitMix64. Never for secrets.
+//!
+//! A library's numbers may be others in its next release, and where a host begins in a known range is not to move with it.
 
 use std::time::Duration;
 

@@ -2,14 +2,17 @@
 //!
 //! [`datagram`] is mosh's own datagram as it travels by UDP. moshpunch never changes one; it opens it to know that it
 //! is authentic, which way it goes, and whether it is newer than another. [`offer`] is the line by which
-//! `moshpunch server` tells our own client, over ssh, where its mosh-server can be reached. [`locale`], [`places`] and
-//! [`shell`] are what both do alike, since either may start mosh-server.
+//! `moshpunch server` tells our own client, over ssh, where its mosh-server can be reached. [`Bind`], [`locale`],
+//! [`places`] and [`shell`] are what both do alike, since either may start mosh-server.
 //!
 //! *Outside this crate*: sockets, the choice among the candidates of an offer, the memory of which sequence numbers
 //! have been seen, and mosh's transport protocol inside of a datagram's payload.
 
+mod bind;
 pub mod datagram;
 pub mod locale;
 pub mod offer;
 pub mod places;
 pub mod shell;
+
+pub use self::bind::Bind;

@@ -1,7 +1,7 @@
 //! Where the host may be reached: what is told or looked up, and which of it may be sent to.
 
-pub(crate) mod candidates;
 pub(crate) mod destination;
+pub(crate) mod intake;
 pub(crate) mod look_up;
 pub mod look_up_program;
 pub(crate) mod reachable;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use path::Candidate;
 use wire::offer::Offer;
 
-use crate::addresses::candidates::Intake;
+use crate::addresses::intake::Intake;
 use crate::configuration::Configuration;
 
 /// What the host's moshpunch has told of where it can be reached.

@@ -1,6 +1,6 @@
 //! `moshpunch --tied PARENT PROGRAM …`: becomes that program, which gets SIGTERM when the parent ends. A program that
 //! runs in the user's terminal must not outlive the process that carries its datagrams. With `--secluded` it runs in a
-//! [`session`] of its own, which ends as a whole. With `--keyed` it has the session's key in its environment, and nobody
+//! session of its own, which ends as a whole. With `--keyed` it has the session's key in its environment, and nobody
 //! before it.
 
 mod session;

@@ -7,9 +7,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use self::server::Server;
-use crate::configuration::Bind;
-use wire::locale;
 use wire::shell::{quoted, without_comments};
+use wire::{Bind, locale};
 
 const PROGRAMS: &str = include_str!("remote_command/programs.sh");
 const START: &str = include_str!("remote_command/start.sh");
@@ -20,21 +19,10 @@ const OFFER: &str = include_str!("remote_command/offer.sh");
 const STOCK_ADDRESS: &str =
     r#"[ -n "$SSH_CONNECTION" ] && printf "\nMOSH SSH_CONNECTION %s\n" "$SSH_CONNECTION""#;
 
-impl Bind {
-    /// As mosh-server takes it.
-    fn arguments(&self) -> Vec<OsString> {
-        match self {
-            Self::Unsaid | Self::Any => vec![],
-            Self::Ssh => vec!["-s".into()],
-            Self::Address(address) => vec!["-i".into(), address.into()],
-        }
-    }
-}
-
 /// What the server is asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct ServerWords {
-    pub(crate) bind: Bind,
+    pub(crate) bind: Option<Bind>,
     pub(crate) port: Option<String>,
     pub(crate) colours: String,
     /// `NAME=value`, for a host whose own locale will not do.
@@ -47,7 +35,7 @@ pub(crate) struct ServerWords {
 impl ServerWords {
     fn words(&self) -> Vec<OsString> {
         let mut words: Vec<OsString> = vec!["new".into(), "-c".into(), self.colours.clone().into()];
-        words.extend(self.bind.arguments());
+        words.extend(self.bind.iter().flat_map(Bind::arguments));
         words.extend(self.port.iter().flat_map(|port| ["-p".into(), port.into()]));
         words.extend(self.locale.iter().flat_map(|setting| ["-l".into(), setting.clone()]));
         if !self.command.is_empty() {
@@ -58,8 +46,7 @@ impl ServerWords {
     }
 
     fn bound_as_mosh_does(&self) -> Self {
-        let bind = if self.bind == Bind::Unsaid { Bind::Ssh } else { self.bind.clone() };
-        Self { bind, ..self.clone() }
+        Self { bind: Some(self.bind.clone().unwrap_or(Bind::Ssh)), ..self.clone() }
     }
 }
 
@@ -100,7 +87,7 @@ fn own(server: &str, words: &ServerWords) -> OsString {
 
 fn whatever_is_there(words: &ServerWords) -> OsString {
     let session = String::from_utf8(quoted(locale::session().as_bytes())).expect("quotes are text");
-    let stock_bind = if words.bind == Bind::Unsaid { "-s" } else { "" };
+    let stock_bind = if words.bind.is_none() { "-s" } else { "" };
     let address = if words.tell_address { "yes" } else { "" };
     let settings =
         format!("moshpunch_bind={stock_bind} moshpunch_remote={address} moshpunch_session={session}\n");

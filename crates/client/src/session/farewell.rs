@@ -79,7 +79,7 @@ fn described(candidate: Candidate) -> String {
         Kind::Lan => "its own private address",
         Kind::Global => "its own public address",
         Kind::Mapped => "mapped by its router",
-        _ => "looked up by its name",
+        Kind::Resolved => "looked up by its name",
     };
     format!("{} ({kind})", shown(candidate.address))
 }
@@ -125,7 +125,7 @@ mod tests {
         agent.handle_network(&[Binding::any(Family::V4)], now);
         let Some(Event::Open { socket, .. }) = agent.poll_event() else { panic!("a socket is wanted") };
         agent.handle_opened(socket, now);
-        let path = agent.path_between(socket, lan.address).unwrap();
+        let path = agent.way_between(socket, lan.address).unwrap();
         agent.handle_reply(path, Reply { sequence: 1, answers: true }, milliseconds(40));
         let find = |at, kind, address: &str| Find {
             at: milliseconds(at),

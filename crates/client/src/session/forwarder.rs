@@ -11,7 +11,7 @@ use net::changes::Changes;
 use net::clock;
 use net::wait::wait_for;
 use net::{NotSent, PathSockets};
-use path::{Agent, Binding, Candidate, Event, Family, PathId};
+use path::{Agent, Binding, Candidate, Event, Family, WayId};
 use rustix::event::{PollFd, PollFlags};
 use wire::datagram::LONGEST;
 
@@ -161,7 +161,7 @@ impl Forwarder {
     fn transmit(&mut self) {
         while let Some(transmit) = self.agent.poll_transmit() {
             if let Err(NotSent::Unreachable) = self.back.send(&transmit, &self.newest, self.newest_tos) {
-                self.agent.handle_unreachable(transmit.path, clock::now());
+                self.agent.handle_unreachable(transmit.way, clock::now());
             }
         }
     }
@@ -192,7 +192,7 @@ impl Forwarder {
             {
                 tracing::debug!(%error, "mosh-client is not there");
             }
-            let path: Option<PathId> = self.agent.path_between(socket, received.from);
+            let path: Option<WayId> = self.agent.way_between(socket, received.from);
             match path {
                 Some(path) => self.agent.handle_reply(path, reply, clock::now()),
                 None => self.agent.handle_stray_reply(reply, clock::now()),

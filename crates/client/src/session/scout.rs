@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use path::Candidate;
 use rustix::event::PollFd;
 
-use crate::addresses::candidates::Intake;
+use crate::addresses::intake::Intake;
 use crate::addresses::look_up::LookUp;
 use crate::addresses::whereabouts::Offers;
 use crate::children::child::Leaving;

@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use anyhow::{Result, bail};
 use net::wait::wait;
 use net::{Alarm, clock};
-use portmap::mapper::{External, Wanted};
+use portmap::mapper::Wanted;
 use portmap::mapping::Transport;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{PidfdFlags, pidfd_open};
@@ -19,7 +19,7 @@ pub use self::detached::{WORD, run};
 use self::saving::Saving;
 use self::upkeep::{Consequences, Upkeep};
 use crate::cause::Trouble;
-use crate::mosh_server::ProcessIdentity;
+use crate::mosh_server::{self, ProcessIdentity};
 use crate::session::{Answer, FromKeeper, Kept, Link, Mapped, Name, Opening, State, ToKeeper};
 use programs::signals::Signals;
 
@@ -201,12 +201,10 @@ impl Keeper {
     fn handle_message(&mut self, message: ToKeeper) {
         match message {
             ToKeeper::Begin { .. } => {}
-            ToKeeper::Map { process, port, first, last } => {
+            ToKeeper::Map { process, port, ports } => {
                 let Some(session) = Session::watch(process) else { return self.leave() };
                 self.session = Some(session);
-                // A single port was the user's own choice, for the outside too.
-                let external =
-                    if first == last { External::Only(port) } else { External::Near(first..=last) };
+                let external = mosh_server::external(port, ports);
                 let wanted = Wanted { transport: Transport::Udp, internal_port: port, external };
                 self.upkeeps.iter_mut().for_each(|upkeep| upkeep.map(wanted.clone()));
             }

@@ -10,12 +10,11 @@ use net::{MapperSockets, clock};
 use portmap::cause::Cause as Gateways;
 use portmap::mapper::{Event, MadeElsewhere, Mapper, Mapping, Protocol, Record, Settings, Wanted};
 use portmap::pcp::Nonce;
-use portmap::upnp::SEARCH_WINDOW;
 use rustix::event::PollFd;
 
 use super::place::Place;
 use crate::cause::{Cause, Trouble};
-use crate::configuration::DEFAULT_BUDGET;
+use crate::configuration::search_window;
 use crate::session::{Kept, Mapped, Opening, Toward};
 use crate::state::remembered;
 use crate::state::saved_mapping::SavedMapping;
@@ -239,12 +238,6 @@ fn nonce() -> Result<Nonce> {
     let mut nonce = Nonce([0; 12]);
     getrandom::fill(&mut nonce.0)?;
     Ok(nonce)
-}
-
-/// Who grants more time than usual has a router, or a network, that needs it. Half is left for the mapping.
-fn search_window(budget: Duration) -> Duration {
-    let usual = SEARCH_WINDOW.min(budget);
-    if budget > DEFAULT_BUDGET { usual.max(budget / 2) } else { usual }
 }
 
 /// A mapping on a router that is itself behind a NAT may still work, where that one forwards everything.

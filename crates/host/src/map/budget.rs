@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use portmap::upnp::SEARCH_WINDOW;
 
-use crate::configuration::LONGEST_BUDGET;
+use crate::configuration::{LONGEST_BUDGET, search_window};
 
 /// Who asks by hand would rather wait for a slow router than ask again.
 const DEFAULT_BUDGET: Duration = Duration::from_secs(10);
@@ -24,8 +24,7 @@ impl Budget {
         };
         let total = Duration::try_from_secs_f64(seconds).context("budget")?;
         ensure!(total <= LONGEST_BUDGET, "budget: {total:?} is longer than {LONGEST_BUDGET:?}");
-        // Who grants time has a router, or a network, that needs it.
-        Ok(Self { total, search_window: SEARCH_WINDOW.max(total / 2).min(total) })
+        Ok(Self { total, search_window: search_window(total) })
     }
 }
 

@@ -6,21 +6,14 @@ use std::ffi::OsString;
 use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
 
+use portmap::mapper::External;
+use wire::Bind;
+
 /// mosh-server's own: it tries from 60001 upward. (Its manual says 60000-61000.)
 const DEFAULT_PORTS: RangeInclusive<u16> = 60001..=60999;
 
 /// Of getopt(3), as mosh-server gives it: these take a value.
 const OPTIONS_WITH_VALUE: &str = "@ipcl";
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Bind {
-    /// Every IPv4 address.
-    Any,
-    /// The address that ssh came in on.
-    Ssh,
-    /// `-i`; as written.
-    Address(String),
-}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listening {
@@ -92,14 +85,9 @@ impl Listening {
 /// The same, but for that place, where nothing was said about it.
 pub(crate) fn with_bind(arguments: &[OsString], bind: &Bind) -> Vec<OsString> {
     let free = Listening::from_arguments(arguments).bind == Bind::Any;
-    let added = match bind {
-        Bind::Any => vec![],
-        Bind::Ssh => vec!["-s".into()],
-        Bind::Address(address) => vec!["-i".into(), address.into()],
-    };
     let mut arguments = arguments.to_vec();
     if free && arguments.first().is_some_and(|word| word == "new") {
-        arguments.splice(1..1, added);
+        arguments.splice(1..1, bind.arguments());
     }
     arguments
 }
@@ -113,6 +101,12 @@ pub(crate) fn with_ports(arguments: &[OsString], ports: &RangeInclusive<NonZeroU
         arguments.splice(1..1, ["-p".into(), range.into()]);
     }
     arguments
+}
+
+/// Which port outside will do for the one of `ports` that mosh-server took. Where they are one, the user chose it, for the
+/// outside too.
+pub(crate) fn external(taken: NonZeroU16, ports: RangeInclusive<NonZeroU16>) -> External {
+    if ports.start() == ports.end() { External::Only(taken) } else { External::Near(ports) }
 }
 
 const ALL_PORTS: RangeInclusive<NonZeroU16> = NonZeroU16::MIN..=NonZeroU16::MAX;
@@ -199,6 +193,14 @@ mod tests {
             let with: Vec<_> = with.iter().map(|word| word.to_str().unwrap()).collect();
             assert_eq!(with.join(" "), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn a_single_port_is_wanted_outside_too() {
+        let port = |number| NonZeroU16::new(number).unwrap();
+        let (one, many) = (port(60005)..=port(60005), port(60005)..=port(60006));
+        assert_eq!(external(port(60005), one), External::Only(port(60005)));
+        assert_eq!(external(port(60005), many.clone()), External::Near(many));
     }
 
     #[test]

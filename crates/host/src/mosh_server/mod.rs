@@ -12,7 +12,7 @@ mod start;
 mod starting;
 mod streams;
 
-pub(crate) use arguments::{Bind, Listening, with_bind, with_ports};
+pub(crate) use arguments::{Listening, external, with_bind, with_ports};
 pub(crate) use process::ProcessIdentity;
 pub(crate) use reaper::Reaper;
 pub(crate) use roaming::bind as roaming_bind;

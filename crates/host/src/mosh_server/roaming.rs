@@ -11,8 +11,8 @@ use net::own_addresses::is_dual_stack;
 use portmap::address::{Reach, reach};
 use portmap::control_port::SERVER_PORT;
 use portmap::upnp::ssdp;
+use wire::Bind;
 
-use super::Bind;
 use crate::ssh_connection::SshConnection;
 
 const ROOT: u32 = 0;

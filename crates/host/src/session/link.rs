@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::IpAddr;
 use std::num::NonZeroU16;
+use std::ops::RangeInclusive;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -25,7 +26,7 @@ pub(crate) enum ToKeeper {
     /// First of all: look for the gateways.
     Begin { name: Name, toward: Vec<Toward>, lease: Duration, budget: Duration, log: Option<PathBuf> },
     /// mosh-server is up: map its port.
-    Map { process: ProcessIdentity, port: NonZeroU16, first: NonZeroU16, last: NonZeroU16 },
+    Map { process: ProcessIdentity, port: NonZeroU16, ports: RangeInclusive<NonZeroU16> },
     /// The user has been told this port, and will not hear of another.
     Told { port: NonZeroU16 },
 }

@@ -4,7 +4,6 @@
 //! 192.168.1.1. What is remembered says whom to ask, and is believed no further than the answer.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::fs;
 use std::io::Write;
 use std::net::IpAddr;
@@ -14,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use etcetera::{BaseStrategy, choose_base_strategy};
 use portmap::mapper::{Protocol, Remembered};
 use portmap::upnp::client::Control;
 use portmap::upnp::url::Url;
@@ -91,11 +91,7 @@ fn try_remember(gateway: IpAddr, what: impl FnOnce(Option<&Network>) -> Network)
 }
 
 fn path() -> Option<PathBuf> {
-    let base = match env::var_os("XDG_CACHE_HOME").map(PathBuf::from) {
-        Some(base) if base.is_absolute() => base,
-        _ => PathBuf::from(env::var_os("HOME")?).join(".cache"),
-    };
-    Some(base.join("moshpunch/gateways.json"))
+    Some(choose_base_strategy().ok()?.cache_dir().join("moshpunch/gateways.json"))
 }
 
 /// The gateway's address with its hardware address, as long as the kernel knows that.

@@ -4,11 +4,12 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 
 use anyhow::{Context, Result, bail};
-use client::configuration::{Bind, Configuration, Families, Predict};
+use client::configuration::{Configuration, Families, Predict};
 
 use super::shell_words;
 use crate::arguments::{ConnectArguments, Family};
 use client::tmux::{self, Colours};
+use wire::Bind;
 
 /// What the user's environment says.
 #[derive(Debug, Clone, Copy, Default)]
@@ -53,13 +54,12 @@ fn resolve(arguments: &ConnectArguments, environment: Environment<'_>) -> Result
     })
 }
 
-fn bind(arguments: &ConnectArguments) -> Bind {
+fn bind(arguments: &ConnectArguments) -> Option<Bind> {
     match arguments.bind_server.as_deref() {
-        None if arguments.local => Bind::Address(arguments.host.clone()),
-        None => Bind::Unsaid,
-        Some(text) if text.eq_ignore_ascii_case("ssh") => Bind::Ssh,
-        Some(text) if text.eq_ignore_ascii_case("any") => Bind::Any,
-        Some(text) => Bind::Address(text.to_owned()),
+        None => arguments.local.then(|| Bind::Address(arguments.host.clone())),
+        Some(text) if text.eq_ignore_ascii_case("ssh") => Some(Bind::Ssh),
+        Some(text) if text.eq_ignore_ascii_case("any") => Some(Bind::Any),
+        Some(text) => Some(Bind::Address(text.to_owned())),
     }
 }
 
@@ -148,9 +148,9 @@ mod tests {
     #[test]
     fn locally_the_host_is_where_the_server_listens() {
         let bind = |line| resolve(line, None).unwrap().bind;
-        assert_eq!(bind("moshpunch --local ::1"), Bind::Address("::1".into()));
-        assert_eq!(bind("moshpunch --local --bind-server=ANY ::1"), Bind::Any);
-        assert_eq!(bind("moshpunch --bind-server=ssh host"), Bind::Ssh);
-        assert_eq!(bind("moshpunch host"), Bind::Unsaid);
+        assert_eq!(bind("moshpunch --local ::1"), Some(Bind::Address("::1".into())));
+        assert_eq!(bind("moshpunch --local --bind-server=ANY ::1"), Some(Bind::Any));
+        assert_eq!(bind("moshpunch --bind-server=ssh host"), Some(Bind::Ssh));
+        assert_eq!(bind("moshpunch host"), None);
     }
 }

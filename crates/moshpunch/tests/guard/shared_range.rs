@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use fastrand::Rng;
 use lab::{Lab, Terminal, wait_until};
 
 use crate::common::{PATIENCE, computes, end_sessions};
@@ -14,29 +15,6 @@ const SESSIONS_OF_EACH: usize = 20;
 /// Long enough for a mosh client to be heard many times.
 const NEVER: Duration = Duration::from_secs(5);
 
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn from_time() -> Self {
-        Self(net::clock::unix_seconds())
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn shuffle<T>(&mut self, items: &mut [T]) {
-        for last in (1..items.len()).rev() {
-            let other = self.next() % (last as u64 + 1);
-            items.swap(last, usize::try_from(other).expect("no more than there are items"));
-        }
-    }
-}
-
 /// Who opens a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Opener {
@@ -47,7 +25,7 @@ enum Opener {
     Server(usize),
 }
 
-fn random_order(sessions_of_each: usize, random: &mut Random) -> Vec<Opener> {
+fn random_order(sessions_of_each: usize, random: &mut Rng) -> Vec<Opener> {
     let openers = [Opener::Router, Opener::RouterOffer].into_iter();
     let openers = openers.chain((0..SERVERS).map(Opener::Server));
     let mut order: Vec<_> = openers.flat_map(|opener| vec![opener; sessions_of_each]).collect();
@@ -67,10 +45,10 @@ pub(crate) fn router_and_servers_share_one_range_of_ports(lab: &Lab) -> Result<(
     let home = Home::raise(lab)?;
     let _miniupnpd = home.miniupnpd()?;
     let _guard = home.guard(&[])?;
-    let mut random = Random::from_time();
-    println!("seed {}", random.0);
+    let mut random = Rng::with_seed(net::clock::unix_seconds());
+    println!("seed {}", random.get_seed());
     for round in 1..=ROUNDS {
-        let seed = random.0;
+        let seed = random.get_seed();
         play(&home, &random_order(SESSIONS_OF_EACH, &mut random))
             .with_context(|| format!("round {round}, seed {seed}"))?;
     }
@@ -109,16 +87,16 @@ pub(crate) fn sessions_that_are_opened_in_a_row_survive_the_hairpins_changes(lab
     let home = Home::raise(lab)?;
     let _miniupnpd = home.miniupnpd()?;
     let _guard = home.guard(&["--hairpin"])?;
-    let mut random = Random::from_time();
-    println!("seed {}", random.0);
+    let mut random = Rng::with_seed(net::clock::unix_seconds());
+    println!("seed {}", random.get_seed());
     play(&home, &random_order(10, &mut random))
 }
 
 pub(crate) fn without_the_guard_the_routers_own_sessions_are_shadowed(lab: &Lab) -> Result<()> {
     let home = Home::raise(lab)?;
     let _miniupnpd = home.miniupnpd()?;
-    let mut random = Random::from_time();
-    println!("seed {}", random.0);
+    let mut random = Rng::with_seed(net::clock::unix_seconds());
+    println!("seed {}", random.get_seed());
     let order = random_order(3, &mut random);
     // The first of all gets the first port, whoever it is.
     let first = match order[0] {

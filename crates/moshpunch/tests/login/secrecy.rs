@@ -28,7 +28,11 @@ fn the_key_is_in_no_argument_list_file_or_message(lab: &Lab) -> Result<()> {
     assert_eq!(key.len(), 22);
     secret::is_nowhere(laptop, key)?;
     ensure!(is_in_memory(client.pid, key)?, "mosh-client remembers it");
-    for process in laptop.processes("moshpunch")? {
+    let ours = laptop.processes("moshpunch")?;
+    for expected in [self::client(laptop)?, attendant(laptop)?] {
+        ensure!(ours.iter().any(|process| process.pid == expected.pid), "{expected:?} is none of {ours:?}");
+    }
+    for process in ours {
         ensure!(!is_in_memory(process.pid, key)?, "{process:?} remembers the key");
     }
     ensure!(!laptop.read_file("/tmp/log")?.is_empty(), "there is a log");

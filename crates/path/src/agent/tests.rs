@@ -9,8 +9,8 @@ use crate::{MAX_BINDINGS, MAX_CANDIDATES_PER_KIND, MAX_LOG, MAX_SOCKETS, SOCKET_
 
 const LAN: &str = "192.168.1.10:60001";
 const MAPPED: &str = "198.51.100.1:60001";
-const LAN_PATH: PathId = PathId(1);
-const MAPPED_PATH: PathId = PathId(0);
+const LAN_WAY: WayId = WayId(1);
+const MAPPED_WAY: WayId = WayId(0);
 
 #[expect(clippy::disallowed_methods, reason = "a starting point; nothing here waits")]
 fn start() -> Instant {
@@ -30,21 +30,25 @@ fn events(agent: &mut Agent) -> Vec<Event> {
     from_fn(|| agent.poll_event()).collect()
 }
 
-fn copies(agent: &mut Agent) -> Vec<PathId> {
-    from_fn(|| agent.poll_transmit()).map(|transmit| transmit.path).collect()
+fn copies(agent: &mut Agent) -> Vec<WayId> {
+    from_fn(|| agent.poll_transmit()).map(|transmit| transmit.way).collect()
 }
 
-fn datagram(agent: &mut Agent, now: Instant) -> Vec<PathId> {
+fn datagram(agent: &mut Agent, now: Instant) -> Vec<WayId> {
     agent.handle_outgoing(now);
     copies(agent)
 }
 
-fn answer(agent: &mut Agent, path: PathId, sequence: u64, now: Instant) {
-    agent.handle_reply(path, Reply { sequence, answers: true }, now);
+fn followed(agent: &Agent) -> Option<WayId> {
+    agent.followed_way().map(|way| way.id)
+}
+
+fn answer(agent: &mut Agent, way: WayId, sequence: u64, now: Instant) {
+    agent.handle_reply(way, Reply { sequence, answers: true }, now);
 }
 
 /// Lets time pass to `end`; what was queued, by milliseconds after `begin`.
-fn pass(agent: &mut Agent, begin: Instant, end: Instant) -> Vec<(u128, Vec<Event>, Vec<PathId>)> {
+fn pass(agent: &mut Agent, begin: Instant, end: Instant) -> Vec<(u128, Vec<Event>, Vec<WayId>)> {
     let mut story = Vec::new();
     while let Some(next) = agent.poll_timeout().filter(|&next| next <= end) {
         agent.handle_timeout(next);
@@ -73,10 +77,10 @@ fn agent(now: Instant) -> Agent {
 fn settled(now: Instant) -> Agent {
     let mut agent = agent(now);
     datagram(&mut agent, now);
-    answer(&mut agent, MAPPED_PATH, 1, now + ms(50));
+    answer(&mut agent, MAPPED_WAY, 1, now + ms(50));
     for second in 1..=2 {
         datagram(&mut agent, now + ms(1_000 * second));
-        answer(&mut agent, MAPPED_PATH, 1 + second, now + ms(1_000 * second + 50));
+        answer(&mut agent, MAPPED_WAY, 1 + second, now + ms(1_000 * second + 50));
     }
     events(&mut agent);
     agent
@@ -86,8 +90,8 @@ fn settled(now: Instant) -> Agent {
 fn the_first_datagrams_go_over_all_paths_best_first() {
     let now = start();
     let mut agent = agent(now);
-    assert_eq!(datagram(&mut agent, now), [LAN_PATH, MAPPED_PATH]);
-    assert_eq!(datagram(&mut agent, now + ms(30)), [LAN_PATH, MAPPED_PATH]);
+    assert_eq!(datagram(&mut agent, now), [LAN_WAY, MAPPED_WAY]);
+    assert_eq!(datagram(&mut agent, now + ms(30)), [LAN_WAY, MAPPED_WAY]);
 }
 
 #[test]
@@ -98,7 +102,7 @@ fn a_datagram_that_came_before_the_sockets_goes_out_with_them() {
     agent.handle_network(&[Binding::any(Family::V4)], now);
     assert_eq!(datagram(&mut agent, now), []);
     agent.handle_opened(SocketId(0), now + ms(1));
-    assert_eq!(copies(&mut agent), [PathId(0)]);
+    assert_eq!(copies(&mut agent), [WayId(0)]);
 }
 
 #[test]
@@ -106,11 +110,11 @@ fn the_newest_reply_is_followed_once_the_race_is_over() {
     let now = start();
     let mut agent = agent(now);
     datagram(&mut agent, now);
-    answer(&mut agent, MAPPED_PATH, 1, now + ms(50));
-    let moved = Event::Moved { to: MAPPED_PATH, candidate: candidate(MAPPED) };
+    answer(&mut agent, MAPPED_WAY, 1, now + ms(50));
+    let moved = Event::Moved { to: MAPPED_WAY, candidate: candidate(MAPPED) };
     assert_eq!(events(&mut agent), [moved, Event::Nudge]);
-    assert_eq!(datagram(&mut agent, now + ms(999)), [LAN_PATH, MAPPED_PATH]);
-    assert_eq!(datagram(&mut agent, now + ms(1_000)), [MAPPED_PATH]);
+    assert_eq!(datagram(&mut agent, now + ms(999)), [LAN_WAY, MAPPED_WAY]);
+    assert_eq!(datagram(&mut agent, now + ms(1_000)), [MAPPED_WAY]);
 }
 
 #[test]
@@ -118,11 +122,11 @@ fn the_first_reply_alone_is_answered_by_a_nudge() {
     let now = start();
     let mut agent = agent(now);
     datagram(&mut agent, now);
-    answer(&mut agent, MAPPED_PATH, 1, now + ms(50));
+    answer(&mut agent, MAPPED_WAY, 1, now + ms(50));
     assert!(events(&mut agent).contains(&Event::Nudge));
     datagram(&mut agent, now + ms(300));
-    answer(&mut agent, LAN_PATH, 2, now + ms(350));
-    assert_eq!(events(&mut agent), [Event::Moved { to: LAN_PATH, candidate: candidate(LAN) }]);
+    answer(&mut agent, LAN_WAY, 2, now + ms(350));
+    assert_eq!(events(&mut agent), [Event::Moved { to: LAN_WAY, candidate: candidate(LAN) }]);
 }
 
 #[test]
@@ -134,8 +138,8 @@ fn among_equals_what_was_told_last_goes_first_and_then_in_the_servers_order() {
         address: format!("192.168.1.{host}:60001").parse().unwrap(),
     });
     agent.handle_candidates(&candidates, now);
-    let told = candidates.map(|candidate| agent.path_between(SocketId(0), candidate.address).unwrap());
-    assert_eq!(datagram(&mut agent, now), [told[0], told[1], LAN_PATH, MAPPED_PATH]);
+    let told = candidates.map(|candidate| agent.way_between(SocketId(0), candidate.address).unwrap());
+    assert_eq!(datagram(&mut agent, now), [told[0], told[1], LAN_WAY, MAPPED_WAY]);
 }
 
 #[test]
@@ -145,7 +149,7 @@ fn of_too_many_of_a_kind_the_servers_best_are_tried() {
     let address = |host| SocketAddr::from(([10, 0, 0, host], 60_001));
     let many: Vec<_> = (1..=9).map(|host| Candidate { kind: Kind::Global, address: address(host) }).collect();
     agent.handle_candidates(&many, now);
-    let tried = |host| agent.path_between(SocketId(0), address(host)).is_some();
+    let tried = |host| agent.way_between(SocketId(0), address(host)).is_some();
     assert_eq!((1..=9).filter(|&host| tried(host)).collect::<Vec<_>>(), [1, 2, 3, 4]);
 }
 
@@ -154,7 +158,7 @@ fn an_unanswered_race_goes_on() {
     let now = start();
     let mut agent = agent(now);
     for second in 0..9 {
-        assert_eq!(datagram(&mut agent, now + ms(1_000 * second)), [LAN_PATH, MAPPED_PATH]);
+        assert_eq!(datagram(&mut agent, now + ms(1_000 * second)), [LAN_WAY, MAPPED_WAY]);
     }
 }
 
@@ -164,10 +168,10 @@ fn an_old_sequence_number_changes_nothing() {
     let mut agent = settled(now);
     datagram(&mut agent, now + ms(2_500));
     let awaited = agent.poll_timeout();
-    answer(&mut agent, LAN_PATH, 3, now + ms(2_510));
-    answer(&mut agent, LAN_PATH, 1, now + ms(2_510));
+    answer(&mut agent, LAN_WAY, 3, now + ms(2_510));
+    answer(&mut agent, LAN_WAY, 1, now + ms(2_510));
     assert_eq!((events(&mut agent), agent.poll_timeout()), (vec![], awaited));
-    assert_eq!((agent.followed, agent.counters().stale_replies), (Some(MAPPED_PATH), 2));
+    assert_eq!((followed(&agent), agent.counters().stale_replies), (Some(MAPPED_WAY), 2));
 }
 
 #[test]
@@ -179,9 +183,9 @@ fn an_old_stray_reply_changes_nothing_either() {
     for sequence in [3, 1] {
         agent.handle_stray_reply(Reply { sequence, answers: true }, typed + ms(10));
     }
-    answer(&mut agent, LAN_PATH, 2, typed + ms(20));
-    assert_eq!((agent.followed, agent.counters().stale_replies), (Some(MAPPED_PATH), 3));
-    assert_eq!(pass(&mut agent, typed, typed + ms(200)), [(200, vec![], vec![LAN_PATH])], "still awaited");
+    answer(&mut agent, LAN_WAY, 2, typed + ms(20));
+    assert_eq!((followed(&agent), agent.counters().stale_replies), (Some(MAPPED_WAY), 3));
+    assert_eq!(pass(&mut agent, typed, typed + ms(200)), [(200, vec![], vec![LAN_WAY])], "still awaited");
 }
 
 #[test]
@@ -189,19 +193,19 @@ fn silence_copies_the_datagram_nudges_hops_and_raises_the_alarm() {
     let now = start();
     let mut agent = settled(now);
     let typed = now + ms(2_500);
-    assert_eq!(datagram(&mut agent, typed), [MAPPED_PATH]);
+    assert_eq!(datagram(&mut agent, typed), [MAPPED_WAY]);
     let open = |socket| Event::Open { socket: SocketId(socket), binding: Binding::any(Family::V4) };
     assert_eq!(
         pass(&mut agent, typed, typed + ms(3_200)),
         [
-            (200, vec![], vec![LAN_PATH]),
+            (200, vec![], vec![LAN_WAY]),
             (400, vec![Event::Nudge], vec![]),
             (800, vec![Event::Nudge], vec![]),
             (1_400, vec![open(1)], vec![]),
-            (1_400, vec![], vec![PathId(3), PathId(2)]),
+            (1_400, vec![], vec![WayId(3), WayId(2)]),
             (1_600, vec![Event::Nudge], vec![]),
             (2_900, vec![open(2)], vec![]),
-            (2_900, vec![], vec![PathId(5), PathId(4)]),
+            (2_900, vec![], vec![WayId(5), WayId(4)]),
             (3_200, vec![Event::Nudge, Event::Silent], vec![]),
         ]
     );
@@ -214,15 +218,15 @@ fn in_a_silence_new_sockets_go_first_and_later_they_and_the_flow_that_worked_tak
     let typed = now + ms(2_500);
     datagram(&mut agent, typed);
     pass(&mut agent, typed, typed + ms(1_400));
-    let (lan, mapped) = (PathId(3), PathId(2));
+    let (lan, mapped) = (WayId(3), WayId(2));
     for after in [1_410, 1_420] {
-        assert_eq!(datagram(&mut agent, typed + ms(after)), [lan, mapped, MAPPED_PATH]);
+        assert_eq!(datagram(&mut agent, typed + ms(after)), [lan, mapped, MAPPED_WAY]);
     }
     pass(&mut agent, typed, typed + ms(4_000));
-    let (lan, mapped) = (PathId(5), PathId(4));
-    assert_eq!(datagram(&mut agent, typed + ms(4_010)), [lan, MAPPED_PATH, mapped]);
-    assert_eq!(datagram(&mut agent, typed + ms(4_020)), [lan, mapped, MAPPED_PATH]);
-    assert_eq!(datagram(&mut agent, typed + ms(4_030)), [lan, MAPPED_PATH, mapped]);
+    let (lan, mapped) = (WayId(5), WayId(4));
+    assert_eq!(datagram(&mut agent, typed + ms(4_010)), [lan, MAPPED_WAY, mapped]);
+    assert_eq!(datagram(&mut agent, typed + ms(4_020)), [lan, mapped, MAPPED_WAY]);
+    assert_eq!(datagram(&mut agent, typed + ms(4_030)), [lan, MAPPED_WAY, mapped]);
 }
 
 #[test]
@@ -232,10 +236,10 @@ fn an_answer_ends_a_silence_and_a_second_later_its_race() {
     let typed = now + ms(2_500);
     datagram(&mut agent, typed);
     pass(&mut agent, typed, typed + ms(300));
-    answer(&mut agent, LAN_PATH, 9, typed + ms(310));
-    assert_eq!(agent.log().last().map(|entry| (entry.path, entry.reason)), Some((LAN_PATH, Reason::Silence)));
+    answer(&mut agent, LAN_WAY, 9, typed + ms(310));
+    assert_eq!(agent.log().last().map(|entry| (entry.way, entry.reason)), Some((LAN_WAY, Reason::Silence)));
     assert_eq!(pass(&mut agent, typed, typed + ms(2_000)).len(), 1, "the event, and no more nudges");
-    assert_eq!(datagram(&mut agent, typed + ms(2_000)), [LAN_PATH]);
+    assert_eq!(datagram(&mut agent, typed + ms(2_000)), [LAN_WAY]);
 }
 
 #[test]
@@ -243,10 +247,10 @@ fn a_silence_that_begins_in_an_answered_race_outlasts_it() {
     let now = start();
     let mut agent = agent(now);
     datagram(&mut agent, now);
-    answer(&mut agent, MAPPED_PATH, 1, now + ms(50));
+    answer(&mut agent, MAPPED_WAY, 1, now + ms(50));
     datagram(&mut agent, now + ms(500));
     pass(&mut agent, now, now + ms(1_000));
-    assert_eq!(datagram(&mut agent, now + ms(2_000)), [LAN_PATH, MAPPED_PATH]);
+    assert_eq!(datagram(&mut agent, now + ms(2_000)), [LAN_WAY, MAPPED_WAY]);
 }
 
 #[test]
@@ -255,8 +259,8 @@ fn a_reply_that_answers_nothing_does_not_end_the_wait() {
     let mut agent = settled(now);
     let typed = now + ms(2_500);
     datagram(&mut agent, typed);
-    agent.handle_reply(MAPPED_PATH, Reply { sequence: 9, answers: false }, typed + ms(100));
-    assert_eq!(pass(&mut agent, typed, typed + ms(200)), [(200, vec![], vec![LAN_PATH])]);
+    agent.handle_reply(MAPPED_WAY, Reply { sequence: 9, answers: false }, typed + ms(100));
+    assert_eq!(pass(&mut agent, typed, typed + ms(200)), [(200, vec![], vec![LAN_WAY])]);
 }
 
 #[test]
@@ -266,7 +270,7 @@ fn a_heartbeat_is_answered_by_the_servers_own() {
     let beat = now + ms(2_000 + 3_000);
     datagram(&mut agent, beat);
     assert_eq!(agent.poll_timeout(), Some(beat + ms(3_200)));
-    agent.handle_reply(MAPPED_PATH, Reply { sequence: 9, answers: false }, beat + ms(2_000));
+    agent.handle_reply(MAPPED_WAY, Reply { sequence: 9, answers: false }, beat + ms(2_000));
     assert_eq!(agent.poll_timeout(), Some(now + ms(50) + SOCKET_LINGER));
 }
 
@@ -275,10 +279,10 @@ fn a_refusal_of_the_kernel_is_silence_at_once() {
     let now = start();
     let mut agent = settled(now);
     datagram(&mut agent, now + ms(2_500));
-    agent.handle_unreachable(LAN_PATH, now + ms(2_500));
+    agent.handle_unreachable(LAN_WAY, now + ms(2_500));
     assert_eq!(copies(&mut agent), []);
-    agent.handle_unreachable(MAPPED_PATH, now + ms(2_500));
-    assert_eq!(copies(&mut agent), [LAN_PATH]);
+    agent.handle_unreachable(MAPPED_WAY, now + ms(2_500));
+    assert_eq!(copies(&mut agent), [LAN_WAY]);
 }
 
 #[test]
@@ -303,7 +307,7 @@ fn the_earliest_possible_instant_will_do() {
     let mut agent = settled(earliest);
     datagram(&mut agent, earliest);
     agent.handle_timeout(earliest);
-    assert_eq!(agent.followed, Some(MAPPED_PATH));
+    assert_eq!(followed(&agent), Some(MAPPED_WAY));
 }
 
 #[test]
@@ -313,8 +317,10 @@ fn an_answer_in_a_silence_tells_nothing_of_the_time_it_took() {
     let typed = now + ms(2_500);
     datagram(&mut agent, typed);
     pass(&mut agent, typed, typed + ms(1_000));
-    answer(&mut agent, MAPPED_PATH, 9, typed + ms(1_010));
-    assert_eq!(agent.patience(), crate::silence::MIN_PATIENCE);
+    answer(&mut agent, MAPPED_WAY, 9, typed + ms(1_010));
+    let typed = typed + ms(2_000);
+    datagram(&mut agent, typed);
+    assert_eq!(agent.poll_timeout(), Some(typed + crate::silence::MIN_PATIENCE));
 }
 
 fn opened(event: Event) -> Option<SocketId> {

@@ -6,10 +6,10 @@ use super::{Agent, NUDGE_GAP};
 use crate::candidate::{Binding, Candidate};
 use crate::event::{Event, SocketId};
 use crate::log::Reason;
-use crate::paths::Path;
 use crate::race::Race;
 use crate::silence::{FIRST_ALARM, FIRST_HOP, HOP_INTERVAL, LAST_HOP_INTERVAL, Silence};
 use crate::timer::Timer;
+use crate::ways::Way;
 use crate::{FLOW_LINGER, SOCKET_LINGER};
 
 impl Agent {
@@ -50,15 +50,15 @@ impl Agent {
     }
 
     /// The newest datagram, if it may not have arrived, also goes over paths that have just come.
-    pub(super) fn add_paths(&mut self, over: impl Fn(SocketId) -> bool, candidates: &[Candidate]) {
+    pub(super) fn add_ways(&mut self, over: impl Fn(SocketId) -> bool, candidates: &[Candidate]) {
         let sockets: Vec<_> = self.sockets.open().filter(|&(id, _)| over(id)).collect();
         let mut added = Vec::new();
         for &candidate in candidates {
             let bound = |&&(_, binding): &&(SocketId, Binding)| binding.family == candidate.family();
-            added.extend(sockets.iter().filter(bound).map(|&(id, _)| self.paths.add(id, candidate)));
+            added.extend(sockets.iter().filter(bound).map(|&(id, _)| self.ways.add(id, candidate)));
         }
         if self.race.is_some() && self.awaited.is_some() {
-            self.transmit(|path| added.contains(&path.id));
+            self.transmit(|way| added.contains(&way.id));
         }
     }
 
@@ -69,18 +69,18 @@ impl Agent {
         }
     }
 
-    pub(super) fn remove_paths(&mut self, gone: impl Fn(&Path) -> bool, now: Instant) {
-        self.paths.remove_where(gone);
-        let paths = &self.paths;
-        self.transmits.retain(|transmit| paths.find(transmit.path).is_some());
-        if self.followed.is_some_and(|followed| self.paths.find(followed).is_none()) {
+    pub(super) fn remove_ways(&mut self, gone: impl Fn(&Way) -> bool, now: Instant) {
+        self.ways.remove_where(gone);
+        let ways = &self.ways;
+        self.transmits.retain(|transmit| ways.find(transmit.way).is_some());
+        if self.followed.is_some_and(|followed| self.ways.find(followed).is_none()) {
             self.followed = None;
             self.start_over(Reason::Withdrawn, now);
         }
     }
 
     pub(super) fn open(&mut self, binding: Binding) {
-        let kept: Vec<_> = self.paths.flows().iter().map(|path| path.socket).collect();
+        let kept: Vec<_> = self.ways.flows().iter().map(|way| way.socket).collect();
         if let Some(surplus) = self.sockets.surplus(&kept) {
             self.close(surplus);
         }
@@ -98,7 +98,7 @@ impl Agent {
 
     fn copy_to_others(&mut self) {
         let followed = self.followed;
-        self.transmit(|path| Some(path.id) != followed);
+        self.transmit(|way| Some(way.id) != followed);
     }
 
     fn step(&mut self, now: Instant) {
@@ -120,7 +120,7 @@ impl Agent {
     /// Waits where there is no network: what the kernel does not take makes no NAT stuck.
     pub(super) fn hop(&mut self, now: Instant) {
         let is_up =
-            |binding: &Binding| self.sockets.newest(*binding).is_none_or(|socket| self.paths.takes(socket));
+            |binding: &Binding| self.sockets.newest(*binding).is_none_or(|socket| self.ways.takes(socket));
         let up: Vec<_> = self.sockets.bindings().iter().copied().filter(is_up).collect();
         let wait = match &mut self.silence {
             _ if up.is_empty() => LAST_HOP_INTERVAL,
@@ -143,13 +143,13 @@ impl Agent {
         if self.silence.is_some() {
             return self.timers.set(Timer::Retire, now + SOCKET_LINGER);
         }
-        let lives = |path: &&Path| {
-            let heard = path.heard.is_some_and(|heard| now.saturating_duration_since(heard) < FLOW_LINGER);
-            heard || Some(path.id) == self.followed
+        let lives = |way: &&Way| {
+            let heard = way.heard.is_some_and(|heard| now.saturating_duration_since(heard) < FLOW_LINGER);
+            heard || Some(way.id) == self.followed
         };
-        let kept: Vec<_> = self.paths.flows().iter().filter(lives).map(|path| path.socket).collect();
+        let kept: Vec<_> = self.ways.flows().iter().filter(lives).map(|way| way.socket).collect();
         self.sockets.idle(&kept).into_iter().for_each(|socket| self.close(socket));
-        let followed: Vec<_> = self.followed_path().map(|path| path.socket).into_iter().collect();
+        let followed: Vec<_> = self.followed_way().map(|way| way.socket).into_iter().collect();
         if !self.sockets.idle(&followed).is_empty() {
             self.timers.set(Timer::Retire, now + SOCKET_LINGER);
         }
@@ -157,9 +157,9 @@ impl Agent {
 
     fn close(&mut self, socket: SocketId) {
         self.sockets.remove(socket);
-        self.paths.remove_where(|path| path.socket == socket);
-        let paths = &self.paths;
-        self.transmits.retain(|transmit| paths.find(transmit.path).is_some());
+        self.ways.remove_where(|way| way.socket == socket);
+        let ways = &self.ways;
+        self.transmits.retain(|transmit| ways.find(transmit.way).is_some());
         self.events.push(Event::Close { socket });
     }
 }

@@ -5,19 +5,35 @@ use std::time::Instant;
 use super::{Agent, Awaited};
 use crate::SOCKET_LINGER;
 use crate::candidate::Candidate;
-use crate::event::{Event, PathId};
+use crate::event::{Event, Reply, WayId};
 use crate::log::{Entry, Reason};
 use crate::rhythm::Expected;
 use crate::timer::Timer;
 
 impl Agent {
-    pub(super) fn move_to(&mut self, path: PathId, now: Instant) {
-        let Some(candidate) = self.paths.find(path).map(|path| path.candidate) else { return };
+    /// Whether it is newer than all before; one that is not may be somebody's replay.
+    pub(super) fn is_news(&mut self, reply: Reply) -> bool {
+        let is_stale = self.newest_reply.is_some_and(|newest| reply.sequence <= newest);
+        self.counters.stale_replies += u64::from(is_stale);
+        !is_stale
+    }
+
+    pub(super) fn accept(&mut self, reply: Reply, now: Instant) {
+        self.newest_reply = Some(reply.sequence);
+        self.rhythm.reply(now);
+    }
+
+    pub(super) fn is_answer(&self, reply: Reply) -> bool {
+        reply.answers || self.awaited.is_some_and(|awaited| awaited.expected == Expected::WithHeartbeat)
+    }
+
+    pub(super) fn move_to(&mut self, way: WayId, now: Instant) {
+        let Some(candidate) = self.ways.find(way).map(|way| way.candidate) else { return };
         let reason = self.why(candidate);
-        self.followed = Some(path);
+        self.followed = Some(way);
         self.counters.moves += 1;
-        self.log.push(Entry { at: now, path, candidate, reason });
-        self.events.push(Event::Moved { to: path, candidate });
+        self.log.push(Entry { at: now, way, candidate, reason });
+        self.events.push(Event::Moved { to: way, candidate });
         if reason == Reason::First {
             // So that mosh-server learns the round trip. Until then it keeps 250 ms between its screens, and the first
             // prompt is in the second; mosh-client would hold its acknowledgement back for 100 ms (1.4.0).
@@ -28,7 +44,7 @@ impl Agent {
     }
 
     fn why(&self, candidate: Candidate) -> Reason {
-        let better = self.followed_path().is_some_and(|followed| candidate.rank() < followed.rank());
+        let better = self.followed_way().is_some_and(|followed| candidate.rank() < followed.rank());
         match &self.race {
             Some(_) if self.log.iter().next().is_none() => Reason::First,
             Some(race) => race.reason(),
@@ -37,12 +53,12 @@ impl Agent {
         }
     }
 
-    pub(super) fn hear(&mut self, path: PathId, now: Instant) {
+    pub(super) fn hear(&mut self, way: WayId, now: Instant) {
         if let Some(Awaited { since, expected: Expected::Soon }) = self.awaited
             && self.silence.is_none()
-            && let Some(path) = self.paths.find_mut(path)
+            && let Some(way) = self.ways.find_mut(way)
         {
-            path.answer_time.sample(now.saturating_duration_since(since));
+            way.answer_time.sample(now.saturating_duration_since(since));
         }
         self.relax();
     }

@@ -48,7 +48,7 @@ impl Laptop {
 
     pub(crate) fn receive(&mut self, port: u16, from: SocketAddr, reply: Reply, now: Instant) -> bool {
         let socket = self.socket_by_port.get(&port).copied();
-        let path = socket.and_then(|socket| self.agent.path_between(socket, from));
+        let path = socket.and_then(|socket| self.agent.way_between(socket, from));
         if let Some(path) = path {
             self.agent.handle_reply(path, reply, now);
         }

@@ -121,7 +121,7 @@ impl World {
 
     /// Of the socket that the server answers to.
     pub(crate) fn port_in_use(&self) -> u16 {
-        let path = self.laptop.agent.followed_path().expect("a session that works");
+        let path = self.laptop.agent.followed_way().expect("a session that works");
         self.laptop.port_of(path.socket).expect("its socket is open")
     }
 
@@ -147,7 +147,7 @@ impl World {
     }
 
     pub(crate) fn followed(&self) -> Option<String> {
-        self.laptop.agent.followed_path().map(|path| path.candidate.address.to_string())
+        self.laptop.agent.followed_way().map(|path| path.candidate.address.to_string())
     }
 
     /// The oracle: some candidate that the agent knows leads to the server and back.
@@ -242,7 +242,7 @@ impl World {
         let (to, datagram) = (transmit.remote, self.newest.expect("a transmit is a copy of a datagram"));
         let port = self.laptop.port_of(transmit.socket).expect("copies go through open sockets");
         let Some(own) = self.own_address(to) else {
-            return self.laptop.agent.handle_unreachable(transmit.path, self.now);
+            return self.laptop.agent.handle_unreachable(transmit.way, self.now);
         };
         let inside = SocketAddr::new(own, port);
         let (home, now) = (to == address(LAN), self.now);

@@ -68,7 +68,7 @@ impl Host {
     }
 }
 
-fn words(bind: Bind, command: &[&str]) -> ServerWords {
+fn words(bind: Option<Bind>, command: &[&str]) -> ServerWords {
     ServerWords {
         bind,
         port: Some("60005".into()),
@@ -82,7 +82,7 @@ fn words(bind: Bind, command: &[&str]) -> ServerWords {
 #[test]
 fn ours_is_asked_for_an_offer_and_decides_itself_where_to_listen() {
     let host = Host::with(&["moshpunch", "mosh-server"]);
-    let words = words(Bind::Unsaid, &["sh", "-c", "echo 'a b' \"$HOME\"\n"]);
+    let words = words(None, &["sh", "-c", "echo 'a b' \"$HOME\"\n"]);
     let expected = "moshpunch|server|new|-c|256|-p|60005|-l|LANG=C.UTF-8|--|sh|-c|echo 'a b' \"$HOME\"\n|1";
     assert_eq!(host.run(&start(None, &words)), format!("\nMOSHPUNCH PRESENT\n{expected}"));
     let line = start(None, &ServerWords { tell_address: true, ..words });
@@ -92,10 +92,10 @@ fn ours_is_asked_for_an_offer_and_decides_itself_where_to_listen() {
 #[test]
 fn without_ours_stock_mosh_is_started_as_its_own_script_does() {
     let host = Host::with(&["mosh-server"]);
-    let line = start(None, &words(Bind::Unsaid, &[]));
+    let line = start(None, &words(None, &[]));
     let stock = "mosh-server|new|-s|-c|256|-p|60005|-l|LANG=C.UTF-8|";
     assert_eq!(host.run(&line), format!("\nMOSHPUNCH ABSENT\n{TOLD}{stock}"));
-    let line = start(None, &words(Bind::Address("::".into()), &[]));
+    let line = start(None, &words(Some(Bind::Address("::".into())), &[]));
     assert!(host.run(&line).ends_with("|new|-c|256|-i|::|-p|60005|-l|LANG=C.UTF-8|"));
 }
 
@@ -105,10 +105,10 @@ fn what_is_found_beside_path_is_run_with_path_as_it_was() {
     let shows = &format!("#!/bin/sh\n{RUNS}echo \"$0 $PATH\"\n");
     host.put(".cargo/bin/mosh-server", shows, 0o755);
     let told = format!("{} {}\n", host.path(".cargo/bin/mosh-server").display(), host.search_path());
-    assert!(host.run(&start(None, &words(Bind::Unsaid, &[]))).ends_with(&told));
+    assert!(host.run(&start(None, &words(None, &[]))).ends_with(&told));
     host.put(".local/bin/moshpunch", shows, 0o755);
     let told = format!("{} {}\n", host.path(".local/bin/moshpunch").display(), host.search_path());
-    assert!(host.run(&start(None, &words(Bind::Unsaid, &[]))).ends_with(&told));
+    assert!(host.run(&start(None, &words(None, &[]))).ends_with(&told));
     assert_eq!(host.run(&offer(60_005)), told);
 }
 
@@ -136,7 +136,7 @@ fn one_that_does_not_run_is_named_and_mosh_is_served() {
     ] {
         let host = Host::with(&["mosh-server"]);
         host.put(".local/bin/moshpunch", text, mode);
-        let told = host.run(&start(None, &words(Bind::Unsaid, &[])));
+        let told = host.run(&start(None, &words(None, &[])));
         let path = host.path(".local/bin/moshpunch").display().to_string();
         let (broken, rest) = told.strip_prefix("\nMOSHPUNCH BROKEN ").unwrap().split_once('\n').unwrap();
         assert!(broken.starts_with(&format!("{path}: ")) && broken.ends_with(expected), "{broken}");
@@ -152,7 +152,7 @@ fn one_that_hangs_is_ended_also_where_there_is_no_timeout() {
         if !has_timeout {
             fs::remove_file(host.path("system/timeout")).unwrap();
         }
-        let told = host.run(&start(None, &words(Bind::Unsaid, &[])));
+        let told = host.run(&start(None, &words(None, &[])));
         assert!(told.contains("\nMOSHPUNCH BROKEN ") && told.contains("mosh-server|new|"), "{told}");
     }
 }
@@ -163,7 +163,7 @@ fn one_that_warns_before_it_answers_runs() {
     let warns = "echo 'ld.so: object cannot be preloaded: ignored.' >&2; echo; echo Welcome\n";
     host.put("bin/moshpunch", format!("#!/bin/sh\n{warns}{RUNS}"), 0o755);
     let mut shell = Command::new("/bin/sh");
-    shell.arg("-c").arg(start(None, &words(Bind::Unsaid, &[]))).env("PATH", host.search_path());
+    shell.arg("-c").arg(start(None, &words(None, &[]))).env("PATH", host.search_path());
     let told = shell.output().unwrap().stdout;
     assert!(told.starts_with(b"\nMOSHPUNCH PRESENT\n"), "{}", String::from_utf8_lossy(&told));
 }
@@ -173,7 +173,7 @@ fn what_a_wrapper_leaves_behind_is_not_waited_for() {
     let host = Host::with(&["mosh-server"]);
     let leaves = "#!/bin/sh\nsleep 60 &\necho $! >\"$HOME/left\"\necho it does not run; exit 1\n";
     host.put("bin/moshpunch", leaves, 0o755);
-    let line = start(None, &words(Bind::Unsaid, &[]));
+    let line = start(None, &words(None, &[]));
     let mut shell = Command::new("/bin/sh");
     shell.arg("-c").arg(line).env("PATH", host.search_path()).env("HOME", host.files.path());
     let told = host.path("told");
@@ -189,7 +189,7 @@ fn of_endless_complaints_the_beginning_is_kept() {
     for endless in ["while :; do echo no >&2; done", "while :; do printf no; done"] {
         let host = Host::with(&["mosh-server"]);
         host.put("bin/moshpunch", format!("#!/bin/sh\n{endless}\n"), 0o755);
-        let told = host.run(&start(None, &words(Bind::Unsaid, &[])));
+        let told = host.run(&start(None, &words(None, &[])));
         assert!(told.contains("/bin/moshpunch: no") && told.len() < 2000, "{}", told.len());
     }
 }
@@ -198,7 +198,7 @@ fn of_endless_complaints_the_beginning_is_kept() {
 fn a_directory_and_a_link_that_leads_nowhere_do_not_run_either() {
     let host = Host::with(&["mosh-server"]);
     fs::create_dir_all(host.path(".local/bin/moshpunch")).unwrap();
-    let line = start(None, &words(Bind::Unsaid, &[]));
+    let line = start(None, &words(None, &[]));
     assert!(host.run(&line).contains("/.local/bin/moshpunch: is a directory\n"));
     fs::remove_dir(host.path(".local/bin/moshpunch")).unwrap();
     symlink("/no/such", host.path(".local/bin/moshpunch")).unwrap();
@@ -213,7 +213,7 @@ fn a_program_of_another_processor_does_no_harm() {
     program[18..20].copy_from_slice(&[0xf3, 0]);
     program.splice(64..64, *b"\n: >written\n");
     host.put("bin/moshpunch", program, 0o755);
-    let told = host.run(&start(None, &words(Bind::Unsaid, &[])));
+    let told = host.run(&start(None, &words(None, &[])));
     assert!(told.contains("\nMOSHPUNCH BROKEN ") && told.contains("mosh-server|new|"), "{told}");
     assert!(!Path::new("written").exists() && !host.path("written").exists());
 }
@@ -223,7 +223,7 @@ fn one_that_runs_is_found_behind_one_that_does_not() {
     let host = Host::with(&["moshpunch"]);
     host.put(".local/bin/moshpunch", format!("#!/bin/sh\n{RUNS}{PRINTS}"), 0o755);
     host.put("bin/moshpunch", "#!/no/such\n", 0o755);
-    assert!(host.run(&start(None, &words(Bind::Unsaid, &[]))).starts_with("\nMOSHPUNCH PRESENT\n"));
+    assert!(host.run(&start(None, &words(None, &[]))).starts_with("\nMOSHPUNCH PRESENT\n"));
 }
 
 #[test]
@@ -235,7 +235,7 @@ fn a_locale_that_mosh_server_can_use_is_found_and_the_session_has_the_users() {
     host.environment = vec![("LANG", "xx_XX.UTF-8".into()), ("LC_TIME", "C".into())];
     let command = ["sh", "-c", "echo \"$LC_CTYPE,${LC_TIME-unset},${LC_ALL-unset},$1\"", "x", "a b"];
     let own = vec!["LC_CTYPE=yy_YY.UTF-8".into()];
-    let words = ServerWords { locale: own, ..words(Bind::Unsaid, &command) };
+    let words = ServerWords { locale: own, ..words(None, &command) };
     let told = host.run(&start(None, &words));
     let expected = "\nMOSHPUNCH LOCALE C.UTF-8\nnew|-s|-c|256|-p|60005|-l|LC_CTYPE=yy_YY.UTF-8|C.UTF-8\n\
                     yy_YY.UTF-8,unset,unset,a b\n";
@@ -247,7 +247,7 @@ fn a_locale_of_utf8_on_either_side_is_left_alone() {
     let mut host = Host::with(&["mosh-server"]);
     let with = |locale: &str| {
         let locale = vec![locale.into()];
-        start(None, &ServerWords { locale, ..words(Bind::Unsaid, &[]) })
+        start(None, &ServerWords { locale, ..words(None, &[]) })
     };
     assert!(host.run(&with("LC_ALL=xx_XX.UTF-8")).ends_with("|-l|LC_ALL=xx_XX.UTF-8|"));
     host.environment = vec![("LC_TIME", "xx_XX.UTF-8".into())];
@@ -258,11 +258,11 @@ fn a_locale_of_utf8_on_either_side_is_left_alone() {
 #[test]
 fn the_users_own_server_is_text_for_a_shell() {
     let host = Host::with(&["my-server", "moshpunch"]);
-    let line = start(Some("A='1 2' my-server --\"$A\"more"), &words(Bind::Unsaid, &[]));
+    let line = start(Some("A='1 2' my-server --\"$A\"more"), &words(None, &[]));
     let expected = "my-server|--more|new|-c|256|-s|-p|60005|-l|LANG=C.UTF-8|1";
     assert_eq!(host.run(&line), format!("{TOLD}{expected}"));
     for text in ["moshpunch server", "LANG=C.UTF-8 moshpunch server", "env A=b moshpunch server"] {
-        let line = start(Some(text), &words(Bind::Unsaid, &[]));
+        let line = start(Some(text), &words(None, &[]));
         let expected = "moshpunch|server|--offer|new|-c|256|-p|60005|-l|LANG=C.UTF-8|1";
         assert_eq!(host.run(&line), format!("{TOLD}{expected}"));
     }
@@ -270,7 +270,7 @@ fn the_users_own_server_is_text_for_a_shell() {
 
 #[test]
 fn a_mosh_server_is_asked_as_mosh_asks_it() {
-    let words = words(Bind::Unsaid, &["it's"]);
+    let words = words(None, &["it's"]);
     let stock = r"'new' '-c' '256' '-s' '-p' '60005' '-l' 'LANG=C.UTF-8' '--' 'it'\''s'";
     for text in ["mosh-server", "/usr/bin/mosh-server", "LANG=x mosh-server"] {
         assert_eq!(start(Some(text), &words).to_str().unwrap(), format!("{text} {stock}"));
@@ -293,7 +293,7 @@ fn a_running_session_is_asked_by_its_port() {
 
 #[test]
 fn nothing_in_the_line_is_read_otherwise_by_some_shell() {
-    let line = start(Some("my-server"), &words(Bind::Unsaid, &["it's\n!\\", "${HOME}", "\u{e4}", "and"]));
+    let line = start(Some("my-server"), &words(None, &["it's\n!\\", "${HOME}", "\u{e4}", "and"]));
     let text = line.to_str().unwrap();
     assert!(text.starts_with("sh -c '") && text.is_ascii(), "{text}");
     assert!(!text.contains(['\n', '!', '^', '~', '`']), "{text}");

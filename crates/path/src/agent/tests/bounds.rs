@@ -20,9 +20,10 @@ fn the_followed_path_is_among_the_copies_however_many_paths_there_are() {
     assert_eq!(opened.len(), MAX_BINDINGS);
     opened.into_iter().for_each(|socket| agent.handle_opened(socket, now + ms(2_500)));
     let copies = datagram(&mut agent, now + ms(2_600));
-    assert_eq!((copies.len(), copies.contains(&MAPPED_PATH)), (MAX_COPIES, true));
-    assert_eq!(agent.candidates.iter().count(), 4 * MAX_CANDIDATES_PER_KIND);
-    assert_eq!(agent.paths.ranked(|_| true).len(), 4 * MAX_CANDIDATES_PER_KIND * (MAX_BINDINGS + 1));
+    assert_eq!((copies.len(), copies.contains(&MAPPED_WAY)), (MAX_COPIES, true));
+    assert_eq!(agent.candidates().count(), 4 * MAX_CANDIDATES_PER_KIND);
+    let ways = (0..10_000).filter(|&id| agent.way(WayId(id)).is_some());
+    assert_eq!(ways.count(), 4 * MAX_CANDIDATES_PER_KIND * (MAX_BINDINGS + 1));
 }
 
 #[test]
@@ -44,8 +45,8 @@ fn the_log_keeps_the_first_move_and_the_latest() {
     let now = start();
     let mut agent = agent(now);
     for turn in 0..200 {
-        let path = if turn % 2 == 0 { MAPPED_PATH } else { LAN_PATH };
-        answer(&mut agent, path, turn, now + ms(turn));
+        let way = if turn % 2 == 0 { MAPPED_WAY } else { LAN_WAY };
+        answer(&mut agent, way, turn, now + ms(turn));
     }
     let times: Vec<_> = agent.log().map(|entry| (entry.at - now).as_millis()).collect();
     assert_eq!((times.len(), times[0], times[1], times[MAX_LOG - 1]), (MAX_LOG, 0, 137, 199));
@@ -55,9 +56,9 @@ fn the_log_keeps_the_first_move_and_the_latest() {
 fn moves_that_nobody_asked_about_are_told_as_one() {
     let now = start();
     let mut agent = agent(now);
-    answer(&mut agent, MAPPED_PATH, 1, now);
-    answer(&mut agent, LAN_PATH, 2, now);
-    let moved = Event::Moved { to: LAN_PATH, candidate: candidate(LAN) };
+    answer(&mut agent, MAPPED_WAY, 1, now);
+    answer(&mut agent, LAN_WAY, 2, now);
+    let moved = Event::Moved { to: LAN_WAY, candidate: candidate(LAN) };
     assert_eq!(events(&mut agent), [Event::Nudge, moved]);
 }
 
@@ -70,7 +71,7 @@ fn copies_of_an_older_datagram_that_were_not_taken_are_forgotten() {
     for _ in 0..3 {
         agent.handle_outgoing(now + ms(2_500));
     }
-    assert_eq!(datagram(&mut agent, now + ms(2_530)), [MAPPED_PATH]);
+    assert_eq!(datagram(&mut agent, now + ms(2_530)), [MAPPED_WAY]);
 }
 
 /// The name's new address is found first, and the offer then says that it is the mapped one.
@@ -79,14 +80,14 @@ fn each_new_address_gets_its_copies_however_often_the_host_moved() {
     let now = start();
     let mut agent = agent(now);
     datagram(&mut agent, now);
-    answer(&mut agent, LAN_PATH, 1, now + ms(1));
+    answer(&mut agent, LAN_WAY, 1, now + ms(1));
     for number in 2..60 {
         let address = format!("198.51.100.{number}:60001").parse().unwrap();
         for kind in [Kind::Resolved, Kind::Mapped] {
             agent.handle_candidates(&[Candidate { kind, address }], now + ms(number));
         }
-        let newest = agent.path_between(SocketId(0), address).unwrap();
+        let newest = agent.way_between(SocketId(0), address).unwrap();
         assert!(datagram(&mut agent, now + ms(number)).contains(&newest), "number {number}");
     }
-    assert_eq!(agent.candidates.iter().count(), 1 + MAX_CANDIDATES_PER_KIND, "and the one on the LAN");
+    assert_eq!(agent.candidates().count(), 1 + MAX_CANDIDATES_PER_KIND, "and the one on the LAN");
 }

@@ -14,7 +14,7 @@ fn a_change_of_the_network_nudges_once_and_once_more_for_the_rest_of_a_burst() {
         pass(&mut agent, change, change + ms(1_000)),
         [(4, vec![Event::Nudge], vec![]), (100, vec![Event::Nudge], vec![])]
     );
-    assert_eq!(datagram(&mut agent, change + ms(1_000)), [LAN_PATH, MAPPED_PATH]);
+    assert_eq!(datagram(&mut agent, change + ms(1_000)), [LAN_WAY, MAPPED_WAY]);
 }
 
 #[test]
@@ -23,23 +23,19 @@ fn what_was_typed_just_before_a_change_is_copied_at_once() {
     let mut agent = settled(now);
     datagram(&mut agent, now + ms(2_500));
     agent.handle_network(&[Binding::any(Family::V4)], now + ms(2_550));
-    assert_eq!(copies(&mut agent), [LAN_PATH, MAPPED_PATH]);
+    assert_eq!(copies(&mut agent), [LAN_WAY, MAPPED_WAY]);
 }
 
 #[test]
 fn a_jump_of_the_clock_is_a_change_of_the_network() {
     let now = start();
     let mut agent = settled(now);
-    assert_eq!(
-        datagram(&mut agent, now + ms(2_050) + CLOCK_JUMP - ms(1)),
-        [LAN_PATH, MAPPED_PATH],
-        "a probe"
-    );
-    answer(&mut agent, MAPPED_PATH, 9, now + ms(2_050) + CLOCK_JUMP);
+    assert_eq!(datagram(&mut agent, now + ms(2_050) + CLOCK_JUMP - ms(1)), [LAN_WAY, MAPPED_WAY], "a probe");
+    answer(&mut agent, MAPPED_WAY, 9, now + ms(2_050) + CLOCK_JUMP);
     assert_eq!(events(&mut agent), []);
     agent.handle_timeout(now + ms(2_050) + 2 * CLOCK_JUMP);
     assert_eq!(events(&mut agent), [Event::Nudge]);
-    answer(&mut agent, LAN_PATH, 10, now + ms(2_100) + 2 * CLOCK_JUMP);
+    answer(&mut agent, LAN_WAY, 10, now + ms(2_100) + 2 * CLOCK_JUMP);
     assert_eq!(agent.log().last().map(|entry| entry.reason), Some(Reason::Woke));
 }
 
@@ -52,12 +48,12 @@ fn what_went_to_a_port_before_it_was_mapped_goes_there_again_from_another_socket
     agent.handle_network(&[Binding::any(Family::V4)], now);
     agent.handle_opened(SocketId(0), now);
     events(&mut agent);
-    assert_eq!(datagram(&mut agent, now + ms(5)), [PathId(0)]);
+    assert_eq!(datagram(&mut agent, now + ms(5)), [WayId(0)]);
     agent.handle_candidates(&[candidate(MAPPED)], now + ms(60));
     assert_eq!(events(&mut agent), [Event::Open { socket: SocketId(1), binding: Binding::any(Family::V4) }]);
     agent.handle_opened(SocketId(1), now + ms(60));
-    assert_eq!(copies(&mut agent), [PathId(1)]);
-    answer(&mut agent, PathId(1), 1, now + ms(80));
+    assert_eq!(copies(&mut agent), [WayId(1)]);
+    answer(&mut agent, WayId(1), 1, now + ms(80));
     agent.handle_candidates(&[Candidate { kind: Kind::Global, ..resolved }], now + ms(90));
     assert!(!events(&mut agent).iter().any(|event| matches!(event, Event::Open { .. })), "it is followed");
 }
@@ -72,7 +68,7 @@ fn a_better_candidate_that_comes_later_gets_three_copies() {
     let sent: Vec<_> = (1..=4).map(|step| datagram(&mut agent, now + ms(2_500 + 30 * step)).len()).collect();
     assert_eq!(sent, [2, 2, 2, 1]);
     agent.handle_candidates(&[better], now + ms(2_700));
-    assert_eq!(datagram(&mut agent, now + ms(2_700)), [MAPPED_PATH], "it is known");
+    assert_eq!(datagram(&mut agent, now + ms(2_700)), [MAPPED_WAY], "it is known");
 }
 
 #[test]
@@ -81,9 +77,9 @@ fn a_withdrawn_path_is_left_with_a_nudge_and_its_late_replies_count_for_nothing(
     let mut agent = settled(now);
     agent.handle_withdrawn(candidate(MAPPED).address, now + ms(2_500));
     assert_eq!(events(&mut agent), [Event::Nudge]);
-    answer(&mut agent, MAPPED_PATH, 9, now + ms(2_510));
-    assert_eq!(datagram(&mut agent, now + ms(2_520)), [LAN_PATH]);
-    answer(&mut agent, LAN_PATH, 9, now + ms(2_530));
+    answer(&mut agent, MAPPED_WAY, 9, now + ms(2_510));
+    assert_eq!(datagram(&mut agent, now + ms(2_520)), [LAN_WAY]);
+    answer(&mut agent, LAN_WAY, 9, now + ms(2_530));
     assert_eq!(agent.log().last().map(|entry| entry.reason), Some(Reason::Withdrawn));
 }
 
@@ -96,15 +92,15 @@ fn the_socket_of_a_flow_that_worked_is_closed_after_five_minutes() {
     agent.handle_opened(SocketId(1), now + ms(2_500));
     datagram(&mut agent, now + ms(2_505));
     let moved = now + ms(2_550);
-    let path = agent.path_between(SocketId(1), candidate(MAPPED).address).unwrap();
-    answer(&mut agent, path, 9, moved);
+    let way = agent.way_between(SocketId(1), candidate(MAPPED).address).unwrap();
+    answer(&mut agent, way, 9, moved);
     events(&mut agent);
     let story = pass(&mut agent, moved, moved + ms(3_600_000));
     assert_eq!(closed(&story), [(300_000, SocketId(0))]);
-    assert!(agent.path(MAPPED_PATH).is_none());
+    assert!(agent.way(MAPPED_WAY).is_none());
 }
 
-fn closed(story: &[(u128, Vec<Event>, Vec<PathId>)]) -> Vec<(u128, SocketId)> {
+fn closed(story: &[(u128, Vec<Event>, Vec<WayId>)]) -> Vec<(u128, SocketId)> {
     let of = |(at, events, _): &(u128, Vec<Event>, _)| {
         let close = |event: &Event| if let Event::Close { socket } = event { Some(*socket) } else { None };
         events.iter().filter_map(close).map(|socket| (*at, socket)).collect::<Vec<_>>()
@@ -120,7 +116,7 @@ fn what_a_silence_has_opened_in_vain_is_closed_within_a_minute() {
     datagram(&mut agent, typed);
     pass(&mut agent, typed, typed + ms(3_000));
     let ended = typed + ms(3_100);
-    answer(&mut agent, MAPPED_PATH, 9, ended);
+    answer(&mut agent, MAPPED_WAY, 9, ended);
     let story = pass(&mut agent, ended, ended + ms(3_600_000));
     assert!(matches!(closed(&story)[..], [(..=60_000, SocketId(1))]), "but the newest: {story:?}");
     assert_eq!(agent.poll_timeout(), None, "nothing is left to be done");
@@ -142,7 +138,7 @@ fn no_socket_is_closed_for_its_age_during_a_silence() {
     let opened = told.iter().copied().filter_map(opened).count();
     let closed: Vec<_> = told.iter().filter(|event| matches!(event, Event::Close { .. })).collect();
     assert_eq!((opened, 1 + opened - closed.len()), (28, MAX_SOCKETS), "only to make room: {told:?}");
-    assert!(agent.path(MAPPED_PATH).is_some(), "and not the one that worked");
+    assert!(agent.way(MAPPED_WAY).is_some(), "and not the one that worked");
 }
 
 #[test]
@@ -166,7 +162,7 @@ fn what_is_queued_is_not_queued_twice() {
     datagram(&mut agent, now + ms(2_500));
     agent.handle_network(&[Binding::any(Family::V4)], now + ms(2_550));
     agent.handle_network(&[Binding::any(Family::V4)], now + ms(2_551));
-    assert_eq!(copies(&mut agent), [LAN_PATH, MAPPED_PATH]);
+    assert_eq!(copies(&mut agent), [LAN_WAY, MAPPED_WAY]);
 }
 
 #[test]
@@ -174,9 +170,9 @@ fn an_answer_from_before_a_race_does_not_end_it() {
     let now = start();
     let mut agent = settled(now);
     agent.handle_network(&[Binding::any(Family::V4)], now + ms(2_500));
-    answer(&mut agent, MAPPED_PATH, 9, now + ms(2_501));
+    answer(&mut agent, MAPPED_WAY, 9, now + ms(2_501));
     datagram(&mut agent, now + ms(2_505));
-    assert_eq!(datagram(&mut agent, now + ms(3_600)), [LAN_PATH, MAPPED_PATH]);
+    assert_eq!(datagram(&mut agent, now + ms(3_600)), [LAN_WAY, MAPPED_WAY]);
 }
 
 #[test]
@@ -185,7 +181,7 @@ fn a_candidate_that_turns_out_to_be_better_lifts_its_paths() {
     let mut agent = settled(now);
     let better = Candidate { kind: Kind::Lan, ..candidate(MAPPED) };
     agent.handle_candidates(&[better], now + ms(2_500));
-    assert_eq!(agent.path(MAPPED_PATH).map(|path| path.rank().kind), Some(Kind::Lan));
+    assert_eq!(agent.way(MAPPED_WAY).map(|way| way.rank().kind), Some(Kind::Lan));
 }
 
 #[test]

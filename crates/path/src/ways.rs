@@ -1,0 +1,114 @@
+//! The ways to the server: each open socket with each candidate of its family.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use crate::candidate::{Candidate, Rank};
+use crate::event::{SocketId, Transmit, WayId};
+use crate::silence::AnswerTime;
+
+/// A path that the server has been heard over is a flow that the NATs on its way know. This many are kept, those that
+/// were heard last: after a move there and back the former one, by whichever kind of candidate.
+pub const MAX_FLOWS: usize = 4;
+
+/// A path, under a name that no file has.
+#[derive(Debug, Clone, Copy)]
+pub struct Way {
+    pub id: WayId,
+    pub socket: SocketId,
+    pub candidate: Candidate,
+    pub(crate) answer_time: AnswerTime,
+    /// When the server was last heard over it.
+    pub(crate) heard: Option<Instant>,
+    /// The kernel did not take the last datagram.
+    pub(crate) refused: bool,
+}
+
+impl Way {
+    #[must_use]
+    pub fn rank(&self) -> Rank {
+        self.candidate.rank()
+    }
+
+    pub(crate) fn transmit(&self) -> Transmit {
+        Transmit { way: self.id, socket: self.socket, remote: self.candidate.address }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Ways {
+    by_id: BTreeMap<WayId, Way>,
+    next: u32,
+}
+
+impl Ways {
+    pub(crate) fn add(&mut self, socket: SocketId, candidate: Candidate) -> WayId {
+        let id = WayId(self.next);
+        self.next += 1;
+        let answer_time = AnswerTime::default();
+        self.by_id.insert(id, Way { id, socket, candidate, answer_time, heard: None, refused: false });
+        id
+    }
+
+    pub(crate) fn find(&self, id: WayId) -> Option<&Way> {
+        self.by_id.get(&id)
+    }
+
+    pub(crate) fn find_mut(&mut self, id: WayId) -> Option<&mut Way> {
+        self.by_id.get_mut(&id)
+    }
+
+    /// The server has answered over it.
+    pub(crate) fn hear(&mut self, id: WayId, now: Instant) {
+        if let Some(way) = self.by_id.get_mut(&id) {
+            way.heard = Some(now);
+        }
+    }
+
+    pub(crate) fn refuse(&mut self, id: WayId) {
+        if let Some(way) = self.by_id.get_mut(&id) {
+            way.refused = true;
+        }
+    }
+
+    pub(crate) fn try_again(&mut self, id: WayId) {
+        if let Some(way) = self.by_id.get_mut(&id) {
+            way.refused = false;
+        }
+    }
+
+    pub(crate) fn between(&self, socket: SocketId, remote: SocketAddr) -> Option<&Way> {
+        self.by_id.values().find(|way| way.socket == socket && way.candidate.address == remote)
+    }
+
+    pub(crate) fn improve(&mut self, candidate: Candidate) {
+        let known = self.by_id.values_mut().filter(|way| way.candidate.address == candidate.address);
+        known.for_each(|way| way.candidate = candidate);
+    }
+
+    pub(crate) fn remove_where(&mut self, gone: impl Fn(&Way) -> bool) {
+        self.by_id.retain(|_, way| !gone(way));
+    }
+
+    /// Those of the [`MAX_FLOWS`] that were heard last.
+    pub(crate) fn flows(&self) -> Vec<Way> {
+        let mut flows: Vec<_> = self.by_id.values().filter(|way| way.heard.is_some()).copied().collect();
+        flows.sort_by_key(|way| Reverse(way.heard));
+        flows.truncate(MAX_FLOWS);
+        flows
+    }
+
+    /// Whether the kernel takes datagrams by that socket, as far as was tried.
+    pub(crate) fn takes(&self, socket: SocketId) -> bool {
+        self.by_id.values().any(|way| way.socket == socket && !way.refused)
+    }
+
+    /// Best first; the newest first among equals.
+    pub(crate) fn ranked(&self, wanted: impl Fn(&Way) -> bool) -> Vec<Way> {
+        let mut ways: Vec<_> = self.by_id.values().filter(|way| wanted(way)).copied().collect();
+        ways.sort_by_key(|way| (way.rank(), Reverse(way.id)));
+        ways
+    }
+}
