@@ -38,11 +38,16 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 
+use system::process::errand;
+
 use crate::arguments::{Arguments, Command, ConnectArguments, Order, is_own_command};
 
 fn main() -> ExitCode {
     own_process::take_name();
     let words: Vec<OsString> = env::args_os().collect();
+    if let Some(code) = errand(&words) {
+        return code;
+    }
     let result = if let Some(question) = commands::asked::question(&words) {
         Ok(commands::asked::run(question))
     } else if let Some(run) = without_arguments(&words) {

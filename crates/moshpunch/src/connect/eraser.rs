@@ -19,7 +19,7 @@ pub(crate) struct Eraser(Running);
 
 impl Eraser {
     pub(crate) fn start() -> Result<Self> {
-        let mut command = own_process::command(own_process::PATH);
+        let mut command = own_process::command(own_process::path());
         command.arg(WORD).process_group(0).stdin(Stdio::piped()).stdout(Stdio::null());
         Ok(Self(Running::new(command.spawn().context("starting the eraser")?)?))
     }
