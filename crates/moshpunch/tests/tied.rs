@@ -18,21 +18,22 @@ fn with_tied(script: &str) -> (Child, ChildStdout) {
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap();
-    let mut stdout = shell.stdout.take().unwrap();
-    stdout.read_exact(&mut [0; 6]).unwrap();
+        .expect("a shell");
+    let mut stdout = shell.stdout.take().expect("it is piped");
+    stdout.read_exact(&mut [0; 6]).expect("ready");
     (shell, stdout)
 }
 
 fn has_news(stdout: &ChildStdout) -> bool {
     let mut descriptors = [PollFd::new(stdout, PollFlags::IN)];
-    wait_for(&mut descriptors, Some(PATIENCE)).unwrap();
+    wait_for(&mut descriptors, Some(PATIENCE)).expect("an open descriptor");
     !descriptors[0].revents().is_empty()
 }
 
 #[test]
 fn it_ends_when_its_parent_is_killed() {
-    let (mut shell, mut stdout) = with_tied("trap 'echo told; kill $!; exit' TERM; sleep 60 & echo ready; wait");
+    let (mut shell, mut stdout) =
+        with_tied("trap 'echo told; kill $!; exit' TERM; sleep 60 & echo ready; wait");
     shell.kill().unwrap();
     shell.wait().unwrap();
     assert!(has_news(&stdout), "it goes on");
