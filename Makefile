@@ -7,16 +7,20 @@ GROUPS ?=
 RUNS ?= 10
 REPORT ?= target/bench
 
-.PHONY: help demo test bench check fuzz set-up clean-lab
+# What other systems get in place of Linux's own, run on Linux; it does not tell the mark of what comes in.
+PORTABLE_TESTS := roaming outages fallback connect background job_control forwarder tied
+
+.PHONY: help demo test test-portable bench check fuzz set-up clean-lab
 
 help:
-	@echo 'make demo       as root: mosh through a NAT router, and on a walk, in a network of namespaces'
-	@echo 'make test       all tests; those that need root or a missing program are shown as ignored'
-	@echo 'make bench      as root: moshpunch beside its peers; half an hour (see docs/benchmarks.md)'
-	@echo 'make check      format, lints, documentation, licences'
-	@echo 'make fuzz       every parser, for a short while'
-	@echo 'make set-up     install the Debian packages that these need, if any is missing'
-	@echo 'make clean-lab  remove what a killed test or demo left behind'
+	@echo 'make demo           as root: mosh through a NAT router, and on a walk, in a network of namespaces'
+	@echo 'make test           all tests; those that need root or a missing program are shown as ignored'
+	@echo 'make test-portable  the scenarios of the client, with what other systems get in place of the own of Linux'
+	@echo 'make bench          as root: moshpunch beside its peers; half an hour (see docs/benchmarks.md)'
+	@echo 'make check          format, lints (also for macOS and FreeBSD), documentation, licences'
+	@echo 'make fuzz           every parser, for a short while'
+	@echo 'make set-up         install the Debian packages that these need, if any is missing'
+	@echo 'make clean-lab      remove what a killed test or demo left behind'
 
 demo:
 	@test "$$(id -u)" -eq 0 || { echo 'make demo: run it as root: it makes network namespaces' >&2; exit 1; }
@@ -26,6 +30,10 @@ demo:
 
 test: set-up
 	$(CARGO) test --workspace --locked --no-fail-fast
+
+test-portable: set-up
+	$(CARGO) test --locked -p system --features portable
+	$(CARGO) test --locked --no-fail-fast -p moshpunch --features portable $(PORTABLE_TESTS:%=--test %) -- --skip marks
 
 bench: set-up
 	@test "$$(id -u)" -eq 0 || { echo 'make bench: run it as root: it makes network namespaces' >&2; exit 1; }
@@ -37,6 +45,7 @@ check:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) clippy --manifest-path fuzz/Cargo.toml --locked -- -D warnings
+	CARGO='$(CARGO)' scripts/check-other-systems
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --locked --no-deps --document-private-items
 	@if $(CARGO) deny --version >/dev/null 2>&1; then \
 	    $(CARGO) deny check --hide-inclusion-graph bans licenses sources; \

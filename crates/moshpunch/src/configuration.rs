@@ -173,7 +173,8 @@ mod tests {
     #[test]
     fn a_setting_that_is_not_known_is_told_and_the_rest_holds() {
         let resolved = resolve(&arguments(), "budget = 9\n[server]\nleese = 1\nlease = 60\n").unwrap();
-        let told: Vec<_> = resolved.unknown_settings.iter().map(|trouble| trouble.cause.what.as_str()).collect();
+        let told: Vec<_> =
+            resolved.unknown_settings.iter().map(|trouble| trouble.cause.what.as_str()).collect();
         assert_eq!(
             told,
             [

@@ -12,12 +12,16 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
+use system::process::errand;
 
 use crate::arguments::{Arguments, Command, ConnectArguments, Order, RouterCommand, is_own_command};
 
 fn main() -> ExitCode {
     programs::own::take_name();
     let words: Vec<OsString> = env::args_os().collect();
+    if let Some(code) = errand(&words) {
+        return code;
+    }
     let result = if let Some(question) = client::asked::question(&words) {
         Ok(client::asked::run(question))
     } else if let Some(run) = without_arguments(&words) {

@@ -6,9 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use portmap::control_port::{ANNOUNCEMENT_PORT, SERVER_PORT};
 use portmap::upnp::ssdp;
 use socket2::{Domain, Protocol, Socket, Type};
+use system::datagram::hear_only_notifications_of;
 
 use crate::link::Link;
-use crate::source_filter;
 
 /// RFC 6887 §14.1.3: all hosts on this link.
 const ALL_HOSTS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
@@ -62,11 +62,9 @@ pub(crate) fn announcements(internal: IpAddr, link: &Link) -> io::Result<UdpSock
 pub(crate) fn notifications(internal: IpAddr, gateway: IpAddr, link: &Link) -> io::Result<UdpSocket> {
     let socket = unbound(internal)?;
     socket.set_reuse_address(true)?;
-    socket.attach_filter(&source_filter::notifications_of(gateway))?;
+    hear_only_notifications_of(&socket, gateway)?;
     match internal {
         IpAddr::V4(internal) => {
-            // Not what others on this host have joined, on other links.
-            socket.set_multicast_all_v4(false)?;
             socket.bind(&SocketAddr::from(ssdp::MULTICAST).into())?;
             socket.join_multicast_v4(ssdp::MULTICAST.ip(), &internal)?;
         }

@@ -8,7 +8,6 @@ use portmap::effects::StateMachine;
 use rustix::event::{PollFd, PollFlags};
 
 use crate::clock;
-use crate::wait::wait;
 use crate::{Alarm, MapperSockets};
 
 /// Why the driving stopped.
@@ -45,10 +44,8 @@ pub fn drive<M: StateMachine>(
         }
         // 3. Wait, once everything that changes the deadline is done.
         let mut descriptors = sockets.descriptors();
-        descriptors.push(PollFd::new(&alarm, PollFlags::IN));
         descriptors.extend(wake.map(|wake| PollFd::from_borrowed_fd(wake, PollFlags::IN)));
-        alarm.set(machine.poll_timeout().into_iter().chain(deadline).min())?;
-        wait(&mut descriptors, None)?;
+        alarm.wait(&mut descriptors, machine.poll_timeout().into_iter().chain(deadline).min())?;
         let woken = wake.is_some() && descriptors.last().is_some_and(|last| !last.revents().is_empty());
         // 4. Hand over what came in.
         sockets.receive(machine, clock::now());

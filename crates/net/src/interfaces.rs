@@ -4,6 +4,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
 use portmap::address::Network;
+use system::network;
+pub use system::network::name_of;
 
 /// Somewhere in the global unicast range (RFC 4291 §2.4), to ask the kernel which way it is.
 const INTERNET: Ipv6Addr = Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 1);
@@ -39,17 +41,15 @@ impl Attachment {
     ///
     /// The kernel does not tell.
     pub fn read() -> io::Result<Self> {
-        let addresses = getifs::interface_addrs()?;
-        let addresses = addresses.iter().map(|net| LocalAddress {
-            interface: net.index(),
-            address: net.addr(),
-            prefix_length: net.prefix_len(),
+        let addresses = network::addresses()?.into_iter().map(|own| LocalAddress {
+            interface: own.interface,
+            address: own.address,
+            prefix_length: own.prefix_length,
         });
-        let gateways = getifs::gateway_addrs()?;
-        let gateways = gateways.iter().map(|gateway| Gateway {
-            interface: gateway.index(),
-            address: gateway.addr(),
-            source: source_through(gateway.addr()),
+        let gateways = network::gateways()?.into_iter().map(|gateway| Gateway {
+            interface: gateway.interface,
+            address: gateway.address,
+            source: source_through(gateway.address),
         });
         Ok(Self { addresses: addresses.collect(), gateways: gateways.collect() })
     }
@@ -140,10 +140,11 @@ impl LocalAddress {
     }
 }
 
-/// What the user calls that interface.
-#[must_use]
-pub fn name_of(interface: u32) -> Option<String> {
-    getifs::ifindex_to_name(interface).ok().map(|name| name.to_string())
+fn v4(address: IpAddr) -> Option<Ipv4Addr> {
+    match address {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
+    }
 }
 
 fn is_global(address: &Ipv6Addr) -> bool {
@@ -168,8 +169,9 @@ fn source_through(gateway: IpAddr) -> Option<IpAddr> {
 ///
 /// The kernel does not tell.
 pub fn addresses_of(interface: &str) -> io::Result<Vec<Ipv4Addr>> {
-    let Some(interface) = getifs::interface_by_name(interface)? else { return Ok(Vec::new()) };
-    Ok(interface.ipv4_addrs()?.iter().map(getifs::Ifv4Net::addr).collect())
+    let own = network::addresses()?;
+    let own = own.iter().filter(|own| name_of(own.interface).is_some_and(|name| name == interface));
+    Ok(own.filter_map(|own| v4(own.address)).collect())
 }
 
 #[must_use]

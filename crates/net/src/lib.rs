@@ -7,28 +7,20 @@
 //! [`Alarm`] a deadline that sleep does not put off. [`PathSockets`] are
 //! those of a path [`Agent`](path::Agent), each a [`MarkedSocket`].
 
-mod alarm;
-pub mod bound;
 pub mod changes;
-pub mod clock;
 mod datagram;
 mod drive;
-mod file_changes;
 pub mod interfaces;
 mod link;
 mod mapper_sockets;
-mod marked_socket;
 pub mod own_addresses;
 mod path_sockets;
-mod reservation;
-mod source_filter;
 mod stream;
-pub mod wait;
 
-pub use alarm::Alarm;
 pub use drive::{Driven, drive};
-pub use file_changes::{FileChanges, Heard};
 pub use mapper_sockets::MapperSockets;
-pub use marked_socket::{MarkedSocket, Received};
 pub use path_sockets::{NotSent, PathSockets};
-pub use reservation::Reservation;
+pub use system::datagram::{MarkedSocket, Received};
+#[cfg(target_os = "linux")]
+pub use system::linux::{FileChanges, Heard, Reservation, bound};
+pub use system::{Alarm, clock, wait};

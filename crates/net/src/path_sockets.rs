@@ -7,7 +7,7 @@ use std::ops::Bound;
 use path::{Binding, Family, SocketId, Transmit};
 use rustix::event::{PollFd, PollFlags};
 
-use crate::marked_socket::{MarkedSocket, Received};
+use system::datagram::{MarkedSocket, Received};
 
 #[derive(Debug, Default)]
 pub struct PathSockets {

@@ -7,21 +7,23 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rustix::thread::set_name;
+use system::process;
 
-/// This very file, even if another has taken its place meanwhile.
-pub const PATH: &str = "/proc/self/exe";
+/// This very program, however it was called.
+pub fn path() -> PathBuf {
+    process::itself()
+}
 
 /// As [`Command::new`], which this is for every other program.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(&program);
-    if program.as_ref() == PATH {
+    if program.as_ref() == path() {
         command.arg0("moshpunch");
     }
     command
 }
 
-/// Where others find it, for whom [`PATH`] is their own. A session may outlive an upgrade: then it is the new one.
+/// Where others find it, for whom [`path`] may be their own. A session may outlive an upgrade: then it is the new one.
 pub fn place() -> Option<PathBuf> {
     env::current_exe().ok().map(|path| undeleted(&path).to_owned())
 }
@@ -34,7 +36,7 @@ fn undeleted(path: &Path) -> &Path {
 
 /// For what shows no arguments.
 pub fn take_name() {
-    let _kept = set_name(c"moshpunch");
+    process::name_this_process(c"moshpunch");
 }
 
 #[cfg(test)]

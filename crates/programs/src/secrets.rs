@@ -1,10 +1,10 @@
 //! What knows a session's key shows its memory to nobody: not in a core dump, nor to other programs of the same user.
 
-use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use system::process::keep_memory_private;
 
 /// Until this process becomes another program.
 pub fn keep() {
-    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+    if let Err(error) = keep_memory_private() {
         tracing::debug!(%error, "memory can be read");
     }
 }

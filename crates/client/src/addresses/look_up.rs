@@ -33,7 +33,7 @@ impl LookUp {
     /// Only OpenSSH is asked what it makes of the name; any other program would log in.
     pub(crate) fn start(configuration: &Configuration) -> Result<Self> {
         let asked = Some(&configuration.ssh).filter(|_| ssh::speaks_openssh(configuration));
-        let mut child = secluded(own::PATH)
+        let mut child = secluded(own::path())
             .args(["--look-up", &configuration.host])
             .args(asked.into_iter().flatten())
             .stdin(Stdio::null())

@@ -1,14 +1,12 @@
 //! Programs that run beside the session.
 
 use std::ffi::OsStr;
-use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, ExitStatus, id};
 
 use anyhow::Result;
 use rustix::event::{PollFd, PollFlags};
-use rustix::process::{
-    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
-};
+use rustix::process::{Signal, WaitIdOptions, waitid};
+use system::process::Handle;
 
 use crate::children::asked;
 use crate::children::attendance::Event;
@@ -32,13 +30,13 @@ pub(crate) fn attended(program: impl AsRef<OsStr>) -> Command {
 
 /// As [`tied`], with what [`crate::children::handover`] gives.
 pub(crate) fn keyed(program: impl AsRef<OsStr>) -> Command {
-    let mut command = own::command(own::PATH);
+    let mut command = own::command(own::path());
     command.args(["--tied", "--keyed"]).arg(id().to_string()).arg(program);
     command
 }
 
 fn itself(how: &str, program: &OsStr) -> Command {
-    let mut command = own::command(own::PATH);
+    let mut command = own::command(own::path());
     command.arg(how).arg(id().to_string()).arg(program);
     command
 }
@@ -51,7 +49,7 @@ pub(crate) fn secluded(program: impl AsRef<OsStr>) -> Command {
 
 /// The same, for an ssh that gets this text in place of the user's configuration, which it may include.
 pub(crate) fn secluded_with(configuration: Option<&str>, program: impl AsRef<OsStr>) -> Command {
-    let mut command = own::command(own::PATH);
+    let mut command = own::command(own::path());
     command.args(["--tied", "--secluded"]);
     command.args(configuration.map(|text| format!("--configuration={text}")));
     command.arg(id().to_string()).arg(program);
@@ -66,19 +64,18 @@ pub(crate) fn secluded_with(configuration: Option<&str>, program: impl AsRef<OsS
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
-    /// Can be read from once it has ended.
-    end: OwnedFd,
+    handle: Handle,
 }
 
 impl Running {
     pub(crate) fn new(child: Child) -> Result<Self> {
-        let end = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())?;
-        Ok(Self { child, end })
+        let handle = Handle::of(&child)?;
+        Ok(Self { child, handle })
     }
 
     /// Nobody gets it in place of one that was waited for.
     pub(crate) fn signal(&self, signal: Signal) {
-        if let Err(error) = pidfd_send_signal(&self.end, signal) {
+        if let Err(error) = self.handle.signal(signal) {
             tracing::debug!(%error, "not signalled");
         }
     }
@@ -92,7 +89,7 @@ impl Running {
     /// Each once, and of several only what holds.
     pub(crate) fn stopped_or_continued(&self) -> Option<Event> {
         let options = WaitIdOptions::STOPPED | WaitIdOptions::CONTINUED | WaitIdOptions::NOHANG;
-        let status = waitid(WaitId::PidFd(self.end.as_fd()), options).ok().flatten()?;
+        let status = waitid(self.handle.wait_id(), options).ok().flatten()?;
         Some(if status.continued() { Event::Continued } else { Event::Stopped })
     }
 
@@ -105,8 +102,9 @@ impl Running {
         let _gone = self.child.kill().and_then(|()| self.child.wait());
     }
 
+    /// Can be read from once it has ended.
     pub(crate) fn end(&self) -> PollFd<'_> {
-        PollFd::new(&self.end, PollFlags::IN)
+        PollFd::new(&self.handle, PollFlags::IN)
     }
 }
 

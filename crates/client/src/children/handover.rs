@@ -6,6 +6,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use anyhow::{Context, Result, ensure};
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags, recvmsg, sendmsg,
@@ -34,12 +35,13 @@ pub(crate) fn take(from: impl AsFd) -> Result<Handover> {
     let mut key = Zeroizing::new(vec![0; KEY_BYTES_MAXIMUM]);
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut beside = RecvAncillaryBuffer::new(&mut space);
-    let received = recvmsg(from, &mut [IoSliceMut::new(&mut key)], &mut beside, RecvFlags::CMSG_CLOEXEC)?;
+    let received = recvmsg(from, &mut [IoSliceMut::new(&mut key)], &mut beside, RecvFlags::empty())?;
     let descriptors = beside.drain().filter_map(|message| match message {
         RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
         _ => None,
     });
     let terminal = descriptors.flatten().next().context("a terminal")?;
+    fcntl_setfd(&terminal, FdFlags::CLOEXEC)?;
     let key = str::from_utf8(&key[..received.bytes]).context("a key")?;
     Ok(Handover { key: Zeroizing::new(key.to_owned()), terminal })
 }

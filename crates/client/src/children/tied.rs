@@ -11,8 +11,9 @@ use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+use rustix::process::{Pid, getppid};
 use rustix::stdio::dup2_stdin;
+use system::process::tie_to_parent;
 
 use crate::children::handover;
 use programs::own;
@@ -63,6 +64,7 @@ pub fn run(arguments: &Tied) -> Result<ExitCode> {
 
 /// Whether the parent is still there.
 pub(crate) fn tie_to(parent: i32) -> Result<bool> {
-    set_parent_process_death_signal(Some(Signal::TERM)).context("tying to the parent")?;
-    Ok(getppid() == Pid::from_raw(parent))
+    let parent = Pid::from_raw(parent).context("the parent has no such number")?;
+    tie_to_parent(parent).context("tying to the parent")?;
+    Ok(getppid() == Some(parent))
 }

@@ -126,12 +126,14 @@ impl Forwarder {
 
     fn wait(&self) -> Result<()> {
         let now = clock::now();
-        let deadline = self.agent.poll_timeout().into_iter().chain(self.scout.deadline()).min();
+        let of_changes = self.changes.as_ref().and_then(Changes::poll_timeout);
+        let deadlines = [self.agent.poll_timeout(), self.scout.deadline(), of_changes];
+        let deadline = deadlines.into_iter().flatten().min();
         let longest = deadline.map(|deadline| deadline.saturating_duration_since(now));
         let mut descriptors = vec![self.front.descriptor(), PollFd::new(&self.signals, PollFlags::IN)];
         descriptors.extend(self.client.descriptors());
         descriptors.extend(self.back.descriptors());
-        descriptors.extend(self.changes.iter().map(|changes| PollFd::new(changes, PollFlags::IN)));
+        descriptors.extend(self.changes.as_ref().and_then(Changes::descriptor));
         descriptors.extend(self.scout.descriptors());
         Ok(wait_for(&mut descriptors, longest)?)
     }
@@ -201,10 +203,11 @@ impl Forwarder {
     }
 
     fn handle_changes(&mut self) {
-        if self.changes.as_ref().is_some_and(Changes::any) {
+        let now = clock::now();
+        if self.changes.as_mut().is_some_and(|changes| changes.any(now)) {
             tracing::debug!("the network changed");
-            self.agent.handle_network(&self.bindings, clock::now());
-            self.scout.network_may_have_changed(clock::now());
+            self.agent.handle_network(&self.bindings, now);
+            self.scout.network_may_have_changed(now);
         }
     }
 

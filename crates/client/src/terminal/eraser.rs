@@ -19,7 +19,7 @@ pub(crate) struct Eraser(Running);
 
 impl Eraser {
     pub(crate) fn start() -> Result<Self> {
-        let mut command = own::command(own::PATH);
+        let mut command = own::command(own::path());
         command.arg(WORD).process_group(0).stdin(Stdio::piped()).stdout(Stdio::null());
         Ok(Self(Running::new(command.spawn().context("starting the eraser")?)?))
     }

@@ -26,7 +26,7 @@ pub(crate) fn spawn(name: &Name) -> Result<Link> {
 
 /// Starts this program again, holding neither terminal nor ssh's channel.
 pub(crate) fn spawn_detached(words: &[&str], stdin: Stdio) -> Result<()> {
-    own::command(own::PATH)
+    own::command(own::path())
         .args(words)
         .current_dir("/")
         .stdin(stdin)

@@ -8,7 +8,6 @@ mod upkeep;
 use std::os::fd::{AsFd, OwnedFd};
 
 use anyhow::{Result, bail};
-use net::wait::wait;
 use net::{Alarm, clock};
 use portmap::mapper::Wanted;
 use portmap::mapping::Transport;
@@ -117,15 +116,14 @@ impl Keeper {
 
     fn wait(&self) -> Result<()> {
         let deadlines = self.upkeeps.iter().filter_map(Upkeep::poll_timeout);
-        self.alarm.set(deadlines.chain(self.saving.poll_timeout()).min())?;
+        let deadline = deadlines.chain(self.saving.poll_timeout()).min();
         let mut descriptors: Vec<_> = self.upkeeps.iter().flat_map(Upkeep::descriptors).collect();
-        descriptors.push(PollFd::new(&self.alarm, PollFlags::IN));
         descriptors.push(PollFd::new(&self.signals, PollFlags::IN));
         descriptors.extend(self.link.as_ref().map(|link| PollFd::new(link, PollFlags::IN)));
         if let Some(session) = self.session.as_ref().filter(|_| !self.leaving) {
             descriptors.push(PollFd::from_borrowed_fd(session.process.as_fd(), PollFlags::IN));
         }
-        Ok(wait(&mut descriptors, None)?)
+        Ok(self.alarm.wait(&mut descriptors, deadline)?)
     }
 
     /// Whether there was any.

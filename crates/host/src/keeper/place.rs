@@ -6,7 +6,7 @@ use std::time::Instant;
 use net::changes::{Changes, SETTLE};
 use net::interfaces::Attachment;
 use portmap::address::{Reach, reach};
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::PollFd;
 
 #[derive(Debug)]
 pub(super) struct Place {
@@ -29,16 +29,16 @@ impl Place {
     }
 
     pub(super) fn descriptor(&self) -> Option<PollFd<'_>> {
-        self.changes.as_ref().map(|changes| PollFd::new(changes, PollFlags::IN))
+        self.changes.as_ref().and_then(Changes::descriptor)
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.settles
+        self.changes.as_ref().and_then(Changes::poll_timeout).into_iter().chain(self.settles).min()
     }
 
     /// The new address and gateway, once a change has settled and was one for us.
     pub(super) fn moved(&mut self, now: Instant) -> Option<(IpAddr, Option<IpAddr>)> {
-        if self.changes.as_ref().is_some_and(Changes::any) {
+        if self.changes.as_mut().is_some_and(|changes| changes.any(now)) {
             self.settles = Some(now + SETTLE);
         }
         if self.settles.is_none_or(|settles| now < settles) {

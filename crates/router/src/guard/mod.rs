@@ -182,7 +182,7 @@ impl Guard {
     }
 
     fn follow_addresses(&mut self) -> Result<()> {
-        if self.changes.any() {
+        if self.changes.any(clock::now()) {
             let addresses = outside_addresses(&self.plan)?;
             if addresses != self.outside_addresses {
                 self.outside_addresses = addresses;
@@ -210,10 +210,14 @@ impl Guard {
     }
 
     fn wait(&self) -> Result<()> {
-        let deadlines =
-            [self.machine.poll_timeout(), self.nft.poll_timeout(), self.lease_file.poll_timeout()];
-        let mut descriptors =
-            vec![PollFd::new(&self.signals, PollFlags::IN), PollFd::new(&self.changes, PollFlags::IN)];
+        let deadlines = [
+            self.machine.poll_timeout(),
+            self.nft.poll_timeout(),
+            self.lease_file.poll_timeout(),
+            self.changes.poll_timeout(),
+        ];
+        let mut descriptors = vec![PollFd::new(&self.signals, PollFlags::IN)];
+        descriptors.extend(self.changes.descriptor());
         descriptors.extend(self.lease_file.descriptor());
         descriptors.extend(self.nft.descriptor());
         Ok(wait(&mut descriptors, deadlines.into_iter().flatten().min())?)

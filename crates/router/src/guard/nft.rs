@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
-use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -11,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{MemfdFlags, memfd_create};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use system::process::Handle;
 
 /// It takes milliseconds; another program that changes the rules may hold it up, for longer than this if it hangs.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -42,7 +41,7 @@ pub(super) struct Nft {
 struct Running {
     job: Job,
     child: Child,
-    pidfd: OwnedFd,
+    handle: Handle,
     output: File,
     errors: File,
     deadline: Instant,
@@ -74,7 +73,7 @@ impl Nft {
     }
 
     pub(super) fn descriptor(&self) -> Option<PollFd<'_>> {
-        self.running.as_ref().map(|running| PollFd::from_borrowed_fd(running.pidfd.as_fd(), PollFlags::IN))
+        self.running.as_ref().map(|running| PollFd::new(&running.handle, PollFlags::IN))
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -96,8 +95,8 @@ impl Running {
             .stderr(errors.try_clone()?)
             .spawn()
             .context("starting nft")?;
-        let pidfd = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())?;
-        Ok(Self { job, child, pidfd, output, errors, deadline: now + PATIENCE })
+        let handle = Handle::of(&child)?;
+        Ok(Self { job, child, handle, output, errors, deadline: now + PATIENCE })
     }
 
     /// `None`: it still runs.

@@ -1,4 +1,4 @@
-//! A datagram socket that tells and sets the TOS byte: differentiated services (RFC 2474) and congestion (RFC 3168).
+//! The TOS byte as control data beside each datagram: ip(7), ipv6(7).
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -8,20 +8,13 @@ use nix::cmsg_space;
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, sendmsg};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::datagram::Received;
+
 #[derive(Debug)]
 pub struct MarkedSocket {
     socket: UdpSocket,
     is_ipv6: bool,
     control: Vec<u8>,
-}
-
-/// What came in; the bytes are in the caller's buffer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Received {
-    pub length: usize,
-    pub from: SocketAddr,
-    /// In IPv6 the traffic class.
-    pub tos: u8,
 }
 
 impl MarkedSocket {
@@ -112,48 +105,5 @@ fn tos(message: ControlMessageOwned) -> Option<u8> {
         ControlMessageOwned::Ipv4Tos(tos) => Some(tos),
         ControlMessageOwned::Ipv6TClass(class) => u8::try_from(class).ok(),
         _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rustix::event::{PollFd, PollFlags};
-
-    use super::*;
-    use crate::wait::wait;
-
-    fn exchanged(address: IpAddr, tos: u8) -> (Received, Vec<u8>) {
-        let mut there = MarkedSocket::bind(address).unwrap();
-        let here = MarkedSocket::bind(address).unwrap();
-        here.send(b"datagram", there.address().unwrap(), tos).unwrap();
-        wait(&mut [PollFd::new(&there, PollFlags::IN)], None).unwrap();
-        let mut buffer = [0; 64];
-        let received = there.receive(&mut buffer).unwrap();
-        assert_eq!(received.from, here.address().unwrap());
-        (received, buffer[..received.length].to_vec())
-    }
-
-    #[test]
-    fn every_tos_byte_arrives_in_ipv4() {
-        for tos in [0, 0x02, 0x03, 0x92, 0xff] {
-            let (received, datagram) = exchanged(Ipv4Addr::LOCALHOST.into(), tos);
-            assert_eq!((received.tos, datagram.as_slice()), (tos, b"datagram".as_slice()));
-        }
-    }
-
-    #[test]
-    fn every_traffic_class_arrives_in_ipv6() {
-        for tos in [0, 0x02, 0x03, 0x92, 0xff] {
-            let (received, datagram) = exchanged(Ipv6Addr::LOCALHOST.into(), tos);
-            assert_eq!((received.tos, datagram.as_slice()), (tos, b"datagram".as_slice()));
-        }
-    }
-
-    #[test]
-    fn what_does_not_fit_is_dropped() {
-        let mut there = MarkedSocket::bind(Ipv4Addr::LOCALHOST.into()).unwrap();
-        there.send(&[7; 65], there.address().unwrap(), 0).unwrap();
-        wait(&mut [PollFd::new(&there, PollFlags::IN)], None).unwrap();
-        assert_eq!(there.receive(&mut [0; 64]), None);
     }
 }

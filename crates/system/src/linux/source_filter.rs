@@ -1,8 +1,9 @@
 //! What the kernel is to throw away before it wakes anybody, as a program of its packet filter.
 
+use std::io;
 use std::net::IpAddr;
 
-use socket2::SockFilter;
+use socket2::{SockFilter, Socket};
 
 /// linux/filter.h: what a program for UDP sees begins with the UDP header; from here on, with the IP header.
 const NETWORK_HEADER: u32 = 0xfff0_0000;
@@ -16,8 +17,18 @@ const LOAD_WORD: u16 = 0x20;
 const JUMP_IF_EQUAL: u16 = 0x15;
 const RETURN: u16 = 0x06;
 
+/// From now on `socket` hears only what `source` notifies, of what is sent to a group that it has joined itself.
+///
+/// # Errors
+///
+/// The kernel refuses.
+pub fn hear_only_notifications_of(socket: &Socket, source: IpAddr) -> io::Result<()> {
+    socket.attach_filter(&notifications_of(source))?;
+    if source.is_ipv4() { socket.set_multicast_all_v4(false) } else { Ok(()) }
+}
+
 /// Lets through what comes from `source` and begins as a notification of SSDP does.
-pub(crate) fn notifications_of(source: IpAddr) -> Vec<SockFilter> {
+fn notifications_of(source: IpAddr) -> Vec<SockFilter> {
     let (place, bytes) = match source {
         IpAddr::V4(source) => (SOURCE_V4, source.octets().to_vec()),
         IpAddr::V6(source) => (SOURCE_V6, source.octets().to_vec()),

@@ -1,19 +1,20 @@
-//! A deadline to wait for beside other descriptors, which comes in time although the machine has slept.
+//! A deadline that comes in time although the machine has slept.
 //!
 //! The time of poll(2) stands still in sleep, so that its end comes late by as much. A timer of timerfd_create(2) with
 //! CLOCK_BOOTTIME is over as soon as the machine wakes up, and does not wake it.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
 
 use crate::clock;
+use crate::wait::wait_for;
 
-/// Readable from its deadline on.
 #[derive(Debug)]
 pub struct Alarm(OwnedFd);
 
@@ -31,12 +32,24 @@ impl Alarm {
         Ok(Self(timerfd_create(TimerfdClockId::Boottime, flags)?))
     }
 
-    /// By [`clock::now`], and in place of the deadline before. `None`: never.
+    /// As [`crate::wait::wait`] does; but the deadline, by [`clock::now`], is kept in sleep, too.
     ///
     /// # Errors
     ///
-    /// The kernel does not set the timer.
-    pub fn set(&self, deadline: Option<Instant>) -> io::Result<()> {
+    /// Those of [`crate::wait::wait`], or the kernel does not set the timer.
+    pub fn wait<'a>(
+        &'a self,
+        descriptors: &mut Vec<PollFd<'a>>,
+        deadline: Option<Instant>,
+    ) -> io::Result<()> {
+        self.set(deadline)?;
+        descriptors.push(PollFd::new(&self.0, PollFlags::IN));
+        let waited = wait_for(descriptors, None);
+        descriptors.pop();
+        waited
+    }
+
+    fn set(&self, deadline: Option<Instant>) -> io::Result<()> {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(clock::now()).max(SHORTEST));
         let never = Timespec { tv_sec: i64::MAX, tv_nsec: 0 };
         let it_value = left.map_or(ZERO, |left| Timespec::try_from(left).unwrap_or(never));
@@ -46,47 +59,9 @@ impl Alarm {
     }
 }
 
-impl AsFd for Alarm {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use rustix::event::{PollFd, PollFlags};
-
     use super::*;
-    use crate::wait::wait_for;
-
-    fn comes(alarm: &Alarm, within: Duration) -> bool {
-        let mut descriptors = [PollFd::new(alarm, PollFlags::IN)];
-        wait_for(&mut descriptors, Some(within)).unwrap();
-        !descriptors[0].revents().is_empty()
-    }
-
-    #[test]
-    fn it_comes_at_the_deadline_that_was_set_last_and_stays() {
-        let alarm = Alarm::new().unwrap();
-        let deadline = clock::now() + Duration::from_millis(20);
-        alarm.set(Some(clock::now() + Duration::from_secs(1_000))).unwrap();
-        assert!(!comes(&alarm, Duration::ZERO));
-        alarm.set(Some(deadline)).unwrap();
-        assert!(comes(&alarm, Duration::from_secs(10)));
-        assert!(clock::now() >= deadline);
-        assert!(comes(&alarm, Duration::ZERO));
-    }
-
-    #[test]
-    fn what_is_over_comes_at_once_and_nothing_never() {
-        let alarm = Alarm::new().unwrap();
-        alarm.set(Some(clock::now() - Duration::from_secs(1))).unwrap();
-        assert!(comes(&alarm, Duration::from_secs(10)));
-        alarm.set(None).unwrap();
-        assert!(!comes(&alarm, Duration::ZERO));
-        alarm.set(Some(clock::now() + Duration::from_secs(u64::from(u32::MAX)))).unwrap();
-        assert!(!comes(&alarm, Duration::ZERO));
-    }
 
     /// proc_pid_fdinfo(5): as the kernel names its clock.
     #[test]

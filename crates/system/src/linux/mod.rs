@@ -1,0 +1,25 @@
+//! Linux's own: netlink, timerfd, pidfd, prctl, procfs, sysfs, inotify, the kernel's packet filter.
+
+#[cfg(not(feature = "portable"))]
+pub(crate) mod alarm;
+pub mod bound;
+mod file_changes;
+pub(crate) mod interface;
+#[cfg(not(feature = "portable"))]
+pub(crate) mod marked_socket;
+mod netlink;
+#[cfg(not(feature = "portable"))]
+pub(crate) mod network;
+#[cfg(not(feature = "portable"))]
+pub(crate) mod process;
+mod reservation;
+pub(crate) mod routes;
+pub(crate) mod source_filter;
+#[cfg(not(feature = "portable"))]
+pub(crate) mod time;
+
+pub use file_changes::{FileChanges, Heard};
+pub use reservation::Reservation;
+
+/// As rustix writes it.
+const NETLINK_ROUTE: Option<rustix::net::Protocol> = None;
