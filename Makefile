@@ -46,6 +46,7 @@ check:
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) clippy --manifest-path fuzz/Cargo.toml --locked -- -D warnings
 	CARGO='$(CARGO)' scripts/check-other-systems
+	scripts/check-rules
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --locked --no-deps --document-private-items
 	@if $(CARGO) deny --version >/dev/null 2>&1; then \
 	    $(CARGO) deny check --hide-inclusion-graph bans licenses sources; \
