@@ -52,13 +52,13 @@ impl Mapper {
         match self.speakers[index].protocol {
             Protocol::Upnp => self.suspect_restart(index, now),
             Protocol::Pcp | Protocol::NatPmp if self.chosen == Some(index) => self.renew_after_restart(now),
-            Protocol::Pcp | Protocol::NatPmp => {}
+            Protocol::Pcp | Protocol::NatPmp => self.seen_alive(index, now),
         }
     }
 
     /// It may have been there all the time; but where it did not answer, it is worth another try.
     pub(super) fn seen_alive(&mut self, index: usize, now: Instant) {
-        if matches!(self.state, State::Recovering { .. }) {
+        if matches!(self.state, State::Recovering { .. } | State::Seeking) {
             self.suspect_restart(index, now);
         }
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::control_port::{self, Asking, ControlPort};
 use super::*;
+use crate::control_port::SERVER_PORT;
 
 const SECOND: Duration = Duration::from_secs(1);
 const DEVICE: &str = "urn:schemas-upnp-org:device:InternetGatewayDevice:1";
@@ -209,4 +211,41 @@ fn notifications_are_heard_as_long_as_a_mapping_is_held() {
     let now = host.now;
     host.mapper.release(now);
     assert_eq!(host.mapper.notifying_gateway(), None);
+}
+
+/// A gateway that has just started, as PCP or NAT-PMP tells everybody (RFC 6887 §14.1.2, RFC 6886 §3.2.1).
+fn announce(asking: &mut Asking, protocol: Protocol) {
+    let mut message = match protocol {
+        Protocol::Pcp => control_port::pcp_header(0, 0),
+        Protocol::NatPmp => vec![0, 128, 0, 0, 0, 0, 0, 0, 20, 0, 0, 1],
+        Protocol::Upnp => unreachable!("it notifies"),
+    };
+    let epoch = if protocol == Protocol::Pcp { 8..12 } else { 4..8 };
+    message[epoch].fill(0);
+    let from = SocketAddr::new(ROUTER.parse().unwrap(), SERVER_PORT);
+    asking.mapper.handle_datagram(Socket::Announcements, from, &message, asking.now);
+}
+
+#[test]
+fn one_that_did_not_answer_is_tried_again_once_it_announces_its_start() {
+    for protocol in [Protocol::Pcp, Protocol::NatPmp] {
+        let now = start();
+        let settings = Settings { protocols: vec![protocol], ..settings("192.168.1.10") };
+        let mut asking = Asking::new(Mapper::new(settings, now), now);
+        let mut gateway = ControlPort::default();
+        asking.mapper.map(wanted(60001, mosh_range()), now);
+        asking.advance(&mut gateway, SECOND);
+        let version = if protocol == Protocol::Pcp { control_port::PCP } else { 0 };
+        gateway.deaf_to = Some(version);
+        asking.advance(&mut gateway, HOUR);
+        assert!(
+            in_words(asking.events.drain(..)).iter().any(|event| event.starts_with("lost")),
+            "{protocol:?}"
+        );
+        gateway.deaf_to = None;
+        gateway.asked.clear();
+        announce(&mut asking, protocol);
+        asking.advance(&mut gateway, 5 * SECOND);
+        assert_eq!(gateway.asked.len(), 1, "{protocol:?}");
+    }
 }
