@@ -71,7 +71,8 @@ enum State {
 
 #[derive(Debug)]
 struct Held {
-    place: Place,
+    /// `None` once it was deleted from another address.
+    place: Option<Place>,
     grant: Grant,
     record: Record,
     renews: Instant,
@@ -131,8 +132,14 @@ impl Mapper {
         };
         let external_port = record.external_port;
         let grant = Grant { external_address, external_port, internal_port, lease: None };
-        mapper.held =
-            Some(Held { place: mapper.place(), grant, record, renews: now, expires: None, lost: false });
+        mapper.held = Some(Held {
+            place: Some(mapper.place()),
+            grant,
+            record,
+            renews: now,
+            expires: None,
+            lost: false,
+        });
         mapper
     }
 
@@ -375,7 +382,7 @@ impl Mapper {
     fn address_is(&mut self, address: Option<IpAddr>) {
         let place = self.place();
         let control = self.chosen.and_then(|index| self.speakers[index].control());
-        if let Some(held) = self.held.as_mut().filter(|held| held.place == place)
+        if let Some(held) = self.held.as_mut().filter(|held| held.place == Some(place))
             && held.grant.external_address != address
         {
             held.grant.external_address = address;
@@ -406,7 +413,7 @@ impl Mapper {
         self.backoff = Backoff::default();
         let renews = renewal(grant.lease, self.settings.lease, &mut self.random, now);
         let expires = grant.lease.map(|lease| now + lease);
-        let held = Held { place, grant, record, renews, expires, lost: false };
+        let held = Held { place: Some(place), grant, record, renews, expires, lost: false };
         let mapping = self.settings.mapping(&held);
         self.state = State::Holding { checks: next_check(renews, &mut self.random, now) };
         self.give_back_others(held.record.protocol, now);

@@ -16,7 +16,7 @@ impl Mapper {
             return;
         }
         let place = self.place();
-        let held = self.held.take().filter(|held| held.place == place);
+        let held = self.held.take().filter(|held| held.place == Some(place));
         if let Some(held) = &held {
             self.elsewhere.take_at(place, |record| record.is_about_the_same(&held.record));
             self.is_in_doubt(held.record.clone());

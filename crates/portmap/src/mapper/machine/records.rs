@@ -51,7 +51,7 @@ impl Mapper {
     pub(super) fn making(&mut self, index: usize, external_port: NonZeroU16) {
         let Some(record) = self.record(index, external_port) else { return };
         let place = self.place();
-        let held = self.held.as_ref().filter(|held| held.place == place).map(|held| &held.record);
+        let held = self.held.as_ref().filter(|held| held.place == Some(place)).map(|held| &held.record);
         if held.into_iter().chain(self.unresolved()).any(|known| known.is_about_the_same(&record)) {
             return;
         }
@@ -96,7 +96,8 @@ impl Mapper {
     /// One protocol has granted it: whatever the others have made, or may make yet, is given back.
     pub(super) fn give_back_others(&mut self, protocol: Protocol, now: Instant) {
         let place = self.place();
-        let held = self.held.as_ref().filter(|held| held.place == place).map(|held| held.record.clone());
+        let held =
+            self.held.as_ref().filter(|held| held.place == Some(place)).map(|held| held.record.clone());
         if let Some(held) = held.filter(|held| held.protocol != protocol) {
             self.is_in_doubt(held);
         }
