@@ -161,6 +161,11 @@ impl Life {
                     self.mapper.insist(record.external_port, self.gateway.now());
                 }
             }
+            13 => {
+                let queue = Duration::from_secs(*dice.one_of(&[0, 1, 2, 4]));
+                self.story.push(format!("    queue {queue:?}"));
+                self.gateway.queue(queue);
+            }
             8..=12 if !std::mem::replace(&mut self.is_disturbed, true) => {
                 let kind = *dice.one_of(kinds);
                 let all: Vec<_> = effects(kind).into_iter().filter(|it| !is_absence_or_end(it)).collect();
@@ -235,6 +240,7 @@ impl Life {
             }
         }
         self.gateway.clear_script();
+        self.gateway.queue(Duration::ZERO);
         self.gateway.set_reachable(true);
         if dice.below(2) == 0 && !self.records.has_ended {
             self.story.push("    calm".into());

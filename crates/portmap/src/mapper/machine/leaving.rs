@@ -16,6 +16,7 @@ impl Mapper {
             return;
         }
         let place = self.place();
+        self.untold = None;
         let held = self.held.take().filter(|held| held.place == Some(place));
         if let Some(held) = &held {
             self.elsewhere.take_at(place, |record| record.is_about_the_same(&held.record));
@@ -84,7 +85,7 @@ impl Mapper {
     /// The end, once what is not kept is given back.
     pub(super) fn part(&mut self, last_word: Option<Event>, now: Instant) {
         self.drop_reservation();
-        self.held = None;
+        (self.held, self.untold) = (None, None);
         self.chosen = None;
         self.last_word = last_word;
         self.state = State::Undoing;

@@ -17,6 +17,7 @@ impl Mapper {
             return;
         }
         self.leave_behind(now);
+        self.take_untold();
         self.settings.internal = internal;
         self.settings.gateway = gateway;
         self.settings.remembered = None;

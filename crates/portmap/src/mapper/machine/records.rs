@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::super::speaker::Speaker;
 use super::super::values::{Event, Protocol, Record};
-use super::{Mapper, State};
+use super::{Mapper, State, Untold};
 use crate::client::{self, Absence, Grant, Refusal};
 
 /// Later, a gateway that did not answer does not delete any more what it was asked to.
@@ -128,7 +128,11 @@ impl Mapper {
         if matches!(self.state, State::Holding { .. } | State::Undoing) {
             self.give_back_all_but(self.held.as_ref().map(|held| held.record.protocol), now);
         }
+        self.latest_deletion = if confirmed { self.latest_deletion } else { Some(now + LATEST_DELETION) };
+        self.untold.iter_mut().for_each(Untold::doubt);
         match self.state {
+            // Looks by itself, when all is given back.
+            State::Holding { .. } if self.untold.is_some() => self.tell_once_sure(now),
             // It may have been, or may be yet, the same entry of the gateway's table.
             State::Holding { .. } if confirmed => self.ask(Speaker::check, now),
             State::Holding { checks } => {
