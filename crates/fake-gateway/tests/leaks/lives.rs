@@ -84,7 +84,7 @@ impl Records {
 }
 
 pub(super) struct Life {
-    gateway: Simulation,
+    pub(super) gateway: Simulation,
     mapper: Mapper,
     records: Records,
     host: IpAddr,

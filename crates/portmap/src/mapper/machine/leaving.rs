@@ -19,7 +19,7 @@ impl Mapper {
         self.untold = None;
         let held = self.held.take().filter(|held| held.place == Some(place));
         if let Some(held) = &held {
-            self.elsewhere.take_at(place, |record| record.is_about_the_same(&held.record));
+            self.elsewhere.take_at(place, |made| made.record.is_about_the_same(&held.record));
             self.is_in_doubt(held.record.clone());
         }
         let asking = matches!(self.state, State::Requesting { .. } | State::Discarding);

@@ -42,7 +42,8 @@ impl Mapper {
         let place = self.place();
         if let Some(held) = self.held.as_ref().filter(|held| held.place == Some(place)) {
             let (record, grant) = (held.record.clone(), held.grant.clone());
-            self.elsewhere.remember(Made { place, record, grant, expires: held.expires }, now);
+            let made = Made { place, record, grant, port_is_known: true, expires: held.expires };
+            self.elsewhere.remember(made, now);
         }
     }
 
@@ -55,7 +56,8 @@ impl Mapper {
         let unresolved = mem::take(&mut self.unresolved).into_iter().map(|unresolved| unresolved.record);
         for record in unresolved.filter(has_number) {
             let grant = record.grant();
-            self.elsewhere.remember(Made { place, record, grant, expires }, now);
+            let port_is_known = record.protocol == Protocol::Upnp;
+            self.elsewhere.remember(Made { place, record, grant, port_is_known, expires }, now);
         }
     }
 
@@ -167,7 +169,8 @@ impl Mapper {
 }
 
 /// A gateway has one of a number. PCP and NAT-PMP know a mapping by what it leads to, a firewall a pinhole.
-fn is_taken_again(made: &Record, held: &Record) -> bool {
-    let by_target = made.protocol != Protocol::Upnp || matches!(made.control, Control::Pinhole { .. });
-    made.external_port == held.external_port || made.protocol == held.protocol && by_target
+fn is_taken_again(Made { record, port_is_known, .. }: &Made, held: &Record) -> bool {
+    let by_target = record.protocol != Protocol::Upnp || matches!(record.control, Control::Pinhole { .. });
+    *port_is_known && record.external_port == held.external_port
+        || record.protocol == held.protocol && by_target
 }
