@@ -37,6 +37,10 @@ pub struct Simulation {
     /// Of each answer.
     latency: Duration,
     is_reachable: bool,
+    /// How long a datagram to the server of NAT-PMP and PCP waits for its turn.
+    queue: Duration,
+    /// With the address that the host had.
+    queued: Vec<(Instant, IpAddr, Transmit)>,
     arriving: Vec<(Instant, Arriving)>,
 }
 
@@ -54,7 +58,9 @@ impl Simulation {
         let now = clock::now();
         let state = State::new(settings, GATEWAY, HTTP_PORT, now);
         let host = host.into();
-        Self { state, host, now, latency: Duration::ZERO, is_reachable: true, arriving: Vec::new() }
+        let (latency, queue) = (Duration::ZERO, Duration::ZERO);
+        let (queued, arriving) = (Vec::new(), Vec::new());
+        Self { state, host, now, latency, is_reachable: true, queue, queued, arriving }
     }
 
     /// How long each answer takes, beside what a fault adds.
@@ -86,6 +92,12 @@ impl Simulation {
     pub fn move_host(&mut self, host: Ipv4Addr) {
         self.host = host.into();
         self.arriving.clear();
+    }
+
+    /// What is sent to the server of NAT-PMP and PCP from now on waits so long before it is performed, as where many
+    /// others have asked before. UPnP is answered at once.
+    pub fn queue(&mut self, time: Duration) {
+        self.queue = time;
     }
 
     /// Whether the gateway is there; what is asked meanwhile is lost.
@@ -141,9 +153,11 @@ impl Simulation {
         loop {
             self.settle(mapper, &mut told);
             let arriving = self.arriving.iter().map(|(at, _)| *at);
+            let arriving = arriving.chain(self.queued.iter().map(|(at, ..)| *at));
             let Some(at) = arriving.chain(mapper.poll_timeout()).min().filter(|at| *at <= end) else { break };
             assert!(at >= self.now, "a deadline in the past is never handled");
             self.now = at;
+            self.perform_queued();
             self.arrive(mapper);
             mapper.handle_timeout(at);
         }
@@ -154,7 +168,7 @@ impl Simulation {
     fn settle(&mut self, mapper: &mut Mapper, told: &mut impl FnMut(Event)) {
         loop {
             if let Some(transmit) = mapper.poll_transmit() {
-                self.hear(transmit);
+                self.queue_or_hear(transmit);
             } else if let Some(exchange) = mapper.poll_exchange() {
                 self.answer(&exchange);
             } else if let Some(closed) = mapper.poll_close() {
@@ -171,11 +185,27 @@ impl Simulation {
         }
     }
 
-    fn hear(&mut self, transmit: Transmit) {
+    /// Behind all that waits already.
+    fn queue_or_hear(&mut self, transmit: Transmit) {
+        let last = self.queued.last().map_or(self.now, |(at, ..)| *at);
+        let at = last.max(self.now + self.queue);
+        match transmit.socket {
+            Socket::Control if at > self.now => self.queued.push((at, self.host, transmit)),
+            _ => self.hear(self.host, transmit),
+        }
+    }
+
+    fn perform_queued(&mut self) {
+        let now = self.now;
+        let due: Vec<_> = self.queued.extract_if(.., |(at, ..)| *at <= now).collect();
+        due.into_iter().for_each(|(_, host, transmit)| self.hear(host, transmit));
+    }
+
+    fn hear(&mut self, host: IpAddr, transmit: Transmit) {
         if transmit.destination.ip() != self.address() || !self.is_reachable {
             return;
         }
-        let from = SocketAddr::new(self.host, EPHEMERAL_PORT);
+        let from = SocketAddr::new(host, EPHEMERAL_PORT);
         let outgoing = match transmit.socket {
             Socket::Notifications => return,
             Socket::Discovery if !self.state.speaks(Protocol::Upnp) => return,
@@ -186,7 +216,8 @@ impl Simulation {
                 control_port::answer(&mut self.state, from, &transmit.payload, self.now)
             }
         };
-        for Outgoing { port, from, payload, delay, .. } in outgoing {
+        for Outgoing { port, from, payload, delay, .. } in outgoing.into_iter().filter(|_| host == self.host)
+        {
             let socket = if port == ssdp::MULTICAST.port() { Socket::Discovery } else { transmit.socket };
             let from = from.unwrap_or_else(|| SocketAddr::new(self.address(), port));
             self.arriving

@@ -136,6 +136,17 @@ pub enum Reply {
     },
 }
 
+impl Reply {
+    fn may_answer_a_deletion(&self) -> bool {
+        match self {
+            Self::VersionUnsupported { .. } => true,
+            Self::Mapping { answer: Ok(assignment), .. } => assignment.lifetime_seconds == 0,
+            Self::Mapping { answer: Err(_), .. } => true,
+            Self::Probe { .. } => false,
+        }
+    }
+}
+
 /// What a gateway says it has assigned. After a deletion the lifetime is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Assignment {

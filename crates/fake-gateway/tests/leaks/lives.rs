@@ -19,7 +19,7 @@ use portmap::upnp::SEARCH_WINDOW;
 use super::effects::{effects, in_words};
 use super::{LAST_PORT, PORT};
 
-const ADDRESSES: [Ipv4Addr; 3] =
+pub(super) const ADDRESSES: [Ipv4Addr; 3] =
     [Ipv4Addr::new(192, 168, 1, 10), Ipv4Addr::new(192, 168, 1, 20), Ipv4Addr::new(192, 168, 1, 30)];
 const STRANGER: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 99);
 
@@ -83,8 +83,8 @@ impl Records {
     }
 }
 
-struct Life {
-    gateway: Simulation,
+pub(super) struct Life {
+    pub(super) gateway: Simulation,
     mapper: Mapper,
     records: Records,
     host: IpAddr,
@@ -95,7 +95,7 @@ struct Life {
 }
 
 impl Life {
-    fn new(gateway: Simulation, protocols: &[Protocol], seed: u64) -> Self {
+    pub(super) fn new(gateway: Simulation, protocols: &[Protocol], seed: u64) -> Self {
         let gateway = gateway.with_latency(LATENCY);
         let settings = Settings {
             internal: ADDRESSES[0].into(),
@@ -115,7 +115,7 @@ impl Life {
         Self { gateway, mapper, records, host, told: false, is_disturbed: false, story: Vec::new() }
     }
 
-    fn advance(&mut self, time: Duration) {
+    pub(super) fn advance(&mut self, time: Duration) {
         let (records, host) = (&mut self.records, self.host);
         let story = &mut self.story;
         self.gateway.advance(&mut self.mapper, time, |event| {
@@ -161,6 +161,11 @@ impl Life {
                     self.mapper.insist(record.external_port, self.gateway.now());
                 }
             }
+            13 => {
+                let queue = Duration::from_secs(*dice.one_of(&[0, 1, 2, 4]));
+                self.story.push(format!("    queue {queue:?}"));
+                self.gateway.queue(queue);
+            }
             8..=12 if !std::mem::replace(&mut self.is_disturbed, true) => {
                 let kind = *dice.one_of(kinds);
                 let all: Vec<_> = effects(kind).into_iter().filter(|it| !is_absence_or_end(it)).collect();
@@ -184,7 +189,7 @@ impl Life {
         all.iter().map(|it| format!("{}:{} {:?}", it.client, it.external_port, it.made_by)).collect()
     }
 
-    fn move_to(&mut self, host: Ipv4Addr) {
+    pub(super) fn move_to(&mut self, host: Ipv4Addr) {
         if self.host != host {
             self.story.push(format!("    move to {host}"));
             self.host = host.into();
@@ -207,7 +212,7 @@ impl Life {
     }
 
     /// What is there and not written down.
-    fn unknown(&self) -> Vec<Mapping> {
+    pub(super) fn unknown(&self) -> Vec<Mapping> {
         let Records { kept, asked, left, .. } = &self.records;
         let behind = self.mapper.made_elsewhere().map(|made| (made.internal, made.record));
         let all: Vec<_> = kept.iter().chain(asked.values()).chain(left).cloned().chain(behind).collect();
@@ -235,6 +240,7 @@ impl Life {
             }
         }
         self.gateway.clear_script();
+        self.gateway.queue(Duration::ZERO);
         self.gateway.set_reachable(true);
         if dice.below(2) == 0 && !self.records.has_ended {
             self.story.push("    calm".into());

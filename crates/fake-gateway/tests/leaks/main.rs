@@ -5,8 +5,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod back_again;
 mod effects;
 mod lives;
+mod one_table;
 
 use std::net::Ipv4Addr;
 use std::num::NonZeroU16;
@@ -57,6 +59,20 @@ impl Told {
     }
 }
 
+fn settings(gateway: &Simulation, protocols: &[Protocol]) -> Settings {
+    Settings {
+        internal: HOST.into(),
+        gateway: Some(gateway.address()),
+        protocols: protocols.to_vec(),
+        remembered: None,
+        description: "moshpunch alice@server 1a2b3c4d".into(),
+        lease: LEASE,
+        search_window: SEARCH_WINDOW,
+        nonce: Nonce([7; 12]),
+        seed: 1,
+    }
+}
+
 struct Life {
     gateway: Simulation,
     mapper: Mapper,
@@ -66,18 +82,7 @@ struct Life {
 impl Life {
     fn new(mut gateway: Simulation, protocols: &[Protocol], faults: &[Fault]) -> Self {
         faults.iter().for_each(|fault| gateway.script(fault.clone()));
-        let settings = Settings {
-            internal: HOST.into(),
-            gateway: Some(gateway.address()),
-            protocols: protocols.to_vec(),
-            remembered: None,
-            description: "moshpunch alice@server 1a2b3c4d".into(),
-            lease: LEASE,
-            search_window: SEARCH_WINDOW,
-            nonce: Nonce([7; 12]),
-            seed: 1,
-        };
-        let mut mapper = Mapper::new(settings, gateway.now());
+        let mut mapper = Mapper::new(settings(&gateway, protocols), gateway.now());
         let external = External::Near(PORT..=LAST_PORT);
         let wanted = Wanted { transport: Transport::Udp, internal_port: PORT, external };
         mapper.map(wanted, gateway.now());

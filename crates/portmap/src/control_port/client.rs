@@ -53,6 +53,8 @@ pub struct Client<P> {
     restart_at: Option<Instant>,
     random: Random,
     transmit: Option<Vec<u8>>,
+    /// It was asked in vain to delete, but may do so yet.
+    owes_a_deletion: bool,
     /// One wrong answer must not leave a mapping behind.
     released_again: bool,
     /// What is told once that is undone which was made in spite of it.
@@ -109,6 +111,7 @@ impl<P: Protocol> Client<P> {
             restart_at: None,
             random: Random::new(seed),
             transmit: None,
+            owes_a_deletion: false,
             released_again: false,
             refused_for: None,
             events: VecDeque::new(),
@@ -136,6 +139,12 @@ impl<P: Protocol> Client<P> {
     /// From now on a restart is told as soon as it is heard of.
     pub fn hurry(&mut self) {
         self.hurries = true;
+    }
+
+    /// Whether it was asked in vain to delete, and has not answered that yet.
+    #[must_use]
+    pub fn owes_a_deletion(&self) -> bool {
+        self.owes_a_deletion
     }
 
     /// Whether the gateway is known to speak the protocol.
@@ -236,7 +245,9 @@ impl<P: Protocol> Client<P> {
             tracing::debug!(%from, gateway = %self.gateway, "answer from elsewhere dropped");
             return;
         }
-        match self.protocol.read(payload) {
+        let reply = self.protocol.read(payload);
+        self.owes_a_deletion &= !reply.as_ref().is_some_and(Reply::may_answer_a_deletion);
+        match reply {
             Some(Reply::VersionUnsupported { supported }) => {
                 self.abandon(Absence::VersionUnsupported { supported });
             }

@@ -27,6 +27,8 @@ pub(super) struct Made {
     pub(super) place: Place,
     pub(super) record: Record,
     pub(super) grant: Grant,
+    /// Else it may be on any port: PCP and NAT-PMP were asked for that one, and have not answered.
+    pub(super) port_is_known: bool,
     /// `None`: it does not end by itself.
     pub(super) expires: Option<Instant>,
 }
@@ -73,8 +75,8 @@ impl Elsewhere {
         self.made.iter().rev().find(|made| made.place == place && !made.is_over(now))
     }
 
-    pub(super) fn take_at(&mut self, place: Place, is_taken: impl Fn(&Record) -> bool) -> Vec<Record> {
-        let is_taken = |made: &Made| made.place == place && is_taken(&made.record);
+    pub(super) fn take_at(&mut self, place: Place, is_taken: impl Fn(&Made) -> bool) -> Vec<Record> {
+        let is_taken = |made: &Made| made.place == place && is_taken(made);
         let (taken, made) = self.made.drain(..).partition::<VecDeque<_>, _>(is_taken);
         self.made = made;
         taken.into_iter().map(|made| made.record).collect()

@@ -9,6 +9,7 @@ mod records;
 mod refusal;
 mod restart;
 mod seeking;
+mod telling;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -19,6 +20,7 @@ use self::job::Job;
 use self::outside::AddressQuestions;
 use self::records::Unresolved;
 use self::restart::Restart;
+use self::telling::Untold;
 use super::elsewhere::{Elsewhere, Place};
 use super::ports::PortChoice;
 use super::schedule::{Backoff, next_check, renewal};
@@ -71,7 +73,8 @@ enum State {
 
 #[derive(Debug)]
 struct Held {
-    place: Place,
+    /// `None` once it was deleted from another address.
+    place: Option<Place>,
     grant: Grant,
     record: Record,
     renews: Instant,
@@ -90,6 +93,8 @@ pub struct Mapper {
     job: Option<Job>,
     state: State,
     held: Option<Held>,
+    /// Nobody was told yet of what is held.
+    untold: Option<Untold>,
     elsewhere: Elsewhere,
     /// Of what was made here before, while another mapping is held; any other question to that speaker comes first.
     deleting_here: Option<(Protocol, NonZeroU16)>,
@@ -97,6 +102,8 @@ pub struct Mapper {
     to_release: Option<(Request, Grant)>,
     /// By PCP and by NAT-PMP one at most, by UPnP one of a port.
     unresolved: Vec<Unresolved>,
+    /// When what a gateway was asked to delete, and did not say to have deleted, is gone or stays.
+    latest_deletion: Option<Instant>,
     reserved: Option<NonZeroU16>,
     address_questions: AddressQuestions,
     /// What is told once everything is given back.
@@ -131,8 +138,14 @@ impl Mapper {
         };
         let external_port = record.external_port;
         let grant = Grant { external_address, external_port, internal_port, lease: None };
-        mapper.held =
-            Some(Held { place: mapper.place(), grant, record, renews: now, expires: None, lost: false });
+        mapper.held = Some(Held {
+            place: Some(mapper.place()),
+            grant,
+            record,
+            renews: now,
+            expires: None,
+            lost: false,
+        });
         mapper
     }
 
@@ -148,10 +161,12 @@ impl Mapper {
             job: None,
             state: State::Seeking,
             held: None,
+            untold: None,
             elsewhere: Elsewhere::default(),
             deleting_here: None,
             to_release: None,
             unresolved: Vec::new(),
+            latest_deletion: None,
             reserved: None,
             address_questions: AddressQuestions::default(),
             last_word: None,
@@ -182,8 +197,10 @@ impl Mapper {
         job.ports = PortChoice::only(port);
         job.wanted.external = External::Only(port);
         self.speakers.iter_mut().for_each(Speaker::hurry);
-        if self.held.as_ref().is_some_and(|held| held.grant.external_port != port) {
-            self.release(now);
+        match self.held.as_ref().filter(|held| held.grant.external_port != port) {
+            Some(_) if self.untold.is_some() && self.chosen.is_some() => self.discard_untold(now),
+            Some(_) => self.release(now),
+            None => {}
         }
     }
 
@@ -244,6 +261,7 @@ impl Mapper {
         }
         self.look_after_restart(now);
         self.ask_for_address_if_due(now);
+        self.tell_once_sure(now);
         self.notice_expiry(now);
     }
 
@@ -295,7 +313,8 @@ impl Mapper {
         };
         let expiry = self.held.as_ref().filter(|held| !held.lost).and_then(|held| held.expires);
         let speakers = self.speakers.iter().filter_map(Speaker::poll_timeout);
-        speakers.chain(own).chain(self.looks_after_restart_at()).chain(expiry).min()
+        let waits = self.looks_after_restart_at().into_iter().chain(self.tells_at()).chain(expiry);
+        speakers.chain(own).chain(waits).min()
     }
 
     fn handle_client_events(&mut self, now: Instant) {
@@ -305,6 +324,7 @@ impl Mapper {
             }
         }
         self.look_after_restart(now);
+        self.tell_once_sure(now);
     }
 
     fn handle_client_event(&mut self, index: usize, event: client::Event, now: Instant) {
@@ -375,20 +395,27 @@ impl Mapper {
     fn address_is(&mut self, address: Option<IpAddr>) {
         let place = self.place();
         let control = self.chosen.and_then(|index| self.speakers[index].control());
-        if let Some(held) = self.held.as_mut().filter(|held| held.place == place)
+        if let Some(held) = self.held.as_mut().filter(|held| held.place == Some(place))
             && held.grant.external_address != address
         {
             held.grant.external_address = address;
             held.record.control = control.unwrap_or_else(|| held.record.control.clone());
             let mapping = self.settings.mapping(held);
-            self.events.push_back(Event::Changed(mapping));
+            self.events.extend(self.untold.is_none().then_some(Event::Changed(mapping)));
         }
     }
 
     fn confirmed(&mut self, now: Instant) {
-        if let Some(held) = &self.held {
-            self.state = State::Holding { checks: next_check(held.renews, &mut self.random, now) };
+        if let Some(renews) = self.held.as_ref().map(|held| held.renews) {
+            self.hold(renews, now);
         }
+    }
+
+    /// Looks at the mapping again when it is due.
+    fn hold(&mut self, renews: Instant, now: Instant) {
+        let deletion = self.latest_deletion.filter(|at| *at > now);
+        let check = next_check(renews, &mut self.random, now);
+        self.state = State::Holding { checks: deletion.map_or(check, |at| at.min(check)) };
     }
 
     fn granted(&mut self, grant: Grant, now: Instant) {
@@ -406,23 +433,30 @@ impl Mapper {
         self.backoff = Backoff::default();
         let renews = renewal(grant.lease, self.settings.lease, &mut self.random, now);
         let expires = grant.lease.map(|lease| now + lease);
-        let held = Held { place, grant, record, renews, expires, lost: false };
+        let held = Held { place: Some(place), grant, record, renews, expires, lost: false };
         let mapping = self.settings.mapping(&held);
-        self.state = State::Holding { checks: next_check(renews, &mut self.random, now) };
+        self.hold(renews, now);
         self.give_back_others(held.record.protocol, now);
-        self.events.push_back(match &self.held {
-            None => Event::Mapped(mapping),
-            Some(before) if before.is_same_place(&held) && !before.lost => Event::Renewed(mapping),
-            Some(_) => Event::Changed(mapping),
-        });
+        match &self.held {
+            None => self.untold = Some(Untold::new(now)),
+            Some(_) if self.untold.is_some() => {}
+            Some(before) if before.is_same_place(&held) && !before.lost => {
+                self.events.push_back(Event::Renewed(mapping));
+            }
+            Some(_) => self.events.push_back(Event::Changed(mapping)),
+        }
         self.held = Some(held);
+        self.tell_once_sure(now);
         self.look_for_address(now);
         self.take_again_or_delete(now);
     }
 
     /// Without a mapping to keep, the end; with one, another try later.
     fn fail(&mut self, cause: Cause, now: Instant) {
-        if self.held.is_none() {
+        if self.held.is_none() || self.untold.is_some() && cause.is_of_another() {
+            if let Some(untold) = self.take_untold() {
+                self.is_in_doubt(untold.record);
+            }
             self.events.push_back(Event::Failed(cause));
             return self.part(None, now);
         }
@@ -439,6 +473,9 @@ impl Mapper {
 
     fn notice_expiry(&mut self, now: Instant) {
         let gateway = self.gateway();
+        if self.held.as_ref().is_some_and(|held| held.expires.is_some_and(|expires| now >= expires)) {
+            self.tell();
+        }
         if let Some(held) = &mut self.held
             && held.expires.is_some_and(|expires| now >= expires)
             && !held.lost

@@ -24,7 +24,8 @@
 //! with the protocol that made it, as long as that one answers.
 //!
 //! A question that was given up may still be answered. What it grants is taken where nothing else serves yet; else it is
-//! given back, and what is kept is looked at once more, for some routers keep one table for all protocols. A mapper ends
+//! given back, and what is kept is looked at once more, for some routers keep one table for all protocols. A new mapping
+//! is told only after that, for up to 7 s. A mapper ends
 //! only after it has given back everything that it may still be granted, or has told what it could not.
 //!
 //! # IPv6

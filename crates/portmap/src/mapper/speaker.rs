@@ -216,6 +216,15 @@ impl Speaker {
         }
     }
 
+    /// Was asked to delete something, and may do so yet: it has not answered.
+    pub(super) fn owes_a_deletion(&self) -> bool {
+        match &self.client {
+            Client::Pcp(client, _) => client.owes_a_deletion(),
+            Client::NatPmp(client, _) => client.owes_a_deletion(),
+            Client::Upnp(_) => false,
+        }
+    }
+
     /// How long the gateway took to answer, where that is known.
     pub(super) fn answer_time(&self) -> Option<Duration> {
         match &self.client {

@@ -224,7 +224,10 @@ impl<P: Protocol> Client<P> {
         match question {
             Question::Map if self.seen => self.tell(Event::Refused(Refusal::NoAnswer)),
             Question::Probe | Question::Map => self.tell(Event::Absent(Absence::NoAnswer)),
-            Question::Release | Question::CutShort | Question::Undo => self.end_deletion(false),
+            Question::Release | Question::CutShort | Question::Undo => {
+                self.owes_a_deletion = true;
+                self.end_deletion(false);
+            }
         }
     }
 

@@ -53,7 +53,7 @@ impl Mapper {
         let Some(job) = self.job.as_ref().filter(|_| !speaker.is_undoing()) else { return };
         let place = self.place();
         // One who holds a mapping asks again by its own clock.
-        let is_wanted = match self.held.as_ref().filter(|held| held.place == place) {
+        let is_wanted = match self.held.as_ref().filter(|held| held.place == Some(place)) {
             Some(held) => held.record.protocol == protocol && self.chosen.is_none(),
             None => true,
         };

@@ -16,9 +16,10 @@ impl Mapper {
             return;
         }
         let place = self.place();
-        let held = self.held.take().filter(|held| held.place == place);
+        self.untold = None;
+        let held = self.held.take().filter(|held| held.place == Some(place));
         if let Some(held) = &held {
-            self.elsewhere.take_at(place, |record| record.is_about_the_same(&held.record));
+            self.elsewhere.take_at(place, |made| made.record.is_about_the_same(&held.record));
             self.is_in_doubt(held.record.clone());
         }
         let asking = matches!(self.state, State::Requesting { .. } | State::Discarding);
@@ -84,7 +85,7 @@ impl Mapper {
     /// The end, once what is not kept is given back.
     pub(super) fn part(&mut self, last_word: Option<Event>, now: Instant) {
         self.drop_reservation();
-        self.held = None;
+        (self.held, self.untold) = (None, None);
         self.chosen = None;
         self.last_word = last_word;
         self.state = State::Undoing;

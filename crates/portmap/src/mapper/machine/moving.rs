@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::super::elsewhere::{Made, Place};
 use super::super::values::{Control, MadeElsewhere, Protocol, Record};
-use super::{Mapper, State, speakers};
+use super::{Held, Mapper, State, speakers};
 
 impl Mapper {
     /// The host has another address or another gateway now. The mapping is made again there; that of the old address
@@ -17,6 +17,7 @@ impl Mapper {
             return;
         }
         self.leave_behind(now);
+        self.take_untold();
         self.settings.internal = internal;
         self.settings.gateway = gateway;
         self.settings.remembered = None;
@@ -39,9 +40,10 @@ impl Mapper {
     fn leave_behind(&mut self, now: Instant) {
         self.remember_unresolved(now);
         let place = self.place();
-        if let Some(held) = self.held.as_ref().filter(|held| held.place == place) {
+        if let Some(held) = self.held.as_ref().filter(|held| held.place == Some(place)) {
             let (record, grant) = (held.record.clone(), held.grant.clone());
-            self.elsewhere.remember(Made { place, record, grant, expires: held.expires }, now);
+            let made = Made { place, record, grant, port_is_known: true, expires: held.expires };
+            self.elsewhere.remember(made, now);
         }
     }
 
@@ -54,7 +56,8 @@ impl Mapper {
         let unresolved = mem::take(&mut self.unresolved).into_iter().map(|unresolved| unresolved.record);
         for record in unresolved.filter(has_number) {
             let grant = record.grant();
-            self.elsewhere.remember(Made { place, record, grant, expires }, now);
+            let port_is_known = record.protocol == Protocol::Upnp;
+            self.elsewhere.remember(Made { place, record, grant, port_is_known, expires }, now);
         }
     }
 
@@ -95,17 +98,31 @@ impl Mapper {
         now: Instant,
     ) {
         match confirmed {
-            true => self.elsewhere.deleted(internal, Protocol::Upnp, port),
+            true => {
+                self.elsewhere.deleted(internal, Protocol::Upnp, port);
+                self.forget_where_it_is_held(internal, port);
+            }
             false => self.elsewhere.denied_by(self.gateway()),
         }
         self.state = State::Ready;
         self.begin_to_request(now);
     }
 
+    /// Back there, it is made anew.
+    fn forget_where_it_is_held(&mut self, internal: IpAddr, port: NonZeroU16) {
+        let is_it = |held: &&mut Held| {
+            (held.record.protocol, held.record.external_port) == (Protocol::Upnp, port)
+                && held.place.is_some_and(|place| place.internal == internal)
+        };
+        if let Some(held) = self.held.as_mut().filter(is_it) {
+            held.place = None;
+        }
+    }
+
     /// What is held or was made here before is asked for, so that it does not stay beside another.
     fn request_first_port(&mut self, now: Instant) {
         let place = self.place();
-        let held = self.held.as_ref().filter(|held| held.place == place);
+        let held = self.held.as_ref().filter(|held| held.place == Some(place));
         let made = || self.elsewhere.at(place, now).map(|made| made.record.external_port);
         let known = held.map(|held| held.record.external_port).or_else(made);
         let Some(job) = &mut self.job else { return };
@@ -152,7 +169,8 @@ impl Mapper {
 }
 
 /// A gateway has one of a number. PCP and NAT-PMP know a mapping by what it leads to, a firewall a pinhole.
-fn is_taken_again(made: &Record, held: &Record) -> bool {
-    let by_target = made.protocol != Protocol::Upnp || matches!(made.control, Control::Pinhole { .. });
-    made.external_port == held.external_port || made.protocol == held.protocol && by_target
+fn is_taken_again(Made { record, port_is_known, .. }: &Made, held: &Record) -> bool {
+    let by_target = record.protocol != Protocol::Upnp || matches!(record.control, Control::Pinhole { .. });
+    *port_is_known && record.external_port == held.external_port
+        || record.protocol == held.protocol && by_target
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::super::speaker::Speaker;
 use super::super::values::{Event, Protocol, Record};
-use super::{Mapper, State};
+use super::{Mapper, State, Untold};
 use crate::client::{self, Absence, Grant, Refusal};
 
 /// Later, a gateway that did not answer does not delete any more what it was asked to.
@@ -51,7 +51,7 @@ impl Mapper {
     pub(super) fn making(&mut self, index: usize, external_port: NonZeroU16) {
         let Some(record) = self.record(index, external_port) else { return };
         let place = self.place();
-        let held = self.held.as_ref().filter(|held| held.place == place).map(|held| &held.record);
+        let held = self.held.as_ref().filter(|held| held.place == Some(place)).map(|held| &held.record);
         if held.into_iter().chain(self.unresolved()).any(|known| known.is_about_the_same(&record)) {
             return;
         }
@@ -96,7 +96,8 @@ impl Mapper {
     /// One protocol has granted it: whatever the others have made, or may make yet, is given back.
     pub(super) fn give_back_others(&mut self, protocol: Protocol, now: Instant) {
         let place = self.place();
-        let held = self.held.as_ref().filter(|held| held.place == place).map(|held| held.record.clone());
+        let held =
+            self.held.as_ref().filter(|held| held.place == Some(place)).map(|held| held.record.clone());
         if let Some(held) = held.filter(|held| held.protocol != protocol) {
             self.is_in_doubt(held);
         }
@@ -127,7 +128,11 @@ impl Mapper {
         if matches!(self.state, State::Holding { .. } | State::Undoing) {
             self.give_back_all_but(self.held.as_ref().map(|held| held.record.protocol), now);
         }
+        self.latest_deletion = if confirmed { self.latest_deletion } else { Some(now + LATEST_DELETION) };
+        self.untold.iter_mut().for_each(Untold::doubt);
         match self.state {
+            // Looks by itself, when all is given back.
+            State::Holding { .. } if self.untold.is_some() => self.tell_once_sure(now),
             // It may have been, or may be yet, the same entry of the gateway's table.
             State::Holding { .. } if confirmed => self.ask(Speaker::check, now),
             State::Holding { checks } => {
