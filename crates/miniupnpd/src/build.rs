@@ -19,6 +19,9 @@ const COMMON: Version = Version([2, 3, 0]);
 /// With this one and later, a line that cannot be understood ends miniupnpd; others only tell of it.
 pub const STOPS_AT_A_BAD_LINE: Version = Version([2, 2, 3]);
 
+/// With this one and later, a fifth word of a rule is a pattern for the description; before, it is nothing.
+pub const READS_PATTERNS: Version = Version([2, 3, 2]);
+
 /// With this one and later, `secure_mode` is on until a line says `no`; before, off until one says `yes`.
 pub const SECURE_BY_DEFAULT: Version = Version([2, 3, 4]);
 

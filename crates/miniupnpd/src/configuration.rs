@@ -6,7 +6,7 @@ mod watched;
 pub use self::bad_lines::{BadLine, Objection};
 pub use self::watched::{Unusable, Watched};
 
-use crate::build::{Build, Knows, SECURE_BY_DEFAULT};
+use crate::build::{Build, Knows, READS_PATTERNS, SECURE_BY_DEFAULT};
 use crate::document::Document;
 use crate::rule::Rule;
 use crate::ruleset::ChainName;
@@ -144,14 +144,18 @@ impl Configuration {
     }
 
     /// The lines of the rules that can be read.
-    pub fn rule_lines(&self) -> impl DoubleEndedIterator<Item = (usize, Rule)> {
+    pub fn rule_lines(&self, build: &Build) -> impl DoubleEndedIterator<Item = (usize, Rule)> {
+        let reads_patterns = build.is_since(READS_PATTERNS) != Some(false);
         let lines = self.document.lines().filter(|(_, line)| is_rule(line));
-        lines.filter_map(|(index, line)| Some((index, line.parse().ok()?)))
+        lines.filter_map(move |(index, line)| {
+            let rule: Rule = line.parse().ok()?;
+            Some((index, Rule { has_pattern: rule.has_pattern && reads_patterns, ..rule }))
+        })
     }
 
     #[must_use]
-    pub fn rules(&self) -> Vec<Rule> {
-        self.rule_lines().map(|(_, rule)| rule).collect()
+    pub fn rules(&self, build: &Build) -> Vec<Rule> {
+        self.rule_lines(build).map(|(_, rule)| rule).collect()
     }
 }
 

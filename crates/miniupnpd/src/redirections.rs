@@ -20,6 +20,9 @@ use crate::mapping::{External, Mappings, Transport};
 /// The source in the header of IPv4, as nft writes what it has no name for.
 const SOURCE_BITS: &str = "@nh,96,32";
 
+/// Behind these stands the protocol; miniupnpd 2.3.1 matches it as a byte of the header.
+const PROTOCOL: [&str; 3] = ["@nh,72,8", "protocol", "l4proto"];
+
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reading {
     /// What the firewall redirects for miniupnpd; `None` if it has no chain of miniupnpd, where the rules may be in a
@@ -71,7 +74,9 @@ fn redirection(rule: &str) -> Option<(External, SocketAddrV4)> {
     let rule = rule.split(" comment ").next()?;
     let words: Vec<&str> = rule.split_whitespace().collect();
     let after = |wanted: &str| words.iter().position(|word| *word == wanted).map(|at| &words[at + 1..]);
-    let transport = words.iter().find_map(|word| transport(word))?;
+    let said = PROTOCOL.iter().find_map(|name| transport(after(name)?.first()?));
+    let of_header = || transport(words[..words.iter().position(|word| *word == "dport")?].last()?);
+    let transport = said.or_else(of_header)?;
     let port: NonZeroU16 = after("dport")?.first()?.parse().ok()?;
     let target = after("dnat")?;
     let at = target.iter().position(|word| *word == "to")?;
@@ -84,7 +89,6 @@ fn is_limited(rule: &str) -> bool {
     rule.split_whitespace().any(|word| word == "saddr" || word == SOURCE_BITS)
 }
 
-/// miniupnpd 2.3.1 matches the protocol as a byte of the header.
 fn transport(word: &str) -> Option<Transport> {
     match word {
         "udp" | "0x11" | "17" => Some(Transport::Udp),
@@ -109,6 +113,8 @@ mod tests {
     fn a_redirection_is_read_however_nft_prints_it() {
         for rule in [
             "iif \"wan0\" @nh,72,8 0x11 th dport 60001 dnat ip to 192.168.1.10:60002",
+            "iif \"wan0\" @nh,96,32 0x6 @nh,72,8 0x11 th dport 60001 dnat ip to 192.168.1.10:60002",
+            "iif 6 @nh,72,8 0x11 th dport 60001 dnat ip to 192.168.1.10:60002",
             "iif \"wan0\" ip protocol udp th dport 60001 dnat ip to 192.168.1.10:60002",
             "iifname \"wan0\" meta l4proto udp udp dport 60001 counter packets 6 bytes 17 dnat to 192.168.1.10:60002",
             "iifname \"wan0\" udp dport 60001 dnat to 192.168.1.10:60002 comment \"tcp dport 7 dnat to 1.2.3.4:5\"",

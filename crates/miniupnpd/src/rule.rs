@@ -1,7 +1,7 @@
 //! miniupnpd's permission rules: `allow 60000-60023 192.168.1.0/24 60000-60023`.
 //!
 //! The first rule that fits decides, and a rule fits only if external port, host and internal port all do. What no rule
-//! fits is allowed.
+//! fits is allowed. Since 2.3.2 a fifth word is a pattern, and the rule fits only a mapping whose description has it.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -35,6 +35,8 @@ pub struct Rule {
     pub external: PortRange,
     pub network: Network,
     pub internal: PortRange,
+    /// Whether it looks at the description, too, which is the client's own; whom it fits cannot be said.
+    pub has_pattern: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -167,7 +169,7 @@ impl fmt::Display for Network {
 impl Rule {
     #[must_use]
     pub fn allow(ports: PortRange, network: Network) -> Self {
-        Self { action: Action::Allow, external: ports, network, internal: ports }
+        Self { action: Action::Allow, external: ports, network, internal: ports, has_pattern: false }
     }
 
     /// The line with which a list of rules should end.
@@ -178,9 +180,11 @@ impl Rule {
             external: PortRange::ALL,
             network: Network::ALL,
             internal: PortRange::ALL,
+            has_pattern: false,
         }
     }
 
+    /// Whatever the description is, if it has a pattern.
     #[must_use]
     pub fn fits(&self, external: u16, host: Ipv4Addr, internal: u16) -> bool {
         self.external.contains(external) && self.internal.contains(internal) && self.network.contains(host)
@@ -189,7 +193,8 @@ impl Rule {
     /// Whether this rule fits whatever `other` fits.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        self.external.covers(&other.external)
+        !self.has_pattern
+            && self.external.covers(&other.external)
             && self.internal.covers(&other.internal)
             && self.network.covers(&other.network)
     }
@@ -205,7 +210,7 @@ impl Rule {
 impl FromStr for Rule {
     type Err = Malformed;
 
-    /// As miniupnpd reads it: no space is needed after the first word, and what stands behind the last is ignored.
+    /// As miniupnpd reads it: no space is needed after the first word, and what stands behind the fifth is ignored.
     fn from_str(line: &str) -> Result<Self, Malformed> {
         let line = line.trim();
         let allowed = line.strip_prefix("allow").map(|rest| (Action::Allow, rest));
@@ -213,15 +218,20 @@ impl FromStr for Rule {
             .or_else(|| line.strip_prefix("deny").map(|rest| (Action::Deny, rest)))
             .ok_or(Malformed::Action)?;
         let words: Vec<_> = rest.split_whitespace().collect();
-        let [external, network, internal, ..] = words[..] else { return Err(Malformed::Words) };
+        let [external, network, internal, ref further @ ..] = words[..] else { return Err(Malformed::Words) };
+        let has_pattern = further.first().is_some_and(|word| !word.starts_with('#') && !EMPTY.contains(word));
         Ok(Self {
             action,
             external: external.parse()?,
             network: network.parse()?,
             internal: internal.parse()?,
+            has_pattern,
         })
     }
 }
+
+/// A pattern that is none.
+const EMPTY: [&str; 2] = ["\"\"", "''"];
 
 impl fmt::Display for Rule {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -229,14 +239,23 @@ impl fmt::Display for Rule {
             Action::Allow => "allow",
             Action::Deny => "deny",
         };
-        write!(formatter, "{action} {} {} {}", self.external, self.network, self.internal)
+        let pattern = if self.has_pattern { " …" } else { "" };
+        write!(formatter, "{action} {} {} {}{pattern}", self.external, self.network, self.internal)
     }
 }
 
-/// Whether `host` may map `external` to its port `internal`.
+/// Whether `host` may map `external` to its port `internal`, with a description that no pattern fits.
 #[must_use]
 pub fn allows(rules: &[Rule], external: u16, host: Ipv4Addr, internal: u16) -> bool {
-    let first = rules.iter().find(|rule| rule.fits(external, host, internal));
+    let first = rules.iter().find(|rule| !rule.has_pattern && rule.fits(external, host, internal));
+    first.is_none_or(|rule| rule.action == Action::Allow)
+}
+
+/// Whether some description lets `host` map `external` to its port `internal`.
+#[must_use]
+pub fn may_allow(rules: &[Rule], external: u16, host: Ipv4Addr, internal: u16) -> bool {
+    let decides = |rule: &&Rule| !(rule.has_pattern && rule.action == Action::Deny);
+    let first = rules.iter().filter(decides).find(|rule| rule.fits(external, host, internal));
     first.is_none_or(|rule| rule.action == Action::Allow)
 }
 
@@ -255,7 +274,9 @@ mod tests {
             ("  allow\t12345  192.168.7.113/32 54321 ", "allow 12345 192.168.7.113/32 54321"),
             ("deny 0-65535 0.0.0.0/0 0-65535", "deny 0-65535 0.0.0.0/0 0-65535"),
             ("deny0-1 10.0.0.1 0-1", "deny 0-1 10.0.0.1/32 0-1"),
-            ("allow 1 192.168.1.7/255.255.255.0 1 \"mosh\"", "allow 1 192.168.1.7/24 1"),
+            ("allow 1 192.168.1.7/255.255.255.0 1 \"mosh\"", "allow 1 192.168.1.7/24 1 …"),
+            ("allow 1 192.168.1.7 1 # mosh", "allow 1 192.168.1.7/32 1"),
+            ("allow 1 192.168.1.7 1 \"\"", "allow 1 192.168.1.7/32 1"),
             ("allow 1 192.168.1.7/255.0.255.0 1", "allow 1 192.168.1.7/255.0.255.0 1"),
         ] {
             assert_eq!(line.parse::<Rule>().unwrap().to_string(), expected, "{line}");
@@ -289,6 +310,21 @@ mod tests {
         assert!(!allows(&rules(&reversed), 60001, host, 60001));
         assert!(allows(&rules(&write_up[..1]), 22, host, 22), "what no rule fits is allowed");
     }
+
+    #[test]
+    fn whom_a_pattern_fits_cannot_be_said() {
+        let host = "192.168.1.10".parse().unwrap();
+        let rules = |text: [&str; 3]| rules(&text);
+        let denies =
+            rules(["deny 0-65535 0.0.0.0/0 0-65535 torrent", "allow 60001 0.0.0.0/0 60001", DENY_ALL]);
+        assert!(allows(&denies, 60001, host, 60001) && may_allow(&denies, 60001, host, 60001));
+        assert!(!may_allow(&denies, 60002, host, 60002));
+        assert!(!denies[0].covers(&Rule::deny_all()));
+        let allows_some = rules(["allow 60001 0.0.0.0/0 60001 'mosh'", DENY_ALL, DENY_ALL]);
+        assert!(!allows(&allows_some, 60001, host, 60001) && may_allow(&allows_some, 60001, host, 60001));
+    }
+
+    const DENY_ALL: &str = "deny 0-65535 0.0.0.0/0 0-65535";
 
     #[test]
     fn networks_cover_and_overlap() {

@@ -94,7 +94,7 @@ pub fn edit(configuration: &[u8], defaults: &[u8], wishes: &Wishes) -> Files {
     if brings_chains {
         set_chain_names(&mut document);
     }
-    notes.extend(rules::edit(&mut document, wishes.lan_network, &wishes.plan));
+    notes.extend(rules::edit(&mut document, wishes));
     let mut started = Document::parse(defaults);
     set_start(&mut started, own_start.is_some(), wishes);
     Files {

@@ -10,6 +10,7 @@ mod exit_code;
 mod facts;
 mod files;
 pub mod guard;
+mod installed;
 mod listeners;
 mod processes;
 mod service_manager;

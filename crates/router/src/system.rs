@@ -1,27 +1,33 @@
 //! What is read of the running system by more than one command.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read as _};
 use std::net::IpAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 use miniupnpd::interfaces::{Interface, default_routes};
 use net::interfaces::{Attachment, name_of};
+use rustix::fs::OFlags;
 
-/// A login by ssh does not always have the directories of root's programs.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+use super::installed;
 
 pub(super) const DEFAULTS: &str = "/etc/default/miniupnpd";
 
-/// `None`: there is no such file.
+/// `None`: there is no such file. A pipe in its place is not waited for.
 pub(super) fn read_if_any(path: &Path) -> Result<Option<Vec<u8>>> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
+    let mut bytes = Vec::new();
+    match open(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
+        Ok(_) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| path.display().to_string()),
     }
+}
+
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)
 }
 
 /// Those with an IPv4 address.
@@ -54,9 +60,9 @@ pub(super) fn miniupnpd_version() -> Option<String> {
 
 /// What a program that succeeds prints.
 fn printed(program: &str, arguments: &[&str]) -> Option<String> {
-    let command = Command::new(program)
+    let command = Command::new(installed::path(program).ok()?)
         .args(arguments)
-        .env("PATH", PATH)
+        .env_clear()
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .output();
@@ -68,4 +74,20 @@ fn printed(program: &str, arguments: &[&str]) -> Option<String> {
 pub(super) fn uses_iptables() -> bool {
     let has = |name: &str| Path::new("/etc/miniupnpd").join(name).exists();
     has("iptables_init.sh") && !has("nft_init.sh")
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::{CWD, Mode, mkfifoat};
+
+    use super::*;
+
+    #[test]
+    fn a_pipe_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("upnp.leases");
+        assert_eq!(read_if_any(&path).unwrap(), None);
+        mkfifoat(CWD, &path, Mode::RUSR).unwrap();
+        assert_eq!(read_if_any(&path).unwrap(), Some(vec![]));
+    }
 }

@@ -21,7 +21,7 @@ fn line(router: &Router<'_>) -> String {
 
 pub(super) fn denial(router: &Router<'_>) -> Finding {
     const NAME: &str = "rules-deny";
-    let rules = router.configuration.rules();
+    let rules = router.configuration.rules(&router.build);
     let closing = Rule::deny_all();
     match rules.iter().any(|rule| rule.action == Action::Deny && rule.covers(&closing)) {
         true => Finding::ok(NAME, "what no rule allows is denied"),
@@ -50,7 +50,7 @@ pub(super) fn range(router: &Router<'_>) -> Finding {
     let Some(network) = lan(router) else {
         return Finding::unknown(NAME, "which network is inside is not known", "see lan-interface");
     };
-    let rules = router.configuration.rules();
+    let rules = router.configuration.rules(&router.build);
     let ports = ports(&rules, &network);
     let allowed = rules.iter().any(|rule| is_for_mosh(rule, &network));
     match (ports.first(), ports.len()) {
@@ -85,7 +85,7 @@ fn is_for_mosh(rule: &Rule, network: &Network) -> bool {
 /// Rules behind the denial of everything never fit.
 pub(super) fn others(router: &Router<'_>) -> Finding {
     const NAME: &str = "rules-others";
-    let rules = router.configuration.rules();
+    let rules = router.configuration.rules(&router.build);
     let closing = rules.iter().position(|rule| rule.action == Action::Deny && rule.covers(&Rule::deny_all()));
     let live = &rules[..closing.unwrap_or(rules.len())];
     let system = PortRange::new(0, FIRST_USER_PORT - 1);

@@ -1,5 +1,6 @@
 //! Whether what miniupnpd has noted is what the firewall does, and whether the router itself respects it.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddrV4;
 
 use super::daemon::Daemon;
@@ -33,6 +34,8 @@ fn named(mappings: &[Mapping]) -> String {
 }
 
 fn without(these: &[Mapping], those: &[Mapping]) -> Vec<Mapping> {
+    // Whoever may map one port decides how many lines there are.
+    let those: BTreeSet<_> = those.iter().collect();
     these.iter().filter(|it| !those.contains(it)).copied().collect()
 }
 
@@ -73,7 +76,7 @@ pub(super) fn agrees(router: &Router<'_>) -> Finding {
 }
 
 fn permitted(mut leases: Vec<Mapping>, router: &Router<'_>) -> Vec<Mapping> {
-    let rules = router.configuration.rules();
+    let rules = router.configuration.rules(&router.build);
     leases.retain(|(external, internal)| {
         rule::allows(&rules, external.port.get(), *internal.ip(), internal.port())
     });

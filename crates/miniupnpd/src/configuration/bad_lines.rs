@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::{Configuration, is_rule};
-use crate::build::{Build, Knows, introduced};
+use crate::build::{Build, Knows, READS_PATTERNS, introduced};
 use crate::document::setting;
 use crate::rule::{Malformed, Rule};
 
@@ -26,6 +26,9 @@ pub enum Objection {
     /// This version, or this build of it, may know it or not.
     #[error("whether {build} knows the option {option} cannot be said{}", since(option))]
     Doubtful { option: String, build: Build },
+    /// A build may have been made without them, and does not tell.
+    #[error("whether {build} was built to understand the pattern at the end cannot be said")]
+    Pattern { build: Build },
 }
 
 fn unknown(build: &Build, option: &str) -> String {
@@ -42,7 +45,7 @@ fn since(option: &str) -> String {
 impl Objection {
     #[must_use]
     pub fn is_certain(&self) -> bool {
-        !matches!(self, Self::Doubtful { .. })
+        !matches!(self, Self::Doubtful { .. } | Self::Pattern { .. })
     }
 
     /// Whether it is what a distribution may have taught its miniupnpd.
@@ -66,7 +69,13 @@ fn objection(line: &str, build: &Build) -> Option<Objection> {
         return None;
     }
     if is_rule(line) {
-        return Some(line.parse::<Rule>().err()?.into());
+        return match line.parse::<Rule>() {
+            Err(malformed) => Some(malformed.into()),
+            Ok(rule) if rule.has_pattern && build.is_since(READS_PATTERNS) != Some(false) => {
+                Some(Objection::Pattern { build: build.clone() })
+            }
+            Ok(_) => None,
+        };
     }
     let Some((option, _)) = setting(line) else { return Some(Objection::Nothing) };
     let (option, knows, build) = (option.to_owned(), build.knows(option), build.clone());
@@ -115,6 +124,15 @@ mod tests {
             objections(misspelt, "?"),
             ["2: whether miniupnpd knows the option enable_nat_pmp cannot be said"]
         );
+    }
+
+    #[test]
+    fn a_pattern_is_nothing_until_2_3_2_and_may_be_refused_since() {
+        let patterned = "deny 1 10.0.0.1 1 \"torrent\"\nallow 1 10.0.0.1 1 # all\n";
+        assert_eq!(objections(patterned, "2.3.1"), [""; 0]);
+        let doubtful =
+            "1: whether miniupnpd 2.3.9 was built to understand the pattern at the end cannot be said";
+        assert_eq!(objections(patterned, "2.3.9"), [doubtful]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use super::{Configuration, DEFAULT_PREROUTING_CHAIN};
+use crate::build::Build;
 use crate::rule::Rule;
 
 /// The build for iptables has another name where the file says nothing.
@@ -59,7 +60,7 @@ impl Configuration {
             lease_file: self.option("lease_file").map(PathBuf::from),
             told_address: self.option("ext_ip").and_then(|address| address.parse().ok()),
             chains,
-            rules: self.rules(),
+            rules: self.rules(&Build::default()),
         })
     }
 }

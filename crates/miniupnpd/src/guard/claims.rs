@@ -33,7 +33,7 @@ impl Scope {
     /// miniupnpd does not make what its rules forbid.
     fn permits(&self, lease: &Lease) -> bool {
         let (host, port) = (*lease.internal.ip(), lease.internal.port());
-        rule::allows(&self.rules, lease.external.port.get(), host, port)
+        rule::may_allow(&self.rules, lease.external.port.get(), host, port)
     }
 }
 
@@ -134,6 +134,19 @@ mod tests {
             assert_eq!((ports(&claims), claims.fingerprint), (vec![], 0), "{line}");
         }
         assert_eq!(ports(&claims(&scope(false), "UDP:60001:192.168.1.66:60002:0:y\n")), [60001]);
+    }
+
+    #[test]
+    fn what_a_pattern_may_let_by_is_a_claim() {
+        let of = |lines: [&str; 2]| {
+            let rules = lines.map(|line| line.parse().unwrap()).to_vec();
+            let scope = Scope { rules, ..scope(false) };
+            ports(&claims(&scope, "UDP:60001:192.168.1.10:60001:0:y\n"))
+        };
+        let denial = "deny 0-65535 0.0.0.0/0 0-65535";
+        assert_eq!(of(["deny 0-65535 0.0.0.0/0 0-65535 torrent", "allow 1 10.0.0.1 1"]), [60001]);
+        assert_eq!(of(["allow 60001 192.168.1.10 60001 'mosh'", denial]), [60001]);
+        assert_eq!(of(["deny 60001 192.168.1.10 60001", "allow 1 10.0.0.1 1"]), [0_u16; 0]);
     }
 
     #[test]

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::hairpin::{LATEST, QUIET};
 use super::*;
 use crate::lease_file::Lease;
@@ -673,4 +675,99 @@ fn what_was_made_for_an_address_that_is_gone_is_made_again() {
     it.guard.handle_hairpin(true, it.now);
     assert_eq!(it.actions(), []);
     assert!(it.guard.is_ready());
+}
+
+/// A guard to which anything happens.
+struct Life {
+    it: Simulation,
+    state: u64,
+    /// Or tried for.
+    held: BTreeSet<NonZeroU16>,
+    is_read: bool,
+}
+
+impl Life {
+    /// A small generator (Knuth, MMIX), so that a failure can be repeated.
+    fn below(&mut self, limit: u64) -> u64 {
+        self.state =
+            self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.state >> 33) % limit
+    }
+
+    fn some_ports(&mut self) -> Vec<u16> {
+        (60001..=60005).filter(|_| self.below(2) == 0).collect()
+    }
+
+    fn perform(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Hold(port) => {
+                    self.held.insert(port);
+                    let extents = [Extent::Whole, Extent::Outside, IN_USE];
+                    let extent = extents[usize::try_from(self.below(3)).unwrap()];
+                    self.it.guard.handle_hold(port, extent, self.it.now);
+                }
+                Action::Release(port) => assert!(self.held.remove(&port), "{port} was not held"),
+                Action::ReadFirewall => {
+                    assert!(!self.is_read, "one reading at a time");
+                    self.is_read = true;
+                }
+                Action::Hairpin(_) => self.it.guard.handle_hairpin(true, self.it.now),
+                Action::Tell(_) => {}
+            }
+        }
+    }
+
+    fn step(&mut self) {
+        let actions = match self.below(4) {
+            0 => {
+                let ports = self.some_ports();
+                self.it.leases(&ports)
+            }
+            1 if self.is_read => {
+                self.is_read = false;
+                let some = reading(&self.some_ports());
+                let answer = match self.below(3) {
+                    0 => None,
+                    1 => Some(Reading::default()),
+                    _ => Some(some),
+                };
+                self.it.guard.handle_firewall(answer.as_ref(), self.it.now);
+                self.it.actions()
+            }
+            _ => {
+                let time = Duration::from_millis(self.below(3_000));
+                self.it.after(time)
+            }
+        };
+        self.perform(actions);
+    }
+
+    /// Until the file and the firewall have been as they are for long.
+    fn settle(&mut self, mapped: &[u16]) {
+        let end = self.it.now + Duration::from_secs(60);
+        while self.it.now < end {
+            let actions = match std::mem::take(&mut self.is_read) {
+                true => self.it.firewall(mapped),
+                false => self.it.next().1,
+            };
+            self.perform(actions);
+        }
+    }
+}
+
+#[test]
+fn whatever_has_happened_what_the_firewall_has_is_held_in_the_end_and_nothing_else() {
+    for seed in 0..2_000 {
+        let it = Simulation::new(seed % 2 == 0);
+        let mut life = Life { it, state: seed, held: BTreeSet::new(), is_read: false };
+        (0..40).for_each(|_| life.step());
+        let (listed, mapped) = (life.some_ports(), life.some_ports());
+        let actions = life.it.leases(&listed);
+        life.perform(actions);
+        life.settle(&mapped);
+        let expected: BTreeSet<_> = mapped.iter().copied().map(port).collect();
+        assert_eq!(life.held, expected, "{seed}: {listed:?} listed");
+        assert_eq!(life.it.guard.count().0, mapped.len(), "{seed}");
+    }
 }

@@ -8,7 +8,7 @@ use super::{ChainName, Packet, Ruleset};
 use crate::rule::Network;
 
 /// Of the byte offset 9 in the IPv4 header, which is the protocol; so miniupnpd writes it.
-const PROTOCOL_BITS: (u64, u64) = (72, 8);
+pub(super) const PROTOCOL_BITS: (u64, u64) = (72, 8);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fit {

@@ -5,6 +5,7 @@ use std::num::NonZeroU16;
 
 use serde_json::Value;
 
+use super::matching::PROTOCOL_BITS;
 use super::{ChainName, Ruleset};
 use crate::mapping::{External, Transport};
 
@@ -22,12 +23,20 @@ fn redirection(rule: &[Value]) -> Option<(External, SocketAddrV4)> {
     let matches = || rule.iter().filter_map(|statement| statement.get("match"));
     let port = matches().find(|it| it["left"]["payload"]["field"] == "dport")?;
     let transport = matches()
-        .find_map(|it| transport(&it["right"]))
+        .find(|it| is_protocol(&it["left"]))
+        .and_then(|it| transport(&it["right"]))
         .or_else(|| transport(&port["left"]["payload"]["protocol"]));
     let target = rule.iter().find_map(|statement| statement.get("dnat"))?;
     let external = External { transport: transport?, port: number(&port["right"])? };
     let internal = SocketAddrV4::new(target["addr"].as_str()?.parse().ok()?, number(&target["port"])?.get());
     Some((external, internal))
+}
+
+fn is_protocol(left: &Value) -> bool {
+    let payload = &left["payload"];
+    let is_raw = payload["base"] == "nh"
+        && (&payload["offset"], &payload["len"]) == (&PROTOCOL_BITS.0.into(), &PROTOCOL_BITS.1.into());
+    left["meta"]["key"] == "l4proto" || payload["field"] == "protocol" || is_raw
 }
 
 fn number(value: &Value) -> Option<NonZeroU16> {

@@ -182,6 +182,25 @@ fn both_ways_of_writing_a_redirection_are_read() {
     );
 }
 
+/// 0.0.0.6, whose number is TCP's.
+#[test]
+fn the_host_outside_is_not_taken_for_the_protocol() {
+    let bits = |offset: u64, length: u64, right: u64| {
+        let payload = serde_json::json!({"base": "nh", "offset": offset, "len": length});
+        serde_json::json!({"match": {"op": "==", "left": {"payload": payload}, "right": right}})
+    };
+    let port = serde_json::json!({"payload": {"protocol": "th", "field": "dport"}});
+    let rule = serde_json::json!([
+        bits(96, 32, 6),
+        bits(72, 8, 17),
+        {"match": {"op": "==", "left": port, "right": 60001}},
+        {"dnat": {"family": "ip", "addr": "192.168.1.10", "port": 60001}},
+    ]);
+    let found = one_chain("prerouting", "accept", &[rule]).redirections(&ChainName::new("inet", "t", "c"));
+    let external = External::udp(60001.try_into().unwrap());
+    assert_eq!(found, [(external, "192.168.1.10:60001".parse().unwrap())]);
+}
+
 #[test]
 fn what_is_no_ruleset_is_an_error() {
     for text in ["", "{}", "[]", "{\"nftables\": 1}"] {

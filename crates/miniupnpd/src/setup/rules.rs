@@ -1,5 +1,7 @@
 //! The permission rules: only the plan's ports, for the LAN, before everything is denied.
 
+use super::Wishes;
+use crate::build::Build;
 use crate::configuration::Configuration;
 use crate::document::Document;
 use crate::plan::Plan;
@@ -10,16 +12,17 @@ const BEGIN: &str = "# moshpunch router setup: begin";
 const END: &str = "# moshpunch router setup: end";
 
 /// Returns what the user should know of rules that were there before.
-pub(super) fn edit(document: &mut Document, lan: Network, plan: &Plan) -> Vec<String> {
+pub(super) fn edit(document: &mut Document, wishes: &Wishes) -> Vec<String> {
+    let Wishes { plan, build, .. } = wishes;
     remove_own(document);
-    let wanted = plan.rules(lan);
-    let mut notes = comment_out_wider(document, plan, &wanted);
-    notes.extend(narrower_denials(document, &wanted));
-    let missing: Vec<_> = wanted.iter().filter(|wanted| !holds(document, wanted)).copied().collect();
-    let denial = rule_lines(document)
+    let wanted = plan.rules(wishes.lan_network);
+    let mut notes = comment_out_wider(document, build, plan, &wanted);
+    notes.extend(narrower_denials(document, build, &wanted));
+    let missing: Vec<_> = wanted.iter().filter(|wanted| !holds(document, build, wanted)).copied().collect();
+    let denial = rule_lines(document, build)
         .into_iter()
         .find(|(_, rule)| rule.action == Action::Deny && rule.covers(&Rule::deny_all()));
-    let place = missing.iter().filter_map(|rule| first_denial(document, rule)).min();
+    let place = missing.iter().filter_map(|rule| first_denial(document, build, rule)).min();
     let place = place.or_else(|| Some(denial?.0)).unwrap_or_else(|| end_of_rules(document));
     let closing = denial.is_none().then(Rule::deny_all);
     let lines: Vec<_> = missing.into_iter().chain(closing).map(|rule| rule.to_string()).collect();
@@ -30,8 +33,8 @@ pub(super) fn edit(document: &mut Document, lan: Network, plan: &Plan) -> Vec<St
     notes
 }
 
-fn rule_lines(document: &Document) -> Vec<(usize, Rule)> {
-    Configuration::parse(&document.to_bytes()).rule_lines().collect()
+fn rule_lines(document: &Document, build: &Build) -> Vec<(usize, Rule)> {
+    Configuration::parse(&document.to_bytes()).rule_lines(build).collect()
 }
 
 fn remove_own(document: &mut Document) {
@@ -46,7 +49,7 @@ fn remove_own(document: &mut Document) {
 }
 
 /// A rule that allows what the plan allows and more would make the plan void.
-fn comment_out_wider(document: &mut Document, plan: &Plan, wanted: &[Rule]) -> Vec<String> {
+fn comment_out_wider(document: &mut Document, build: &Build, plan: &Plan, wanted: &[Rule]) -> Vec<String> {
     let limit = Rule::allow(plan.range(), Network::ALL);
     let is_wider = |rule: &Rule| match plan {
         Plan::Shared(_) => {
@@ -55,7 +58,7 @@ fn comment_out_wider(document: &mut Document, plan: &Plan, wanted: &[Rule]) -> V
         }
         Plan::Divided(_) => limit.external.overlaps(&rule.external) && !wanted.contains(rule),
     };
-    let wider: Vec<_> = rule_lines(document)
+    let wider: Vec<_> = rule_lines(document, build)
         .into_iter()
         .filter(|(_, rule)| rule.action == Action::Allow && is_wider(rule))
         .collect();
@@ -67,24 +70,24 @@ fn comment_out_wider(document: &mut Document, plan: &Plan, wanted: &[Rule]) -> V
 }
 
 /// Somebody's own exceptions stay.
-fn narrower_denials(document: &Document, wanted: &[Rule]) -> Vec<String> {
+fn narrower_denials(document: &Document, build: &Build, wanted: &[Rule]) -> Vec<String> {
     let is_exception = |rule: &Rule| {
         rule.action == Action::Deny
             && wanted.iter().any(|wanted| rule.overlaps(wanted) && !rule.covers(wanted))
     };
-    let exceptions = rule_lines(document).into_iter().filter(|(_, rule)| is_exception(rule));
+    let exceptions = rule_lines(document, build).into_iter().filter(|(_, rule)| is_exception(rule));
     exceptions.map(|(_, rule)| format!("kept: '{rule}' denies a part of what is allowed now")).collect()
 }
 
 /// Whether the rule is there already, and no denial of all that it allows comes before it.
-fn holds(document: &Document, wanted: &Rule) -> bool {
-    let rules = rule_lines(document).into_iter().map(|(_, rule)| rule);
+fn holds(document: &Document, build: &Build, wanted: &Rule) -> bool {
+    let rules = rule_lines(document, build).into_iter().map(|(_, rule)| rule);
     let mut deciding = rules.filter(|rule| rule.covers(wanted));
     deciding.next() == Some(*wanted)
 }
 
-fn first_denial(document: &Document, wanted: &Rule) -> Option<usize> {
-    let mut rules = rule_lines(document).into_iter();
+fn first_denial(document: &Document, build: &Build, wanted: &Rule) -> Option<usize> {
+    let mut rules = rule_lines(document, build).into_iter();
     rules.find(|(_, rule)| rule.action == Action::Deny && rule.covers(wanted)).map(|(index, _)| index)
 }
 

@@ -60,7 +60,11 @@ fn edited(configuration: &str, defaults: &str, wishes: &Wishes) -> (String, Stri
 
 fn rules_of(configuration: &str, wishes: &Wishes) -> (Vec<String>, Vec<String>) {
     let (text, _, files) = edited(configuration, "", wishes);
-    let rules = Configuration::parse(text.as_bytes()).rules().iter().map(ToString::to_string).collect();
+    let rules = Configuration::parse(text.as_bytes())
+        .rules(&Build::default())
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     (rules, files.notes)
 }
 
@@ -352,4 +356,17 @@ fn whatever_the_file_is_every_version_starts_with_it_after_setup_and_is_safe() {
             );
         }
     }
+}
+
+#[test]
+fn a_denial_with_a_pattern_closes_nothing_since_2_3_2() {
+    let patterned = "deny 0-65535 0.0.0.0/0 0-65535 \"torrent\"";
+    let rules = |version: &str| {
+        let (text, ..) = edited(&format!("{patterned}\n"), "", &Wishes { build: build(version), ..wishes() });
+        let lines = text.lines().filter(|line| line.starts_with("allow") || line.starts_with("deny"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (allow, deny) = ("allow 60000-60023 192.168.1.0/24 60000-60023", "deny 0-65535 0.0.0.0/0 0-65535");
+    assert_eq!(rules("2.3.1"), [allow, patterned]);
+    assert_eq!(rules("2.3.11"), [patterned, allow, deny]);
 }

@@ -241,8 +241,13 @@ pub(crate) fn whatever_path_says_nft_is_the_systems(lab: &Lab) -> Result<()> {
     guard.wait_for_log("guarding:", PATIENCE)?;
     ensure!(!guard.log().contains("cannot be read"), "{}", guard.log());
     hairpin(&home)?;
+    home.router.write_script("/usr/local/bin/nft", "#!/bin/sh\ntouch /run/fooled\n")?;
+    home.router
+        .command("moshpunch")
+        .args(["router", "check", "--miniupnpd-conf", "/etc/miniupnpd/lab.conf"])
+        .output(PATIENCE)?;
     ensure!(home.router.read_file("/run/fooled").is_err(), "another nft was run");
-    Ok(())
+    home.router.command("rm").arg("/usr/local/bin/nft").run(PATIENCE).map(drop)
 }
 
 pub(crate) fn other_ports_than_the_routers_own_are_not_held(lab: &Lab) -> Result<()> {

@@ -1,9 +1,8 @@
 //! Follows the lease file.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -12,7 +11,8 @@ use miniupnpd::lease_file::BYTES_MAXIMUM;
 use miniupnpd::pace::Pace;
 use net::{FileChanges, Heard, clock};
 use rustix::event::{PollFd, PollFlags};
-use rustix::fs::OFlags;
+
+use crate::system::open;
 
 /// Between looks for a directory that is not there; no more than a port may be mapped without being held.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -88,10 +88,9 @@ impl LeaseFile {
         Ok(claims)
     }
 
-    /// A pipe, or what else is no file, is not waited for.
+    /// What is no file may never end.
     fn open(&self) -> io::Result<File> {
-        let flags = OFlags::NONBLOCK.bits().cast_signed();
-        let file = OpenOptions::new().read(true).custom_flags(flags).open(&self.path)?;
+        let file = open(&self.path)?;
         match file.metadata()?.is_file() {
             true => Ok(file),
             false => Err(io::Error::other("it is not a file")),

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
-use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,15 +11,13 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{MemfdFlags, memfd_create};
 use system::process::Handle;
 
+use crate::installed;
+
 /// It takes milliseconds; another program that changes the rules may hold it up, for longer than this if it hangs.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// More than a listing of 65,535 mappings takes.
 const OUTPUT_BYTES_MAXIMUM: u64 = 16 * 1024 * 1024;
-
-/// Where it is installed. What it says decides where clients inside are led, so no PATH is asked, which an administrator
-/// may have set for something else.
-const PLACES: [&str; 3] = ["/usr/sbin/nft", "/sbin/nft", "/usr/local/sbin/nft"];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Job {
@@ -84,7 +81,7 @@ impl Nft {
 impl Running {
     fn start(job: Job, now: Instant) -> Result<Self> {
         let (output, errors) = (memory()?, memory()?);
-        let mut command = Command::new(program()?);
+        let mut command = Command::new(installed::path("nft")?);
         match &job {
             Job::List => command.args(["--terse", "list", "ruleset"]).stdin(Stdio::null()),
             Job::Load(rules) | Job::CleanUp(rules) => command.args(["-f", "-"]).stdin(filled(rules)?),
@@ -120,11 +117,6 @@ impl Running {
         }
         text(&mut self.output)
     }
-}
-
-fn program() -> Result<&'static str> {
-    let found = PLACES.into_iter().find(|place| Path::new(place).exists());
-    found.with_context(|| format!("nft is not installed (none of {})", PLACES.join(", ")))
 }
 
 fn memory() -> Result<File> {

@@ -216,3 +216,14 @@ fn where_an_old_one_puts_its_rules_is_unknown() {
         judge(&facts).into_iter().filter(|it| it.verdict == Unknown).map(|it| it.name).collect();
     assert_eq!(unknown, ["chains", "jump", "forward", "mappings"]);
 }
+
+#[test]
+fn a_denial_with_a_pattern_denies_only_some_since_2_3_2() {
+    let patterned = |version: &str| {
+        let mut facts = stopped(version);
+        replaced(&mut facts, "deny 0-65535 0.0.0.0/0 0-65535", "deny 0-65535 0.0.0.0/0 0-65535 \"torrent\"");
+        ["configuration", "rules-deny"].map(|name| verdict(&facts, name).0)
+    };
+    assert_eq!(patterned("2.3.1"), [Ok, Ok]);
+    assert_eq!(patterned("2.3.11"), [Unknown, Fault]);
+}
