@@ -95,6 +95,13 @@ impl Shell {
         self.terminal.wait_for(text, PATIENCE)
     }
 
+    /// The shell says so of its job, and reads again: what is typed before that, whoever reads last may take.
+    pub(crate) fn says_of_its_job(&self, text: &str) -> Result<()> {
+        self.terminal.wait_until(&format!("a prompt below {text:?}"), PATIENCE, |screen| {
+            screen.contains(text) && screen.trim_end().ends_with(PROMPT_HERE.trim_end())
+        })
+    }
+
     /// A session is there; nothing of the login is on its screen. It is used, and left.
     pub(crate) fn uses_session(&mut self, host: &str) -> Result<()> {
         self.uses_session_quietly(host)?;
