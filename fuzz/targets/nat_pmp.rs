@@ -11,5 +11,5 @@ const GATEWAY: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 1);
 fuzz_target!(|data: &[u8]| {
     let _ = Response::parse(data);
     let now = start();
-    control_port::live(&mut Client::new(GATEWAY, 1, now), GATEWAY.into(), data, now);
+    control_port::live(&mut Client::new(GATEWAY, 1), GATEWAY.into(), data, now);
 });

@@ -13,5 +13,5 @@ const NONCE: Nonce = Nonce(*b"twelve bytes");
 fuzz_target!(|data: &[u8]| {
     let _ = Response::parse(data);
     let now = start();
-    control_port::live(&mut Client::new(GATEWAY, HOST, NONCE, 1, now), GATEWAY, data, now);
+    control_port::live(&mut Client::new(GATEWAY, HOST, NONCE, 1), GATEWAY, data, now);
 });

@@ -5,14 +5,20 @@ use std::path::PathBuf;
 
 use wire::Bind;
 
+/// All of it said, or by default; nothing is read from a file or the environment any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Configuration {
+    /// `[USER@]HOST`, as ssh takes it.
     pub host: String,
+    /// What to run there; a login shell, if empty.
     pub command: Vec<OsString>,
+    /// mosh-client.
     pub client: PathBuf,
+    /// Words for the login shell there. Unsaid, moshpunch is looked for, and then mosh-server.
     pub server: Option<String>,
     /// Where the server is to listen. Unsaid, ours finds what serves most, and stock mosh's takes the address of ssh.
     pub bind: Option<Bind>,
+    /// A UDP port of the host, or a range `PORT:PORT2`.
     pub port: Option<String>,
     /// The program and its options.
     pub ssh: Vec<OsString>,
@@ -50,6 +56,7 @@ pub enum Predict {
 }
 
 impl Predict {
+    /// The default first.
     pub const ALL: [Self; 4] = [Self::Adaptive, Self::Always, Self::Never, Self::Experimental];
 
     /// As mosh-client reads it from its environment.
@@ -62,6 +69,7 @@ impl Predict {
         }
     }
 
+    /// The one of that [`name`](Self::name).
     pub fn named(name: &OsStr) -> Option<Self> {
         Self::ALL.into_iter().find(|predict| name == predict.name())
     }

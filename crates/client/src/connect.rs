@@ -4,6 +4,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use net::clock;
+use programs::secrets;
+use programs::signals::Signals;
+use report::Trouble;
+use report::exit_code;
+use report::log;
 
 use crate::addresses::destination::Destination;
 use crate::configuration::Configuration;
@@ -15,11 +20,6 @@ use crate::session::gate::Gate;
 use crate::session::mosh_client::MoshClient;
 use crate::session::scout::Scout;
 use crate::terminal::colours;
-use programs::secrets;
-use programs::signals::Signals;
-use report::Trouble;
-use report::exit_code;
-use report::log;
 
 /// As a shell counts SIGINT.
 const INTERRUPTED: u8 = 130;

@@ -1,50 +1,37 @@
 //! From the start of ssh to the connect line.
 
+mod another_login;
+mod ending;
+
 use std::ffi::{OsStr, OsString};
-use std::mem::replace;
-use std::process::ExitStatus;
 
 use anyhow::Result;
 use net::clock;
 use net::wait::wait;
 use path::Candidate;
+use programs::signals::Signals;
+use report::Trouble;
 use rustix::event::{PollFd, PollFlags};
+use wire::locale;
 
-use super::login::{Login, Terminals};
 use crate::addresses::destination::Destination;
 use crate::addresses::intake::Intake;
 use crate::addresses::look_up::LookUp;
 use crate::addresses::whereabouts::{Offers, Whereabouts};
-use crate::configuration::Configuration;
-use crate::configuration::RemoteIp;
-use crate::login::diagnosis::{self, Attempt, Blamed, Cause, Evidence};
-use crate::login::fallback::Ended;
+use crate::configuration::{Configuration, RemoteIp};
+use crate::login::diagnosis::{Attempt, Evidence};
 use crate::login::flood::Printed;
 use crate::login::pasted::pasted;
 use crate::login::remote_command::{self, ServerWords};
 use crate::login::transcript::{Connect, Line, without_secret};
-use crate::login::{locale_variables, ssh, surroundings};
+use crate::login::{Login, Terminals, locale_variables, ssh, surroundings};
 use crate::session::farewell;
 use crate::terminal::console::Console;
 use crate::terminal::progress::Progress;
-use crate::terminal::silence;
-use crate::terminal::silence::{Alarm, Silence};
-use programs::signals::Signals;
-use report::Trouble;
-use wire::locale;
+use crate::terminal::silence::{self, Alarm, Silence};
 
-/// Of a host that stock mosh is as good for.
-const WITHOUT_OURS: &str =
-    "has no moshpunch, so its router maps no port; as with mosh, its UDP port must be reachable";
-
-/// Of one where a moshpunch is, and of no use.
+/// Of a host where a moshpunch is, and of no use.
 const WITH_A_BROKEN_ONE: &str = "has a moshpunch that does not run, so it is served as by mosh";
-
-/// Of one whose moshpunch answered, and then started nothing.
-const WITH_ONE_OF_NO_USE: &str = "has a moshpunch that starts no session; logging in once more, with what mosh itself sends (--server=mosh-server)";
-
-/// Of an account that did not run our line.
-const WITHOUT_OUR_COMMAND: &str = "did not run what starts a session; logging in once more, with what mosh itself sends (--server=mosh-server)";
 
 #[derive(Debug)]
 pub(crate) struct Connecting {
@@ -166,31 +153,6 @@ impl Connecting {
         }
     }
 
-    /// Whether that is worth trying, and begun.
-    fn log_in_as_mosh(&mut self, status: ExitStatus) -> Result<bool> {
-        let is_openssh = ssh::is_openssh(&self.configuration.ssh);
-        let (cause, _) = &self.evidence.cause(&self.attempt(), status);
-        let ended = Ended {
-            is_openssh,
-            code: status.code(),
-            cause,
-            ran: self.evidence.has_begun,
-            answered: self.login.is_answered(),
-            had_ours: self.has_ours,
-        };
-        let why = if ended.is_failure_of_ours() { WITH_ONE_OF_NO_USE } else { WITHOUT_OUR_COMMAND };
-        let is_worth_it = ended.is_failure_of_ours() || ended.is_refused_command();
-        let Some(command) = self.as_mosh.take_if(|_| is_worth_it && !self.login.is_given_up()) else {
-            return Ok(false);
-        };
-        self.console.note(&format!("{} {why}", self.configuration.host));
-        self.evidence = Evidence::default();
-        self.silence = Silence::new(clock::now());
-        self.login = log_in(&self.configuration, &self.destination, &command, &self.console)?;
-        self.command = command;
-        Ok(true)
-    }
-
     fn wait(&self, signals: &Signals) -> Result<()> {
         let mut descriptors: Vec<_> = self.login.descriptors().chain(self.console.descriptors()).collect();
         descriptors.push(PollFd::new(signals, PollFlags::IN));
@@ -276,20 +238,6 @@ impl Connecting {
         Ok(())
     }
 
-    /// ssh would join a connection that exists, and nothing comes over it: its network may be gone.
-    fn leave_dead_master(&mut self) -> Result<()> {
-        let master = self.look_up.as_mut().and_then(LookUp::master);
-        let Some(master) = master.filter(|_| !self.configuration.local) else { return Ok(()) };
-        let call = self.attempt().exit_of_master();
-        self.console.note(&format!(
-            "the connection that ssh shares at {master} does not answer, and is left aside; `{call}` ends it"
-        ));
-        self.configuration.ssh.extend(["-o", "ControlPath=none"].map(OsString::from));
-        let another = log_in(&self.configuration, &self.destination, &self.command, &self.console)?;
-        replace(&mut self.login, another).end();
-        Ok(())
-    }
-
     fn attempt(&self) -> Attempt<'_> {
         let Configuration { host, ssh, server, local, .. } = &self.configuration;
         Attempt {
@@ -299,54 +247,6 @@ impl Connecting {
             is_openssh: ssh::ends_as_openssh(&self.configuration),
             is_local: *local,
         }
-    }
-
-    fn connected(mut self, connect: Connect, unread: Vec<Line>) -> Result<Outcome> {
-        let port = connect.port;
-        let progress = self.console.leave()?;
-        if self.has_none_of_ours {
-            report::note(format_args!("{} {WITHOUT_OURS}", self.configuration.host));
-        }
-        let mapping = match self.whereabouts.offers {
-            Offers::Unfinished => ", not mapped yet",
-            Offers::Complete | Offers::None => "",
-        };
-        progress.detail(&format!("mosh-server waits on UDP port {port}{mapping}; looking for a path …"));
-        Ok(Outcome::Connected(Box::new(Connected {
-            configuration: self.configuration,
-            connect,
-            unread,
-            candidates: self.whereabouts.candidates(port, clock::now()),
-            intake: self.whereabouts.intake,
-            offers: self.whereabouts.offers,
-            login: self.login,
-            look_up: self.look_up,
-            progress,
-        })))
-    }
-
-    fn failed(self, status: ExitStatus) -> Result<Outcome> {
-        let attempt = self.attempt();
-        let (cause, blamed) = match self.evidence.cause(&attempt, status) {
-            (Cause::SilentShell, blamed) if self.as_mosh.is_some() => (Cause::OtherCommands, blamed),
-            judged => judged,
-        };
-        let trouble = diagnosis::explained(&cause, &blamed, &attempt);
-        self.console.leave()?.clear();
-        Ok(Outcome::Failed(trouble, status.code()))
-    }
-
-    fn flooded(self) -> Result<Outcome> {
-        let trouble = diagnosis::explained(&Cause::Flood, &Blamed::Host, &self.attempt());
-        self.console.leave()?.clear();
-        self.login.end();
-        Ok(Outcome::Failed(trouble, None))
-    }
-
-    fn interrupted(self) -> Result<Outcome> {
-        self.console.leave()?.clear();
-        self.login.end();
-        Ok(Outcome::Interrupted)
     }
 }
 

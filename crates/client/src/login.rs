@@ -25,13 +25,13 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use net::clock;
 use net::wait::wait;
+use programs::pipe::{Pipe, READ_BYTES};
+use programs::pseudo_terminal::PseudoTerminal;
 use rustix::event::PollFd;
 use zeroize::Zeroizing;
 
 use crate::children::child::{Running, secluded_with, tied};
 use crate::login::transcript::{Line, Transcript};
-use programs::pipe::{Pipe, READ_BYTES};
-use programs::pseudo_terminal::PseudoTerminal;
 
 /// A pipe holds 64 KiB (pipe(7)); what others still write into it does not count.
 const READS_OF_ALL: usize = 64 * 1024 / READ_BYTES;

@@ -7,7 +7,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use anyhow::{Error, Result, ensure};
-
 use wire::shell::without_comments;
 
 const SCRIPT: &str = include_str!("tmux.sh");

@@ -28,12 +28,14 @@ pub(crate) fn search_window(budget: Duration) -> Duration {
     if budget > DEFAULT_BUDGET { usual.max(budget / 2) } else { usual }
 }
 
+/// What holds for the sessions of this user here.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Configuration {
     /// How long the mapping may delay the session.
     pub budget: Duration,
     /// How long a gateway that answers is waited for.
     pub patience: Duration,
+    /// That is asked for.
     pub lease: Duration,
     pub mosh_server: PathBuf,
     pub log: Option<PathBuf>,

@@ -25,14 +25,14 @@ use crate::cause::{Cause, Trouble};
 use crate::configuration::Configuration;
 use crate::keeper::detached;
 pub use crate::mosh_server::OFFER_VARIABLE;
+use programs::secrets;
+use report::{exit_code, log};
+
 use crate::mosh_server::{self, Listening, Outcome, Printed, ProcessIdentity, Reaper, Started};
 use crate::need::{self, Client};
 use crate::session::{FromKeeper, Link, Mapped, Name, Opening, ToKeeper, Toward};
 use crate::ssh_connection::SshConnection;
 use crate::sweep;
-use programs::secrets;
-
-use report::{exit_code, log};
 
 /// What is asked for.
 #[derive(Debug)]

@@ -328,6 +328,8 @@ impl Guard {
         self.actions.pop_front()
     }
 
+    /// When to call [`handle_timeout`](Self::handle_timeout), once every action has been polled; those that wait are no
+    /// deadline.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let of_entries = self.entries.values().filter_map(Entry::timeout);

@@ -1,11 +1,12 @@
 //! `--tied`, as a program that reads what comes of it.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use net::wait::wait_for;
 use rustix::event::{PollFd, PollFlags};
+use rustix::process::{Pid, Signal, kill_process};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -42,12 +43,24 @@ fn it_ends_when_its_parent_is_killed() {
     assert_eq!(said, "told\n");
 }
 
+/// Stops whatever of ours is beside it, so that only what that keeps open tells, not when it looks.
+const ENDS_BESIDE_STOPPED: &str = "echo ready; children=/proc/$$/task/$$/children; [ -r $children ] || exit; \
+    read -r ours <$children; [ -z \"$ours\" ] || kill -STOP $ours; echo stopped $ours";
+
 #[test]
 fn nothing_of_ours_keeps_its_output_open_when_it_has_ended() {
-    let (mut shell, mut stdout) = with_tied("echo ready; echo done");
+    let (mut shell, stdout) = with_tied(ENDS_BESIDE_STOPPED);
+    let mut stdout = BufReader::new(stdout);
     let mut said = String::new();
-    stdout.read_to_string(&mut said).unwrap();
-    assert_eq!(said, "done\n");
+    stdout.read_line(&mut said).unwrap();
+    let is_closed = has_news(stdout.get_ref());
+    let mut words = said.split_whitespace();
+    assert_eq!(words.next(), Some("stopped"));
+    for pid in words.filter_map(|word| Pid::from_raw(word.parse().ok()?)) {
+        kill_process(pid, Signal::KILL).unwrap();
+    }
+    assert!(is_closed, "{said}");
+    assert_eq!(stdout.read_line(&mut said).unwrap(), 0);
     drop(shell.stdin.take());
     shell.wait().unwrap();
 }

@@ -1,11 +1,12 @@
 //! How this host is attached to the networks around it.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use portmap::address::Network;
 use system::network;
 pub use system::network::name_of;
+pub use system::source::source_toward;
 
 /// Somewhere in the global unicast range (RFC 4291 §2.4), to ask the kernel which way it is.
 const INTERNET: Ipv6Addr = Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 1);
@@ -18,6 +19,7 @@ pub struct Attachment {
     pub gateways: Vec<Gateway>,
 }
 
+/// An address of this host, and the network that it is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LocalAddress {
     pub interface: u32,
@@ -25,6 +27,7 @@ pub struct LocalAddress {
     pub prefix_length: u8,
 }
 
+/// The next hop of a default route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gateway {
     /// Also the scope of a link-local address.
@@ -172,17 +175,6 @@ pub fn addresses_of(interface: &str) -> io::Result<Vec<Ipv4Addr>> {
     let own = network::addresses()?;
     let own = own.iter().filter(|own| name_of(own.interface).is_some_and(|name| name == interface));
     Ok(own.filter_map(|own| v4(own.address)).collect())
-}
-
-#[must_use]
-pub fn source_toward(destination: IpAddr) -> Option<IpAddr> {
-    let any: IpAddr = match destination {
-        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let socket = UdpSocket::bind((any, 0)).ok()?;
-    socket.connect((destination, 9)).ok()?;
-    socket.local_addr().ok().map(|address| address.ip())
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 //! Nothing in this crate decides anything about a protocol. [`MapperSockets`] performs the effects of a
 //! [`Mapper`](portmap::mapper::Mapper) and hands it what came in; [`wait`] is the one place that blocks;
 //! [`interfaces`] tells how this host is attached, [`own_addresses`] what its addresses are worth, [`changes`] when
-//! that changes, [`bound`] what its sockets are bound to; [`clock`] is the only reader of the time, an
-//! [`Alarm`] a deadline that sleep does not put off. [`PathSockets`] are
-//! those of a path [`Agent`](path::Agent), each a [`MarkedSocket`].
+//! that changes. [`PathSockets`] are those of a path [`Agent`](path::Agent), each a [`MarkedSocket`].
+//!
+//! What is [`system`]'s own and needs nothing more goes through: [`clock`] is the only reader of the time, an [`Alarm`] a
+//! deadline that sleep does not put off, `bound` tells what a host's sockets are bound to.
 
 pub mod changes;
 mod datagram;

@@ -22,6 +22,7 @@ const DATAGRAM_BYTES: usize = MAXIMUM_DATAGRAM + 1;
 /// A flood must not keep the loop from its timers.
 const DATAGRAMS_PER_TURN: usize = 64;
 
+/// Those of one mapper, or of what else asks gateways, all of one internal address.
 #[derive(Debug)]
 pub struct MapperSockets {
     datagrams: BTreeMap<Socket, UdpSocket>,

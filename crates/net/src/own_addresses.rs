@@ -9,6 +9,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use system::network;
 pub use system::network::{Bridge, Interface, Standing};
 
+/// An address of this host, with what it is worth.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnAddress {
     pub address: IpAddr,

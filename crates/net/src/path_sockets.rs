@@ -6,9 +6,9 @@ use std::ops::Bound;
 
 use path::{Binding, Family, SocketId, Transmit};
 use rustix::event::{PollFd, PollFlags};
-
 use system::datagram::{MarkedSocket, Received};
 
+/// Those that one path agent has asked for and not closed.
 #[derive(Debug, Default)]
 pub struct PathSockets {
     by_id: BTreeMap<SocketId, MarkedSocket>,

@@ -240,11 +240,11 @@ impl Agent {
         self.events.pop()
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout); the last `now` as long as output is queued.
+    /// When to call [`handle_timeout`](Self::handle_timeout), once everything else has been polled; output that waits is no
+    /// deadline.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let queued = !self.transmits.is_empty() || !self.events.is_empty();
-        if queued { self.last_now } else { self.timers.next() }
+        self.timers.next()
     }
 
     /// Where a datagram came in.

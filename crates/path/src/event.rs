@@ -65,10 +65,6 @@ impl Events {
         self.0.pop_front()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     fn forget_open(&mut self, closed: SocketId) -> bool {
         let before = self.0.len();
         self.0.retain(|queued| !matches!(queued, Event::Open { socket, .. } if *socket == closed));

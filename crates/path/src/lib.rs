@@ -36,8 +36,7 @@
 //! # What drives it
 //!
 //! The owner calls `handle_*` with what happened, takes everything from `poll_transmit` and `poll_event` before it
-//! calls [`Agent::handle_outgoing`] again, and calls [`Agent::handle_timeout`] at [`Agent::poll_timeout`]. That is
-//! the last seen `now` while something is queued, so that an owner who looks only there loses nothing.
+//! waits or calls [`Agent::handle_outgoing`] again, and calls [`Agent::handle_timeout`] at [`Agent::poll_timeout`].
 //!
 //! An [`Allowance`] bounds what its owner lets in as candidates.
 //!

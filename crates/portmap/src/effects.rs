@@ -65,7 +65,7 @@ pub enum ExchangeInput<'a> {
     Broken,
 }
 
-/// What a shell performs the effects of: it calls `handle_*` with what came in, takes everything from `poll_*`, and
+/// What a shell performs the effects of: it calls `handle_*` with what came in, takes everything from `poll_*`, and then
 /// calls [`handle_timeout`](Self::handle_timeout) at [`poll_timeout`](Self::poll_timeout).
 pub trait StateMachine {
     type Event;
@@ -80,6 +80,8 @@ pub trait StateMachine {
     fn poll_exchange(&mut self) -> Option<Exchange>;
     fn poll_close(&mut self) -> Option<ExchangeId>;
     fn poll_event(&mut self) -> Option<Self::Event>;
+    /// When to call [`handle_timeout`](Self::handle_timeout), once everything else has been polled; output that waits is no
+    /// deadline.
     fn poll_timeout(&self) -> Option<Instant>;
 
     /// The networks of the internal address's link, each by this host's address in it.

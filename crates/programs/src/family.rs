@@ -3,6 +3,7 @@
 use rustix::process::Pid;
 pub use system::process::children;
 
+/// Children, their children, and so on; each behind its parent.
 pub fn descendants(of: Pid) -> Vec<Pid> {
     let mut found = children(of);
     let mut next = 0;

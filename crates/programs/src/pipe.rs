@@ -16,6 +16,11 @@ pub const READ_BYTES: usize = 16 * 1024;
 pub struct Pipe<R>(Option<R>);
 
 impl<R: Read + AsFd> Pipe<R> {
+    /// `None` is one that is closed already.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be told not to wait.
     pub fn new(pipe: Option<R>) -> Result<Self> {
         if let Some(pipe) = &pipe {
             set_nonblocking(pipe)?;
@@ -47,6 +52,7 @@ impl<R: Read + AsFd> Pipe<R> {
         self.0.is_none()
     }
 
+    /// Can be read when [`Self::read`] has something, or has the end; `None` once it is closed.
     pub fn descriptor(&self) -> Option<PollFd<'_>> {
         self.0.as_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN))
     }

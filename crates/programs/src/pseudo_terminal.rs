@@ -11,6 +11,7 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize};
 
+/// Both ends of one.
 #[derive(Debug)]
 pub struct PseudoTerminal {
     /// Read and written without waiting.
@@ -20,6 +21,10 @@ pub struct PseudoTerminal {
 
 impl PseudoTerminal {
     /// With the modes that the kernel gives to any, as sshd's own have them, and the size of the user's window.
+    ///
+    /// # Errors
+    ///
+    /// The system has no terminal to give.
     pub fn open() -> Result<Self> {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
         let ours = openpt(flags).context("a pseudo-terminal")?;
@@ -37,6 +42,10 @@ impl PseudoTerminal {
     }
 
     /// What is written comes as it is, and nothing is echoed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
     pub fn open_raw() -> Result<Self> {
         let terminal = Self::open()?;
         let mut modes = tcgetattr(&terminal.theirs)?;
@@ -46,6 +55,11 @@ impl PseudoTerminal {
     }
 }
 
+/// Reading and writing return at once, for whoever has the same description open.
+///
+/// # Errors
+///
+/// It is not open.
 pub fn set_nonblocking(descriptor: impl AsFd) -> rustix::io::Result<()> {
     fcntl_setfl(&descriptor, fcntl_getfl(&descriptor)? | OFlags::NONBLOCK)
 }

@@ -21,6 +21,11 @@ pub struct Signals {
 }
 
 impl Signals {
+    /// From now on they no longer do what they do by default.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no sockets, or has a signal that cannot be caught.
     pub fn of(signals: &[Signal]) -> Result<Self> {
         let (read, write) = UnixStream::pair()?;
         let open = read.try_clone()?;
@@ -30,6 +35,10 @@ impl Signals {
     }
 
     /// By which somebody wants this process to end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::of`].
     pub fn of_the_end() -> Result<Self> {
         Self::of(&[Signal::TERM, Signal::INT, Signal::HUP])
     }
@@ -59,10 +68,16 @@ pub struct JobControl {
 }
 
 impl JobControl {
+    /// From now on Ctrl-Z stops this process by [`Self::stop`] alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Signals::of`].
     pub fn take() -> Result<Self> {
         Ok(Self { stop: Signals::of(&[Signal::TSTP])?, goes_on: Signals::of(&[Signal::CONT])? })
     }
 
+    /// Whether Ctrl-Z has come since the last call.
     pub fn is_to_stop(&mut self) -> bool {
         self.stop.have_come()
     }
@@ -79,6 +94,7 @@ impl JobControl {
         }
     }
 
+    /// Can be read when one of the two has come.
     pub fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
         [&self.stop, &self.goes_on].into_iter().map(|signals| PollFd::new(signals, PollFlags::IN))
     }

@@ -12,6 +12,7 @@ use std::io::{self, Write};
 /// How each line of ours begins, by which the client knows those of the host's moshpunch.
 pub const BEGINNING: &str = "moshpunch: ";
 
+/// An error with what led to it, in one line.
 pub fn error(error: &anyhow::Error) {
     line(format_args!("{error:#}"));
 }

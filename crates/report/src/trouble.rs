@@ -63,6 +63,7 @@ impl Explain for Told {
 }
 
 impl Trouble {
+    /// In words, where no caller wants to tell this cause from another.
     pub fn told(machine: Machine, step: Step, what: impl Into<String>, cure: impl Into<String>) -> Self {
         Self { machine, step, cause: Told { what: what.into(), cure: Some(cure.into()) } }
     }

@@ -7,11 +7,11 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use miniupnpd::check::{Finding, Verdict, judge};
+use report::sanitized;
 use serde::Serialize;
 
 use super::facts;
 use crate::exit_code::CheckExitCode;
-use report::sanitized;
 
 #[derive(Debug, Serialize)]
 struct CheckView {

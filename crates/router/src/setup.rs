@@ -13,13 +13,13 @@ use miniupnpd::rule::{Network, PortRange};
 use miniupnpd::ruleset::Ruleset;
 use miniupnpd::setup::{Files, Flavour, SERVICE_FILE, Surroundings, Wishes, edit, look};
 use miniupnpd::{firewall, openwrt};
+use report::{note, sanitized};
 
 use super::diff::unified;
 use super::files::{self, Change, DIRECTORY};
 use super::system::{
     DEFAULTS, interfaces, miniupnpd_version, nft_ruleset, read_if_any, routes_out, uses_iptables,
 };
-use report::{note, sanitized};
 
 const CONFIGURATION: &str = "/etc/miniupnpd/miniupnpd.conf";
 

@@ -14,6 +14,7 @@ pub mod clock;
 pub mod datagram;
 pub mod network;
 pub mod process;
+pub mod source;
 pub mod wait;
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]

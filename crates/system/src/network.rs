@@ -8,6 +8,7 @@ pub use crate::linux::interface::interface;
 pub use crate::own::network::interface;
 pub use crate::own::network::{Changes, addresses, gateways};
 
+/// An address of this host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Address {
     /// Its index.
@@ -37,6 +38,7 @@ pub struct Gateway {
     pub address: IpAddr,
 }
 
+/// A network interface, as far as the system tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interface {
     pub index: u32,
@@ -46,6 +48,7 @@ pub struct Interface {
     pub bridge: Option<Bridge>,
 }
 
+/// An interface that joins others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bridge {
     /// One of its ports is a network card, or stands on one, as a VLAN does.

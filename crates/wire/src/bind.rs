@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+/// As `-s` and `-i` say it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bind {
     /// Every IPv4 address.

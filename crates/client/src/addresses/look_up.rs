@@ -7,13 +7,13 @@ use std::path::Path;
 use std::process::{ChildStdout, Stdio};
 
 use anyhow::{Context, Result};
+use programs::own;
+use programs::pipe::Pipe;
 use rustix::event::PollFd;
 
 use crate::children::child::{Running, secluded};
 use crate::configuration::Configuration;
 use crate::login::ssh;
-use programs::own;
-use programs::pipe::Pipe;
 
 /// How `ssh -G` begins the line about it.
 pub(crate) const CONTROL_PATH: &str = "controlpath ";

@@ -6,9 +6,8 @@ use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 
 use anyhow::Result;
-use rustix::process::{Signal, getppid, kill_process};
-
 use programs::own;
+use rustix::process::{Signal, getppid, kill_process};
 
 /// A program is called with the question alone, so that its environment says what it is.
 const VARIABLE: &str = "MOSHPUNCH_ASKS_NOBODY";
@@ -29,6 +28,10 @@ pub fn question(words: &[OsString]) -> Option<&OsString> {
 }
 
 /// Answers nothing, and as a rule ends who asked: it must not go on.
+///
+/// # Errors
+///
+/// Who asked has ended, or belongs to another user.
 pub fn run(question: &OsString) -> Result<ExitCode> {
     report::note(format_args!("nobody is there to be asked: {}", question.display()));
     if !question.to_string_lossy().starts_with(LOCKED_KEY)

@@ -7,6 +7,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use net::wait::wait;
+use programs::secrets;
+use programs::signals::Signals;
+use report::exit_code;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, Signal, getpgrp, getppid, kill_process, kill_process_group, setsid};
 use rustix::stdio::dup2_stdin;
@@ -15,9 +18,6 @@ use super::tied::Tied;
 use crate::children::attendance::{Action, Attendance, Event, PASSED_ON};
 use crate::children::child::{Running, keyed};
 use crate::children::tied::tie_to;
-use programs::secrets;
-use programs::signals::Signals;
-use report::exit_code;
 
 /// # Errors
 ///

@@ -4,13 +4,13 @@ use std::ffi::OsStr;
 use std::process::{Child, Command, ExitStatus, id};
 
 use anyhow::Result;
+use programs::own;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Signal, WaitIdOptions, waitid};
 use system::process::Handle;
 
 use crate::children::asked;
 use crate::children::attendance::Event;
-use programs::own;
 
 /// ssh and a look-up end at once when they are told to. One that does not is no longer asked.
 const LEAVING_MAXIMUM: usize = 4;

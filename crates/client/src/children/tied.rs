@@ -11,13 +11,13 @@ use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use programs::own;
+use programs::secrets;
 use rustix::process::{Pid, getppid};
 use rustix::stdio::dup2_stdin;
 use system::process::tie_to_parent;
 
 use crate::children::handover;
-use programs::own;
-use programs::secrets;
 
 /// As a shell and env(1) say it.
 const NOT_FOUND: u8 = 127;

@@ -11,8 +11,9 @@ use std::process::ExitStatus;
 
 pub(crate) use self::cause::{Attempt, Cause, named};
 pub(crate) use self::words_of_ssh::Blamed;
-use crate::login::ssh;
 use report::{BEGINNING, Machine, Trouble};
+
+use crate::login::ssh;
 
 /// The end of what was printed, for the reader of an error. It was shown already; this much is looked at.
 const REMEMBERED_BYTES: usize = 8 * 1024;

@@ -6,9 +6,10 @@ mod server;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use self::server::Server;
 use wire::shell::{quoted, without_comments};
 use wire::{Bind, locale};
+
+use self::server::Server;
 
 const PROGRAMS: &str = include_str!("remote_command/programs.sh");
 const START: &str = include_str!("remote_command/start.sh");

@@ -5,11 +5,11 @@ use std::process::ExitStatus;
 use std::time::Instant;
 
 use path::{Agent, Candidate, Entry, Kind, Reason};
+use report::{Machine, Step, Trouble};
 
 use crate::addresses::reachable::shown;
 use crate::login::diagnosis::named;
 use crate::session::forwarder::Find;
-use report::{Machine, Step, Trouble};
 
 /// Which path was used, in one line.
 pub(crate) fn path_used(agent: &Agent) -> Option<String> {

@@ -12,6 +12,7 @@ use net::clock;
 use net::wait::wait_for;
 use net::{NotSent, PathSockets};
 use path::{Agent, Binding, Candidate, Event, Family, WayId};
+use programs::signals::Signals;
 use rustix::event::{PollFd, PollFlags};
 use wire::datagram::LONGEST;
 
@@ -20,7 +21,6 @@ use crate::session::front::Front;
 use crate::session::gate::Gate;
 use crate::session::mosh_client::MoshClient;
 use crate::session::scout::Scout;
-use programs::signals::Signals;
 
 /// A flood on one socket must not keep the loop from the others.
 const DATAGRAMS_PER_TURN: usize = 64;

@@ -8,6 +8,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::{ExitStatus, Stdio, id};
 
 use anyhow::{Context, Result};
+use programs::signals::Signals;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::Signal;
 
@@ -15,7 +16,6 @@ use crate::children::child::{Running, attended};
 use crate::children::handover;
 use crate::configuration::Configuration;
 use crate::terminal::terminal_modes::TerminalModes;
-use programs::signals::Signals;
 
 /// What is passed on to it, beside what the session's beginning has asked for already: see [`crate::children::attendance`].
 const PASSED_ON: [Signal; 4] = [Signal::PIPE, Signal::QUIT, Signal::TSTP, Signal::CONT];

@@ -4,7 +4,9 @@ use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use path::Candidate;
+use report::BEGINNING;
 use rustix::event::PollFd;
+use wire::offer;
 
 use crate::addresses::intake::Intake;
 use crate::addresses::look_up::LookUp;
@@ -15,8 +17,6 @@ use crate::login::Login;
 use crate::login::transcript::{Line, Transcript};
 use crate::session::background::Logins;
 use crate::session::network::Network;
-use report::BEGINNING;
-use wire::offer;
 
 /// The host's own lines about what failed; more than this is noise.
 const NOTES_MAXIMUM: usize = 4;

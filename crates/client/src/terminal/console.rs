@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use anyhow::Result;
 use net::clock;
+use programs::signals::JobControl;
 use rustix::event::PollFd;
 
 use crate::terminal::keyboard::Keyboard;
 use crate::terminal::messages::Messages;
 use crate::terminal::progress::Progress;
 use crate::terminal::question::Question;
-use programs::signals::JobControl;
 
 /// A question of the host's is told again in one line.
 const CHARACTERS_TOLD: usize = 60;

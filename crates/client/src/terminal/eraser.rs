@@ -6,10 +6,10 @@ use std::os::unix::process::CommandExt;
 use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context, Result};
+use programs::own;
 
 use crate::children::child::Running;
 use crate::terminal::screen;
-use programs::own;
 
 /// `moshpunch --eraser`.
 pub const WORD: &str = "--eraser";

@@ -39,7 +39,7 @@ fn gateway() -> FakeGateway {
 }
 
 fn client(gateway: &FakeGateway) -> Client {
-    Client::new(gateway.address(), 1, clock::now())
+    Client::new(gateway.address(), 1)
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn gateway() -> FakeGateway {
 
 fn client(gateway: &FakeGateway, nonce: u8) -> Client {
     let (server, own) = (gateway.address().into(), gateway.host(10).into());
-    Client::new(server, own, Nonce([nonce; 12]), 1, clock::now())
+    Client::new(server, own, Nonce([nonce; 12]), 1)
 }
 
 fn exact(external: u16, internal: u16) -> Request {
@@ -150,7 +150,7 @@ fn a_gateway_without_pcp_names_its_version() {
 fn one_table_serves_both_protocols() {
     let gateway = gateway();
     let socket = socket(gateway.host(10));
-    let mut nat_pmp = portmap::nat_pmp::Client::new(gateway.address(), 1, clock::now());
+    let mut nat_pmp = portmap::nat_pmp::Client::new(gateway.address(), 1);
     nat_pmp.request(&request(60005, 60001), clock::now());
     exchange!(gateway, socket, nat_pmp);
     let mut pcp = client(&gateway, 1);

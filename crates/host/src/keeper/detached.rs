@@ -7,12 +7,12 @@ use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 use net::wait::wait;
+use programs::own;
+use report::log;
 use rustix::event::{PollFd, PollFlags};
 
 use crate::keeper::Keeper;
 use crate::session::{Link, Name, ToKeeper};
-use programs::own;
-use report::log;
 
 /// By which this program is told to be a keeper.
 pub const WORD: &str = "--keeper";

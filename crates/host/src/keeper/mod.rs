@@ -15,12 +15,13 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::process::{PidfdFlags, pidfd_open};
 
 pub use self::detached::{WORD, run};
+use programs::signals::Signals;
+
 use self::saving::Saving;
 use self::upkeep::{Consequences, Upkeep};
 use crate::cause::Trouble;
 use crate::mosh_server::{self, ProcessIdentity};
 use crate::session::{Answer, FromKeeper, Kept, Link, Mapped, Name, Opening, State, ToKeeper};
-use programs::signals::Signals;
 
 pub(crate) struct Keeper {
     name: Name,

@@ -8,6 +8,7 @@ use net::clock;
 use portmap::cause::Cause;
 use portmap::mapper::{External, Protocol, Wanted};
 use portmap::mapping::Transport;
+use programs::signals::Signals;
 
 use super::budget::Budget;
 use super::failure::Failure;
@@ -20,7 +21,6 @@ use super::record::{self, FoundRecord};
 use super::renew;
 use super::view::MappingView;
 use crate::map::exit_code::ExitCode;
-use programs::signals::Signals;
 
 /// How far from the wanted port another one is still near it. mosh's own range is as wide.
 const NEAR: u16 = 500;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use net::{Driven, MapperSockets, clock, drive};
 use portmap::mapper::{Event, Mapper};
+use programs::signals::Signals;
 
 use super::failure::Failure;
 use super::ledger::Ledger;
@@ -13,7 +14,6 @@ use super::output::{Output, caution};
 use super::view::MappingView;
 use crate::map::exit_code::ExitCode;
 use crate::release::released;
-use programs::signals::Signals;
 
 /// Three questions over UPnP, each of which a slow router may take two seconds for.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(6);

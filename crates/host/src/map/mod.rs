@@ -49,6 +49,7 @@ pub struct Answer {
     pub json: bool,
 }
 
+/// Does it, and prints the result on stdout and what went wrong on stderr; the exit codes are those of docs/map.md.
 pub fn run(command: &Command, answer: Answer) -> process::ExitCode {
     let mut output = Output::new(answer.json);
     let result = perform(command, answer.budget, &mut output);

@@ -8,6 +8,7 @@ use net::{Driven, MapperSockets, clock, drive};
 use portmap::cause::Cause;
 use portmap::mapper::{Event, Mapper, Mapping, Protocol, Settings, Wanted};
 use portmap::pcp::Nonce;
+use programs::signals::Signals;
 
 use super::budget::Budget;
 use super::failure::Failure;
@@ -17,7 +18,6 @@ use super::record::MapRecord;
 use crate::release::released;
 use crate::session::Name;
 use crate::state::remembered;
-use programs::signals::Signals;
 
 /// How long a gateway may take to undo what nobody waits for any more: three tries over PCP take 1.75 s.
 const UNDO_PATIENCE: Duration = Duration::from_secs(2);

@@ -10,6 +10,7 @@ use portmap::mapping::Transport;
 use portmap::upnp::Ours;
 use portmap::upnp::soap::PortMappingEntry;
 use portmap::upnp::table::{End, Reader};
+use report::sanitized;
 
 use super::budget::Budget;
 use super::failure::Failure;
@@ -22,7 +23,6 @@ use super::view::{Lines, RemovalView};
 use crate::map::exit_code::ExitCode;
 use crate::release::release;
 use crate::state::saved_mapping::SavedMapping;
-use report::sanitized;
 
 /// What was said to `map remove`.
 #[derive(Debug)]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use net::clock;
 use portmap::mapper::{External, Wanted};
 use portmap::mapping::Transport;
+use programs::signals::Signals;
 
 use super::budget::Budget;
 use super::failure::Failure;
@@ -17,7 +18,6 @@ use super::record::{self, FoundRecord, MapRecord};
 use super::view::{Lines, MappingView};
 use crate::map::exit_code::ExitCode;
 use crate::state::locked_file::LockedFile;
-use programs::signals::Signals;
 
 /// What was said to `map renew`.
 #[derive(Debug)]

@@ -5,10 +5,10 @@ use std::num::NonZeroU16;
 use std::path::Path;
 
 use net::bound;
+use programs::family::descendants;
 use rustix::process::{Pid, getpid};
 
 use super::process::Stat;
-use programs::family::descendants;
 
 /// A process that has the port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

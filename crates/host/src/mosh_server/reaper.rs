@@ -5,9 +5,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 use anyhow::Result;
-use rustix::process::{Pid, Signal, WaitOptions, wait};
-
 use programs::signals::Signals;
+use rustix::process::{Pid, Signal, WaitOptions, wait};
 
 /// Can be read from when children have ended.
 #[derive(Debug)]

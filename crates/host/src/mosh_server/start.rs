@@ -12,7 +12,8 @@ use super::locale::OtherLocale;
 use super::reaper::Reaper;
 use super::starting::{self, Ended, Outcome};
 
-/// As [`starting::start`].
+/// As [`starting::start`]; where a login shell would find the program, too, and once more with another locale where
+/// mosh-server complains of the user's.
 pub(crate) fn start(
     program: &Path,
     arguments: &[OsString],

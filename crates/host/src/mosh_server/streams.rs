@@ -7,6 +7,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use net::wait::wait;
+use programs::pipe::Pipe;
+use programs::pseudo_terminal::PseudoTerminal;
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::fstat;
 use rustix::stdio;
@@ -16,8 +18,6 @@ use zeroize::Zeroizing;
 use super::complaint::Complaint;
 use super::connect_line::{ConnectLine, Reader};
 use super::reaper::Reaper;
-use programs::pipe::Pipe;
-use programs::pseudo_terminal::PseudoTerminal;
 
 /// mosh-server's licence takes a quarter of it.
 const BEHIND_BYTES_MAXIMUM: usize = 8 * 1024;

@@ -5,11 +5,11 @@ use std::ffi::{OsStr, OsString};
 
 use anyhow::{Context, Result, bail};
 use client::configuration::{Configuration, Families, Predict};
+use client::tmux::{self, Colours};
+use wire::Bind;
 
 use super::shell_words;
 use crate::arguments::{ConnectArguments, Family};
-use client::tmux::{self, Colours};
-use wire::Bind;
 
 /// What the user's environment says.
 #[derive(Debug, Clone, Copy, Default)]

@@ -28,7 +28,7 @@ const ANSWERS_TO_WAIT: u32 = 6;
 /// Asks one gateway about one mapping.
 ///
 /// After each `probe`, `request`, `renew`, `release` and `handle_*` the owner sends what [`Self::poll_transmit`] gives
-/// to the gateway's port [`SERVER_PORT`](super::SERVER_PORT), takes every [`Self::poll_event`], and calls
+/// to the gateway's port [`SERVER_PORT`](super::SERVER_PORT), takes every [`Self::poll_event`], and then calls
 /// [`Self::handle_timeout`] at [`Self::poll_timeout`]. A new question replaces the one under way.
 ///
 /// What is not the answer to the open question is dropped, and the wait goes on. An answer that comes after a probe or
@@ -60,7 +60,6 @@ pub struct Client<P> {
     /// What is told once that is undone which was made in spite of it.
     refused_for: Option<Refusal>,
     events: VecDeque<Event>,
-    now: Instant,
 }
 
 #[derive(Debug)]
@@ -96,7 +95,7 @@ enum Question {
 }
 
 impl<P: Protocol> Client<P> {
-    pub(crate) fn with_protocol(protocol: P, gateway: IpAddr, seed: u64, now: Instant) -> Self {
+    pub(crate) fn with_protocol(protocol: P, gateway: IpAddr, seed: u64) -> Self {
         Self {
             protocol,
             gateway: gateway.to_canonical(),
@@ -115,7 +114,6 @@ impl<P: Protocol> Client<P> {
             released_again: false,
             refused_for: None,
             events: VecDeque::new(),
-            now,
         }
     }
 
@@ -218,17 +216,13 @@ impl<P: Protocol> Client<P> {
                 let packet = self.protocol.delete(mapping);
                 self.ask(Question::Release, packet, P::settings().release, now);
             }
-            None => {
-                self.now = now;
-                self.end_deletion(true);
-            }
+            None => self.end_deletion(true),
         }
     }
 
     /// Takes over a mapping that another client was granted, to [`renew`](Self::renew) or to
     /// [`release`](Self::release) it. `request` is what to ask for from now on.
-    pub fn resume(&mut self, request: &Request, grant: &Grant, now: Instant) {
-        self.now = now;
+    pub fn resume(&mut self, request: &Request, grant: &Grant) {
         self.seen = true;
         self.mapping = Some(Mapping {
             request: Request { internal_port: grant.internal_port, ..request.clone() },
@@ -240,7 +234,6 @@ impl<P: Protocol> Client<P> {
 
     /// A datagram from the socket that the questions were sent from.
     pub fn handle_datagram(&mut self, from: SocketAddr, payload: &[u8], now: Instant) {
-        self.now = now;
         if !self.protocol.is_server(from, self.gateway) {
             tracing::debug!(%from, gateway = %self.gateway, "answer from elsewhere dropped");
             return;
@@ -249,7 +242,7 @@ impl<P: Protocol> Client<P> {
         self.owes_a_deletion &= !reply.as_ref().is_some_and(Reply::may_answer_a_deletion);
         match reply {
             Some(Reply::VersionUnsupported { supported }) => {
-                self.abandon(Absence::VersionUnsupported { supported });
+                self.abandon(Absence::VersionUnsupported { supported }, now);
             }
             Some(Reply::Probe { epoch_seconds, answer }) if self.open(Question::Probe) => {
                 self.probe_answered(epoch_seconds, answer, now);
@@ -280,7 +273,6 @@ impl<P: Protocol> Client<P> {
     /// [`RESTART_DELAY_MAXIMUM`], because every other client on the link has heard it too; or, after
     /// [`hurry`](Self::hurry), at once.
     pub fn handle_announcement(&mut self, from: SocketAddr, payload: &[u8], now: Instant) {
-        self.now = now;
         let reply = self.protocol.read(payload).filter(|_| from.ip().to_canonical() == self.gateway);
         let Some(Reply::Probe { epoch_seconds, answer }) = reply else {
             tracing::debug!(%from, length = payload.len(), "no announcement of the gateway: dropped");
@@ -305,12 +297,10 @@ impl<P: Protocol> Client<P> {
 
     /// The gateway's port is closed (ICMP port unreachable): no answer will come.
     pub fn handle_unreachable(&mut self, now: Instant) {
-        self.now = now;
-        self.abandon(Absence::Refused);
+        self.abandon(Absence::Refused, now);
     }
 
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.now = now;
         if self.restart_at.is_some_and(|at| at <= now) {
             self.restart_at = None;
             self.restarted();
@@ -346,19 +336,15 @@ impl<P: Protocol> Client<P> {
         self.events.pop_front()
     }
 
-    /// When to call [`Self::handle_timeout`]; the last time told where a datagram or an event is waiting.
+    /// When to call [`Self::handle_timeout`], once everything else has been polled; output that waits is no deadline.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.transmit.is_some() || !self.events.is_empty() {
-            return Some(self.now);
-        }
         let retransmission = self.exchange.as_ref().and_then(|exchange| exchange.retransmission.as_ref());
         let settles = self.settling.as_ref().map(|settling| settling.until);
         [self.restart_at, retransmission.map(Retransmission::deadline), settles].into_iter().flatten().min()
     }
 
     fn ask(&mut self, question: Question, packet: Vec<u8>, schedule: Schedule, now: Instant) {
-        self.now = now;
         self.settling = None;
         self.transmit = Some(packet.clone());
         let schedule = Schedule { first: schedule.first.max(self.first_wait()), ..schedule };

@@ -65,11 +65,13 @@ impl<P: Protocol> Client<P> {
     /// Lets time pass unanswered: when, counted from `now`, something was sent or told.
     pub(crate) fn run_out(&mut self, now: Instant) -> (Vec<Duration>, Vec<(Duration, Event)>) {
         let (mut sent, mut told) = (Vec::new(), Vec::new());
+        let mut at = now;
         for _ in 0..100 {
-            let Some(at) = self.poll_timeout() else { return (sent, told) };
-            self.handle_timeout(at);
             sent.extend(self.poll_transmit().map(|_| at - now));
             told.extend(self.events().into_iter().map(|event| (at - now, event)));
+            let Some(next) = self.poll_timeout() else { return (sent, told) };
+            at = next;
+            self.handle_timeout(at);
         }
         panic!("it never ends: {sent:?}, {told:?}");
     }

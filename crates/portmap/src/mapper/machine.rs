@@ -259,7 +259,7 @@ impl Mapper {
             State::Requesting { gives_up: Some(at) } if now >= at => self.request_unanswered(now),
             _ => {}
         }
-        self.look_after_restart(now);
+        self.handle_client_events(now);
         self.ask_for_address_if_due(now);
         self.tell_once_sure(now);
         self.notice_expiry(now);
@@ -291,7 +291,7 @@ impl Mapper {
         self.events.pop_front()
     }
 
-    /// When to call [`Self::handle_timeout`], once everything else has been polled.
+    /// When to call [`Self::handle_timeout`], once everything else has been polled; output that waits is no deadline.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.state == State::Ended {
@@ -318,13 +318,17 @@ impl Mapper {
     }
 
     fn handle_client_events(&mut self, now: Instant) {
-        for index in 0..self.speakers.len() {
-            while let Some(event) = self.speakers.get_mut(index).and_then(Speaker::poll_event) {
-                self.handle_client_event(index, event, now);
-            }
+        while let Some((index, event)) = self.poll_client_event() {
+            self.handle_client_event(index, event, now);
         }
         self.look_after_restart(now);
         self.tell_once_sure(now);
+    }
+
+    /// What is done about one may make any of them tell something at once.
+    fn poll_client_event(&mut self) -> Option<(usize, client::Event)> {
+        let mut speakers = self.speakers.iter_mut().enumerate();
+        speakers.find_map(|(index, speaker)| Some((index, speaker.poll_event()?)))
     }
 
     fn handle_client_event(&mut self, index: usize, event: client::Event, now: Instant) {

@@ -73,12 +73,12 @@ impl Speaker {
             )),
             (Protocol::Pcp, Some(server)) => {
                 let (internal, nonce, seed) = (settings.internal, settings.nonce, settings.seed);
-                let client = pcp::Client::new(server.ip(), internal, nonce, seed, now);
+                let client = pcp::Client::new(server.ip(), internal, nonce, seed);
                 Client::Pcp(client.with_remembered(known), server)
             }
             (Protocol::NatPmp, Some(server)) => match server.ip() {
                 IpAddr::V4(gateway) => {
-                    let client = nat_pmp::Client::new(gateway, settings.seed, now);
+                    let client = nat_pmp::Client::new(gateway, settings.seed);
                     Client::NatPmp(client.with_remembered(known), server)
                 }
                 IpAddr::V6(_) => return None,
@@ -117,7 +117,7 @@ impl Speaker {
     }
 
     /// Takes over what another mapper was granted.
-    pub(super) fn resume(&mut self, record: &Record, request: &Request, grant: &Grant, now: Instant) {
+    pub(super) fn resume(&mut self, record: &Record, request: &Request, grant: &Grant) {
         match (&mut self.client, &record.control) {
             (Client::Upnp(client), Control::Upnp(control)) => {
                 client.take_control(control.clone(), None);
@@ -126,8 +126,8 @@ impl Speaker {
             (Client::Upnp(client), Control::Pinhole { control, id }) => {
                 client.take_control(control.clone(), Some(*id));
             }
-            (Client::Pcp(client, _), _) => client.resume(request, grant, now),
-            (Client::NatPmp(client, _), _) => client.resume(request, grant, now),
+            (Client::Pcp(client, _), _) => client.resume(request, grant),
+            (Client::NatPmp(client, _), _) => client.resume(request, grant),
             (Client::Upnp(_), Control::ControlPort { .. }) => {}
         }
         self.stand(Standing::Available { external_address: grant.external_address });
@@ -255,8 +255,8 @@ impl Speaker {
                 client.recollect(control, Some(*id), record.external_port, &record.listing);
             }
             (Client::Upnp(_), Control::ControlPort { .. }) => {}
-            (Client::Pcp(client, _), _) => client.resume(request, &grant, now),
-            (Client::NatPmp(client, _), _) => client.resume(request, &grant, now),
+            (Client::Pcp(client, _), _) => client.resume(request, &grant),
+            (Client::NatPmp(client, _), _) => client.resume(request, &grant),
         }
         self.undo(request, &grant, now);
     }
@@ -337,13 +337,13 @@ impl Speaker {
     }
 
     /// What was made from this address is to be asked for again; no gateway is known yet.
-    pub(super) fn recall(&mut self, made: &Made, now: Instant) {
+    pub(super) fn recall(&mut self, made: &Made) {
         match (&mut self.client, &made.record.control) {
             (Client::Upnp(client), Control::Upnp(_)) => {
                 client.take_mapping(made.record.external_port, made.record.listing.clone());
             }
             (Client::Upnp(_), Control::Pinhole { .. }) => {
-                self.resume(&made.record, &made.request(), &made.grant, now);
+                self.resume(&made.record, &made.request(), &made.grant);
             }
             (Client::Upnp(_) | Client::Pcp(..) | Client::NatPmp(..), _) => {}
         }

@@ -1,7 +1,6 @@
 //! What NAT-PMP makes of the common client's questions.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::Instant;
 
 use super::packet::{Operation, Request, Response, ResultCode};
 use crate::client::{Code, Refusal};
@@ -27,8 +26,8 @@ impl Client {
     /// `gateway` is the default gateway (RFC 6886 §3). The address that is mapped is the one that the owner's socket
     /// sends from. `seed` spreads what has to be spread.
     #[must_use]
-    pub fn new(gateway: Ipv4Addr, seed: u64, now: Instant) -> Self {
-        Self::with_protocol(NatPmp, IpAddr::V4(gateway), seed, now)
+    pub fn new(gateway: Ipv4Addr, seed: u64) -> Self {
+        Self::with_protocol(NatPmp, IpAddr::V4(gateway), seed)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What PCP makes of the common client's questions.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::packet::{Map, Nonce, Request, RequestOperation, Response, ResponseOperation, ResultCode};
 use crate::address::{Reach, reach};
@@ -49,8 +49,8 @@ impl Client {
     /// `nonce` is the mapping's: random for a new one, the old one to [`resume`](Self::resume). `seed` spreads what
     /// has to be spread.
     #[must_use]
-    pub fn new(gateway: IpAddr, internal: IpAddr, nonce: Nonce, seed: u64, now: Instant) -> Self {
-        Self::with_protocol(Pcp { internal, nonce, knows_prefer_failure: true }, gateway, seed, now)
+    pub fn new(gateway: IpAddr, internal: IpAddr, nonce: Nonce, seed: u64) -> Self {
+        Self::with_protocol(Pcp { internal, nonce, knows_prefer_failure: true }, gateway, seed)
     }
 
     /// What a later client needs to renew or to delete the mapping.

@@ -409,6 +409,8 @@ impl Client {
         self.events.pop_front()
     }
 
+    /// When to call [`Self::handle_timeout`], once everything else has been polled; output that waits is no deadline.
+    #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let search = self.search.as_ref().and_then(Search::poll_timeout);
         [search, self.settles, self.waits, self.exchanges.poll_timeout()].into_iter().flatten().min()

@@ -5,9 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use serde::Deserialize;
-
 use portmap::upnp::http::ReplyReader;
+use serde::Deserialize;
 
 const FACTS: &str = "router.toml";
 const EXPECTED: &str = "expected.txt";

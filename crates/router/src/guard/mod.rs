@@ -23,8 +23,9 @@ use self::holds::Holds;
 use self::lease_file::LeaseFile;
 use self::nft::{Job, Nft};
 pub use self::start::{Asked, run};
-use crate::service_manager;
 use programs::signals::Signals;
+
+use crate::service_manager;
 
 /// What is guarded.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! This host's addresses by getifaddrs(3); that they have changed is seen by looking.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use nix::ifaddrs::{InterfaceAddress, getifaddrs};
@@ -15,6 +15,7 @@ pub use crate::linux::routes::gateways;
 use crate::network::{Address, Standing};
 #[cfg(not(target_os = "linux"))]
 use crate::network::{Gateway, Interface, name_of};
+use crate::source::source_toward;
 
 /// Between two looks.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -126,15 +127,6 @@ impl Seen {
     fn now() -> Self {
         Self { addresses: addresses().unwrap_or_default(), sources: INTERNET.map(source_toward) }
     }
-}
-
-/// Connecting a datagram socket sends nothing.
-fn source_toward(destination: IpAddr) -> Option<IpAddr> {
-    let any: IpAddr =
-        if destination.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    let socket = UdpSocket::bind((any, 0)).ok()?;
-    socket.connect((destination, 9)).ok()?;
-    socket.local_addr().ok().map(|address| address.ip())
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 
 mod capture;
 
-use super::*;
 use capture::{FROM_CLIENT, FROM_SERVER, KEY};
+
+use super::*;
 
 /// What `text` says in hexadecimal digits.
 pub(super) fn bytes(text: &str) -> Vec<u8> {

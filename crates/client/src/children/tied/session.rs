@@ -10,6 +10,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use net::clock;
 use net::wait::wait;
+use programs::family::{children, descendants};
+use programs::signals::Signals;
+use report::exit_code;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::process::{
@@ -18,9 +21,6 @@ use rustix::process::{
 use system::process::{Other, TextFile, adopt_orphans};
 
 use crate::children::child::{Running, tied};
-use programs::family::{children, descendants};
-use programs::signals::Signals;
-use report::exit_code;
 
 /// ssh and what it starts need none but for a busy machine.
 const TIME_TO_END: Duration = Duration::from_secs(2);

@@ -2,10 +2,10 @@
 
 use std::ffi::OsString;
 
+use report::{Machine, Step, Trouble};
 use signal_hook::low_level::signal_name;
 
 use crate::login::pasted::{pasted, pasted_word};
-use report::{Machine, Step, Trouble};
 
 /// What was tried.
 #[derive(Debug, Clone, Copy)]

@@ -5,12 +5,12 @@ use std::net::IpAddr;
 
 use portmap::upnp::soap::{InternalClient, PortMappingEntry};
 use portmap::upnp::table::{End, Table};
+use report::sanitized;
 use serde::Serialize;
 
 use super::super::record::MapRecord;
 use super::super::whose::Owner;
 use super::{MappingView, transport_word};
-use report::sanitized;
 
 const HEADINGS: [&str; COLUMNS] = ["OUTSIDE", "INSIDE", "LEASE", "WHOSE", "DESCRIPTION"];
 const COLUMNS: usize = 5;

@@ -8,12 +8,12 @@ use portmap::client::{Absence, Refusal};
 use portmap::mapper::Protocol;
 use portmap::mapper::survey::{Finding, Outcome, Survey};
 use portmap::upnp::{Found, FoundConnection};
+use report::sanitized;
 use serde::Serialize;
 
 use super::super::failure::Failure;
 use super::super::place::Place;
 use super::{ReachView, protocol_name};
-use report::sanitized;
 
 #[derive(Debug, Serialize)]
 pub(in super::super) struct SurveyView {

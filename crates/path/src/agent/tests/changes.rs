@@ -12,7 +12,7 @@ fn a_change_of_the_network_nudges_once_and_once_more_for_the_rest_of_a_burst() {
     }
     assert_eq!(
         pass(&mut agent, change, change + ms(1_000)),
-        [(4, vec![Event::Nudge], vec![]), (100, vec![Event::Nudge], vec![])]
+        [(0, vec![Event::Nudge], vec![]), (100, vec![Event::Nudge], vec![])]
     );
     assert_eq!(datagram(&mut agent, change + ms(1_000)), [LAN_WAY, MAPPED_WAY]);
 }

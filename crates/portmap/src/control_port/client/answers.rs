@@ -232,11 +232,11 @@ impl<P: Protocol> Client<P> {
     }
 
     /// No answer will come to the open question.
-    pub(super) fn abandon(&mut self, absence: Absence) {
+    pub(super) fn abandon(&mut self, absence: Absence, now: Instant) {
         let open = self.exchange.as_ref().filter(|exchange| exchange.retransmission.is_some());
         match open.map(|exchange| exchange.question) {
             Some(Question::Release) if absence != Absence::Refused && self.is_worth_asking_again() => {
-                self.ask_to_forget(self.now);
+                self.ask_to_forget(now);
             }
             Some(Question::Release | Question::CutShort | Question::Undo) => self.end_deletion(false),
             Some(Question::Probe | Question::Map) => {

@@ -37,7 +37,7 @@ impl Mapper {
             return self.part(Some(Event::Released { confirmed: false }), now);
         }
         if let (None, Some(held)) = (self.chosen, &held) {
-            speaker.resume(&held.record, &request, &grant, now);
+            speaker.resume(&held.record, &request, &grant);
         }
         speaker.release(&request, &grant, now);
         // PCP and NAT-PMP have one address to ask.

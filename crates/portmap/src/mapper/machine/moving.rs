@@ -66,7 +66,7 @@ impl Mapper {
     fn recall(&mut self, now: Instant) {
         let Some(made) = self.elsewhere.at(self.place(), now) else { return };
         let speaker = self.speakers.iter_mut().find(|speaker| speaker.protocol == made.record.protocol);
-        speaker.into_iter().for_each(|speaker| speaker.recall(made, now));
+        speaker.into_iter().for_each(|speaker| speaker.recall(made));
     }
 
     /// Makes room first, where this gateway lets any address do so: what is still there has the port that was told.
@@ -144,7 +144,7 @@ impl Mapper {
             return;
         }
         if self.chosen != Some(index) {
-            speaker.resume(&made.record, &made.request(), &made.grant, now);
+            speaker.resume(&made.record, &made.request(), &made.grant);
         }
         speaker.release_made(made, now);
         self.deleting_here = Some((made.record.protocol, made.record.external_port));

@@ -24,13 +24,13 @@ fn outside() -> Option<IpAddr> {
     Some(OUTSIDE.into())
 }
 
-fn client(now: Instant) -> Client {
-    Client::new(GATEWAY, SEED, now)
+fn client() -> Client {
+    Client::new(GATEWAY, SEED)
 }
 
 /// A client that was told the external address, by a gateway that is up for 1000 s.
 fn seen(now: Instant) -> Client {
-    let mut client = client(now);
+    let mut client = client();
     client.probe(now);
     client.handle_datagram(from_gateway(), &address_answer(0, 1000, OUTSIDE), now);
     client.settle();

@@ -23,13 +23,13 @@ fn from_gateway() -> SocketAddr {
     SocketAddr::new(gateway(), 5351)
 }
 
-fn client(now: Instant) -> Client {
-    Client::new(gateway(), IpAddr::from([192, 168, 1, 10]), NONCE, SEED, now)
+fn client() -> Client {
+    Client::new(gateway(), IpAddr::from([192, 168, 1, 10]), NONCE, SEED)
 }
 
 /// A client whose gateway has answered, being up for 1000 s.
 fn seen(now: Instant) -> Client {
-    let mut client = client(now);
+    let mut client = client();
     client.probe(now);
     client.handle_datagram(from_gateway(), &announce_answer(0, 0, 1000), now);
     client.settle();

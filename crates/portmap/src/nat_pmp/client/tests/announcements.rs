@@ -13,8 +13,8 @@ fn quirk_71_an_announced_restart_is_told_after_a_random_delay() {
     let mut delays: Vec<_> = (0..200)
         .map(|seed| {
             let now = start();
-            let mut client = Client::new(GATEWAY, seed, now);
-            client.resume(&wanted(), &grant(), now);
+            let mut client = Client::new(GATEWAY, seed);
+            client.resume(&wanted(), &grant());
             announce(&mut client, 1000, OUTSIDE, now);
             assert_eq!(announce(&mut client, 0, OUTSIDE, now + secs(60)), []);
             let (sent, told) = client.run_out(now + secs(60));
@@ -104,7 +104,7 @@ fn a_grant_before_the_delay_is_over_mends_the_restart() {
 #[test]
 fn an_announcement_answers_a_probe_that_was_given_up() {
     let now = start();
-    let mut client = client(now);
+    let mut client = client();
     client.probe(now);
     client.run_out(now);
     let event = Event::Available { external_address: outside() };

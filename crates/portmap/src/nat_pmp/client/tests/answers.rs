@@ -9,7 +9,7 @@ use crate::control_port::test_client::{ms, start};
 #[test]
 fn an_address_makes_the_protocol_available() {
     let now = start();
-    let mut client = client(now);
+    let mut client = client();
     client.probe(now);
     client.settle();
     let event = Event::Available { external_address: outside() };
@@ -20,7 +20,7 @@ fn an_address_makes_the_protocol_available() {
 #[test]
 fn quirk_68_an_address_of_zeros_is_none() {
     let now = start();
-    let mut client = client(now);
+    let mut client = client();
     client.probe(now);
     let event = Event::Available { external_address: None };
     assert_eq!(told(&mut client, &address_answer(0, 1000, [0; 4]), now), [event]);
@@ -99,7 +99,7 @@ fn quirk_67_and_75_what_does_not_answer_the_question_is_dropped_and_the_wait_goe
 #[test]
 fn a_gateway_may_answer_from_another_port() {
     let now = start();
-    let mut client = client(now);
+    let mut client = client();
     client.probe(now);
     client.handle_datagram(SocketAddr::from((GATEWAY, 1024)), &address_answer(0, 1, OUTSIDE), now);
     assert_eq!(client.events(), [Event::Available { external_address: outside() }]);
@@ -130,7 +130,7 @@ fn quirk_69_every_result_code_tells_what_to_do() {
 #[test]
 fn quirk_63_a_closed_port_is_absence_at_once() {
     let now = start();
-    let mut client = client(now);
+    let mut client = client();
     client.handle_unreachable(now);
     assert_eq!(client.events(), [], "nothing was asked");
     client.probe(now);
@@ -143,7 +143,7 @@ fn quirk_63_a_closed_port_is_absence_at_once() {
 #[test]
 fn a_port_that_closes_after_giving_up_is_not_told_as_a_second_absence() {
     let now = start();
-    let mut client = client(now);
+    let mut client = client();
     client.probe(now);
     client.run_out(now);
     client.handle_unreachable(now + secs(1));
@@ -164,7 +164,7 @@ fn an_answer_about_the_mapping_does_not_answer_a_probe() {
 #[test]
 fn a_gateway_of_another_version_is_absent() {
     let now = start();
-    let mut client = client(now);
+    let mut client = client();
     client.probe(now);
     let mut pcp_only = [0; 24];
     pcp_only[..4].copy_from_slice(&[2, 0x80, 0, 1]);
@@ -175,7 +175,7 @@ fn a_gateway_of_another_version_is_absent() {
 #[test]
 fn an_answer_after_giving_up_still_counts() {
     let now = start();
-    let mut client = client(now);
+    let mut client = client();
     client.probe(now);
     client.run_out(now);
     let event = Event::Available { external_address: outside() };

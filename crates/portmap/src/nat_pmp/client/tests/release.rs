@@ -84,7 +84,7 @@ fn an_open_request_is_released_too() {
 #[test]
 fn a_request_that_was_given_up_is_released_too() {
     let now = start();
-    let mut client = client(now);
+    let mut client = client();
     client.request(&wanted(), now);
     client.run_out(now);
     client.release(now + secs(1));
@@ -119,8 +119,8 @@ fn a_refused_request_leaves_nothing_to_release() {
 #[test]
 fn a_mapping_of_another_client_can_be_renewed_and_released() {
     let now = start();
-    let mut client = client(now);
-    client.resume(&wanted(), &Grant { external_port: port(61000), ..grant() }, now);
+    let mut client = client();
+    client.resume(&wanted(), &Grant { external_port: port(61000), ..grant() });
     assert_eq!((client.poll_transmit(), client.poll_timeout()), (None, None));
     client.renew(now);
     assert_eq!(client.poll_transmit(), Some(map_request(61000, 7200)));

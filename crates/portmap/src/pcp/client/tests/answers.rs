@@ -8,7 +8,7 @@ use crate::control_port::test_client::{ms, start};
 #[test]
 fn an_answer_to_announce_makes_the_protocol_available_but_tells_no_address() {
     let now = start();
-    let mut client = client(now);
+    let mut client = client();
     client.probe(now);
     let event = Event::Available { external_address: None };
     assert_eq!(told(&mut client, &announce_answer(0, 0, 1000), now), [event]);
@@ -19,7 +19,7 @@ fn an_ipv4_gateway_is_the_same_in_ipv6_clothing() {
     let now = start();
     let mapped = "::ffff:192.168.1.1".parse().unwrap();
     for (known_as, from) in [(mapped, from_gateway()), (gateway(), SocketAddr::new(mapped, 5351))] {
-        let mut client = Client::new(known_as, IpAddr::from([192, 168, 1, 10]), NONCE, SEED, now);
+        let mut client = Client::new(known_as, IpAddr::from([192, 168, 1, 10]), NONCE, SEED);
         client.probe(now);
         client.handle_datagram(from, &announce_answer(0, 0, 1000), now);
         assert_eq!(client.events(), [Event::Available { external_address: None }]);
@@ -29,7 +29,7 @@ fn an_ipv4_gateway_is_the_same_in_ipv6_clothing() {
 #[test]
 fn a_server_that_does_not_know_announce_speaks_pcp_all_the_same() {
     let now = start();
-    let mut client = client(now);
+    let mut client = client();
     client.probe(now);
     let event = Event::Available { external_address: None };
     assert_eq!(told(&mut client, &announce_answer(4, 1800, 1000), now), [event]);
@@ -39,7 +39,7 @@ fn a_server_that_does_not_know_announce_speaks_pcp_all_the_same() {
 fn quirk_62_a_nat_pmp_gateway_is_told_at_once() {
     for opcode in [0, 0x80] {
         let now = start();
-        let mut client = client(now);
+        let mut client = client();
         client.probe(now);
         let event = Event::Absent(Absence::VersionUnsupported { supported: 0 });
         assert_eq!(told(&mut client, &[0, opcode, 0, 1, 0, 0, 0, 9], now + ms(1)), [event]);
@@ -50,7 +50,7 @@ fn quirk_62_a_nat_pmp_gateway_is_told_at_once() {
 #[test]
 fn quirk_62_a_silent_gateway_is_told_after_the_probe() {
     let now = start();
-    let mut client = client(now);
+    let mut client = client();
     client.probe(now);
     assert!(matches!(client.run_out(now).1[..], [(_, Event::Absent(Absence::NoAnswer))]));
 }
@@ -58,7 +58,7 @@ fn quirk_62_a_silent_gateway_is_told_after_the_probe() {
 #[test]
 fn quirk_63_a_closed_port_is_absence_at_once() {
     let now = start();
-    let mut client = client(now);
+    let mut client = client();
     client.request(&wanted(), now);
     client.handle_unreachable(now);
     assert_eq!(client.events(), [Event::Absent(Absence::Refused)]);
@@ -201,7 +201,7 @@ fn the_time_that_a_refusal_is_given_is_not_waited_for() {
 #[test]
 fn a_switched_off_gateway_refuses_the_probe() {
     let now = start();
-    let mut client = client(now);
+    let mut client = client();
     client.probe(now);
     assert_eq!(
         told(&mut client, &announce_answer(2, 1800, 1000), now),

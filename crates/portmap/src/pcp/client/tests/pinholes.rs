@@ -15,7 +15,7 @@ fn answer(result: u8, lifetime: u32) -> Vec<u8> {
 }
 
 fn holding_pinhole(now: Instant) -> Client {
-    let mut client = Client::new("fe80::1".parse().unwrap(), INSIDE.parse().unwrap(), NONCE, SEED, now);
+    let mut client = Client::new("fe80::1".parse().unwrap(), INSIDE.parse().unwrap(), NONCE, SEED);
     client.request(&wanted(), now);
     client.handle_datagram(from_firewall(), &answer(0, 3600), now);
     assert!(matches!(client.events()[..], [Event::Granted(_)]));
@@ -60,7 +60,7 @@ fn a_pinhole_that_can_be_neither_deleted_nor_cut_short_is_left_to_its_lease() {
 #[test]
 fn a_refusal_with_a_unique_local_address_speaks_of_no_nat() {
     let now = start();
-    let mut client = Client::new("fe80::1".parse().unwrap(), "fd07::10".parse().unwrap(), NONCE, SEED, now);
+    let mut client = Client::new("fe80::1".parse().unwrap(), "fd07::10".parse().unwrap(), NONCE, SEED);
     client.request(&wanted(), now);
     let full = map_answer(&header(1, 8, 30, 1000), NONCE, 60001, 60001, "fd07::10");
     client.handle_datagram(from_firewall(), &full, now);

@@ -19,7 +19,7 @@ fn assert_waits(sent: &[std::time::Duration], first: u64, count: usize) {
 #[test]
 fn a_probe_is_an_announce_request_and_given_up_within_a_second() {
     let now = start();
-    let mut client = client(now);
+    let mut client = client();
     client.probe(now);
     let packet = client.poll_transmit().unwrap();
     assert_eq!((packet.len(), &packet[..2], &packet[20..]), (24, &[2, 0][..], &[192, 168, 1, 10][..]));
@@ -44,7 +44,7 @@ fn a_request_starts_fast_and_doubles() {
 fn two_clients_do_not_wait_alike() {
     let now = start();
     let first_wait = |seed| {
-        let mut client = Client::new(gateway(), IpAddr::from([192, 168, 1, 10]), NONCE, seed, now);
+        let mut client = Client::new(gateway(), IpAddr::from([192, 168, 1, 10]), NONCE, seed);
         client.probe(now);
         client.poll_transmit();
         client.poll_timeout()
@@ -56,8 +56,8 @@ fn two_clients_do_not_wait_alike() {
 fn renewals_are_more_than_four_seconds_apart() {
     for seed in 0..100 {
         let now = start();
-        let mut client = Client::new(gateway(), IpAddr::from([192, 168, 1, 10]), NONCE, seed, now);
-        client.resume(&wanted(), &grant(), now);
+        let mut client = Client::new(gateway(), IpAddr::from([192, 168, 1, 10]), NONCE, seed);
+        client.resume(&wanted(), &grant());
         client.renew(now);
         let (sent, told) = client.run_out(now);
         assert_waits(&sent, 4500, 5);
@@ -103,7 +103,7 @@ fn every_attempt_is_the_same_packet() {
 #[test]
 fn the_client_address_is_the_internal_one() {
     let now = start();
-    let mut client = client(now);
+    let mut client = client();
     client.request(&wanted(), now);
     let packet = client.poll_transmit().unwrap();
     assert_eq!(packet[8..24], [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 168, 1, 10]);
@@ -112,7 +112,7 @@ fn the_client_address_is_the_internal_one() {
 #[test]
 fn quirk_72_the_nonce_is_kept_for_renewal_and_release() {
     let now = start();
-    let mut client = client(now);
+    let mut client = client();
     assert_eq!(client.nonce(), NONCE);
     client.request(&wanted(), now);
     assert_eq!(sent(&mut client), sent_for(60002, 7200, "0.0.0.0"));
@@ -127,8 +127,8 @@ fn quirk_72_the_nonce_is_kept_for_renewal_and_release() {
 #[test]
 fn quirk_72_a_mapping_of_another_client_is_deleted_with_its_nonce() {
     let now = start();
-    let mut client = client(now);
-    client.resume(&wanted(), &grant(), now);
+    let mut client = client();
+    client.resume(&wanted(), &grant());
     client.release(now);
     assert_eq!(sent(&mut client), sent_for(0, 0, "0.0.0.0"));
     assert_eq!(told(&mut client, &deleted(5), now), [Event::Released { port: None, confirmed: true }]);
@@ -137,7 +137,7 @@ fn quirk_72_a_mapping_of_another_client_is_deleted_with_its_nonce() {
 #[test]
 fn an_exact_port_is_asked_for_with_prefer_failure_and_without_an_address() {
     let now = start();
-    let mut client = client(now);
+    let mut client = client();
     client.request(&Request { exact: true, ..wanted() }, now);
     let exact = Sent { options: PREFER_FAILURE.to_vec(), ..sent_for(60002, 7200, "0.0.0.0") };
     assert_eq!(sent(&mut client), exact);
@@ -171,7 +171,7 @@ fn a_gateway_that_does_not_know_prefer_failure_is_asked_without_it() {
 fn quirk_77_a_pinhole_is_asked_for_the_global_address_at_a_link_local_gateway() {
     let now = start();
     let gateway: IpAddr = "fe80::1".parse().unwrap();
-    let mut client = Client::new(gateway, "2001:db8::10".parse().unwrap(), NONCE, SEED, now);
+    let mut client = Client::new(gateway, "2001:db8::10".parse().unwrap(), NONCE, SEED);
     client.request(&wanted(), now);
     let packet = client.poll_transmit().unwrap();
     assert_eq!(packet[8..24], [0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10]);
