@@ -39,7 +39,7 @@ fn set_up(file: &[u8], build: Build) {
     assert!(configuration.speaks_pcp(&wishes.build) && configuration.speaks_upnp());
     let mut bad = configuration.bad_lines(&wishes.build);
     assert!(bad.all(|bad| !bad.objection.is_certain()), "miniupnpd starts with it");
-    let rules = configuration.rules();
+    let rules = configuration.rules(&wishes.build);
     let host = [192, 168, 1, 10].into();
     let is_exception = |rule: &Rule| rule.action == Action::Deny && rule.fits(60001, host, 60001);
     let denials_before = rules.iter().take_while(|rule| **rule != wishes.plan.rules(wishes.lan_network)[0]);
