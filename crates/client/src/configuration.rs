@@ -33,6 +33,30 @@ pub struct Configuration {
     pub log: Option<PathBuf>,
 }
 
+impl Configuration {
+    /// Of a user who says nothing but the host.
+    pub fn of(host: &str) -> Self {
+        Self {
+            host: host.into(),
+            command: Vec::new(),
+            client: "mosh-client".into(),
+            server: None,
+            bind: None,
+            port: None,
+            ssh: vec!["ssh".into()],
+            ssh_terminal: true,
+            local: false,
+            remote_ip: RemoteIp::Proxy,
+            families: Families::All,
+            predict: Predict::Adaptive,
+            predict_overwrite: false,
+            terminal_init: true,
+            verbose: false,
+            log: None,
+        }
+    }
+}
+
 /// Which kinds of addresses may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Families {
@@ -82,29 +106,4 @@ pub enum RemoteIp {
     /// By `SSH_CONNECTION`.
     Remote,
     Proxy,
-}
-
-#[cfg(test)]
-impl Configuration {
-    /// Of a user who says nothing but the host.
-    pub(crate) fn of(host: &str) -> Self {
-        Self {
-            host: host.into(),
-            command: Vec::new(),
-            client: "mosh-client".into(),
-            server: None,
-            bind: None,
-            port: None,
-            ssh: vec!["ssh".into()],
-            ssh_terminal: true,
-            local: false,
-            remote_ip: RemoteIp::Proxy,
-            families: Families::All,
-            predict: Predict::Adaptive,
-            predict_overwrite: false,
-            terminal_init: true,
-            verbose: false,
-            log: None,
-        }
-    }
 }
