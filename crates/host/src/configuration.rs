@@ -41,8 +41,8 @@ pub struct Configuration {
     pub log: Option<PathBuf>,
     /// Where sessions may be, inside and outside, if the client does not say.
     pub ports: Option<RangeInclusive<NonZeroU16>>,
-    /// What this user has set that nobody here knows: told.
-    pub unknown_settings: Vec<Trouble>,
+    /// What this user has set that is unknown or wrong: told.
+    pub left_out: Vec<Trouble>,
     /// For another machine, or a newer moshpunch: logged.
     pub unknown_sections: Vec<String>,
 }
@@ -57,7 +57,7 @@ impl Default for Configuration {
             mosh_server: "mosh-server".into(),
             log: None,
             ports: None,
-            unknown_settings: Vec::new(),
+            left_out: Vec::new(),
             unknown_sections: Vec::new(),
         }
     }

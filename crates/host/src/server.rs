@@ -82,7 +82,7 @@ pub fn run(asked: &Asked, configuration: Result<Configuration>) -> Result<ExitCo
         Outcome::Ended(ended) => return Ok(exit_code::of(ended.pass_on()?)),
         Outcome::Started(started) => started,
     };
-    configuration.unknown_settings.iter().for_each(report::in_one_line);
+    configuration.left_out.iter().for_each(report::in_one_line);
     let Started { process, printed } = started;
     let request = process.map(|process| request(process, printed.port(), &listening)).map_err(broken);
     let now = clock::now();

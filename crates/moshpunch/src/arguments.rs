@@ -1,18 +1,19 @@
 //! What the user said. Only validated here; [`configuration`](crate::configuration) resolves it.
 
 mod connect;
+mod flags;
 mod map;
 mod router;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
 use client::tied::Tied;
 use host::server::{self, OFFER_VARIABLE};
 
-pub(crate) use self::connect::{ConnectArguments, Family, Order, is_own_command};
+pub(crate) use self::connect::{ConnectArguments, Format, Order, is_own_command};
+use self::flags::Flags;
 pub(crate) use self::map::MapCommand;
 pub(crate) use self::router::RouterCommand;
 
@@ -74,21 +75,8 @@ pub(crate) struct TiedArguments {
 #[derive(Debug, Args)]
 #[command(override_usage = "moshpunch server [OPTIONS] new [MOSH-SERVER ARGUMENTS]...")]
 pub(crate) struct ServerArguments {
-    /// How long the mapping may delay the session, in seconds [default: 2]
-    #[arg(long, value_name = "SECONDS", env = "MOSHPUNCH_BUDGET")]
-    pub(crate) budget: Option<f64>,
-
-    /// How long the router is to keep the mapping without hearing from us, in seconds [default: 3600]
-    #[arg(long, value_name = "SECONDS", env = "MOSHPUNCH_LEASE")]
-    pub(crate) lease: Option<u32>,
-
-    /// The mosh-server to start [default: mosh-server]
-    #[arg(long, value_name = "PROGRAM", env = "MOSHPUNCH_MOSH_SERVER")]
-    pub(crate) mosh_server: Option<PathBuf>,
-
-    /// Append what the keeper does to this file
-    #[arg(long, value_name = "FILE", env = "MOSHPUNCH_LOG")]
-    pub(crate) log: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) flags: Flags<host::configuration::Configuration>,
 
     /// Tell moshpunch's own client where else this host can be reached, and wait for nothing
     #[arg(long, env = OFFER_VARIABLE, value_parser = FalseyValueParser::new(), hide_env_values = true)]
@@ -142,6 +130,8 @@ mod tests {
     #[test]
     fn our_own_options_stand_before_new() {
         let arguments = server("moshpunch server --lease 7 --budget 0.5 new --lease 9");
-        assert_eq!((arguments.lease, arguments.budget), (Some(7), Some(0.5)));
+        let said = arguments.flags.said.into_iter();
+        let said: Vec<_> = said.map(|said| (said.name, said.text.unwrap().into_string().unwrap())).collect();
+        assert_eq!(said, [("budget", "0.5".to_owned()), ("lease", "7".to_owned())]);
     }
 }

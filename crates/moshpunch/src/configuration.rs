@@ -1,215 +1,126 @@
-//! What holds: flag, else environment (clap does these two), else configuration file, else default.
+//! What holds: flag, else environment, else the user's file, else the machine's, else default.
 //!
-//! `${XDG_CONFIG_HOME:-~/.config}/moshpunch/config.toml`. An unknown key of our section is left out and told, so that a
-//! misspelt one is seen; another section may be for another machine, or for a newer moshpunch.
+//! `setting` is what there is to know of one setting; the tables are `connection` and `server`. `said` puts together what
+//! is said by whom, and `shown` tells it. A `document` is the text of a `file`.
 
-mod connect;
+mod connection;
+mod document;
+mod file;
+mod pattern;
+mod said;
+mod server;
+mod setting;
 mod shell_words;
+mod shown;
+#[cfg(test)]
+mod tests;
 
-use std::fs;
-use std::io::ErrorKind;
-use std::num::NonZeroU16;
-use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::env;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
-use etcetera::{BaseStrategy, choose_base_strategy};
-use host::configuration::{Configuration, LONGEST_BUDGET};
-use report::{Machine, Step, Trouble};
-use serde::Deserialize;
+use anyhow::{Error, Result};
+use host::configuration::Configuration as Server;
+use report::{Machine, Step, Told, Trouble};
 
-pub(crate) use self::connect::connection;
-use crate::arguments::ServerArguments;
+pub(crate) use self::connection::Connection;
+pub(crate) use self::said::{Said, Source};
+#[cfg(test)]
+pub(crate) use self::setting::Flag;
+pub(crate) use self::setting::{Kind, Setting, Settings};
 
-/// WANIPConnection:2 §2.3.19.
-const LONGEST_LEASE: Duration = Duration::from_secs(604_800);
+use self::said::{Held, Layer};
+use crate::arguments::{ConnectArguments, Format, ServerArguments};
 
-#[derive(Debug, Default, Deserialize)]
-struct File {
-    #[serde(default)]
-    server: ServerSection,
-    #[serde(flatten)]
-    others: toml::Table,
+/// Of what is left out. More would hide what else there is to read.
+const MOST_TOLD: usize = 8;
+
+/// What is said of everything, and what holds.
+#[derive(Debug)]
+struct Resolved<C: 'static> {
+    settings: C,
+    held: Vec<Held<C>>,
+    left_out: Vec<Told>,
+    unknown_sections: Vec<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct ServerSection {
-    budget: Option<f64>,
-    lease: Option<u32>,
-    mosh_server: Option<PathBuf>,
-    log: Option<PathBuf>,
-    ports: Option<String>,
-    #[serde(flatten)]
-    unknown: toml::Table,
-}
-
-impl File {
-    fn unknown_settings(&self) -> Vec<Trouble> {
-        let of_no_section = self.others.iter().filter(|(_, value)| !is_section(value));
-        let of_no_section = of_no_section.map(|(key, _)| left_out(key, "in no section"));
-        let misspelt = self.server.unknown.keys().map(|key| left_out(key, "no setting of [server]"));
-        of_no_section.chain(misspelt).collect()
-    }
-
-    fn unknown_sections(&self) -> Vec<String> {
-        let sections = self.others.iter().filter(|(_, value)| is_section(value));
-        sections.map(|(name, _)| name.clone()).collect()
-    }
-}
-
-fn is_section(value: &toml::Value) -> bool {
-    let is_list_of_sections = |list: &Vec<_>| !list.is_empty() && list.iter().all(toml::Value::is_table);
-    value.is_table() || value.as_array().is_some_and(is_list_of_sections)
-}
-
-fn left_out(key: &str, why: &str) -> Trouble {
-    let what = format!("the configuration file: {key:?} is {why}, and left out");
-    Trouble::told(Machine::Host, Step::Configuration, what, "correct or remove it")
-}
-
-/// What holds for a session.
+/// What holds for one connection. What is left out is told.
 ///
 /// # Errors
 ///
-/// The file cannot be read, or says what cannot hold.
-pub(crate) fn server(arguments: &ServerArguments) -> Result<Configuration> {
-    let text = match path() {
-        Some(path) => read(&path)?,
-        None => String::new(),
-    };
-    resolve(arguments, &text)
+/// A variable of mosh's own cannot be understood.
+pub(crate) fn connection(arguments: &ConnectArguments) -> Result<client::configuration::Configuration> {
+    let resolved = of_a_connection(arguments)?;
+    troubles(Machine::Laptop, resolved.left_out).iter().for_each(report::in_one_line);
+    let colour_term = env::var_os("COLORTERM");
+    Ok(resolved.settings.configuration(&arguments.command, colour_term.as_deref()))
 }
 
-fn resolve(arguments: &ServerArguments, file: &str) -> Result<Configuration> {
-    let file: File = toml::from_str(file).context("the configuration file")?;
-    let (unknown_settings, unknown_sections) = (file.unknown_settings(), file.unknown_sections());
-    let file = file.server;
-    let defaults = Configuration::default();
-    let (budget, patience) = match arguments.budget.or(file.budget) {
-        Some(seconds) => {
-            let budget = Duration::try_from_secs_f64(seconds).context("budget")?;
-            (budget, budget)
+/// Prints what holds for one connection.
+///
+/// # Errors
+///
+/// As for the connection; or nobody reads it.
+pub(crate) fn show(arguments: &ConnectArguments, format: Format) -> Result<ExitCode> {
+    let Resolved { held, left_out, unknown_sections, .. } = of_a_connection(arguments)?;
+    let not_known = unknown_sections.into_iter().map(|section| format!("{section} is not known here"));
+    let told: Vec<_> = left_out.iter().map(Told::in_one_line).chain(not_known).collect();
+    let answer = match format {
+        Format::Json => shown::json(&arguments.host, &held, &told),
+        Format::Text => {
+            told.iter().for_each(report::note);
+            shown::text(&held)
         }
-        None => (defaults.budget, defaults.patience),
     };
-    let lease =
-        arguments.lease.or(file.lease).map_or(defaults.lease, |lease| Duration::from_secs(lease.into()));
-    ensure!(budget <= LONGEST_BUDGET, "budget: {budget:?} is longer than {LONGEST_BUDGET:?}");
-    ensure!(
-        lease >= Duration::from_secs(1) && lease <= LONGEST_LEASE,
-        "lease: {} is not from 1 to {} seconds",
-        lease.as_secs(),
-        LONGEST_LEASE.as_secs()
-    );
-    Ok(Configuration {
-        budget,
-        patience,
-        lease,
-        mosh_server: arguments.mosh_server.clone().or(file.mosh_server).unwrap_or(defaults.mosh_server),
-        log: arguments.log.clone().or(file.log),
-        ports: file.ports.as_deref().map(ports).transpose()?,
-        unknown_settings,
-        unknown_sections,
+    io::stdout().write_all(answer.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What holds for a session on this host.
+///
+/// # Errors
+///
+/// The command line says what cannot hold.
+pub(crate) fn server(arguments: &ServerArguments) -> Result<Server> {
+    let environment = Layer::of_the_environment::<Server>(|name| env::var_os(name));
+    let files = file::layers::<Server>("");
+    let resolved = resolve(Settings::unsaid(), &arguments.flags.said, environment, files)?;
+    Ok(Server {
+        left_out: troubles(Machine::Host, resolved.left_out),
+        unknown_sections: resolved.unknown_sections,
+        ..resolved.settings
     })
 }
 
-/// `LOW-HIGH`, as in the permissions of miniupnpd, or one port.
-fn ports(text: &str) -> Result<RangeInclusive<NonZeroU16>> {
-    let (low, high) = text.split_once('-').unwrap_or((text, text));
-    let port = |text: &str| text.trim().parse::<NonZeroU16>().ok();
-    let range = port(low).zip(port(high)).filter(|(low, high)| low <= high);
-    let (low, high) = range.with_context(|| format!("ports: {text:?} is not like \"60006-60010\""))?;
-    Ok(low..=high)
+fn of_a_connection(arguments: &ConnectArguments) -> Result<Resolved<Connection>> {
+    let ConnectArguments { host, flags, .. } = arguments;
+    let environment = Layer::of_the_environment::<Connection>(|name| env::var_os(name));
+    resolve(Connection::of(host), &flags.said, environment, file::layers::<Connection>(host))
 }
 
-fn path() -> Option<PathBuf> {
-    Some(choose_base_strategy().ok()?.config_dir().join("moshpunch/config.toml"))
+fn resolve<C: Settings>(
+    mut settings: C,
+    flags: &[Said],
+    environment: Layer,
+    files: Layer,
+) -> Result<Resolved<C>> {
+    let mut layer = Layer { said: flags.to_vec(), ..Layer::default() };
+    layer.extend(environment);
+    layer.extend(files);
+    let Layer { said, left_out, unknown_sections } = layer;
+    let held = said::hold(&said, &mut settings).map_err(Error::msg)?;
+    Ok(Resolved { settings, held, left_out, unknown_sections })
 }
 
-fn read(path: &Path) -> Result<String> {
-    match fs::read_to_string(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(String::new()),
-        result => result.with_context(|| path.display().to_string()),
-    }
+fn troubles(machine: Machine, left_out: Vec<Told>) -> Vec<Trouble> {
+    few(left_out).into_iter().map(|cause| Trouble { machine, step: Step::Configuration, cause }).collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn arguments() -> ServerArguments {
-        ServerArguments {
-            budget: None,
-            lease: None,
-            mosh_server: None,
-            log: None,
-            offer: false,
-            mosh_server_arguments: vec![],
-        }
+fn few(mut left_out: Vec<Told>) -> Vec<Told> {
+    if left_out.len() > MOST_TOLD {
+        let more = left_out.split_off(MOST_TOLD - 1).len();
+        let what = format!("{more} more of these are left out");
+        left_out.push(Told { what, cure: Some("correct or remove them".into()) });
     }
-
-    #[test]
-    fn nothing_said_means_the_defaults() {
-        assert_eq!(resolve(&arguments(), "").unwrap(), Configuration::default());
-    }
-
-    #[test]
-    fn the_command_line_wins_over_the_file() {
-        let said = ServerArguments { lease: Some(60), ..arguments() };
-        let file = "[server]\nlease = 90\nbudget = 0.25\n";
-        let resolved = resolve(&said, file).unwrap();
-        assert_eq!((resolved.lease.as_secs(), resolved.budget.as_millis()), (60, 250));
-    }
-
-    #[test]
-    fn ports_are_a_range_or_one() {
-        for (text, expected) in [("60006-60010", 60006..=60010), ("60006", 60006..=60006)] {
-            let range = ports(text).unwrap();
-            assert_eq!(range.start().get()..=range.end().get(), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_setting_that_is_not_known_is_told_and_the_rest_holds() {
-        let resolved = resolve(&arguments(), "budget = 9\n[server]\nleese = 1\nlease = 60\n").unwrap();
-        let told: Vec<_> =
-            resolved.unknown_settings.iter().map(|trouble| trouble.cause.what.as_str()).collect();
-        assert_eq!(
-            told,
-            [
-                "the configuration file: \"budget\" is in no section, and left out",
-                "the configuration file: \"leese\" is no setting of [server], and left out"
-            ]
-        );
-        let Configuration { budget, lease, .. } = Configuration::default();
-        assert_ne!(lease.as_secs(), 60);
-        assert_eq!((resolved.lease.as_secs(), resolved.budget), (60, budget));
-    }
-
-    #[test]
-    fn a_section_for_another_machine_is_no_trouble() {
-        let file = "[server]\nlease = 60\n[host.work]\nssh = \"ssh -p 2\"\n[[client]]\na = 1\n[client2]\n";
-        let resolved = resolve(&arguments(), file).unwrap();
-        assert_eq!((resolved.unknown_settings, resolved.lease.as_secs()), (vec![], 60));
-        assert_eq!(resolved.unknown_sections, ["client", "client2", "host"]);
-    }
-
-    #[test]
-    fn what_cannot_hold_is_refused_by_name() {
-        for (file, expected) in [
-            ("[server]\nlease = 0\n", "lease: 0 is not from 1 to 604800 seconds"),
-            ("[server]\nlease = 604801\n", "lease: 604801 is not from 1 to 604800 seconds"),
-            ("[server]\nbudget = 61\n", "budget: 61s is longer than 60s"),
-            ("[server]\nbudget = -1.0\n", "budget"),
-            ("[server]\nlease = \"1\"\n", "the configuration file"),
-            ("server = 1\n", "the configuration file"),
-            ("[server]\nports = \"60010-60006\"\n", "ports: \"60010-60006\" is not like \"60006-60010\""),
-            ("[server]\nports = \"0-7\"\n", "ports: \"0-7\" is not like \"60006-60010\""),
-            ("[server]\nports = \"mosh\"\n", "ports: \"mosh\" is not like \"60006-60010\""),
-        ] {
-            let error = resolve(&arguments(), file).unwrap_err();
-            assert_eq!(error.to_string(), expected, "{file}");
-        }
-    }
+    left_out
 }

@@ -58,7 +58,10 @@ fn version() -> Result<ExitCode> {
 }
 
 fn connect(arguments: &ConnectArguments) -> Result<ExitCode> {
-    client::connect(configuration::connection(arguments)?)
+    match arguments.shown() {
+        Some(format) => configuration::show(arguments, format),
+        None => client::connect(configuration::connection(arguments)?),
+    }
 }
 
 fn run(command: Command) -> Result<ExitCode> {

@@ -164,22 +164,38 @@ fn a_misspelt_setting_is_named_and_the_rest_holds(lab: &Lab) -> Result<()> {
     let output = server_over_ssh(&network.laptop, "moshpunch server new -s")?;
     assert_eq!(
         explanation(&output)?,
-        "the configuration file: \"leese\" is no setting of [server], and left out; correct or remove it"
+        "/home/alice/.config/moshpunch/config.toml:2: \"leese\" is no key of [server], and is left out; the nearest key is \"lease\""
     );
     assert_eq!(network.router.leases()?.len(), 1);
     let log = network.server.read_file("/tmp/log")?;
-    ensure!(log.lines().filter(|line| line.contains("section=\"laptop\"")).count() == 1, "{log}");
+    ensure!(log.lines().filter(|line| line.contains("config.toml:5: [laptop]")).count() == 1, "{log}");
     end_sessions(&network.server)
 }
 
-fn a_setting_that_cannot_hold_is_named_and_the_session_starts(lab: &Lab) -> Result<()> {
+fn a_setting_that_cannot_hold_is_named_and_the_session_gets_its_mapping(lab: &Lab) -> Result<()> {
     let network = raise(lab)?;
+    let _miniupnpd = network.router.miniupnpd(&WriteUp::miniupnpd())?;
     network.server.write_file(CONFIGURATION, "[server]\nlease = 0\n")?;
     let output = server_over_ssh(&network.laptop, "moshpunch server new -s")?;
     assert_eq!(
         explanation(&output)?,
-        "lease: 0 is not from 1 to 604800 seconds; correct the setting, then connect again"
+        "/home/alice/.config/moshpunch/config.toml:2: lease: 0 is not from 1 to 604800 seconds, and is left out; correct or remove it"
     );
+    assert_eq!(network.router.leases()?.len(), 1);
+    end_sessions(&network.server)
+}
+
+fn an_option_that_cannot_hold_is_named_and_the_session_starts(lab: &Lab) -> Result<()> {
+    let network = raise(lab)?;
+    for (option, expected) in [
+        ("--lease=0", "--lease: 0 is not from 1 to 604800 seconds"),
+        ("--budget=soon", "--budget: \"soon\" is no number"),
+    ] {
+        let output = server_over_ssh(&network.laptop, &format!("moshpunch server {option} new -s"))?;
+        let expected = format!("{expected}; correct the setting, then connect again");
+        assert_eq!(explanation(&output)?, expected);
+        end_sessions(&network.server)?;
+    }
     Ok(())
 }
 
@@ -214,7 +230,8 @@ fn main() -> ExitCode {
             scenario!(wrong_arguments_are_answered_as_mosh_server_answers_them),
             scenario!(a_missing_mosh_server_is_named_with_its_cure),
             scenario!(a_misspelt_setting_is_named_and_the_rest_holds),
-            scenario!(a_setting_that_cannot_hold_is_named_and_the_session_starts),
+            scenario!(a_setting_that_cannot_hold_is_named_and_the_session_gets_its_mapping),
+            scenario!(an_option_that_cannot_hold_is_named_and_the_session_starts),
             scenario!(the_session_key_is_in_no_argument_list_and_no_file),
         ]
         .map(|scenario| scenario.needs(programs).within(Duration::from_secs(90))),

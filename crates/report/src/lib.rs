@@ -20,11 +20,7 @@ pub fn error(error: &anyhow::Error) {
 /// What happened, and what to do, in one line: beside a session that begins all the same.
 pub fn in_one_line<C: Explain + Debug>(trouble: &Trouble<C>) {
     tracing::debug!(?trouble);
-    let what = trouble.cause.what();
-    match trouble.cause.cure() {
-        Some(cure) => line(format_args!("{what}; {cure}")),
-        None => line(what),
-    }
+    line(trouble::in_one_line(&trouble.cause));
 }
 
 /// What happened, and on the next line what to do.

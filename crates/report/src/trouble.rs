@@ -52,6 +52,21 @@ pub struct Told {
     pub cure: Option<String>,
 }
 
+impl Told {
+    /// What happened, and what to do.
+    pub fn in_one_line(&self) -> String {
+        in_one_line(self)
+    }
+}
+
+/// What happened, and what to do.
+pub(crate) fn in_one_line(cause: &impl Explain) -> String {
+    match cause.cure() {
+        Some(cure) => format!("{}; {cure}", cause.what()),
+        None => cause.what(),
+    }
+}
+
 impl Explain for Told {
     fn what(&self) -> String {
         self.what.clone()

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{ExitStatus, Stdio, id};
+use std::process::{Command, ExitStatus, Stdio, id};
 
 use anyhow::{Context, Result};
 use programs::signals::Signals;
@@ -38,12 +38,8 @@ impl MoshClient {
         command.args([front.ip().to_string(), front.port().to_string()]);
         command.env("MOSH_CLIENT_PID", id().to_string());
         command.env("MOSH_PREDICTION_DISPLAY", configuration.predict.name());
-        if configuration.predict_overwrite {
-            command.env("MOSH_PREDICTION_OVERWRITE", "yes");
-        }
-        if !configuration.terminal_init {
-            command.env("MOSH_NO_TERM_INIT", "1");
-        }
+        said(&mut command, "MOSH_PREDICTION_OVERWRITE", configuration.predict_overwrite.then_some("yes"));
+        said(&mut command, "MOSH_NO_TERM_INIT", (!configuration.terminal_init).then_some("1"));
         let (here, there) = UnixStream::pair()?;
         handover::give(&here, key, io::stdin().as_fd())?;
         let child = command.stdin(Stdio::from(OwnedFd::from(there))).spawn();
@@ -78,6 +74,14 @@ impl MoshClient {
     pub(crate) fn descriptors(&self) -> [PollFd<'_>; 2] {
         [self.attendant.end(), PollFd::new(&self.told, PollFlags::IN)]
     }
+}
+
+/// Whatever the user's environment has: that is heard already.
+fn said(command: &mut Command, variable: &str, value: Option<&str>) {
+    match value {
+        Some(value) => command.env(variable, value),
+        None => command.env_remove(variable),
+    };
 }
 
 /// Where this process ends first, mosh-client has no time to put the terminal in order.

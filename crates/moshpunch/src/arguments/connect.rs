@@ -3,16 +3,12 @@
 mod spelling;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
-use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, ValueEnum};
-use client::configuration;
-use client::tmux::SessionName;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 
 pub(crate) use self::spelling::Order;
-
-/// Beside `--help`.
-const OURS: Option<&str> = None;
+use super::flags::Flags;
+use crate::configuration::Connection;
 
 const ABOUT: &str = "\
 mosh over the best path there is: if `ssh HOST` works, `moshpunch HOST` works.
@@ -29,6 +25,9 @@ Examples:
   moshpunch --tmux host                  a shell that scrolls, and outlives the
                                          session of mosh
   moshpunch host -- tail -f notes        a command with options of its own
+
+What is to hold always belongs into ~/.config/moshpunch/config.toml, for all hosts
+or for some (docs/configuration.md); --no-NAME takes one back. -G shows what holds.
 
 Ctrl-^ and then . ends a session that hangs. At the end moshpunch tells the path
 that was used; with -v every move, and its cause.
@@ -48,148 +47,34 @@ A host of such a name: `moshpunch server` or `moshpunch -- server COMMAND`.";
     max_term_width = 100,
     override_usage = "moshpunch [OPTIONS] [--] [USER@]HOST [COMMAND]...\n       moshpunch server|map|router ...",
     about = ABOUT,
-    after_help = AFTER_HELP,
-    next_help_heading = "mosh's options, with mosh's meaning"
+    after_help = AFTER_HELP
 )]
 pub(crate) struct ConnectArguments {
-    /// This machine's mosh-client
-    #[arg(long, value_name = "PATH", default_value = "mosh-client")]
-    pub(crate) client: PathBuf,
+    #[command(flatten)]
+    pub(crate) flags: Flags<Connection>,
 
-    /// What starts the server on the host
-    /// [default: moshpunch server, else mosh-server]
-    #[arg(long, value_name = "COMMAND", verbatim_doc_comment)]
-    pub(crate) server: Option<String>,
+    /// Print what holds for this host, and who says so, in place of connecting
+    #[arg(short = 'G')]
+    shows: bool,
 
-    /// When to show what is typed before the host
-    /// echoes it: adaptive (where it takes long),
-    /// always, never, experimental
-    /// [default: adaptive]
-    #[arg(long, value_name = "WHEN", overrides_with_all = ["predict", "always", "never"], verbatim_doc_comment, hide_possible_values = true)]
-    pub(crate) predict: Option<Predict>,
-
-    /// Same as --predict=always
-    #[arg(short = 'a', overrides_with_all = ["predict", "always", "never"])]
-    pub(crate) always: bool,
-
-    /// Same as --predict=never
-    #[arg(short = 'n', overrides_with_all = ["predict", "always", "never"])]
-    pub(crate) never: bool,
-
-    /// What is shown early overwrites
-    #[arg(short = 'o', long, overrides_with = "no_predict_overwrite")]
-    pub(crate) predict_overwrite: bool,
-
-    #[arg(long, hide = true, alias = "nopredict-overwrite", overrides_with = "predict_overwrite")]
-    pub(crate) no_predict_overwrite: bool,
-
-    /// IPv4 (inet), IPv6 (inet6), or both (auto,
-    /// all, prefer-inet, prefer-inet6)
-    /// [default: prefer-inet]
-    #[arg(long, value_name = "FAMILY", ignore_case = true, overrides_with_all = ["family", "inet", "inet6"], verbatim_doc_comment, hide_possible_values = true)]
-    pub(crate) family: Option<Family>,
-
-    /// IPv4 only: same as --family=inet
-    #[arg(short = '4', overrides_with_all = ["family", "inet", "inet6"])]
-    pub(crate) inet: bool,
-
-    /// IPv6 only: same as --family=inet6
-    #[arg(short = '6', overrides_with_all = ["family", "inet", "inet6"])]
-    pub(crate) inet6: bool,
-
-    /// The UDP port on the host, or a range
-    /// (ssh's own port is said in --ssh)
-    #[arg(short = 'p', long, value_name = "PORT[:PORT2]", value_parser = ports, allow_hyphen_values = true, verbatim_doc_comment)]
-    pub(crate) port: Option<String>,
-
-    /// Where the server listens: ssh (where ssh
-    /// came in), any, or an address of the host
-    /// [default: wherever it may be reached]
-    #[arg(long, value_name = "WHERE", verbatim_doc_comment)]
-    pub(crate) bind_server: Option<String>,
-
-    /// What logs in, with options [default: ssh]
-    #[arg(long, value_name = "COMMAND", default_value = "ssh", hide_default_value = true)]
-    pub(crate) ssh: String,
-
-    /// Log in without a terminal on the host
-    #[arg(long, alias = "nossh-pty", overrides_with = "ssh_pty")]
-    pub(crate) no_ssh_pty: bool,
-
-    #[arg(long, hide = true, overrides_with = "no_ssh_pty")]
-    pub(crate) ssh_pty: bool,
-
-    /// Stay on the terminal's main screen
-    #[arg(long, alias = "noinit", overrides_with = "init")]
-    pub(crate) no_init: bool,
-
-    #[arg(long, hide = true, overrides_with = "no_init")]
-    pub(crate) init: bool,
-
-    /// Start the server on this machine, without
-    /// ssh; HOST is an address for it to listen on
-    #[arg(long, verbatim_doc_comment)]
-    pub(crate) local: bool,
-
-    /// What to try beside what the host offers: the
-    /// address of its name, to which ssh goes, too
-    /// (local), that where ssh came in (remote), or
-    /// that to which ssh goes (proxy)
-    #[arg(
-        long,
-        value_name = "HOW",
-        default_value = "proxy",
-        verbatim_doc_comment,
-        hide_possible_values = true
-    )]
-    pub(crate) experimental_remote_ip: RemoteIp,
-
-    /// A shell that scrolls by the wheel: attaches to this tmux
-    /// session on the host, or makes it [name: mosh]
-    #[arg(help_heading = OURS, long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "mosh", verbatim_doc_comment)]
-    pub(crate) tmux: Option<SessionName>,
-
-    /// Tell each step of connecting, and at the end each move
-    #[arg(help_heading = OURS, short, long, action = ArgAction::SetTrue)]
-    pub(crate) verbose: bool,
-
-    /// Append what it does to this file
-    #[arg(help_heading = OURS, long, value_name = "FILE", env = "MOSHPUNCH_LOG")]
-    pub(crate) log: Option<PathBuf>,
+    /// With -G: as JSON
+    #[arg(long, requires = "shows")]
+    json: bool,
 
     /// As ssh takes it: a name, an address, a Host of ~/.ssh/config
-    #[arg(help_heading = OURS, value_name = "[USER@]HOST", required = true, value_parser = host)]
+    #[arg(value_name = "[USER@]HOST", required = true, value_parser = host)]
     pub(crate) host: String,
 
     /// What to run there in place of a shell
-    #[arg(help_heading = OURS, value_name = "COMMAND")]
+    #[arg(value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Predict {
-    Adaptive,
-    Always,
-    Never,
-    Experimental,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Family {
-    Inet,
-    Inet6,
-    Auto,
-    All,
-    PreferInet,
-    PreferInet6,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RemoteIp {
-    Local,
-    // By `SSH_CONNECTION`.
-    Remote,
-    Proxy,
+/// How `-G` is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Text,
+    Json,
 }
 
 impl ConnectArguments {
@@ -204,46 +89,10 @@ impl ConnectArguments {
         let words: Vec<_> = program.into_iter().chain(spelling::spelt_out(words, order, &command)).collect();
         Self::from_arg_matches(&command.try_get_matches_from(words)?)
     }
-}
 
-impl From<Predict> for configuration::Predict {
-    fn from(predict: Predict) -> Self {
-        match predict {
-            Predict::Adaptive => Self::Adaptive,
-            Predict::Always => Self::Always,
-            Predict::Never => Self::Never,
-            Predict::Experimental => Self::Experimental,
-        }
-    }
-}
-
-impl From<RemoteIp> for configuration::RemoteIp {
-    fn from(remote_ip: RemoteIp) -> Self {
-        match remote_ip {
-            RemoteIp::Local => Self::Local,
-            RemoteIp::Remote => Self::Remote,
-            RemoteIp::Proxy => Self::Proxy,
-        }
-    }
-}
-
-/// As mosh's script checks them.
-fn ports(text: &str) -> Result<String, String> {
-    let number =
-        |text: &str| text.parse::<u32>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
-    let (low, high) = match text.split_once(':') {
-        Some((low, high)) => (number(low), Some(number(high))),
-        None => (number(text), None),
-    };
-    match (low, high) {
-        (None, _) | (_, Some(None)) => Err("a port, or two with a colon between, was expected".into()),
-        (Some(low), _) if low > 65_535 => Err(format!("port {low} is not from 0 to 65535")),
-        (_, Some(Some(high))) if high == 0 || high > 65_535 => {
-            Err(format!("port {high} is not from 1 to 65535"))
-        }
-        (Some(0), Some(_)) => Err("a range of ports cannot begin with 0".into()),
-        (Some(low), Some(Some(high))) if low > high => Err(format!("port {low} is higher than port {high}")),
-        _ => Ok(text.to_owned()),
+    /// None: the user wants to connect.
+    pub(crate) fn shown(&self) -> Option<Format> {
+        self.shows.then_some(if self.json { Format::Json } else { Format::Text })
     }
 }
 
@@ -278,6 +127,7 @@ pub(crate) fn is_own_command(words: &[OsString]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::configuration::{Flag, Kind, Setting, Settings as _};
 
     fn words(line: &str) -> Vec<OsString> {
         line.split_whitespace().map(OsString::from).collect()
@@ -294,26 +144,70 @@ mod tests {
             .to_string()
     }
 
+    /// By whom, and what: nothing, where it is the default.
+    fn said(line: &str, name: &str) -> Option<(String, Option<String>)> {
+        let said = parsed(line).flags.said.into_iter().find(|said| said.name == name)?;
+        Some((said.source.to_string(), said.text.map(|text| text.into_string().unwrap())))
+    }
+
+    fn is_said(line: &str, name: &str, source: &str, text: &str) {
+        assert_eq!(said(line, name), Some((source.to_owned(), Some(text.to_owned()))), "{line}");
+    }
+
     #[test]
     fn the_last_of_two_that_contradict_each_other_holds() {
-        let arguments = parsed("-a --predict=never host");
-        assert_eq!((arguments.predict, arguments.always), (Some(Predict::Never), false));
-        let arguments = parsed("--predict never -a host");
-        assert_eq!((arguments.predict, arguments.always), (None, true));
-        let arguments = parsed("-4 --family=INET6 host");
-        assert_eq!((arguments.family, arguments.inet), (Some(Family::Inet6), false));
-        assert!(!parsed("--no-init --init host").no_init && parsed("--noinit host").no_init);
-        assert!(!parsed("-o --no-predict-overwrite host").predict_overwrite);
+        is_said("-a --predict=never host", "predict", "--predict", "never");
+        is_said("--predict never -a host", "predict", "-a", "always");
+        is_said("-4 --family=INET6 host", "family", "--family", "INET6");
+        is_said("--no-init --init host", "init", "--init", "true");
+        is_said("--noinit host", "init", "--no-init", "false");
+        is_said("-o --no-predict-overwrite host", "predict-overwrite", "--no-predict-overwrite", "false");
+        assert_eq!(said("--tmux --no-tmux host", "tmux"), Some(("--no-tmux".into(), None)));
+        assert_eq!(said("host", "init"), None);
+    }
+
+    #[test]
+    fn every_option_can_be_taken_back() {
+        for Setting { name, kind, flag, .. } in Connection::ALL {
+            let Flag { negation, .. } = flag.as_ref().unwrap();
+            match negation {
+                Some(negation) => assert_eq!(*negation, format!("no-{name}")),
+                // mosh's script reads that as --no-ssh-pty and --no-predict-overwrite, and so do we.
+                None => assert!(["ssh", "predict"].contains(name), "{name}"),
+            }
+            let taken_back =
+                negation.map_or_else(|| format!("--{name}={}", default(name)), |no| format!("--{no}"));
+            let (_, text) = said(&format!("{taken_back} host"), name).unwrap();
+            let nothing = if *kind == Kind::Switch { Some("false".to_owned()) } else { None };
+            assert_eq!(text, nothing.or_else(|| negation.is_none().then(|| default(name).to_owned())));
+        }
+        is_said("--no-ssh host", "ssh-pty", "--no-ssh-pty", "false");
+    }
+
+    fn default(name: &str) -> &'static str {
+        Connection::ALL
+            .iter()
+            .find(|setting| setting.name == name)
+            .and_then(|setting| setting.default)
+            .unwrap()
+    }
+
+    #[test]
+    fn json_is_an_answer_to_what_holds() {
+        assert_eq!(parsed("host").shown(), None);
+        assert_eq!(parsed("-G -p 7 host").shown(), Some(Format::Text));
+        assert_eq!(parsed("host --json -G").shown(), Some(Format::Json));
+        assert!(refused("--json host").contains("-G"));
     }
 
     /// Every way to say an option, with what follows it: a value, for those that take one.
     fn sayings() -> Vec<Vec<String>> {
         let command = ConnectArguments::command();
         let options = command.get_arguments().filter(|argument| !argument.is_positional());
-        options.flat_map(said).collect()
+        options.flat_map(ways).collect()
     }
 
-    fn said(option: &clap::Arg) -> Vec<Vec<String>> {
+    fn ways(option: &clap::Arg) -> Vec<Vec<String>> {
         let long = option.get_long().map(|long| format!("--{long}"));
         let names = long.into_iter().chain(option.get_short().map(|short| format!("-{short}")));
         let possible = option.get_possible_values();
@@ -332,7 +226,7 @@ mod tests {
     }
 
     fn meant(words: &[&[String]]) -> String {
-        let words = words.concat().into_iter().chain(["host".to_owned()]).map(OsString::from);
+        let words = words.concat().into_iter().chain(["-G", "host"].map(str::to_owned)).map(OsString::from);
         let arguments = ConnectArguments::parse_words(
             [OsString::from("moshpunch")].into_iter().chain(words),
             Order::Free,
@@ -359,7 +253,7 @@ mod tests {
             sayings.iter().find(|other| other[0].strip_prefix("--") == Some(name))
         };
         let pairs: Vec<_> = sayings.iter().filter_map(|no| Some((no, negation(no)?))).collect();
-        assert_eq!(pairs.len(), 3, "{pairs:?}");
+        assert_eq!(pairs.len(), 12, "{pairs:?}");
         for (no, yes) in pairs {
             assert_eq!(meant(&[no, yes]), meant(&[yes]), "{no:?} {yes:?}");
             assert_eq!(meant(&[yes, no, yes]), meant(&[yes]), "{yes:?} {no:?} {yes:?}");
@@ -369,9 +263,9 @@ mod tests {
 
     #[test]
     fn options_may_stand_behind_the_host_and_are_the_commands_only_after_two_dashes() {
-        let arguments = parsed("host -p 60005 tail -n");
-        assert_eq!((arguments.port.as_deref(), arguments.never), (Some("60005"), true));
-        assert_eq!(arguments.command, words("tail"));
+        is_said("host -p 60005 tail -n", "port", "--port", "60005");
+        is_said("host -p 60005 tail -n", "predict", "-n", "never");
+        assert_eq!(parsed("host -p 60005 tail -n").command, words("tail"));
         assert_eq!(parsed("host -- tail -n 3").command, words("tail -n 3"));
         assert_eq!(parsed("-- host tail -n 3").command, words("tail -n 3"));
         assert!(refused("host ls -l").contains("unexpected argument '-l'"));
@@ -379,29 +273,10 @@ mod tests {
 
     #[test]
     fn long_options_may_be_cut_short_and_have_a_single_dash() {
-        assert_eq!(parsed("--exp=local host").experimental_remote_ip, RemoteIp::Local);
-        assert_eq!(parsed("-ssh=ssh host").ssh, "ssh");
-        assert_eq!(parsed("-port=60005 host").port.as_deref(), Some("60005"));
+        is_said("--exp=local host", "experimental-remote-ip", "--experimental-remote-ip", "local");
+        is_said("-ssh=ssh host", "ssh", "--ssh", "ssh");
+        is_said("-port=60005 host", "port", "--port", "60005");
         assert_eq!(parsed("-- host -ssh=x").command, words("-ssh=x"));
-    }
-
-    #[test]
-    fn ports_are_checked_as_mosh_checks_them() {
-        for good in ["0", "60005", "60001:60010", "65535"] {
-            assert_eq!(ports(good).as_deref(), Ok(good));
-        }
-        for (bad, expected) in [
-            ("", "a port, or two with a colon between, was expected"),
-            ("-1", "a port, or two with a colon between, was expected"),
-            ("1:2:3", "a port, or two with a colon between, was expected"),
-            ("+5", "a port, or two with a colon between, was expected"),
-            ("65536", "port 65536 is not from 0 to 65535"),
-            ("1:0", "port 0 is not from 1 to 65535"),
-            ("0:5", "a range of ports cannot begin with 0"),
-            ("7:5", "port 7 is higher than port 5"),
-        ] {
-            assert_eq!(ports(bad), Err(expected.to_owned()), "{bad}");
-        }
     }
 
     #[test]
@@ -433,8 +308,8 @@ mod tests {
 
     #[test]
     fn tmux_takes_a_name_only_behind_an_equals_sign() {
-        assert_eq!(parsed("--tmux host").tmux, Some(SessionName::default()));
-        assert_eq!(parsed("--tmux=work host").tmux, Some("work".parse().unwrap()));
+        is_said("--tmux host", "tmux", "--tmux", "mosh");
+        is_said("--tmux=work host", "tmux", "--tmux", "work");
         assert!(refused("--tmux=a:b host").contains("none of :"));
     }
 
