@@ -17,6 +17,7 @@ mod programs;
 mod prompts;
 mod screen;
 mod secrecy;
+mod settings;
 mod shells;
 mod silence;
 
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         [configuration::scenarios(), prompts::scenarios(), hosts::scenarios(), failures::scenarios()];
     let others = [
         options::scenarios(),
+        settings::scenarios(),
         secrecy::scenarios(),
         channel::scenarios(),
         addresses::scenarios(),
