@@ -97,8 +97,10 @@ impl LeaseFile {
         }
     }
 
+    /// What is to be read anyway is no reason to wake up once more: whoever writes without end would keep us awake.
     pub(super) fn descriptor(&self) -> Option<PollFd<'_>> {
-        self.changes.as_ref().map(|changes| PollFd::from_borrowed_fd(changes.as_fd(), PollFlags::IN))
+        let changes = self.changes.as_ref().filter(|_| !self.is_unread);
+        changes.map(|changes| PollFd::from_borrowed_fd(changes.as_fd(), PollFlags::IN))
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
