@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use etcetera::{BaseStrategy, choose_base_strategy};
 use portmap::mapper::{Protocol, Remembered};
-use portmap::upnp::client::Control;
+use portmap::upnp::Control;
 use portmap::upnp::url::Url;
 use serde::{Deserialize, Serialize};
 

@@ -9,6 +9,7 @@ use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use super::attempt::{self, Check, KnownLeases, Listing};
+use super::control::Control;
 use super::dialogue::{self, Dialogue, Failure, Next, Step};
 use super::exchanges::{Exchanges, IfBroken, NoReply};
 use super::gateway::{Found, Gateway};
@@ -23,16 +24,6 @@ use crate::address::Network;
 use crate::client::{Event, Grant, Refusal, Request};
 use crate::effects::{Exchange, ExchangeId, ExchangeInput, Transmit};
 use crate::mapping::Transport;
-
-/// Where a service is controlled: enough to ask it again without a search.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Control {
-    pub gateway: IpAddr,
-    pub url: Url,
-    /// As the router wrote it.
-    pub service_type: String,
-    pub external_address: Option<IpAddr>,
-}
 
 #[derive(Debug)]
 enum Question {

@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Client, Control, Question};
+use super::{Client, Question};
 use crate::client::{Absence, Event};
+use crate::upnp::control::Control;
 use crate::upnp::description::{self, ServiceKind};
 use crate::upnp::exchanges::{EXCHANGE_TIMEOUT_ONCE_HEARD, IfBroken, NoReply};
 use crate::upnp::gateway::{Connection, Gateway};
