@@ -8,9 +8,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
+use super::answer::{Failure, Next};
 use super::attempt::{self, Check, KnownLeases, Listing};
 use super::control::Control;
-use super::dialogue::{self, Dialogue, Failure, Next, Step};
+use super::dialogue::{self, Dialogue, Step};
 use super::exchanges::{Exchanges, IfBroken, NoReply};
 use super::gateway::{Found, Gateway};
 use super::http::{self, Reply};

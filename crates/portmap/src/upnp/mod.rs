@@ -11,6 +11,7 @@ pub mod ssdp;
 pub mod url;
 pub mod xml;
 
+mod answer;
 mod attempt;
 pub mod client;
 mod control;
