@@ -246,29 +246,10 @@ impl Client {
                 self.assess_connection(gateway, connection);
             }
             Question::ExternalAddress { gateway, connection } => {
-                let address = told_address(reply);
-                self.learn(gateway, connection, |connection| connection.external_address = address);
-                self.ask_for_status(gateway, connection);
-                self.choose();
+                self.learn_address(gateway, connection, reply);
             }
-            Question::Status { gateway, connection } => {
-                let reply = arguments(reply).ok();
-                let status = reply.as_ref().and_then(|reply| soap::connection_status(reply).ok());
-                self.learn(gateway, connection, |connection| {
-                    connection.connected = status.map(|status| status == soap::ConnectionStatus::Connected);
-                    connection.uptime_seconds = reply.as_ref().and_then(soap::uptime_seconds);
-                });
-                self.choose();
-            }
-            Question::Firewall { gateway, connection } => {
-                let status = arguments(reply).ok().and_then(|reply| soap::firewall_status(&reply).ok());
-                let opens = status.map(|status| !status.enabled || status.inbound_pinhole_allowed);
-                let address = opens.filter(|&opens| opens).map(|_| self.internal);
-                self.learn(gateway, connection, |connection| {
-                    (connection.connected, connection.external_address) = (opens, address);
-                });
-                self.choose();
-            }
+            Question::Status { gateway, connection } => self.learn_status(gateway, connection, reply),
+            Question::Firewall { gateway, connection } => self.learn_firewall(gateway, connection, reply),
             Question::CurrentAddress => self.learn_current_address(reply),
             Question::Step(step) => self.advance(step, arguments(reply)),
         }
@@ -292,10 +273,6 @@ impl Client {
 
 fn is_not_found(reply: Result<&Reply, &NoReply>) -> bool {
     reply.is_ok_and(|reply| reply.status == 404)
-}
-
-fn told_address(reply: Result<Reply, NoReply>) -> Option<IpAddr> {
-    arguments(reply).ok().and_then(|reply| soap::external_ip_address(&reply).ok()).flatten()
 }
 
 fn arguments(reply: Result<Reply, NoReply>) -> Result<soap::Reply, Failure> {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::{Client, Question};
+use super::{Client, Question, arguments};
 use crate::client::{Absence, Event};
 use crate::upnp::control::Control;
 use crate::upnp::description::{self, ServiceKind};
@@ -143,7 +143,7 @@ impl Client {
         self.call(&url, &address, Question::ExternalAddress { gateway, connection });
     }
 
-    pub(super) fn ask_for_status(&mut self, gateway: usize, connection: usize) {
+    fn ask_for_status(&mut self, gateway: usize, connection: usize) {
         let Connection { service, .. } = &self.gateways[gateway].connections[connection];
         let (url, status) = (service.control_url.clone(), soap::get_status_info(&service.service_type));
         self.call(&url, &status, Question::Status { gateway, connection });
@@ -157,7 +157,41 @@ impl Client {
         true
     }
 
-    pub(super) fn learn(&mut self, gateway: usize, connection: usize, learn: impl FnOnce(&mut Connection)) {
+    pub(super) fn learn_address(&mut self, gateway: usize, connection: usize, reply: Result<Reply, NoReply>) {
+        let address =
+            arguments(reply).ok().and_then(|reply| soap::external_ip_address(&reply).ok()).flatten();
+        self.learn(gateway, connection, |connection| connection.external_address = address);
+        self.ask_for_status(gateway, connection);
+        self.choose();
+    }
+
+    pub(super) fn learn_status(&mut self, gateway: usize, connection: usize, reply: Result<Reply, NoReply>) {
+        let reply = arguments(reply).ok();
+        let status = reply.as_ref().and_then(|reply| soap::connection_status(reply).ok());
+        self.learn(gateway, connection, |connection| {
+            connection.connected = status.map(|status| status == soap::ConnectionStatus::Connected);
+            connection.uptime_seconds = reply.as_ref().and_then(soap::uptime_seconds);
+        });
+        self.choose();
+    }
+
+    /// Of a firewall that lets nothing in there is no address.
+    pub(super) fn learn_firewall(
+        &mut self,
+        gateway: usize,
+        connection: usize,
+        reply: Result<Reply, NoReply>,
+    ) {
+        let status = arguments(reply).ok().and_then(|reply| soap::firewall_status(&reply).ok());
+        let opens = status.map(|status| !status.enabled || status.inbound_pinhole_allowed);
+        let address = opens.filter(|&opens| opens).map(|_| self.internal);
+        self.learn(gateway, connection, |connection| {
+            (connection.connected, connection.external_address) = (opens, address);
+        });
+        self.choose();
+    }
+
+    fn learn(&mut self, gateway: usize, connection: usize, learn: impl FnOnce(&mut Connection)) {
         let connection = &mut self.gateways[gateway].connections[connection];
         connection.unanswered -= 1;
         connection.assessed_after = self.search.as_ref().map(|search| search.age(self.now));
