@@ -7,9 +7,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use net::wait::wait;
+use programs::exit_code;
 use programs::secrets;
 use programs::signals::Signals;
-use report::exit_code;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, Signal, getpgrp, getppid, kill_process, kill_process_group, setsid};
 use rustix::stdio::dup2_stdin;
