@@ -1,5 +1,5 @@
 //! What each operating system does in its own way, behind one interface: time that goes on in sleep, this host's
-//! addresses and when they change, the mark of a datagram, processes and how they end.
+//! addresses and when they change, the mark of a datagram, processes and how they end, numbers by chance, a user's files.
 //!
 //! `linux` asks the kernel; `portable` does with what POSIX has, and looks once a second where that has nothing. A host and
 //! a router are Linux for now: what only they need is in [`linux`] alone.
@@ -12,8 +12,10 @@ mod portable;
 mod alarm;
 pub mod clock;
 pub mod datagram;
+pub mod directories;
 pub mod network;
 pub mod process;
+pub mod random;
 pub mod source;
 pub mod wait;
 
