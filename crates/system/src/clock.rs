@@ -14,11 +14,17 @@ pub fn now() -> Instant {
     started + own::time::since_boot().saturating_sub(booted)
 }
 
-/// Seconds since 1970, for what outlives the process.
+/// Of the calendar, for what people read.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "shells get their time here, and pass it on as an argument")]
+pub fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Seconds since 1970, for what outlives the process.
+#[must_use]
 pub fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    since_1970().as_secs()
 }
 
 #[cfg(test)]
