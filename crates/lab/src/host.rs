@@ -21,6 +21,10 @@ use crate::terminal::Terminal;
 
 const TIME_TO_WRITE: Duration = Duration::from_secs(20);
 
+/// What the kernel gives to sockets that name no port. Of Linux's 32768 to 60999 some are mosh's: whoever has one of them by
+/// chance would be taken for a session.
+const OTHER_PORTS_THAN_MOSHS: &str = "32768 59999";
+
 /// A host to be.
 #[derive(Debug)]
 #[must_use = "a host does not exist before it is started"]
@@ -97,6 +101,7 @@ impl HostBuilder {
 
 /// IPv6 addresses serve at once: in the lab nobody else can have them.
 fn prepare_network() -> Result<()> {
+    write_sysctl("net.ipv4.ip_local_port_range", OTHER_PORTS_THAN_MOSHS)?;
     write_sysctl("net.ipv6.conf.all.accept_dad", "0")?;
     write_sysctl("net.ipv6.conf.default.accept_dad", "0")?;
     fs::remove_file("/etc/resolv.conf").ok();
