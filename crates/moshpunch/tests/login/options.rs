@@ -46,9 +46,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
 pub(super) fn raise(lab: &Lab) -> Result<Host> {
     let laptop = WriteUp::raise(lab)?.laptop;
     let program = fs::read(env!("CARGO_BIN_EXE_moshpunch"))?;
-    // By a process of its own: what a fork of ours has open to write cannot be run.
-    let write = format!("cat >{OURS} && chmod 755 {OURS}");
-    laptop.command("sh").args(["-c", &write]).input(program).run(PATIENCE)?;
+    laptop.write_program(OURS, program)?;
     for (name, script) in [
         ("ssh", SSH),
         ("myssh", SSH),

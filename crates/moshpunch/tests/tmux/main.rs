@@ -223,8 +223,7 @@ fn an_existing_session_of_the_user_is_attached_to(lab: &Lab) -> Result<()> {
 fn without_a_working_tic_the_session_is_attached_to_all_the_same(lab: &Lab) -> Result<()> {
     let network = Network::raise(lab)?;
     for status in [1, 0] {
-        network.host.write_file("/usr/local/bin/tic", &format!("#!/bin/sh\nexit {status}\n"))?;
-        network.root("chmod +x /usr/local/bin/tic")?;
+        network.host.write_script("/usr/local/bin/tic", &format!("#!/bin/sh\nexit {status}\n"))?;
         detach(network.open_tmux()?)?;
     }
     Ok(())
