@@ -1,7 +1,6 @@
 //! What the user is told: messages on stderr, troubles, and a log.
 
 pub mod log;
-mod timestamp;
 mod trouble;
 
 pub use trouble::{Explain, Machine, Step, Told, Trouble};

@@ -14,17 +14,11 @@ pub fn now() -> Instant {
     started + own::time::since_boot().saturating_sub(booted)
 }
 
-/// Of the calendar, for what people read.
-#[must_use]
-#[expect(clippy::disallowed_methods, reason = "shells get their time here, and pass it on as an argument")]
-pub fn since_1970() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
-}
-
 /// Seconds since 1970, for what outlives the process.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "shells get their time here, and pass it on as an argument")]
 pub fn unix_seconds() -> u64 {
-    since_1970().as_secs()
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]
