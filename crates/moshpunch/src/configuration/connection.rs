@@ -45,6 +45,7 @@ impl Connection {
 impl Settings for Connection {
     const ALL: &'static [Setting<Self>] = &SETTINGS;
     const HEADER: &'static str = "[client], or [host.\"PATTERN\"]";
+    const SECTIONS: &'static [&'static str] = &["client", "host"];
 
     fn unsaid() -> Self {
         Self::of("")

@@ -17,6 +17,7 @@ const LONGEST_LEASE: u32 = 604_800;
 impl Settings for Configuration {
     const ALL: &'static [Setting<Self>] = &SETTINGS;
     const HEADER: &'static str = "[server]";
+    const SECTIONS: &'static [&'static str] = &["server"];
 
     fn unsaid() -> Self {
         Self::default()

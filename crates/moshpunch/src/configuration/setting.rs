@@ -79,6 +79,9 @@ pub(crate) trait Settings: Sized + 'static {
     /// Where a key of these belongs.
     const HEADER: &'static str;
 
+    /// Those with keys of these.
+    const SECTIONS: &'static [&'static str];
+
     /// With every default.
     fn unsaid() -> Self;
 
@@ -93,6 +96,11 @@ impl<C: Settings> Setting<C> {
     /// In the file.
     pub(crate) fn key(&self) -> String {
         self.name.replace('-', "_")
+    }
+
+    pub(super) fn is_key(&self, key: &str) -> bool {
+        let as_in_a_key = |byte: u8| if byte == b'-' { b'_' } else { byte };
+        self.name.bytes().map(as_in_a_key).eq(key.bytes())
     }
 
     pub(crate) fn variable(&self) -> String {

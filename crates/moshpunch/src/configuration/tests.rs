@@ -300,7 +300,8 @@ fn the_first_section_that_matches_the_host_holds_for_each_key() {
 #[test]
 fn what_is_unknown_or_wrong_is_left_out_alone_and_told() {
     let file = "port = 1\n[client]\nprot = 2\nport = 70000\nssh-pty = false\nverbose = 1\npredict = \"often\"\n\
-                log = \"/tmp/log\"\nssh = 'a \"b'\nno_init = true\n[host.never]\nlease = 7\n[clinet]\nx = 1\n";
+                log = \"/tmp/log\"\nssh = 'a \"b'\nno_init = true\n[host.never]\nlease = 7\n[clinet]\nx = 1\n\
+                [newer]\nx = 1\n";
     let sources = Sources { environment: [("MOSHPUNCH_FAMILY".into(), "x".into())].into(), ..user(file) };
     let expected = [
         "MOSHPUNCH_FAMILY: \"x\" is none of inet, inet6, auto, all, prefer-inet, prefer-inet6, and is left out; correct or remove it",
@@ -313,13 +314,36 @@ fn what_is_unknown_or_wrong_is_left_out_alone_and_told() {
         "F:9: ssh: \"a \\\"b\" is no command: look at its quotes, and is left out; correct or remove it",
         "F:10: \"no_init\" is no key of [client], and is left out; the nearest key is \"init\"",
         "F:12: \"lease\" is no key of [host.\"never\"], and is left out; it is one of [server]",
+        "F:13: [clinet] is no section, and is left out; write [client]",
     ];
     let told: Vec<_> = sources.left_out("host").iter().map(|line| line.replace(USER, "F")).collect();
     assert_eq!(told, expected);
     let expected = Configuration { log: Some("/tmp/log".into()), ..Configuration::of("host") };
     assert_eq!(sources.configuration("host"), expected);
     let (Resolved { unknown_sections, .. }, _) = sources.resolved("host").unwrap();
-    assert_eq!(unknown_sections, [format!("{USER}:13: [clinet]")]);
+    assert_eq!(unknown_sections, [format!("{USER}:15: [newer]")]);
+}
+
+#[test]
+fn what_cannot_be_read_is_told_in_the_order_of_the_file_with_all_that_is_left_out_for_it() {
+    let file = "[client]\nport=60001-60005\nprot = 1\n[client]\nlog = \"a\"\n\n[host.example.org]\nx = 1\n[[host.work]]\n\
+                [Host.work]\n[sever]\n[host.work\nport = 1\n[server]\nssh = '''\na\\n'''b\nx = 1\n";
+    let expected = [
+        "F:2: port: a text stands in quotes; the line is left out; correct or remove it",
+        "F:3: \"prot\" is no key of [client], and is left out; the nearest key is \"port\"",
+        "F:4: duplicate key; the line, with what stands below it to line 5, is left out; correct or remove it",
+        "F:7: [host.example.org] is for no host, and is left out; write [host.\"example.org\"]",
+        "F:9: [[host.\"work\"]] is a list, and is left out; write [host.\"PATTERN\"]",
+        "F:10: [Host] is no section, and is left out; write [host.\"PATTERN\"]",
+        "F:12: unclosed table, expected `]`; the line, with what stands below it to line 13, is left out; correct or remove it",
+        "F:16: unexpected key or value, expected newline, `#`; all from line 15 to line 17 is left out; correct or remove it",
+    ];
+    let told: Vec<_> = user(file).left_out("work").iter().map(|line| line.replace(USER, "F")).collect();
+    assert_eq!(told, expected);
+    let of_the_host =
+        Layer::of_a_file::<host::configuration::Configuration>(file.as_bytes(), Path::new("F"), "");
+    assert!(of_the_host.left_out.iter().any(|told| told.what.starts_with("F:11: [sever] is no section")));
+    assert!(!of_the_host.left_out.iter().any(|told| told.what.contains("[Host]")));
 }
 
 #[test]
@@ -351,10 +375,11 @@ fn header_above<'a>(text: &'a str, word: &str) -> Option<&'a str> {
 #[test]
 fn whatever_is_wrong_with_a_header_no_key_comes_below_another() {
     const EDITS: &[u8] = b"[]\"'=\n\xff .{,";
-    let file = "[client]\nport = 1\nssh = \"\"\"a\nb\"\"\"\n[host.a]\nlog = \"2\"\n[host.'b']\npredict = \"never\"\n";
+    let file = "[client]\nport = 1\nssh = \"\"\"a\nb\"\"\"\n[host.a]\nlog = \"2\"\nserver = '''\n[client]\nverbose = true\n\
+                local = true'''\n[host.'b']\npredict = \"never\"\n";
     let mut random = fastrand::Rng::with_seed(3);
     let mut wrong = 0;
-    for _ in 0..2_000 {
+    for _ in 0..3_000 {
         let mut bytes = file.as_bytes().to_vec();
         for _ in 0..random.usize(1..4) {
             let (at, edit) = (random.usize(0..bytes.len()), random.choice(EDITS).copied().unwrap());
@@ -370,7 +395,9 @@ fn whatever_is_wrong_with_a_header_no_key_comes_below_another() {
             continue;
         }
         wrong += 1;
-        for said in layer.said.iter().filter(|said| ["log", "predict"].contains(&said.name)) {
+        let text_became_a_key = layer.said.iter().any(|said| ["verbose", "local"].contains(&said.name));
+        assert!(!text_became_a_key, "{layer:?} of\n{text}");
+        for said in layer.said.iter().filter(|said| ["log", "predict", "server"].contains(&said.name)) {
             let header = header_above(&text, said.name).unwrap_or_default();
             let alone = Document::parse(format!("{header}\nx = 1\n").as_bytes()).unwrap();
             let is_for_c = |entry: &document::Entry| Connection::rank(&entry.section, "c").is_some();
