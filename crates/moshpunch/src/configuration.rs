@@ -108,7 +108,10 @@ fn resolve<C: Settings>(
     layer.extend(environment);
     layer.extend(files);
     let Layer { said, left_out, unknown_sections } = layer;
-    let held = said::hold(&said, &mut settings).map_err(Error::msg)?;
+    let mut held = said::hold(&said, &mut settings).map_err(Error::msg)?;
+    for held in held.iter_mut().filter(|held| held.text.is_none()) {
+        held.text = settings.implied(held.setting.name);
+    }
     Ok(Resolved { settings, held, left_out, unknown_sections })
 }
 

@@ -37,8 +37,8 @@ impl Connection {
             Some(name) => tmux::command(&name, Colours::from_environment(colour_term), command),
             None => command.to_vec(),
         };
-        let local = || configuration.local.then(|| Bind::Address(configuration.host.clone()));
-        Configuration { command, bind: configuration.bind.clone().or_else(local), ..configuration }
+        let bind = configuration.bind.clone().or_else(|| listens_here(&configuration).map(Bind::Address));
+        Configuration { command, bind, ..configuration }
     }
 }
 
@@ -53,6 +53,10 @@ impl Settings for Connection {
 
     fn has(section: &Section) -> bool {
         matches!(section, Section::Client | Section::Host(_) | Section::None)
+    }
+
+    fn implied(&self, name: &str) -> Option<OsString> {
+        (name == "bind-server").then(|| listens_here(&self.configuration).map(OsString::from))?
     }
 
     fn rank(section: &Section, host: &str) -> Option<u8> {
@@ -330,6 +334,11 @@ const SETTINGS: [Setting<Connection>; 15] = [
         },
     },
 ];
+
+/// Where the server listens that is started on this machine.
+fn listens_here(configuration: &Configuration) -> Option<String> {
+    configuration.local.then(|| configuration.host.clone())
+}
 
 fn is_on(text: Option<&OsStr>) -> bool {
     text.is_some_and(|text| text == "true")

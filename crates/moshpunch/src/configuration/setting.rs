@@ -88,6 +88,11 @@ pub(crate) trait Settings: Sized + 'static {
     /// Whether the keys of a section are these, or those of nobody.
     fn has(section: &Section) -> bool;
 
+    /// What holds of a setting of which nothing is said, because of another.
+    fn implied(&self, _name: &str) -> Option<OsString> {
+        None
+    }
+
     /// Which of the sections for `host` comes first. None: it is not for this one.
     fn rank(section: &Section, host: &str) -> Option<u8>;
 }

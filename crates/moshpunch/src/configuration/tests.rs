@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use client::configuration::{Configuration, Families, Predict};
@@ -61,26 +62,27 @@ fn user(text: &str) -> Sources {
     Sources { user: text.to_owned(), ..Sources::default() }
 }
 
-/// Two that are not the default. Say them for a new setting, too.
-fn samples(name: &str) -> [&'static str; 2] {
-    match name {
+type One = Setting<Connection>;
+
+/// Two that are not the default, of a switch the same twice. Say them for a new setting, too.
+fn samples(setting: &One) -> [&'static str; 2] {
+    match setting.name {
+        _ if setting.kind == Kind::Switch => {
+            [if setting.default == Some("true") { "false" } else { "true" }; 2]
+        }
         "client" => ["/opt/mosh-client", "mosh-client2"],
         "server" => ["server2 --more \"a b\"", "moshpunch server --lease 7"],
         "predict" => ["never", "always"],
-        "predict-overwrite" | "local" | "verbose" => ["true", "true"],
         "family" => ["inet6", "inet"],
         "port" => ["60010:60020", "7"],
         "bind-server" => ["any", "::1"],
         "ssh" => ["ssh -p 2222", "myssh 'a b'"],
-        "ssh-pty" | "init" => ["false", "false"],
         "experimental-remote-ip" => ["local", "remote"],
         "tmux" => ["work", "home"],
         "log" => ["/tmp/log", "log"],
         name => panic!("{name}: name two values of it"),
     }
 }
-
-type One = Setting<Connection>;
 
 fn flag(setting: &One, value: &str) -> String {
     match (setting.kind, value) {
@@ -131,7 +133,7 @@ fn together(first: &Sources, second: &Sources) -> Sources {
 #[test]
 fn every_setting_means_the_same_from_every_source() {
     for setting in Connection::ALL {
-        for value in samples(setting.name) {
+        for value in samples(setting) {
             let expected = flags(&format!("'{}'", flag(setting, value).replace('\'', "\\'")));
             let expected = Sources { flags: vec![flag(setting, value)], ..expected }.configuration("host");
             assert_ne!(expected, Sources::default().configuration("host"), "{} {value}", setting.name);
@@ -150,7 +152,7 @@ fn every_setting_means_the_same_from_every_source() {
 #[test]
 fn of_two_sources_the_first_holds() {
     for setting in Connection::ALL {
-        let [first, second] = samples(setting.name).map(|value| by_each_source(setting, value));
+        let [first, second] = samples(setting).map(|value| by_each_source(setting, value));
         for (above, (high, source)) in first.iter().enumerate() {
             for (low, _) in &second[above + 1..] {
                 let held = together(high, low).held(setting.name, "host");
@@ -168,7 +170,7 @@ fn of_two_sources_the_first_holds() {
 #[test]
 fn every_setting_can_be_taken_back_by_every_source_above() {
     for setting in Connection::ALL {
-        let said = by_each_source(setting, samples(setting.name)[0]);
+        let said = by_each_source(setting, samples(setting)[0]);
         let off = setting.negated().map(|text| text.into_string().unwrap());
         let nothing = off.clone().or_else(|| setting.default.map(str::to_owned));
         let negation = setting.flag.as_ref().and_then(|flag| flag.negation);
@@ -211,7 +213,7 @@ fn what_is_nowhere_said_is_as_the_client_has_it() {
 fn mixed(random: &mut fastrand::Rng) -> Sources {
     let mut sources = Sources::default();
     for setting in Connection::ALL {
-        for (one, _) in by_each_source(setting, samples(setting.name)[random.usize(0..2)]) {
+        for (one, _) in by_each_source(setting, samples(setting)[random.usize(0..2)]) {
             if random.u8(0..4) == 0 {
                 sources = mix(sources, one);
             }
@@ -472,6 +474,40 @@ fn locally_the_host_is_where_the_server_listens() {
     assert_eq!(bind("--local --bind-server=ANY", "::1"), Some(Bind::Any));
     assert_eq!(bind("--bind-server=ssh", "host"), Some(Bind::Ssh));
     assert_eq!(bind("", "host"), None);
+    let shown = |line| flags(line).held("bind-server", "::1");
+    for (line, source) in
+        [("--local", "default"), ("--local --bind-server=any --no-bind-server", "--no-bind-server")]
+    {
+        assert_eq!(shown(line), (Some("::1".to_owned()), source.to_owned()));
+    }
+    assert_eq!(shown("--local --bind-server=any").0.as_deref(), Some("any"));
+}
+
+#[test]
+fn what_is_shown_drives_no_terminal() {
+    let value = "a\u{1b}\u{7f}\u{9b}\u{202e}b";
+    let (Resolved { held, .. }, _) = flags(&format!("--log='{value}'")).resolved("host").unwrap();
+    let json = shown::json("ho\u{202e}st", &held, &[format!("\u{9b}{value}")]);
+    for shown in [json.clone(), shown::text(&held)] {
+        assert_eq!(report::sanitized(&shown.replace('\n', "")), shown.replace('\n', ""));
+    }
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["settings"]["log"]["value"], value);
+    assert_eq!(json["host"], "ho\u{202e}st");
+}
+
+#[test]
+fn what_no_file_can_say_is_shown_as_a_comment_and_by_its_bytes() {
+    let log = OsStr::from_bytes(b"/tmp/\xff\"").to_owned();
+    let variable = |name: &str| (name == "MOSHPUNCH_LOG").then(|| log.clone());
+    let environment = Layer::of_the_environment::<Connection>(variable);
+    let Resolved { held, .. } = resolve(Connection::of("host"), &[], environment, Layer::default()).unwrap();
+    let shown = shown::text(&held);
+    assert!(shown.contains("\n# log = \"/tmp/\\xff\\\"\" "), "{shown}");
+    assert_eq!(user(&shown).left_out("host"), [""; 0]);
+    let json: serde_json::Value = serde_json::from_str(&shown::json("host", &held, &[])).unwrap();
+    assert_eq!(json["settings"]["log"]["bytes"], serde_json::json!(log.as_bytes()));
+    assert_eq!(json["settings"]["ssh"].get("bytes"), None);
 }
 
 #[test]
