@@ -7,6 +7,7 @@ mod connection;
 mod document;
 mod file;
 mod pattern;
+mod private_group;
 mod said;
 mod server;
 mod setting;

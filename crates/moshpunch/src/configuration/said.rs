@@ -176,8 +176,7 @@ fn of_our_variable<C: Settings>(
 ) -> Result<Option<Said>, Told> {
     let variable = setting.variable();
     let Some(text) = value(&variable) else { return Ok(None) };
-    let text = if text.is_empty() { Ok(setting.negated()) } else { setting.checked(&text).map(Some) };
-    match text {
+    match setting.of_a_variable(&text) {
         Ok(text) => Ok(Some(said(setting, text, Source::Variable(variable)))),
         Err(why) => Err(left_out(&format!("{variable}: {why}, and is"), CORRECT)),
     }

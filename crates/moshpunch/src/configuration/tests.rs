@@ -514,6 +514,42 @@ fn what_no_file_can_say_is_shown_as_a_comment_and_by_its_bytes() {
 fn a_path_in_the_file_may_begin_at_home() {
     let log = user("[client]\nlog = \"~/log\"\n").configuration("host").log.unwrap();
     assert_eq!(Some(log), env::home_dir().map(|home| home.join("log")));
+    let home = |path: &str| user(&format!("[client]\nlog = \"{path}\"\n")).configuration("host").log;
+    assert_eq!(
+        (home("~"), home("~/")),
+        (env::home_dir().map(|home| home.join("")), env::home_dir().map(|home| home.join("")))
+    );
+    assert_eq!(home("./~x"), Some("./~x".into()));
+    let told = user("[client]\nlog = \"~bob/log\"\n").left_out("host");
+    let expected = "log: \"~bob/log\" begins with ~, but not with ~/; write the whole path, and is left out; correct or remove it";
+    assert!(told.len() == 1 && told[0].ends_with(expected), "{told:?}");
+}
+
+#[test]
+fn true_and_false_mean_in_a_variable_what_they_mean_in_the_file() {
+    for setting in Connection::ALL {
+        for (word, value) in [("true", "true"), ("FALSE", "false")] {
+            let file = user(&format!("[client]\n{} = {value}\n", setting.key()));
+            let environment = [(setting.variable(), word.to_owned())].into();
+            let variable = Sources { environment, ..Sources::default() };
+            let why = |sources: &Sources| {
+                let told = sources.left_out("host").pop()?;
+                Some(told.rsplit(": ").next().unwrap_or_default().to_owned())
+            };
+            assert_eq!(why(&variable), why(&file), "{} {word}", setting.name);
+            assert_eq!(variable.configuration("host"), file.configuration("host"), "{} {word}", setting.name);
+        }
+    }
+}
+
+#[test]
+fn an_empty_text_is_no_value() {
+    for setting in Connection::ALL.iter().filter(|setting| !matches!(setting.kind, Kind::Switch)) {
+        let told = user(&format!("[client]\n{} = \"\"\n", setting.key())).left_out("host");
+        assert_eq!(told.len(), 1, "{}: {told:?}", setting.name);
+        let words = ["moshpunch".into(), format!("--{}=", setting.name).into(), "host".into()];
+        assert!(ConnectArguments::parse_words(words, Order::Free).is_err(), "{}", setting.name);
+    }
 }
 
 /// Of one language: the row of a key, wherever that is.

@@ -276,7 +276,11 @@ fn whatever_the_file_is_there_is_a_session_and_one_line(lab: &Lab) -> Result<()>
             Some(":2: is not UTF-8; the line is left out; correct or remove it"),
         ),
         ("printf '[client]\\nport = 1:2\\n' >F", Some(":2: ")),
-        ("head -c 4096 /dev/urandom >F", Some(":1: is not UTF-8")),
+        (
+            "head -c 4096 /dev/zero >F",
+            Some(":1: no text has NUL bytes; the file is no TOML, and is left out"),
+        ),
+        ("printf '[client]\\npredict = \"never\"' >F; chmod 664 F", None),
         ("printf x >F; chmod 0 F", Some(" cannot be read (Permission denied")),
         ("mkdir F", Some(" is no file, and is left out; put one in its place, or remove it")),
         ("truncate -s 100M F", Some(" is longer than 256 KiB, and is left out; shorten it")),
