@@ -129,7 +129,7 @@ const SETTINGS: [Setting<Connection>; 15] = [
             short: Some('o'),
             help: "What is shown early overwrites",
             negation: Some("no-predict-overwrite"),
-            alias: Some("nopredict-overwrite"),
+            aliases: &["nopredict-overwrite", "no-o", "noo"],
             ..OF_MOSH
         }),
         other: Some(OtherVariable {
@@ -221,7 +221,7 @@ const SETTINGS: [Setting<Connection>; 15] = [
         flag: Some(Flag {
             help: "Log in without a terminal on the host",
             negation: Some("no-ssh-pty"),
-            alias: Some("nossh-pty"),
+            aliases: &["nossh-pty"],
             ..OF_MOSH
         }),
         other: None,
@@ -237,7 +237,7 @@ const SETTINGS: [Setting<Connection>; 15] = [
         flag: Some(Flag {
             help: "Stay on the terminal's main screen",
             negation: Some("no-init"),
-            alias: Some("noinit"),
+            aliases: &["noinit"],
             ..OF_MOSH
         }),
         other: Some(OtherVariable { name: "MOSH_NO_TERM_INIT", says: |_| Some("false".into()) }),

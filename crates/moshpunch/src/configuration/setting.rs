@@ -44,15 +44,15 @@ pub(crate) struct Flag {
     pub(crate) synonyms: &'static [Synonym],
     /// `no-` and the name. None, where that is another option of mosh's, cut short: there the default can be said.
     pub(crate) negation: Option<&'static str>,
-    /// Another spelling of the negation.
-    pub(crate) alias: Option<&'static str>,
+    /// Other spellings of the negation.
+    pub(crate) aliases: &'static [&'static str],
     /// Under which the help shows it.
     pub(crate) heading: Option<&'static str>,
 }
 
 impl Flag {
     pub(crate) const UNSAID: Self =
-        Self { short: None, value: "", help: "", synonyms: &[], negation: None, alias: None, heading: None };
+        Self { short: None, value: "", help: "", synonyms: &[], negation: None, aliases: &[], heading: None };
 }
 
 /// A flag that stands for the option with a value.
