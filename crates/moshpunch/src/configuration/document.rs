@@ -168,8 +168,8 @@ struct Lines(Vec<usize>);
 
 impl Lines {
     fn of(text: &str) -> Self {
-        let behind = |(at, byte)| (byte == b'\n').then_some(at + 1);
-        Self([0].into_iter().chain(text.bytes().enumerate().filter_map(behind)).collect())
+        let behind = text.match_indices('\n').map(|(at, _)| at + 1);
+        Self([0].into_iter().chain(behind).collect())
     }
 
     /// From 1.

@@ -93,7 +93,11 @@ impl Layer {
         let (mut told, mut ranked): (Vec<_>, _) = (wrong.collect(), Vec::new());
         for entry in document.entries.iter().filter(|entry| C::has(&entry.section)) {
             match of_an_entry::<C>(entry, path) {
-                Ok(said) => ranked.extend(C::rank(&entry.section, host).map(|rank| (rank, said))),
+                Ok((setting, text)) => ranked.extend(C::rank(&entry.section, host).map(|rank| {
+                    let section = entry.section.to_string();
+                    let source = Source::File { path: path.to_owned(), line: entry.line, section };
+                    (rank, said(setting, text, source))
+                })),
                 Err(trouble) => told.push((entry.line, trouble)),
             }
         }
@@ -189,33 +193,36 @@ fn of_another_variable<C>(setting: &Setting<C>, value: &dyn Fn(&str) -> Option<O
     Some(said(setting, Some(text), Source::Variable(other.name.to_owned())))
 }
 
-fn of_an_entry<C: Settings>(entry: &Entry, path: &Path) -> Result<Said, Told> {
+/// The setting, and what is said of it.
+fn of_an_entry<C: Settings>(
+    entry: &Entry,
+    path: &Path,
+) -> Result<(&'static Setting<C>, Option<OsString>), Told> {
     let Entry { section, key, value, line } = entry;
-    let place = format!("{}:{line}", path.display());
+    let setting = C::ALL.iter().find(|setting| *section != Section::None && setting.is_key(key));
+    let setting = setting.ok_or_else(|| unknown_key::<C>(entry, path))?;
+    let wrong = |why| left_out(&format!("{}:{line}: {key}: {why}, and is", path.display()), CORRECT);
+    Ok((setting, setting.of_the_file(value).map_err(wrong)?))
+}
+
+fn unknown_key<C: Settings>(Entry { section, key, value, line }: &Entry, path: &Path) -> Told {
     let shown = shown(key);
-    if *section == Section::None {
-        let what = format!("{place}: {shown:?} is in no section, and is");
-        return Err(left_out(&what, &format!("put it below {}", header_of(key).unwrap_or(C::HEADER))));
-    }
-    let known = |key: &str| C::ALL.iter().find(|setting| setting.is_key(key));
-    let Some(setting) = known(key) else {
-        if let (Section::Host(pattern), Value::Table) = (section, value) {
+    let (what, cure) = match (section, value) {
+        (Section::None, _) => (
+            format!("{shown:?} is in no section"),
+            format!("put it below {}", header_of(key).unwrap_or(C::HEADER)),
+        ),
+        (Section::Host(pattern), Value::Table) => {
             let name = format!("{pattern}.{shown}");
-            let what = format!("{place}: [host.{name}] is for no host, and is");
-            return Err(left_out(&what, &format!("write [host.{name:?}]")));
+            (format!("[host.{name}] is for no host"), format!("write [host.{name:?}]"))
         }
-        let what = format!("{place}: {shown:?} is no key of {section}, and is");
-        let elsewhere = header_of(key).map(|header| format!("it is one of {header}"));
-        let cure = elsewhere.unwrap_or_else(|| format!("the nearest key is {:?}", nearest::<C>(&shown)));
-        return Err(left_out(&what, &cure));
+        _ => {
+            let elsewhere = header_of(key).map(|header| format!("it is one of {header}"));
+            let nearest = || format!("the nearest key is {:?}", nearest::<C>(&shown));
+            (format!("{shown:?} is no key of {section}"), elsewhere.unwrap_or_else(nearest))
+        }
     };
-    match setting.of_the_file(value) {
-        Ok(text) => {
-            let source = Source::File { path: path.to_owned(), line: *line, section: section.to_string() };
-            Ok(said(setting, text, source))
-        }
-        Err(why) => Err(left_out(&format!("{place}: {key}: {why}, and is"), CORRECT)),
-    }
+    left_out(&format!("{}:{line}: {what}, and is", path.display()), &cure)
 }
 
 /// In which sections there is such a key.
