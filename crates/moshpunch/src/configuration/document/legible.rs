@@ -171,10 +171,8 @@ fn key(line: &str) -> Option<&str> {
 /// What TOML makes of `60001:60010` would help nobody: it is no time.
 fn lacks_quotes(line: &str) -> bool {
     let value = line.split_once('=').map_or("", |(_, value)| value.trim());
-    key(line).is_some()
-        && !value.is_empty()
-        && !value.contains(['"', '\'', '\\'])
-        && !value.starts_with(['[', '{'])
+    let is_text = !value.is_empty() && !value.contains(['"', '\'', '\\']) && !value.starts_with(['[', '{']);
+    key(line).is_some() && is_text && DeTable::parse(&format!("x = {value}")).is_err()
 }
 
 fn is_header(line: &str) -> bool {
