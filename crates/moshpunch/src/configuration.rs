@@ -1,7 +1,7 @@
 //! What holds: flag, else environment, else the user's file, else the machine's, else default.
 //!
 //! `setting` is what there is to know of one setting; the tables are `connection` and `server`. `said` puts together what
-//! is said by whom, and `shown` tells it. A `document` is the text of a `file`.
+//! is said by whom, and `shown` tells it. A `document` is the text of a `file`, which a `private_group` may write.
 
 mod connection;
 mod document;

@@ -43,7 +43,7 @@ impl Connection {
 }
 
 impl Settings for Connection {
-    const ALL: &'static [Setting<Self>] = &SETTINGS;
+    const ALL: &'static [Setting<Self>] = SETTINGS;
     const HEADER: &'static str = "[client], or [host.\"PATTERN\"]";
     const SECTIONS: &'static [&'static str] = &["client", "host"];
 
@@ -68,7 +68,7 @@ impl Settings for Connection {
     }
 }
 
-const SETTINGS: [Setting<Connection>; 15] = [
+const SETTINGS: &[Setting<Connection>] = &[
     Setting {
         name: "client",
         kind: Kind::Path,

@@ -375,7 +375,9 @@ mod tests {
         let script = "#!/bin/sh\n".to_owned() + &"echo $((1 + 1)) | grep 2\n".repeat(100);
         assert_eq!(Document::parse(script.as_bytes()).unwrap_err().line, 2);
         let utf16: Vec<u8> = "[client]\nport = 1\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        for bytes in [&utf16, &[b"\xff\xfe", &*utf16].concat(), &b"\x7fELF\x02".to_vec()] {
+        for bytes in
+            [&utf16, &[b"\xff\xfe", &*utf16].concat(), &b"\x7fELF\x02\0\n[client]\nport = 1\n".to_vec()]
+        {
             assert!(Document::parse(bytes).is_err(), "{bytes:?}");
         }
         assert_eq!(Document::parse(b""), Ok(Document::default()));
@@ -383,9 +385,7 @@ mod tests {
 
     #[test]
     fn many_sections_take_no_time() {
-        let text: String = (0..10_000).map(|host| format!("[host.h{host}]\nport = 1\n")).collect();
-        let began = std::time::Instant::now();
-        assert_eq!(parsed(&text).entries.len(), 10_000);
-        assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+        let text: String = (0..30_000).map(|host| format!("[host.h{host}]\nport = 1\n")).collect();
+        assert_eq!(parsed(&text).entries.last().unwrap().line, 60_000);
     }
 }

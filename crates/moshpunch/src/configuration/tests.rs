@@ -329,15 +329,15 @@ fn what_is_unknown_or_wrong_is_left_out_alone_and_told() {
 #[test]
 fn what_cannot_be_read_is_told_in_the_order_of_the_file_with_all_that_is_left_out_for_it() {
     let file = "[client]\nport=60001-60005\nprot = 1\n[client]\nlog = \"a\"\n\n[host.example.org]\nx = 1\n[[host.work]]\n\
-                [Host.work]\n[sever]\n[host.work\nport = 1\n[server]\nssh = '''\na\\n'''b\nx = 1\n";
+                [Host.work]\n[sever]\n[host.*]\nport = 1\n[server]\nssh = '''\na\\n'''b\nx = 1\n";
     let expected = [
-        "F:2: port: a text stands in quotes; the line is left out; correct or remove it",
+        "F:2: port: the value is no number, neither true nor false, and no text in quotes; the line is left out; correct or remove it",
         "F:3: \"prot\" is no key of [client], and is left out; the nearest key is \"port\"",
         "F:4: duplicate key; the line, with what stands below it to line 5, is left out; correct or remove it",
         "F:7: [host.example.org] is for no host, and is left out; write [host.\"example.org\"]",
         "F:9: [[host.\"work\"]] is a list, and is left out; write [host.\"PATTERN\"]",
         "F:10: [Host] is no section, and is left out; write [host.\"PATTERN\"]",
-        "F:12: unclosed table, expected `]`; the line, with what stands below it to line 13, is left out; correct or remove it",
+        "F:12: a pattern stands in quotes; the line, with what stands below it to line 13, is left out; correct or remove it",
         "F:16: unexpected key or value, expected newline, `#`; all from line 15 to line 17 is left out; correct or remove it",
     ];
     let told: Vec<_> = user(file).left_out("work").iter().map(|line| line.replace(USER, "F")).collect();

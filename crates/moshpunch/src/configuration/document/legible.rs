@@ -34,9 +34,6 @@ pub(super) fn read<T>(
     loop {
         let text = legible.lines.concat();
         let error = match DeTable::parse(&text) {
-            Ok(_) if text.trim().is_empty() && !legible.wrong.is_empty() => {
-                return Err(legible.wrong.remove(0));
-            }
             Ok(root) => return Ok(then(root.into_inner(), &text, legible.into_wrong())),
             Err(error) => error,
         };
@@ -72,7 +69,7 @@ impl<'a> Legible<'a> {
     fn read_line(&mut self, number: usize, lines: &[&[u8]]) -> Result<(), Wrong> {
         let Some((_, why)) = first_error(lines[number]) else { return Ok(()) };
         let line = self.lines[number].trim();
-        let why = if lacks_quotes(line) { "a text stands in quotes".to_owned() } else { why };
+        let why = lacking_quotes(line).map_or(why, str::to_owned);
         if line.starts_with('#') {
             self.leave_out(number, number + 1, number, why)
         } else if may_begin_several_lines(line) {
@@ -168,11 +165,17 @@ fn key(line: &str) -> Option<&str> {
     (!key.is_empty() && key.chars().all(is_of_a_key)).then_some(key)
 }
 
-/// What TOML makes of `60001:60010` would help nobody: it is no time.
-fn lacks_quotes(line: &str) -> bool {
+/// Where TOML's own words would help nobody: to it `60001:60010` is no time.
+fn lacking_quotes(line: &str) -> Option<&'static str> {
     let value = line.split_once('=').map_or("", |(_, value)| value.trim());
-    let is_text = !value.is_empty() && !value.contains(['"', '\'', '\\']) && !value.starts_with(['[', '{']);
-    key(line).is_some() && is_text && DeTable::parse(&format!("x = {value}")).is_err()
+    let has_quotes = line.contains(['"', '\'', '\\']);
+    if key(line).is_some() && !value.is_empty() && !value.starts_with(['[', '{']) && !has_quotes {
+        let is_value = DeTable::parse(&format!("x = {value}")).is_ok();
+        return (!is_value)
+            .then_some("the value is no number, neither true nor false, and no text in quotes");
+    }
+    let is_pattern = line.starts_with("[host.") && line.ends_with(']') && !has_quotes;
+    is_pattern.then_some("a pattern stands in quotes")
 }
 
 fn is_header(line: &str) -> bool {
