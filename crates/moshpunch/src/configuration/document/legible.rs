@@ -198,12 +198,12 @@ fn may_be_header(line: &str) -> bool {
         || begins_as_no_key
 }
 
-/// Whether the lines below one that is no TOML may go on with its value: a text, a list, a table.
+/// Whether the lines below one that is no TOML may go on with its value: a text, of whose quotes one may be missing, a list,
+/// a table.
 fn may_begin_several_lines(line: &str) -> bool {
     let may_begin = |(at, _): (usize, &str)| {
         let value = line[at + 1..].trim_start();
-        let is_text = TEXT_OF_SEVERAL_LINES.iter().any(|quotes| value.starts_with(quotes));
-        !line[..at].trim().is_empty() && (is_text || value.starts_with(['[', '{']))
+        !line[..at].trim().is_empty() && ["\"\"", "''", "[", "{"].iter().any(|begin| value.starts_with(begin))
     };
     line.match_indices('=').any(may_begin)
 }
