@@ -28,11 +28,11 @@ use super::elsewhere::Elsewhere;
 use super::ports::PortChoice;
 use super::schedule::Backoff;
 use super::speaker::Speaker;
-use super::values::{Control, Event, External, Protocol, Record, Reservation, Settings, Wanted};
+use super::values::{Control, Event, External, Protocol, Record, Settings, Wanted};
 use crate::address::Network;
 use crate::cause::Cause;
 use crate::client::{self, Grant, Refusal, Request};
-use crate::effects::{Exchange, ExchangeId, ExchangeInput, Socket, Transmit};
+use crate::effects::{Exchange, ExchangeId, ExchangeInput, Reservation, Socket, Transmit};
 use crate::random::Random;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

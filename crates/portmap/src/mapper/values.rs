@@ -165,11 +165,3 @@ pub enum Event {
         confirmed: bool,
     },
 }
-
-/// A port number that only this session of this host may ask the gateway for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reservation {
-    /// To be answered by [`Mapper::handle_reservation`](super::Mapper::handle_reservation).
-    Take(NonZeroU16),
-    Drop(NonZeroU16),
-}

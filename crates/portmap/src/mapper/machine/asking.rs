@@ -4,9 +4,9 @@ use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use super::super::speaker::Speaker;
-use super::super::values::Reservation;
 use super::{Mapper, State};
 use crate::client::Request;
+use crate::effects::Reservation;
 
 /// A renewal can wait: half of the lease is left. But a gateway that has moved or restarted must be looked for.
 const RENEWAL_PATIENCE: Duration = Duration::from_secs(10);
