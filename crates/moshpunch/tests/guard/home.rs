@@ -11,9 +11,10 @@ use crate::common::{PATIENCE, be_patient};
 pub(crate) const OUTSIDE: &str = "20.0.0.1";
 pub(crate) const SERVERS: usize = 3;
 
-/// How soon a mapped port must be held, and how soon after its mapping it must be free.
-pub(crate) const HELD_WITHIN: Duration = Duration::from_secs(1);
-pub(crate) const FREE_WITHIN: Duration = Duration::from_secs(5);
+/// How soon a mapped port must be held, and how soon after its mapping it must be free: before the guard looks for itself,
+/// which it does twice a minute.
+pub(crate) const HELD_WITHIN: Duration = Duration::from_secs(15);
+pub(crate) const FREE_WITHIN: Duration = Duration::from_secs(20);
 
 /// Of which miniupnpd leaves the range of the router's and the servers' sessions open.
 const PERMISSIONS: [&str; 2] =

@@ -30,7 +30,7 @@ for name in MOSH_KEY MOSH_PREDICTION_DISPLAY MOSH_PREDICTION_OVERWRITE MOSH_NO_T
 record \"$name=$(printenv $name)\"; done\n";
 
 /// A hundred logins.
-const PLENTY: Duration = Duration::from_secs(240);
+const PLENTY: Duration = Duration::from_secs(300);
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
