@@ -1,39 +1,80 @@
-//! The ways to the server: each open socket with each candidate of its family.
+//! The ways to the server: each open socket with each candidate of its family, and each channel that carries.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use crate::candidate::{Candidate, Rank};
-use crate::event::{SocketId, Transmit, WayId};
+use crate::candidate::{Candidate, Family, Kind, Rank};
+use crate::event::{Route, SocketId, Transmit, WayId};
 use crate::silence::AnswerTime;
 
 /// A path that the server has been heard over is a flow that the NATs on its way know. This many are kept, those that
 /// were heard last: after a move there and back the former one, by whichever kind of candidate.
 pub const MAX_FLOWS: usize = 4;
 
+/// One in use, and one that was opened beside it because it seems to be dead.
+pub const MAX_CARRIERS: usize = 2;
+
 /// A path, under a name that no file has.
 #[derive(Debug, Clone, Copy)]
 pub struct Way {
     pub id: WayId,
-    pub socket: SocketId,
-    pub candidate: Candidate,
+    pub kind: Kind,
+    pub route: Route,
     pub(crate) answer_time: AnswerTime,
     /// When the server was last heard over it.
     pub(crate) heard: Option<Instant>,
     /// The kernel did not take the last datagram.
     pub(crate) refused: bool,
+    /// mosh-client's newest datagram has gone over it.
+    pub(crate) has_newest: bool,
+    /// Some datagram has.
+    pub(crate) was_used: bool,
 }
 
 impl Way {
     #[must_use]
     pub fn rank(&self) -> Rank {
-        self.candidate.rank()
+        Rank { kind: self.kind, family: self.address().map(Family::of) }
+    }
+
+    /// Of the server; `None` where it is carried.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self.route {
+            Route::Udp { remote, .. } => Some(remote),
+            Route::Carried => None,
+        }
+    }
+
+    /// Of ours; `None` where it is carried.
+    #[must_use]
+    pub fn socket(&self) -> Option<SocketId> {
+        match self.route {
+            Route::Udp { socket, .. } => Some(socket),
+            Route::Carried => None,
+        }
+    }
+
+    /// Where it leads, if that has an address.
+    #[must_use]
+    pub fn candidate(&self) -> Option<Candidate> {
+        self.address().map(|address| Candidate { kind: self.kind, address })
+    }
+
+    /// Whether better ways get a head start over it.
+    pub(crate) fn is_last_resort(&self) -> bool {
+        !self.kind.policy().head_start.is_zero()
+    }
+
+    /// Whether the session leaves it for the other as soon as that works: for a better rank, or a newer channel.
+    pub(crate) fn yields_to(&self, other: &Self) -> bool {
+        self.is_last_resort() && (other.rank(), Reverse(other.id)) < (self.rank(), Reverse(self.id))
     }
 
     pub(crate) fn transmit(&self) -> Transmit {
-        Transmit { way: self.id, socket: self.socket, remote: self.candidate.address }
+        Transmit { way: self.id, route: self.route }
     }
 }
 
@@ -44,11 +85,23 @@ pub(crate) struct Ways {
 }
 
 impl Ways {
-    pub(crate) fn add(&mut self, socket: SocketId, candidate: Candidate) -> WayId {
+    pub(crate) fn add(&mut self, kind: Kind, route: Route) -> WayId {
         let id = WayId(self.next);
         self.next += 1;
         let answer_time = AnswerTime::default();
-        self.by_id.insert(id, Way { id, socket, candidate, answer_time, heard: None, refused: false });
+        self.by_id.insert(
+            id,
+            Way {
+                id,
+                kind,
+                route,
+                answer_time,
+                heard: None,
+                refused: false,
+                has_newest: false,
+                was_used: false,
+            },
+        );
         id
     }
 
@@ -73,19 +126,47 @@ impl Ways {
         }
     }
 
-    pub(crate) fn try_again(&mut self, id: WayId) {
+    /// The newest datagram goes over it, whatever the kernel said before.
+    pub(crate) fn send(&mut self, id: WayId) {
         if let Some(way) = self.by_id.get_mut(&id) {
             way.refused = false;
+            way.has_newest = true;
+            way.was_used = true;
         }
     }
 
+    /// There is a newer one.
+    pub(crate) fn forget_newest(&mut self) {
+        self.by_id.values_mut().for_each(|way| way.has_newest = false);
+    }
+
+    /// Whether the newest datagram has left by any way, as far as the kernel tells.
+    pub(crate) fn newest_is_under_way(&self) -> bool {
+        self.by_id.values().any(|way| way.has_newest && !way.refused)
+    }
+
+    pub(crate) fn last_resort_has_newest(&self) -> bool {
+        self.by_id.values().any(|way| way.is_last_resort() && way.has_newest)
+    }
+
+    /// The newest of them.
+    pub(crate) fn last_resort(&self) -> Option<&Way> {
+        self.by_id.values().rfind(|way| way.is_last_resort())
+    }
+
+    /// What must go before there is another: the oldest, unless it is followed.
+    pub(crate) fn surplus_carrier(&self, followed: Option<WayId>) -> Option<WayId> {
+        let carriers = || self.by_id.values().filter(|way| way.route == Route::Carried).map(|way| way.id);
+        carriers().find(|&id| Some(id) != followed).filter(|_| carriers().count() >= MAX_CARRIERS)
+    }
+
     pub(crate) fn between(&self, socket: SocketId, remote: SocketAddr) -> Option<&Way> {
-        self.by_id.values().find(|way| way.socket == socket && way.candidate.address == remote)
+        self.by_id.values().find(|way| way.route == Route::Udp { socket, remote })
     }
 
     pub(crate) fn improve(&mut self, candidate: Candidate) {
-        let known = self.by_id.values_mut().filter(|way| way.candidate.address == candidate.address);
-        known.for_each(|way| way.candidate = candidate);
+        let known = self.by_id.values_mut().filter(|way| way.address() == Some(candidate.address));
+        known.for_each(|way| way.kind = candidate.kind);
     }
 
     pub(crate) fn remove_where(&mut self, gone: impl Fn(&Way) -> bool) {
@@ -94,7 +175,8 @@ impl Ways {
 
     /// Those of the [`MAX_FLOWS`] that were heard last.
     pub(crate) fn flows(&self) -> Vec<Way> {
-        let mut flows: Vec<_> = self.by_id.values().filter(|way| way.heard.is_some()).copied().collect();
+        let is_flow = |way: &&Way| way.heard.is_some() && way.socket().is_some();
+        let mut flows: Vec<_> = self.by_id.values().filter(is_flow).copied().collect();
         flows.sort_by_key(|way| Reverse(way.heard));
         flows.truncate(MAX_FLOWS);
         flows
@@ -102,7 +184,7 @@ impl Ways {
 
     /// Whether the kernel takes datagrams by that socket, as far as was tried.
     pub(crate) fn takes(&self, socket: SocketId) -> bool {
-        self.by_id.values().any(|way| way.socket == socket && !way.refused)
+        self.by_id.values().any(|way| way.socket() == Some(socket) && !way.refused)
     }
 
     /// Best first; the newest first among equals.

@@ -4,11 +4,12 @@ use std::time::Instant;
 
 use super::{Agent, NUDGE_GAP};
 use crate::candidate::{Binding, Candidate};
-use crate::event::{Event, SocketId};
+use crate::event::{Event, Route, SocketId};
 use crate::log::Reason;
 use crate::race::Race;
 use crate::silence::{FIRST_ALARM, FIRST_HOP, HOP_INTERVAL, LAST_HOP_INTERVAL, Silence};
 use crate::timer::Timer;
+use crate::turns::Turn;
 use crate::ways::Way;
 use crate::{FLOW_LINGER, SOCKET_LINGER};
 
@@ -16,6 +17,8 @@ impl Agent {
     pub(super) fn expire(&mut self, timer: Timer, now: Instant) {
         match timer {
             Timer::Answer => self.fall_silent(now),
+            Timer::HeadStart => self.end_head_start(now),
+            Timer::Trial => self.try_better(now),
             Timer::Step => self.step(now),
             Timer::Nudge => self.nudge(now),
             Timer::Hop => self.hop(now),
@@ -26,22 +29,34 @@ impl Agent {
 
     pub(super) fn fall_silent(&mut self, now: Instant) {
         self.counters.silences += 1;
+        self.standing.fall_silent();
         self.timers.clear(Timer::Answer);
         if self.race.as_ref().is_none_or(Race::is_answered) {
             self.race = Some(Race::begun(Reason::Silence, now));
         }
-        self.copy_to_others();
+        self.abandon_trial();
+        let has_all = self.ways.last_resort_has_newest();
+        self.copy_to_others(now);
         self.begin_silence(now);
+        let carried = self.followed_way().is_some_and(Way::is_last_resort);
+        self.turns.was(if carried { Turn::LastResort } else { Turn::Better });
+        if has_all && !carried {
+            self.nudge(now);
+        }
     }
 
     /// Whatever is known of the paths may be wrong.
     pub(super) fn start_over(&mut self, reason: Reason, now: Instant) {
         self.race = Some(Race::new(reason));
+        if matches!(reason, Reason::NetworkChanged | Reason::Woke) {
+            self.damping.forget();
+        }
+        self.put_off_trials(now);
         if !self.rhythm.has_begun() {
             return;
         }
         if self.awaited.is_some() {
-            self.transmit(|_| true);
+            self.spread(now);
         }
         if self.silence.is_some() {
             self.begin_silence(now);
@@ -50,15 +65,24 @@ impl Agent {
     }
 
     /// The newest datagram, if it may not have arrived, also goes over paths that have just come.
-    pub(super) fn add_ways(&mut self, over: impl Fn(SocketId) -> bool, candidates: &[Candidate]) {
+    pub(super) fn add_ways(
+        &mut self,
+        over: impl Fn(SocketId) -> bool,
+        candidates: &[Candidate],
+        now: Instant,
+    ) {
         let sockets: Vec<_> = self.sockets.open().filter(|&(id, _)| over(id)).collect();
         let mut added = Vec::new();
         for &candidate in candidates {
             let bound = |&&(_, binding): &&(SocketId, Binding)| binding.family == candidate.family();
-            added.extend(sockets.iter().filter(bound).map(|&(id, _)| self.ways.add(id, candidate)));
+            for &(socket, _) in sockets.iter().filter(bound) {
+                let route = Route::Udp { socket, remote: candidate.address };
+                added.push(self.ways.add(candidate.kind, route));
+            }
         }
-        if self.race.is_some() && self.awaited.is_some() {
-            self.transmit(|way| added.contains(&way.id));
+        let carried = self.followed_way().is_some_and(Way::is_last_resort) && !self.seeks();
+        if self.race.is_some() && self.awaited.is_some() && !carried {
+            self.transmit(|way| added.contains(&way.id), now);
         }
     }
 
@@ -75,12 +99,13 @@ impl Agent {
         self.transmits.retain(|transmit| ways.find(transmit.way).is_some());
         if self.followed.is_some_and(|followed| self.ways.find(followed).is_none()) {
             self.followed = None;
+            self.standing.end();
             self.start_over(Reason::Withdrawn, now);
         }
     }
 
     pub(super) fn open(&mut self, binding: Binding) {
-        let kept: Vec<_> = self.ways.flows().iter().map(|way| way.socket).collect();
+        let kept: Vec<_> = self.ways.flows().iter().filter_map(Way::socket).collect();
         if let Some(surplus) = self.sockets.surplus(&kept) {
             self.close(surplus);
         }
@@ -96,9 +121,9 @@ impl Agent {
         self.timers.set_no_later(Timer::Alarm, now + FIRST_ALARM);
     }
 
-    fn copy_to_others(&mut self) {
+    fn copy_to_others(&mut self, now: Instant) {
         let followed = self.followed;
-        self.transmit(|way| Some(way.id) != followed);
+        self.transmit(|way| Some(way.id) != followed, now);
     }
 
     fn step(&mut self, now: Instant) {
@@ -119,9 +144,7 @@ impl Agent {
 
     /// Waits where there is no network: what the kernel does not take makes no NAT stuck.
     pub(super) fn hop(&mut self, now: Instant) {
-        let is_up =
-            |binding: &Binding| self.sockets.newest(*binding).is_none_or(|socket| self.ways.takes(socket));
-        let up: Vec<_> = self.sockets.bindings().iter().copied().filter(is_up).collect();
+        let up = self.bindings_up();
         let wait = match &mut self.silence {
             _ if up.is_empty() => LAST_HOP_INTERVAL,
             Some(silence) => silence.hop(now),
@@ -130,6 +153,12 @@ impl Agent {
         self.timers.set(Timer::Hop, now + wait);
         self.counters.hops += u64::from(!up.is_empty());
         up.into_iter().for_each(|binding| self.open(binding));
+    }
+
+    pub(super) fn bindings_up(&self) -> Vec<Binding> {
+        let is_up =
+            |binding: &Binding| self.sockets.newest(*binding).is_none_or(|socket| self.ways.takes(socket));
+        self.sockets.bindings().iter().copied().filter(is_up).collect()
     }
 
     fn alarm(&mut self, now: Instant) {
@@ -147,9 +176,9 @@ impl Agent {
             let heard = way.heard.is_some_and(|heard| now.saturating_duration_since(heard) < FLOW_LINGER);
             heard || Some(way.id) == self.followed
         };
-        let kept: Vec<_> = self.ways.flows().iter().filter(lives).map(|way| way.socket).collect();
+        let kept: Vec<_> = self.ways.flows().iter().filter(lives).filter_map(Way::socket).collect();
         self.sockets.idle(&kept).into_iter().for_each(|socket| self.close(socket));
-        let followed: Vec<_> = self.followed_way().map(|way| way.socket).into_iter().collect();
+        let followed: Vec<_> = self.followed_way().and_then(Way::socket).into_iter().collect();
         if !self.sockets.idle(&followed).is_empty() {
             self.timers.set(Timer::Retire, now + SOCKET_LINGER);
         }
@@ -157,7 +186,7 @@ impl Agent {
 
     fn close(&mut self, socket: SocketId) {
         self.sockets.remove(socket);
-        self.ways.remove_where(|way| way.socket == socket);
+        self.ways.remove_where(|way| way.socket() == Some(socket));
         let ways = &self.ways;
         self.transmits.retain(|transmit| ways.find(transmit.way).is_some());
         self.events.push(Event::Close { socket });
