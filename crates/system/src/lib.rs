@@ -14,6 +14,7 @@ pub mod clock;
 pub mod datagram;
 pub mod network;
 pub mod process;
+pub mod signal;
 pub mod source;
 pub mod wait;
 
