@@ -16,6 +16,7 @@ pub mod directories;
 pub mod network;
 pub mod process;
 pub mod random;
+pub mod signal;
 pub mod source;
 pub mod wait;
 

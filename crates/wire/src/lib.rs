@@ -9,6 +9,7 @@
 //! have been seen, and mosh's transport protocol inside of a datagram's payload.
 
 mod bind;
+pub mod channel;
 pub mod datagram;
 pub mod locale;
 pub mod offer;

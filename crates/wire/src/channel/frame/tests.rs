@@ -1,0 +1,149 @@
+use super::*;
+use crate::offer::{Candidate, Kind};
+
+fn hello() -> Hello {
+    Hello {
+        session: "5b1f0c3a".parse().unwrap(),
+        window: 16_384,
+        seen: Some([20, 0, 0, 9].into()),
+        carrying: Carrying::Offered,
+    }
+}
+
+fn datagram(number: u64, length: usize) -> Frame {
+    Frame::Datagram { number, tos: 2, datagram: (0..=255).cycle().take(length).collect() }
+}
+
+fn trouble(what: &str, cure: Option<&str>) -> Trouble {
+    Trouble {
+        machine: "router".into(),
+        step: "mapping".into(),
+        what: what.into(),
+        cure: cure.map(str::to_owned),
+    }
+}
+
+fn all() -> Vec<Frame> {
+    let candidate =
+        Candidate { kind: Kind::Mapped, address: [20, 0, 0, 1].into(), port: 60_017.try_into().unwrap() };
+    vec![
+        Frame::Hello(hello()),
+        Frame::Hello(Hello { seen: None, carrying: Carrying::Refused, window: 0, ..hello() }),
+        Frame::Offer(Offer { candidates: vec![candidate], more: true }),
+        Frame::Trouble(trouble("the router refuses", Some("allow it"))),
+        Frame::Trouble(trouble("the router refuses", None)),
+        datagram(1, datagram::SHORTEST),
+        datagram(u64::MAX, datagram::LONGEST),
+        Frame::Delivered { number: 7 },
+        Frame::Ping { number: 0 },
+        Frame::Pong { number: 0 },
+        Frame::Bye { reason: None },
+        Frame::Bye { reason: Some("gone".into()) },
+    ]
+}
+
+fn of_host(line: &str) -> Option<Frame> {
+    Frame::parse(line.as_bytes(), Side::Host)
+}
+
+#[test]
+fn what_is_written_is_read() {
+    for frame in all() {
+        let line = frame.encode();
+        assert!(line.ends_with('\n') && line.len() <= LONGEST, "{line}");
+        assert_eq!(of_host(&line), Some(frame));
+    }
+}
+
+#[test]
+fn the_lines_of_the_documentation_are_these() {
+    assert_eq!(
+        Frame::Hello(hello()).encode(),
+        "MOSHPUNCH CHANNEL 1 session=5b1f0c3a window=16384 seen=20.0.0.9 carry\n"
+    );
+    let told = Frame::Trouble(trouble("the router refuses", Some("allow the port in its rules")));
+    assert_eq!(
+        told.encode(),
+        "MOSHPUNCH TROUBLE router mapping the router refuses\tallow the port in its rules\n"
+    );
+    assert_eq!(Frame::Delivered { number: 1 }.encode(), "MOSHPUNCH A 1\n");
+}
+
+#[test]
+fn a_line_is_found_behind_what_a_shell_has_printed_and_before_a_carriage_return() {
+    for frame in all() {
+        let line = format!("\x1b]0;alice@host\x07$ MOSHPUNCH what {}", frame.encode());
+        assert_eq!(of_host(&line.replace('\n', "\r\n")), Some(frame), "{line}");
+    }
+}
+
+#[test]
+fn each_verb_is_its_own_sides() {
+    for frame in all() {
+        let is_hosts = matches!(frame, Frame::Hello(_) | Frame::Offer(_) | Frame::Trouble(_));
+        let read = Frame::parse(frame.encode().as_bytes(), Side::Laptop);
+        assert_eq!(read, (!is_hosts).then_some(frame));
+    }
+}
+
+#[test]
+fn fields_and_verbs_to_come_are_passed_over() {
+    let line = "MOSHPUNCH CHANNEL 1 session=5b1f0c3a punch window=16384 x=y seen=20.0.0.9 carry ==";
+    assert_eq!(of_host(line), Some(Frame::Hello(hello())));
+    for line in ["MOSHPUNCH PUNCHED 1 from=20.0.0.1:7", "MOSHPUNCH", "MOSHPUNCH ", "MOSHPUNCH PRESENT"] {
+        assert_eq!(of_host(line), None, "{line}");
+    }
+}
+
+#[test]
+fn what_is_broken_is_no_line_of_the_channel() {
+    let short = Base64::encode_string(&[0; datagram::SHORTEST - 1]);
+    let long = Base64::encode_string(&[0; datagram::LONGEST + 1]);
+    for line in [
+        "MOSHPUNCH CHANNEL 2 session=5b1f0c3a carry",
+        "MOSHPUNCH CHANNEL 1 window=16384 carry",
+        "MOSHPUNCH CHANNEL 1 session=5B1F0C3A",
+        "MOSHPUNCH CHANNEL 1 session=+b1f0c3a",
+        "MOSHPUNCH A",
+        "MOSHPUNCH A -1",
+        "MOSHPUNCH A +1",
+        "MOSHPUNCH A 99999999999999999999999999",
+        "MOSHPUNCH PING x",
+        "MOSHPUNCH BYE BYE",
+        "MOSHPUNCH BYE a-word-that-is-too-long",
+        "MOSHPUNCH D 1 256 gAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "MOSHPUNCH D 1 0 not*base64",
+        "MOSHPUNCH D 1 0",
+        "moshpunch a 1",
+    ] {
+        assert_eq!(of_host(line), None, "{line}");
+    }
+    for text in [short, long] {
+        assert_eq!(of_host(&format!("MOSHPUNCH D 1 0 {text}")), None);
+    }
+}
+
+#[test]
+fn what_goes_on_is_cut_and_has_no_control_characters() {
+    let frame = Frame::Trouble(trouble(&"ä\n\x1b]".repeat(1_000), Some(&"\t".repeat(1_000))));
+    let line = frame.encode();
+    assert!(line.len() <= LONGEST && line.matches('\n').count() == 1 && line.matches('\t').count() == 1);
+    let Some(Frame::Trouble(read)) = of_host(&line) else { panic!("{line}") };
+    assert!(!read.what.contains(char::is_control) && read.what.starts_with("ä  ]"));
+}
+
+/// Every line of the channel, and what a shell may print between them, in pieces and with bytes changed.
+#[test]
+fn nothing_that_is_damaged_makes_it_stumble() {
+    let text: String = all().iter().map(Frame::encode).collect();
+    for (at, step) in (0..text.len()).step_by(7).zip((1..=255).cycle()) {
+        let mut bytes = text.clone().into_bytes();
+        bytes[at] ^= step;
+        for line in bytes.split(|&byte| byte == b'\n') {
+            let read = Frame::parse(line, Side::Host);
+            if let Some(frame) = read {
+                assert_eq!(Frame::parse(frame.encode().as_bytes(), Side::Host), Some(frame));
+            }
+        }
+    }
+}
