@@ -315,3 +315,14 @@ fn an_address_that_was_fallen_from_twice_rests_until_the_network_changes() {
     answer(&mut agent, CARRIER, 31, change + ms(350));
     assert_eq!(next_trial(&mut agent, change + ms(351)).1, [lan, mapped]);
 }
+
+#[test]
+fn in_a_silence_of_the_channel_the_first_turn_is_the_others() {
+    let now = start();
+    let mut agent = carried(now);
+    let typed = now + ms(500);
+    datagram(&mut agent, typed);
+    pass(&mut agent, typed, typed + ms(400));
+    assert_eq!(datagram(&mut agent, typed + ms(405)), [LAN_WAY, MAPPED_WAY]);
+    assert_eq!(datagram(&mut agent, typed + ms(410)), [CARRIER]);
+}
