@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long a login may take among many others at the same router.
-const PATIENCE_WITH_A_LOGIN: Duration = Duration::from_secs(60);
+const PATIENCE_WITH_A_LOGIN: Duration = Duration::from_secs(90);
 
 /// How long a keeper may take to give back what it asked for: a busy router works on every question before that one.
 const PATIENCE_WITH_A_KEEPER: Duration = Duration::from_secs(120);
