@@ -8,11 +8,13 @@ use anyhow::Result;
 use crate::daemon::Daemon;
 use crate::host::Host;
 use crate::nat_rules::{TABLE, UPNP_FORWARD, UPNP_POSTROUTING, UPNP_PREROUTING};
-use crate::wait::wait_until;
+use crate::wait::{unix_seconds, wait_until};
 
 const CONFIGURATION: &str = "/etc/miniupnpd/lab.conf";
 const DIRECTORY: &str = "/var/lib/miniupnpd";
 pub(crate) const LEASE_FILE: &str = "/var/lib/miniupnpd/upnp.leases";
+/// When the last one on this host had started, in seconds since 1970.
+const LAST_START: &str = "/run/miniupnpd.start";
 const SSDP_PORT: u16 = 1900;
 pub(crate) const TIME_TO_START: Duration = Duration::from_secs(30);
 
@@ -89,7 +91,8 @@ impl Miniupnpd {
 }
 
 impl Host {
-    /// Starts miniupnpd; it answers when this returns.
+    /// Starts miniupnpd; it answers when this returns. It starts in another second than the one before on this host:
+    /// that is its `BOOTID.UPNP.ORG`, by which a restart is known, and no router restarts within one.
     ///
     /// # Errors
     /// When it does not start; the error shows its log.
@@ -98,10 +101,15 @@ impl Host {
             fs::create_dir_all(DIRECTORY)?;
             Ok(fs::write(CONFIGURATION, miniupnpd.configuration())?)
         })?;
+        let last_start = self.read_file(LAST_START).unwrap_or_default();
+        wait_until("the next second", TIME_TO_START, || {
+            Ok((unix_seconds().to_string() != last_start).then_some(()))
+        })?;
         let command = self.command("/usr/sbin/miniupnpd");
         let daemon =
             self.spawn("miniupnpd", &command.args(["-d", "-f", CONFIGURATION, "-P", "/run/miniupnpd.pid"]))?;
         self.wait_for_miniupnpd(&daemon, miniupnpd.upnp, miniupnpd.nat_pmp_and_pcp)?;
+        self.write_file(LAST_START, &unix_seconds().to_string())?;
         Ok(daemon)
     }
 

@@ -1,6 +1,6 @@
 //! The one place where the lab reads the clock.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, bail};
 
@@ -59,6 +59,12 @@ pub fn wait_until<T>(
 #[expect(clippy::disallowed_methods, reason = "the lab's shell reads the real clock here and nowhere else")]
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// As other programs tell a time: in seconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "the lab's shell reads the real clock here and nowhere else")]
+pub(crate) fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 #[expect(clippy::disallowed_methods, reason = "the only sleep: between two looks at another program's state")]
