@@ -1,5 +1,5 @@
 //! What each operating system does in its own way, behind one interface: time that goes on in sleep, this host's
-//! addresses and when they change, the mark of a datagram, processes and how they end.
+//! addresses and when they change, the mark of a datagram, processes and how they end, what is written to them.
 //!
 //! `linux` asks the kernel; `portable` does with what POSIX has, and looks once a second where that has nothing. A host and
 //! a router are Linux for now: what only they need is in [`linux`] alone.
@@ -13,6 +13,7 @@ mod alarm;
 pub mod clock;
 pub mod datagram;
 pub mod network;
+mod one_way;
 pub mod process;
 pub mod source;
 pub mod wait;
@@ -23,3 +24,4 @@ use linux as own;
 use portable as own;
 
 pub use alarm::Alarm;
+pub use one_way::OneWay;
