@@ -221,7 +221,7 @@ impl<'a> Session<'a> {
         }
         let log = self.home.laptop.read_file(LOG)?;
         let moved = log.lines().rfind(|line| line.contains("Moved {")).context("no path in the log")?;
-        Ok(if moved.contains("address: [") { "ipv6" } else { "ipv4" })
+        Ok(if moved.contains("address: Some([") { "ipv6" } else { "ipv4" })
     }
 
     /// Whether it came within the limit.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::ops::Bound;
 
-use path::{Binding, Family, SocketId, Transmit};
+use path::{Binding, Family, SocketId};
 use rustix::event::{PollFd, PollFlags};
 use system::datagram::{MarkedSocket, Received};
 
@@ -45,10 +46,10 @@ impl PathSockets {
     /// # Errors
     ///
     /// It did not leave this host.
-    pub fn send(&self, transmit: &Transmit, datagram: &[u8], tos: u8) -> Result<(), NotSent> {
-        let socket = self.by_id.get(&transmit.socket).ok_or(NotSent::Dropped)?;
-        socket.send(datagram, transmit.remote, tos).map_err(|error| {
-            tracing::debug!(remote = %transmit.remote, %error, "not sent");
+    pub fn send(&self, id: SocketId, remote: SocketAddr, datagram: &[u8], tos: u8) -> Result<(), NotSent> {
+        let socket = self.by_id.get(&id).ok_or(NotSent::Dropped)?;
+        socket.send(datagram, remote, tos).map_err(|error| {
+            tracing::debug!(%remote, %error, "not sent");
             NotSent::of(&error)
         })
     }

@@ -1,5 +1,6 @@
 //! The state machine.
 
+mod carriers;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -17,6 +18,7 @@ use crate::race::Race;
 use crate::rhythm::{Expected, Rhythm};
 use crate::silence::{MAX_PATIENCE, Silence};
 use crate::sockets::Sockets;
+use crate::standing::Standing;
 use crate::timer::{Timer, Timers};
 use crate::ways::{Way, Ways};
 
@@ -60,6 +62,7 @@ pub struct Agent {
     followed: Option<WayId>,
     newest_reply: Option<u64>,
     awaited: Option<Awaited>,
+    standing: Standing,
     rhythm: Rhythm,
     race: Option<Race>,
     silence: Option<Silence>,
@@ -84,6 +87,7 @@ impl Agent {
             followed: None,
             newest_reply: None,
             awaited: None,
+            standing: Standing::default(),
             rhythm: Rhythm::default(),
             race: Some(Race::new(Reason::First)),
             silence: None,
@@ -142,7 +146,7 @@ impl Agent {
         }
         self.accept(reply, now);
         if self.is_answer(reply) {
-            self.relax();
+            self.relax(now);
         }
     }
 
@@ -171,11 +175,11 @@ impl Agent {
         self.observe(now);
         let (mut improved, mut new) = (false, Vec::new());
         for &candidate in candidates.iter().rev() {
-            let kept = self.followed_way().map(|way| way.candidate.address);
+            let kept = self.followed_way().and_then(Way::address);
             let added = self.candidates.add(candidate, kept);
             if let Added::Improved { replaced: Some(old) } | Added::New { replaced: Some(old) } = added {
                 new.retain(|&candidate| candidate != old);
-                self.remove_ways(|way| way.candidate.address == old.address, now);
+                self.remove_ways(|way| way.address() == Some(old.address), now);
             }
             match added {
                 Added::Known => {}
@@ -202,7 +206,7 @@ impl Agent {
     pub fn handle_withdrawn(&mut self, address: SocketAddr, now: Instant) {
         self.observe(now);
         if self.candidates.remove(address) {
-            self.remove_ways(|way| way.candidate.address == address, now);
+            self.remove_ways(|way| way.address() == Some(address), now);
         }
     }
 
@@ -219,7 +223,7 @@ impl Agent {
     pub fn handle_open_failed(&mut self, socket: SocketId, now: Instant) {
         self.observe(now);
         self.sockets.remove(socket);
-        self.remove_ways(|way| way.socket == socket, now);
+        self.remove_ways(|way| way.socket() == Some(socket), now);
     }
 
     pub fn handle_timeout(&mut self, now: Instant) {
@@ -264,7 +268,13 @@ impl Agent {
         self.ways.find(self.followed?)
     }
 
-    /// Where the server may be reached, as far as is known.
+    /// Since when the server has answered over carried ways alone, and over ways that need no help of the host.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// Where the server may be reached by UDP, as far as is known.
     pub fn candidates(&self) -> impl Iterator<Item = Candidate> {
         self.candidates.iter()
     }
@@ -316,7 +326,8 @@ impl Agent {
     fn transmit(&mut self, wanted: impl Fn(&Way) -> bool) {
         let flows: Vec<_> = self.ways.flows().iter().map(|way| way.id).collect();
         let is_flow = |way: &Way| flows.contains(&way.id);
-        let of_use = |way: &Way| is_flow(way) || self.sockets.is_current(way.socket);
+        let of_use =
+            |way: &Way| is_flow(way) || way.socket().is_none_or(|socket| self.sockets.is_current(socket));
         let mut ways = self.ways.ranked(|way| wanted(way) && of_use(way));
         if self.silence.as_ref().is_some_and(Silence::flows_first) {
             ways.sort_by_key(|way| (way.rank(), !is_flow(way)));

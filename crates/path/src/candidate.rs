@@ -1,4 +1,4 @@
-//! Where the server may be reached, and from where; what ranks before what.
+//! Where the server may be reached by UDP, and from where; what ranks before what.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -18,6 +18,8 @@ pub enum Kind {
     /// What the host's name resolves to, with mosh-server's own port: what stock mosh would use, and only right
     /// where somebody forwards that port.
     Resolved,
+    /// By the channel to the host, whatever that takes to get there: it has no address, so no candidate is of this kind.
+    Carried,
 }
 
 /// IPv6 first: no NAT is needed, so none can forget us.
@@ -27,11 +29,18 @@ pub enum Family {
     V4,
 }
 
+impl Family {
+    pub(crate) fn of(address: SocketAddr) -> Self {
+        if address.is_ipv6() { Self::V6 } else { Self::V4 }
+    }
+}
+
 /// Smaller is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rank {
     pub kind: Kind,
-    pub family: Family,
+    /// `None` where no address of ours or theirs is known.
+    pub family: Option<Family>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,12 +52,12 @@ pub struct Candidate {
 impl Candidate {
     #[must_use]
     pub fn family(&self) -> Family {
-        if self.address.is_ipv6() { Family::V6 } else { Family::V4 }
+        Family::of(self.address)
     }
 
     #[must_use]
     pub fn rank(&self) -> Rank {
-        Rank { kind: self.kind, family: self.family() }
+        Rank { kind: self.kind, family: Some(self.family()) }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use crate::candidate::{Binding, Candidate};
+use crate::candidate::{Binding, Kind};
 
 /// Never given twice by an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,12 +13,22 @@ pub struct WayId(pub(crate) u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SocketId(pub(crate) u32);
 
+/// By what a datagram goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Route {
+    Udp {
+        socket: SocketId,
+        remote: SocketAddr,
+    },
+    /// The channel that the way stands for.
+    Carried,
+}
+
 /// Send the newest datagram of mosh-client over this path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transmit {
     pub way: WayId,
-    pub socket: SocketId,
-    pub remote: SocketAddr,
+    pub route: Route,
 }
 
 /// What an authentic datagram of mosh-server tells.
@@ -37,8 +47,8 @@ pub enum Event {
     Open { socket: SocketId, binding: Binding },
     /// Its paths are gone already.
     Close { socket: SocketId },
-    /// The server answers over this path now.
-    Moved { to: WayId, candidate: Candidate },
+    /// The server answers over this path now, which has an address unless it is carried.
+    Moved { to: WayId, kind: Kind, address: Option<SocketAddr> },
     /// Send SIGWINCH to mosh-client, for a fresh datagram.
     Nudge,
     /// Nothing has been heard over any path for long: look the host up again, fetch a new offer. Repeated, ever more

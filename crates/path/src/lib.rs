@@ -53,14 +53,16 @@ mod race;
 pub mod rhythm;
 pub mod silence;
 mod sockets;
+mod standing;
 mod timer;
 mod ways;
 
 pub use self::agent::{Agent, CLOCK_JUMP, Counters, MAX_COPIES, NUDGE_GAP};
 pub use self::allowance::{Allowance, MAX_ADDRESSES, MAX_NEW_ADDRESSES, NEW_ADDRESSES_SPAN};
 pub use self::candidate::{Binding, Candidate, Family, Kind, MAX_CANDIDATES_PER_KIND, Rank};
-pub use self::event::{Event, Reply, SocketId, Transmit, WayId};
+pub use self::event::{Event, Reply, Route, SocketId, Transmit, WayId};
 pub use self::log::{Entry, MAX_LOG, Reason};
 pub use self::race::RACE_SPAN;
 pub use self::sockets::{FLOW_LINGER, MAX_BINDINGS, MAX_SOCKETS, SOCKET_LINGER};
+pub use self::standing::Standing;
 pub use self::ways::{MAX_FLOWS, Way};

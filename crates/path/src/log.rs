@@ -1,9 +1,10 @@
 //! Why the session went which way: for `-v`, and for the line at its end.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Instant;
 
-use crate::candidate::Candidate;
+use crate::candidate::{Candidate, Kind};
 use crate::event::WayId;
 
 /// A day of changes between two networks; the first move is kept besides.
@@ -18,7 +19,7 @@ pub enum Reason {
     /// The clock jumped: the machine slept.
     Woke,
     Silence,
-    /// The path's candidate was withdrawn, or its socket closed.
+    /// The path's candidate was withdrawn, its socket closed, or its channel ended.
     Withdrawn,
     /// A copy for a better-ranked path overtook the followed one.
     Probe,
@@ -30,7 +31,9 @@ pub enum Reason {
 pub struct Entry {
     pub at: Instant,
     pub way: WayId,
-    pub candidate: Candidate,
+    pub kind: Kind,
+    /// `None` for one that is carried.
+    pub address: Option<SocketAddr>,
     pub reason: Reason,
 }
 
@@ -47,8 +50,8 @@ impl Log {
 
     /// A known address turned out to be of a better kind.
     pub(crate) fn improve(&mut self, candidate: Candidate) {
-        let same = self.0.iter_mut().filter(|entry| entry.candidate.address == candidate.address);
-        same.for_each(|entry| entry.candidate = candidate);
+        let same = self.0.iter_mut().filter(|entry| entry.address == Some(candidate.address));
+        same.for_each(|entry| entry.kind = candidate.kind);
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {

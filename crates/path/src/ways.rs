@@ -1,12 +1,12 @@
-//! The ways to the server: each open socket with each candidate of its family.
+//! The ways to the server: each open socket with each candidate of its family, and each channel that carries.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use crate::candidate::{Candidate, Rank};
-use crate::event::{SocketId, Transmit, WayId};
+use crate::candidate::{Candidate, Family, Kind, Rank};
+use crate::event::{Route, SocketId, Transmit, WayId};
 use crate::silence::AnswerTime;
 
 /// A path that the server has been heard over is a flow that the NATs on its way know. This many are kept, those that
@@ -17,8 +17,8 @@ pub const MAX_FLOWS: usize = 4;
 #[derive(Debug, Clone, Copy)]
 pub struct Way {
     pub id: WayId,
-    pub socket: SocketId,
-    pub candidate: Candidate,
+    pub kind: Kind,
+    pub route: Route,
     pub(crate) answer_time: AnswerTime,
     /// When the server was last heard over it.
     pub(crate) heard: Option<Instant>,
@@ -29,11 +29,35 @@ pub struct Way {
 impl Way {
     #[must_use]
     pub fn rank(&self) -> Rank {
-        self.candidate.rank()
+        Rank { kind: self.kind, family: self.address().map(Family::of) }
+    }
+
+    /// Of the server; `None` where it is carried.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self.route {
+            Route::Udp { remote, .. } => Some(remote),
+            Route::Carried => None,
+        }
+    }
+
+    /// Of ours; `None` where it is carried.
+    #[must_use]
+    pub fn socket(&self) -> Option<SocketId> {
+        match self.route {
+            Route::Udp { socket, .. } => Some(socket),
+            Route::Carried => None,
+        }
+    }
+
+    /// Where it leads, if that has an address.
+    #[must_use]
+    pub fn candidate(&self) -> Option<Candidate> {
+        self.address().map(|address| Candidate { kind: self.kind, address })
     }
 
     pub(crate) fn transmit(&self) -> Transmit {
-        Transmit { way: self.id, socket: self.socket, remote: self.candidate.address }
+        Transmit { way: self.id, route: self.route }
     }
 }
 
@@ -44,11 +68,11 @@ pub(crate) struct Ways {
 }
 
 impl Ways {
-    pub(crate) fn add(&mut self, socket: SocketId, candidate: Candidate) -> WayId {
+    pub(crate) fn add(&mut self, kind: Kind, route: Route) -> WayId {
         let id = WayId(self.next);
         self.next += 1;
         let answer_time = AnswerTime::default();
-        self.by_id.insert(id, Way { id, socket, candidate, answer_time, heard: None, refused: false });
+        self.by_id.insert(id, Way { id, kind, route, answer_time, heard: None, refused: false });
         id
     }
 
@@ -80,12 +104,12 @@ impl Ways {
     }
 
     pub(crate) fn between(&self, socket: SocketId, remote: SocketAddr) -> Option<&Way> {
-        self.by_id.values().find(|way| way.socket == socket && way.candidate.address == remote)
+        self.by_id.values().find(|way| way.route == Route::Udp { socket, remote })
     }
 
     pub(crate) fn improve(&mut self, candidate: Candidate) {
-        let known = self.by_id.values_mut().filter(|way| way.candidate.address == candidate.address);
-        known.for_each(|way| way.candidate = candidate);
+        let known = self.by_id.values_mut().filter(|way| way.address() == Some(candidate.address));
+        known.for_each(|way| way.kind = candidate.kind);
     }
 
     pub(crate) fn remove_where(&mut self, gone: impl Fn(&Way) -> bool) {
@@ -94,7 +118,8 @@ impl Ways {
 
     /// Those of the [`MAX_FLOWS`] that were heard last.
     pub(crate) fn flows(&self) -> Vec<Way> {
-        let mut flows: Vec<_> = self.by_id.values().filter(|way| way.heard.is_some()).copied().collect();
+        let is_flow = |way: &&Way| way.heard.is_some() && way.socket().is_some();
+        let mut flows: Vec<_> = self.by_id.values().filter(is_flow).copied().collect();
         flows.sort_by_key(|way| Reverse(way.heard));
         flows.truncate(MAX_FLOWS);
         flows
@@ -102,7 +127,7 @@ impl Ways {
 
     /// Whether the kernel takes datagrams by that socket, as far as was tried.
     pub(crate) fn takes(&self, socket: SocketId) -> bool {
-        self.by_id.values().any(|way| way.socket == socket && !way.refused)
+        self.by_id.values().any(|way| way.socket() == Some(socket) && !way.refused)
     }
 
     /// Best first; the newest first among equals.

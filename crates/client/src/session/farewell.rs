@@ -1,5 +1,6 @@
 //! What is said once the session has ended.
 
+use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Instant;
@@ -20,13 +21,13 @@ pub(crate) fn path_used(agent: &Agent) -> Option<String> {
         1 => ", after 1 move".to_owned(),
         moves => format!(", after {moves} moves"),
     };
-    Some(format!("the session went over {}{moved}", described(last.candidate)))
+    Some(format!("the session went over {}{moved}", described(last.kind, last.address)))
 }
 
 /// Each move, and what was learnt meanwhile, for `-v`. The times count from the first path.
 pub(crate) fn story(agent: &Agent, finds: &[Find]) -> Vec<String> {
     let moved = |entry: &Entry| {
-        (entry.at, format!("{}, because {}", described(entry.candidate), because(entry.reason)))
+        (entry.at, format!("{}, because {}", described(entry.kind, entry.address), because(entry.reason)))
     };
     let found = |find: &Find| (find.at, format!("found {}", listed(&find.candidates)));
     let first_path = agent.log().next().map(|entry| entry.at);
@@ -70,18 +71,22 @@ pub(crate) fn never_began(status: ExitStatus) -> Trouble {
 pub(crate) fn listed(candidates: &[Candidate]) -> String {
     match candidates {
         [] => "no address".to_owned(),
-        _ => candidates.iter().map(|&candidate| described(candidate)).collect::<Vec<_>>().join(", "),
+        _ => {
+            let described = |candidate: &Candidate| described(candidate.kind, Some(candidate.address));
+            candidates.iter().map(described).collect::<Vec<_>>().join(", ")
+        }
     }
 }
 
-fn described(candidate: Candidate) -> String {
-    let kind = match candidate.kind {
+fn described(kind: Kind, address: Option<SocketAddr>) -> String {
+    let kind = match kind {
         Kind::Lan => "its own private address",
         Kind::Global => "its own public address",
         Kind::Mapped => "mapped by its router",
         Kind::Resolved => "looked up by its name",
+        Kind::Carried => "ssh",
     };
-    format!("{} ({kind})", shown(candidate.address))
+    address.map_or_else(|| kind.to_owned(), |address| format!("{} ({kind})", shown(address)))
 }
 
 fn because(reason: Reason) -> &'static str {

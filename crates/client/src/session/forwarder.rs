@@ -11,7 +11,7 @@ use net::changes::Changes;
 use net::clock;
 use net::wait::wait_for;
 use net::{NotSent, PathSockets};
-use path::{Agent, Binding, Candidate, Event, Family, WayId};
+use path::{Agent, Binding, Candidate, Event, Family, Route, WayId};
 use programs::signals::Signals;
 use rustix::event::{PollFd, PollFlags};
 use wire::datagram::LONGEST;
@@ -162,7 +162,10 @@ impl Forwarder {
     /// Sends the newest datagram of mosh-client wherever the agent wants it.
     fn transmit(&mut self) {
         while let Some(transmit) = self.agent.poll_transmit() {
-            if let Err(NotSent::Unreachable) = self.back.send(&transmit, &self.newest, self.newest_tos) {
+            // No carrier is told to the agent.
+            let Route::Udp { socket, remote } = transmit.route else { continue };
+            let sent = self.back.send(socket, remote, &self.newest, self.newest_tos);
+            if let Err(NotSent::Unreachable) = sent {
                 self.agent.handle_unreachable(transmit.way, clock::now());
             }
         }

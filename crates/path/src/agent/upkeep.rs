@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{Agent, NUDGE_GAP};
 use crate::candidate::{Binding, Candidate};
-use crate::event::{Event, SocketId};
+use crate::event::{Event, Route, SocketId};
 use crate::log::Reason;
 use crate::race::Race;
 use crate::silence::{FIRST_ALARM, FIRST_HOP, HOP_INTERVAL, LAST_HOP_INTERVAL, Silence};
@@ -26,6 +26,7 @@ impl Agent {
 
     pub(super) fn fall_silent(&mut self, now: Instant) {
         self.counters.silences += 1;
+        self.standing.fall_silent();
         self.timers.clear(Timer::Answer);
         if self.race.as_ref().is_none_or(Race::is_answered) {
             self.race = Some(Race::begun(Reason::Silence, now));
@@ -55,7 +56,10 @@ impl Agent {
         let mut added = Vec::new();
         for &candidate in candidates {
             let bound = |&&(_, binding): &&(SocketId, Binding)| binding.family == candidate.family();
-            added.extend(sockets.iter().filter(bound).map(|&(id, _)| self.ways.add(id, candidate)));
+            for &(socket, _) in sockets.iter().filter(bound) {
+                let route = Route::Udp { socket, remote: candidate.address };
+                added.push(self.ways.add(candidate.kind, route));
+            }
         }
         if self.race.is_some() && self.awaited.is_some() {
             self.transmit(|way| added.contains(&way.id));
@@ -75,12 +79,13 @@ impl Agent {
         self.transmits.retain(|transmit| ways.find(transmit.way).is_some());
         if self.followed.is_some_and(|followed| self.ways.find(followed).is_none()) {
             self.followed = None;
+            self.standing.end();
             self.start_over(Reason::Withdrawn, now);
         }
     }
 
     pub(super) fn open(&mut self, binding: Binding) {
-        let kept: Vec<_> = self.ways.flows().iter().map(|way| way.socket).collect();
+        let kept: Vec<_> = self.ways.flows().iter().filter_map(Way::socket).collect();
         if let Some(surplus) = self.sockets.surplus(&kept) {
             self.close(surplus);
         }
@@ -147,9 +152,9 @@ impl Agent {
             let heard = way.heard.is_some_and(|heard| now.saturating_duration_since(heard) < FLOW_LINGER);
             heard || Some(way.id) == self.followed
         };
-        let kept: Vec<_> = self.ways.flows().iter().filter(lives).map(|way| way.socket).collect();
+        let kept: Vec<_> = self.ways.flows().iter().filter(lives).filter_map(Way::socket).collect();
         self.sockets.idle(&kept).into_iter().for_each(|socket| self.close(socket));
-        let followed: Vec<_> = self.followed_way().map(|way| way.socket).into_iter().collect();
+        let followed: Vec<_> = self.followed_way().and_then(Way::socket).into_iter().collect();
         if !self.sockets.idle(&followed).is_empty() {
             self.timers.set(Timer::Retire, now + SOCKET_LINGER);
         }
@@ -157,7 +162,7 @@ impl Agent {
 
     fn close(&mut self, socket: SocketId) {
         self.sockets.remove(socket);
-        self.ways.remove_where(|way| way.socket == socket);
+        self.ways.remove_where(|way| way.socket() == Some(socket));
         let ways = &self.ways;
         self.transmits.retain(|transmit| ways.find(transmit.way).is_some());
         self.events.push(Event::Close { socket });

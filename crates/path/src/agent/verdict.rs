@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use super::{Agent, Awaited};
 use crate::SOCKET_LINGER;
-use crate::candidate::Candidate;
 use crate::event::{Event, Reply, WayId};
 use crate::log::{Entry, Reason};
 use crate::rhythm::Expected;
 use crate::timer::Timer;
+use crate::ways::Way;
 
 impl Agent {
     /// Whether it is newer than all before; one that is not may be somebody's replay.
@@ -28,12 +28,13 @@ impl Agent {
     }
 
     pub(super) fn move_to(&mut self, way: WayId, now: Instant) {
-        let Some(candidate) = self.ways.find(way).map(|way| way.candidate) else { return };
-        let reason = self.why(candidate);
+        let Some(to) = self.ways.find(way).copied() else { return };
+        let reason = self.why(&to);
         self.followed = Some(way);
+        self.standing.answer(to.kind, now);
         self.counters.moves += 1;
-        self.log.push(Entry { at: now, way, candidate, reason });
-        self.events.push(Event::Moved { to: way, candidate });
+        self.log.push(Entry { at: now, way, kind: to.kind, address: to.address(), reason });
+        self.events.push(Event::Moved { to: way, kind: to.kind, address: to.address() });
         if reason == Reason::First {
             // So that mosh-server learns the round trip. Until then it keeps 250 ms between its screens, and the first
             // prompt is in the second; mosh-client would hold its acknowledgement back for 100 ms (1.4.0).
@@ -43,8 +44,8 @@ impl Agent {
         self.timers.set(Timer::Retire, now + SOCKET_LINGER);
     }
 
-    fn why(&self, candidate: Candidate) -> Reason {
-        let better = self.followed_way().is_some_and(|followed| candidate.rank() < followed.rank());
+    fn why(&self, to: &Way) -> Reason {
+        let better = self.followed_way().is_some_and(|followed| to.rank() < followed.rank());
         match &self.race {
             Some(_) if self.log.iter().next().is_none() => Reason::First,
             Some(race) => race.reason(),
@@ -60,13 +61,16 @@ impl Agent {
         {
             way.answer_time.sample(now.saturating_duration_since(since));
         }
-        self.relax();
+        self.relax(now);
     }
 
     /// Nothing is due any more.
-    pub(super) fn relax(&mut self) {
+    pub(super) fn relax(&mut self, now: Instant) {
         self.awaited = None;
         self.silence = None;
+        if let Some(kind) = self.followed_way().map(|way| way.kind) {
+            self.standing.answer(kind, now);
+        }
         for timer in [Timer::Answer, Timer::Step, Timer::Hop, Timer::Alarm] {
             self.timers.clear(timer);
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use path::{Binding, Candidate, Family, Kind, Reply, Transmit};
+use path::{Binding, Candidate, Family, Kind, Reply, Route, Transmit, Way};
 
 use crate::laptop::{Laptop, family};
 use crate::link::Link;
@@ -122,7 +122,7 @@ impl World {
     /// Of the socket that the server answers to.
     pub(crate) fn port_in_use(&self) -> u16 {
         let path = self.laptop.agent.followed_way().expect("a session that works");
-        self.laptop.port_of(path.socket).expect("its socket is open")
+        self.laptop.port_of(path.socket().expect("it is by UDP")).expect("its socket is open")
     }
 
     pub(crate) fn in_short(&self) -> String {
@@ -147,7 +147,7 @@ impl World {
     }
 
     pub(crate) fn followed(&self) -> Option<String> {
-        self.laptop.agent.followed_way().map(|path| path.candidate.address.to_string())
+        self.laptop.agent.followed_way().and_then(Way::address).map(|address| address.to_string())
     }
 
     /// The oracle: some candidate that the agent knows leads to the server and back.
@@ -239,8 +239,9 @@ impl World {
     }
 
     fn send(&mut self, transmit: Transmit) {
-        let (to, datagram) = (transmit.remote, self.newest.expect("a transmit is a copy of a datagram"));
-        let port = self.laptop.port_of(transmit.socket).expect("copies go through open sockets");
+        let datagram = self.newest.expect("a transmit is a copy of a datagram");
+        let Route::Udp { socket, remote: to } = transmit.route else { return };
+        let port = self.laptop.port_of(socket).expect("copies go through open sockets");
         let Some(own) = self.own_address(to) else {
             return self.laptop.agent.handle_unreachable(transmit.way, self.now);
         };

@@ -58,8 +58,7 @@ fn moves_that_nobody_asked_about_are_told_as_one() {
     let mut agent = agent(now);
     answer(&mut agent, MAPPED_WAY, 1, now);
     answer(&mut agent, LAN_WAY, 2, now);
-    let moved = Event::Moved { to: LAN_WAY, candidate: candidate(LAN) };
-    assert_eq!(events(&mut agent), [Event::Nudge, moved]);
+    assert_eq!(events(&mut agent), [Event::Nudge, moved(LAN_WAY, LAN)]);
 }
 
 #[test]
