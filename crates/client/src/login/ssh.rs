@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::configuration::RemoteIp;
 use crate::configuration::{Configuration, Families};
+use crate::login::remote_command::RemoteCommand;
 
 /// ssh(1): "or with 255 if an error occurred". Any other code is that of what ran on the host.
 pub(crate) const FAILED: i32 = 255;
@@ -32,13 +33,19 @@ const NO_OTHER_WAY: &str = "ProxyCommand=false";
 const OTHERS: [&str; 4] = ["dbclient", "dropbear", "dropbearmulti", "plink"];
 
 /// The login that starts a session, or the shell that does so locally.
-pub(crate) fn login(configuration: &Configuration, host: &str, command: OsString) -> Vec<OsString> {
+pub(crate) fn login(configuration: &Configuration, host: &str, command: &RemoteCommand) -> Vec<OsString> {
+    let RemoteCommand { line, is_written_to } = command.clone();
     if configuration.local {
-        return vec!["sh".into(), "-c".into(), command];
+        return vec!["sh".into(), "-c".into(), line];
     }
     // With a terminal there, ssh reads from one of ours.
-    let options = vec![if configuration.ssh_terminal { "-tt" } else { "-n" }];
-    call(configuration, options, host, command)
+    let option = if configuration.ssh_terminal { Some("-tt") } else { deaf(is_written_to) };
+    call(configuration, option.into_iter().collect(), host, line)
+}
+
+/// For an ssh that nothing is written to.
+fn deaf(is_written_to: bool) -> Option<&'static str> {
+    (!is_written_to).then_some("-n")
 }
 
 /// A login beside a session that runs, from which nobody expects to be asked anything: by a connection of its own, or by
@@ -46,14 +53,17 @@ pub(crate) fn login(configuration: &Configuration, host: &str, command: OsString
 pub(crate) fn unattended(
     configuration: &Configuration,
     master: Option<&str>,
-    command: OsString,
+    command: RemoteCommand,
 ) -> Vec<OsString> {
+    let RemoteCommand { line, is_written_to } = command;
+    let mut options: Vec<_> = deaf(is_written_to).into_iter().chain(["-T"]).collect();
     if !speaks_openssh(configuration) {
-        return call(configuration, vec!["-n", "-T"], &configuration.host, command);
+        return call(configuration, options, &configuration.host, line);
     }
     // Of two values the first counts (ssh_config(5)), but of two paths the last (ssh(1), -S).
     let path = master.map_or_else(|| "none".to_owned(), |path| path.replace('%', "%%"));
-    let words = call(configuration, vec!["-n", "-T", "-S", &path], &configuration.host, command);
+    options.extend(["-S", &path]);
+    let words = call(configuration, options, &configuration.host, line);
     let only = master.map(|_| NO_OTHER_WAY);
     let ours = UNATTENDED.into_iter().chain(only).flat_map(|option| ["-o", option]).map(OsString::from);
     let (program, options) = words.split_at(words_of_the_program(configuration));
@@ -155,7 +165,8 @@ mod tests {
     }
 
     fn unattended_words(configuration: &Configuration, master: Option<&str>) -> String {
-        let words = unattended(configuration, master, "true".into());
+        let command = RemoteCommand { line: "true".into(), is_written_to: false };
+        let words = unattended(configuration, master, command);
         words.join(OsStr::new(" ")).into_string().unwrap()
     }
 
@@ -181,6 +192,19 @@ mod tests {
         let words = unattended_words(&configuration, None);
         assert!(words.starts_with("env A=b ssh -p 7 -o BatchMode=yes "), "{words}");
         assert_eq!(unattended_file(&configuration), None);
+    }
+
+    #[test]
+    fn what_is_written_to_reads() {
+        let configuration = Configuration { ssh_terminal: false, ..by("ssh") };
+        let words = |is_written_to| {
+            login(&configuration, "host", &RemoteCommand { line: "true".into(), is_written_to })
+        };
+        let has = |words: &[OsString], option: &str| words.iter().any(|word| word == option);
+        assert!(has(&words(false), "-n") && !has(&words(true), "-n"));
+        let channel = RemoteCommand { line: "true".into(), is_written_to: true };
+        let words = unattended(&configuration, None, channel);
+        assert!(has(&words, "-T") && !has(&words, "-n"), "{words:?}");
     }
 
     #[test]

@@ -1,0 +1,90 @@
+//! How long channels are needed: no longer than a session over a direct path costs with mosh.
+
+use std::time::{Duration, Instant};
+
+use path::Kind;
+
+/// A path that has just been found may be lost again: to a firewall that lets the first datagrams through, to a laptop that
+/// is carried out of the house.
+const ON_A_DIRECT_PATH: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Default)]
+pub(crate) struct Need {
+    direct_since: Option<Instant>,
+    /// The host has told all that it knows of where it can be reached.
+    told_all_at: Option<Instant>,
+}
+
+impl Need {
+    pub(crate) fn moved(&mut self, to: Kind, now: Instant) {
+        self.direct_since = match to {
+            Kind::Carried => None,
+            Kind::Lan | Kind::Global | Kind::Mapped | Kind::Resolved => self.direct_since.or(Some(now)),
+        };
+    }
+
+    /// A direct path has yet to show that it is still one.
+    pub(crate) fn fell_silent(&mut self, now: Instant) {
+        self.direct_since = self.direct_since.map(|_| now);
+    }
+
+    pub(crate) fn told(&mut self, is_all: bool, now: Instant) {
+        self.told_all_at = is_all.then(|| self.told_all_at.unwrap_or(now));
+    }
+
+    /// When there is none any more.
+    pub(crate) fn ends(&self) -> Option<Instant> {
+        Some(self.told_all_at?.max(self.direct_since? + ON_A_DIRECT_PATH))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use net::clock;
+
+    use super::*;
+
+    fn told_all() -> (Need, Instant) {
+        let (mut need, now) = (Need::default(), clock::now());
+        need.told(true, now);
+        (need, now)
+    }
+
+    #[test]
+    fn while_it_carries_it_is_needed() {
+        let (mut need, now) = told_all();
+        assert_eq!(need.ends(), None, "no path is known");
+        need.moved(Kind::Carried, now);
+        assert_eq!(need.ends(), None);
+        need.moved(Kind::Mapped, now);
+        assert_eq!(need.ends(), Some(now + ON_A_DIRECT_PATH));
+        need.moved(Kind::Carried, now);
+        assert_eq!(need.ends(), None);
+    }
+
+    #[test]
+    fn a_better_direct_path_does_not_prolong_it_and_a_silence_does() {
+        let (mut need, now) = told_all();
+        let later = now + Duration::from_secs(20);
+        need.fell_silent(now);
+        assert_eq!(need.ends(), None);
+        need.moved(Kind::Mapped, now);
+        need.moved(Kind::Lan, later);
+        assert_eq!(need.ends(), Some(now + ON_A_DIRECT_PATH));
+        need.fell_silent(later);
+        assert_eq!(need.ends(), Some(later + ON_A_DIRECT_PATH));
+    }
+
+    #[test]
+    fn what_the_host_has_yet_to_tell_is_waited_for() {
+        let (mut need, now) = (Need::default(), clock::now());
+        let later = now + Duration::from_secs(40);
+        need.moved(Kind::Lan, now);
+        need.told(false, now);
+        assert_eq!(need.ends(), None);
+        need.told(true, later);
+        assert_eq!(need.ends(), Some(later));
+        need.told(true, later + ON_A_DIRECT_PATH);
+        assert_eq!(need.ends(), Some(later));
+    }
+}
