@@ -140,10 +140,16 @@ impl Login {
     /// Until it is dropped; it says what is written to it.
     #[cfg(test)]
     pub(crate) fn that_goes_on() -> Self {
+        Self::by_shell("exec cat")
+    }
+
+    #[cfg(test)]
+    pub(crate) fn by_shell(script: &str) -> Self {
         let (input, stdin) = written_to().expect("sockets");
-        let cat = Command::new("cat").stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        let cat = Self::of(cat.expect("cat is everywhere"), None).expect("a child has a number");
-        Self { input, ..cat }
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let login = Self::of(shell.spawn().expect("sh is everywhere"), None).expect("a child has a number");
+        Self { input, ..login }
     }
 
     /// What has come, or if ssh has `ended`, everything, with what has no end of a line.
@@ -252,16 +258,7 @@ impl Login {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-
     use super::*;
-
-    fn login(script: &str) -> Login {
-        let mut child = Command::new("sh");
-        let child =
-            child.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Login::of(child.spawn().unwrap(), None).unwrap()
-    }
 
     fn wait_for_end(login: &Login) {
         net::wait::wait_for(&mut [login.program.end()], None).unwrap();
@@ -269,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_line_whose_end_has_not_come_is_kept() {
-        let mut login = login("printf 'Welcome\\nMOSHPUNCH ABSENT'");
+        let mut login = Login::by_shell("printf 'Welcome\\nMOSHPUNCH ABSENT'");
         wait_for_end(&login);
         assert_eq!(login.lines(false), [Line::Text(b"Welcome".to_vec())]);
         assert_eq!(login.lines(true), [Line::Absent]);
@@ -277,7 +274,7 @@ mod tests {
 
     #[test]
     fn the_end_of_the_program_is_not_that_of_its_output() {
-        let mut login = login("exec 3<&0; cat <&3 & exit 0");
+        let mut login = Login::by_shell("exec 3<&0; cat <&3 & exit 0");
         wait_for_end(&login);
         assert_eq!((login.ended(), login.is_left_to_others()), (None, true));
         login.give_up();
@@ -286,7 +283,7 @@ mod tests {
 
     #[test]
     fn everything_is_read_of_a_login_that_has_ended() {
-        let mut login = login("head -c 60000 /dev/zero | tr '\\0' x; echo; echo MOSHPUNCH ABSENT");
+        let mut login = Login::by_shell("head -c 60000 /dev/zero | tr '\\0' x; echo; echo MOSHPUNCH ABSENT");
         wait_for_end(&login);
         assert_eq!(login.lines(true).last(), Some(&Line::Absent));
     }

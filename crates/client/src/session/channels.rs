@@ -1,5 +1,8 @@
 //! The logins that have become channels: how long each is kept, and what comes by them.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 

@@ -58,11 +58,15 @@ impl Listened {
 
     /// How it ended, once it has; then everything is read.
     pub(crate) fn read(&mut self, now: Instant) -> (Said, Option<ExitStatus>) {
-        let status = self.login.ended();
-        let ended = status.is_some();
         let mut lines = take(&mut self.unread);
-        lines.extend(self.login.lines(ended));
-        let messages = self.login.messages(ended);
+        let mut messages = Vec::new();
+        let mut status = self.login.ended();
+        self.read_into(&mut lines, &mut messages, status.is_some());
+        // That it has ended may be known only by the end of what it says.
+        if status.is_none() {
+            status = self.login.ended();
+            status.iter().for_each(|_| self.read_into(&mut lines, &mut messages, true));
+        }
         self.printed.add(&lines, &messages, now);
         self.last_words.extend(&messages);
         let surplus = self.last_words.len().saturating_sub(LAST_WORDS_BYTES);
@@ -76,6 +80,11 @@ impl Listened {
             }
         }
         (said, status)
+    }
+
+    fn read_into(&mut self, lines: &mut Vec<Line>, messages: &mut Vec<u8>, ended: bool) {
+        lines.extend(self.login.lines(ended));
+        messages.extend(self.login.messages(ended));
     }
 
     /// Whoever was not asked for a channel has none.
