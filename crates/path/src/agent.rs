@@ -1,8 +1,10 @@
 //! The state machine.
 
 mod carriers;
+mod sending;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 mod upkeep;
 mod verdict;
 
@@ -11,6 +13,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::candidate::{Added, Binding, Candidate, Candidates};
+use crate::damping::Damping;
 use crate::event::{Event, Events, Reply, SocketId, Transmit, WayId};
 use crate::log::{Entry, Log, Reason};
 use crate::probe::Probe;
@@ -20,6 +23,8 @@ use crate::silence::{MAX_PATIENCE, Silence};
 use crate::sockets::Sockets;
 use crate::standing::Standing;
 use crate::timer::{Timer, Timers};
+use crate::trial::Trial;
+use crate::turns::Turns;
 use crate::ways::{Way, Ways};
 
 /// A burst of this many datagrams, 20 kB at most, does not fill a home router's queue. Every kind is among the best 16
@@ -50,6 +55,8 @@ pub struct Counters {
 #[derive(Debug, Clone, Copy)]
 struct Awaited {
     since: Instant,
+    /// When a way of last resort got it, or what came after it.
+    carried: Option<Instant>,
     expected: Expected,
 }
 
@@ -66,7 +73,10 @@ pub struct Agent {
     rhythm: Rhythm,
     race: Option<Race>,
     silence: Option<Silence>,
+    turns: Turns,
     probe: Probe,
+    trial: Trial,
+    damping: Damping,
     last_nudge: Option<Instant>,
     timers: Timers,
     transmits: VecDeque<Transmit>,
@@ -91,7 +101,10 @@ impl Agent {
             rhythm: Rhythm::default(),
             race: Some(Race::new(Reason::First)),
             silence: None,
+            turns: Turns::default(),
             probe: Probe::new(seed),
+            trial: Trial::new(seed),
+            damping: Damping::default(),
             last_nudge: None,
             timers: Timers::default(),
             transmits: VecDeque::new(),
@@ -106,17 +119,15 @@ impl Agent {
     pub fn handle_outgoing(&mut self, now: Instant) {
         self.observe(now);
         self.transmits.clear();
+        self.ways.forget_newest();
         self.counters.datagrams += 1;
         self.race.take_if(|race| !race.goes_on(now));
         let racing = self.race.is_some();
         self.persist(now);
         self.await_answer(racing, now);
-        match self.followed.and_then(|id| self.ways.find(id)).copied() {
-            Some(followed) if !racing => {
-                let probing = self.probe.take(now);
-                self.transmit(|way| way.id == followed.id || probing && way.rank() < followed.rank());
-            }
-            _ => self.transmit(|_| true),
+        match self.followed_way().copied() {
+            Some(followed) if !self.seeks() => self.follow(&followed, racing, now),
+            _ => self.seek(now),
         }
     }
 
@@ -128,6 +139,9 @@ impl Agent {
         }
         self.accept(reply, now);
         self.ways.hear(way, now);
+        if self.is_late(way) {
+            return;
+        }
         if self.followed != Some(way) {
             self.move_to(way, now);
         }
@@ -156,6 +170,10 @@ impl Agent {
         self.ways.refuse(way);
         if self.followed == Some(way) && self.silence.is_none() && self.awaited.is_some() {
             self.fall_silent(now);
+        }
+        if self.timers.is_set(Timer::HeadStart) && !self.ways.newest_is_under_way() {
+            self.timers.clear(Timer::HeadStart);
+            self.end_head_start(now);
         }
     }
 
@@ -191,7 +209,7 @@ impl Agent {
                 Added::New { .. } => new.push(candidate),
             }
         }
-        self.add_ways(|_| true, &new);
+        self.add_ways(|_| true, &new, now);
         if improved && self.followed.is_none() && self.awaited.is_some() {
             // What came before the port was mapped is lost, and its NAT may remember that it led nowhere.
             self.hop(now);
@@ -199,6 +217,7 @@ impl Agent {
         if improved || !new.is_empty() {
             self.probe.hurry();
             self.nudge_if_silent(now);
+            self.hurry_trials(now);
         }
     }
 
@@ -215,7 +234,7 @@ impl Agent {
         let Some(binding) = self.sockets.opened(socket) else { return };
         let reachable: Vec<_> =
             self.candidates.iter().filter(|candidate| candidate.family() == binding.family).collect();
-        self.add_ways(|id| id == socket, &reachable);
+        self.add_ways(|id| id == socket, &reachable, now);
         self.timers.set_no_later(Timer::Retire, now + crate::SOCKET_LINGER);
     }
 
@@ -300,10 +319,11 @@ impl Agent {
     fn await_answer(&mut self, racing: bool, now: Instant) {
         let expected = self.rhythm.datagram(racing, now);
         if self.awaited.is_none_or(|awaited| expected < awaited.expected) {
-            self.awaited = Some(Awaited { since: now, expected });
+            self.awaited = Some(Awaited { since: now, carried: None, expected });
         }
         if self.silence.is_none() {
-            self.timers.set_no_later(Timer::Answer, now + expected.delay() + self.patience());
+            self.timers
+                .set_no_later(Timer::Answer, now + expected.delay() + self.head_start() + self.patience());
         }
     }
 
@@ -319,29 +339,5 @@ impl Agent {
         if let Some(hop) = hop.filter(|_| !self.rhythm.is_heartbeat(now)) {
             self.timers.set_no_later(Timer::Hop, hop);
         }
-    }
-
-    /// The newest datagram goes over the wanted of those paths that are of use: by the newest sockets, and by the flows that
-    /// are known on the way.
-    fn transmit(&mut self, wanted: impl Fn(&Way) -> bool) {
-        let flows: Vec<_> = self.ways.flows().iter().map(|way| way.id).collect();
-        let is_flow = |way: &Way| flows.contains(&way.id);
-        let of_use =
-            |way: &Way| is_flow(way) || way.socket().is_none_or(|socket| self.sockets.is_current(socket));
-        let mut ways = self.ways.ranked(|way| wanted(way) && of_use(way));
-        if self.silence.as_ref().is_some_and(Silence::flows_first) {
-            ways.sort_by_key(|way| (way.rank(), !is_flow(way)));
-        }
-        let mut others = MAX_COPIES - ways.iter().filter(|way| is_flow(way)).count();
-        ways.retain(|way| {
-            let has_room = is_flow(way) || others > 0;
-            others -= usize::from(has_room && !is_flow(way));
-            has_room
-        });
-        let queued = |transmit: &Transmit| self.transmits.contains(transmit);
-        let room = MAX_COPIES.saturating_sub(self.transmits.len());
-        let copies: Vec<_> = ways.iter().map(Way::transmit).filter(|copy| !queued(copy)).take(room).collect();
-        copies.iter().for_each(|copy| self.ways.try_again(copy.way));
-        self.transmits.extend(copies);
     }
 }

@@ -46,8 +46,10 @@
 mod agent;
 mod allowance;
 mod candidate;
+pub mod damping;
 mod event;
 mod log;
+mod policy;
 pub mod probe;
 mod race;
 pub mod rhythm;
@@ -55,6 +57,8 @@ pub mod silence;
 mod sockets;
 mod standing;
 mod timer;
+pub mod trial;
+pub mod turns;
 mod ways;
 
 pub use self::agent::{Agent, CLOCK_JUMP, Counters, MAX_COPIES, NUDGE_GAP};
@@ -62,7 +66,8 @@ pub use self::allowance::{Allowance, MAX_ADDRESSES, MAX_NEW_ADDRESSES, NEW_ADDRE
 pub use self::candidate::{Binding, Candidate, Family, Kind, MAX_CANDIDATES_PER_KIND, Rank};
 pub use self::event::{Event, Reply, Route, SocketId, Transmit, WayId};
 pub use self::log::{Entry, MAX_LOG, Reason};
+pub use self::policy::HEAD_START;
 pub use self::race::RACE_SPAN;
 pub use self::sockets::{FLOW_LINGER, MAX_BINDINGS, MAX_SOCKETS, SOCKET_LINGER};
 pub use self::standing::Standing;
-pub use self::ways::{MAX_FLOWS, Way};
+pub use self::ways::{MAX_CARRIERS, MAX_FLOWS, Way};

@@ -6,6 +6,10 @@ use std::time::Instant;
 pub(crate) enum Timer {
     /// A reply should have come by now.
     Answer,
+    /// What was left to better ways goes over all.
+    HeadStart,
+    /// Better ways are to be tried.
+    Trial,
     /// The next nudge of a silence.
     Step,
     /// A nudge that came too soon after the last one.
@@ -18,7 +22,16 @@ pub(crate) enum Timer {
     Retire,
 }
 
-const ALL: [Timer; 6] = [Timer::Answer, Timer::Step, Timer::Nudge, Timer::Hop, Timer::Alarm, Timer::Retire];
+const ALL: [Timer; 8] = [
+    Timer::Answer,
+    Timer::HeadStart,
+    Timer::Trial,
+    Timer::Step,
+    Timer::Nudge,
+    Timer::Hop,
+    Timer::Alarm,
+    Timer::Retire,
+];
 
 #[derive(Debug, Default)]
 pub(crate) struct Timers([Option<Instant>; ALL.len()]);
@@ -35,6 +48,10 @@ impl Timers {
 
     pub(crate) fn clear(&mut self, timer: Timer) {
         self.0[timer as usize] = None;
+    }
+
+    pub(crate) fn is_set(&self, timer: Timer) -> bool {
+        self.0[timer as usize].is_some()
     }
 
     pub(crate) fn next(&self) -> Option<Instant> {

@@ -13,6 +13,9 @@ use crate::silence::AnswerTime;
 /// were heard last: after a move there and back the former one, by whichever kind of candidate.
 pub const MAX_FLOWS: usize = 4;
 
+/// One in use, and one that was opened beside it because it seems to be dead.
+pub const MAX_CARRIERS: usize = 2;
+
 /// A path, under a name that no file has.
 #[derive(Debug, Clone, Copy)]
 pub struct Way {
@@ -24,6 +27,8 @@ pub struct Way {
     pub(crate) heard: Option<Instant>,
     /// The kernel did not take the last datagram.
     pub(crate) refused: bool,
+    /// mosh-client's newest datagram has gone over it.
+    pub(crate) has_newest: bool,
 }
 
 impl Way {
@@ -56,6 +61,11 @@ impl Way {
         self.address().map(|address| Candidate { kind: self.kind, address })
     }
 
+    /// Whether better ways get a head start over it.
+    pub(crate) fn is_last_resort(&self) -> bool {
+        !self.kind.policy().head_start.is_zero()
+    }
+
     pub(crate) fn transmit(&self) -> Transmit {
         Transmit { way: self.id, route: self.route }
     }
@@ -72,7 +82,8 @@ impl Ways {
         let id = WayId(self.next);
         self.next += 1;
         let answer_time = AnswerTime::default();
-        self.by_id.insert(id, Way { id, kind, route, answer_time, heard: None, refused: false });
+        self.by_id
+            .insert(id, Way { id, kind, route, answer_time, heard: None, refused: false, has_newest: false });
         id
     }
 
@@ -97,10 +108,37 @@ impl Ways {
         }
     }
 
-    pub(crate) fn try_again(&mut self, id: WayId) {
+    /// The newest datagram goes over it, whatever the kernel said before.
+    pub(crate) fn send(&mut self, id: WayId) {
         if let Some(way) = self.by_id.get_mut(&id) {
             way.refused = false;
+            way.has_newest = true;
         }
+    }
+
+    /// There is a newer one.
+    pub(crate) fn forget_newest(&mut self) {
+        self.by_id.values_mut().for_each(|way| way.has_newest = false);
+    }
+
+    /// Whether the newest datagram has left by any way, as far as the kernel tells.
+    pub(crate) fn newest_is_under_way(&self) -> bool {
+        self.by_id.values().any(|way| way.has_newest && !way.refused)
+    }
+
+    pub(crate) fn last_resort_has_newest(&self) -> bool {
+        self.by_id.values().any(|way| way.is_last_resort() && way.has_newest)
+    }
+
+    /// The newest of them.
+    pub(crate) fn last_resort(&self) -> Option<&Way> {
+        self.by_id.values().rfind(|way| way.is_last_resort())
+    }
+
+    /// What must go before there is another: the oldest, unless it is followed.
+    pub(crate) fn surplus_carrier(&self, followed: Option<WayId>) -> Option<WayId> {
+        let carriers = || self.by_id.values().filter(|way| way.route == Route::Carried).map(|way| way.id);
+        carriers().find(|&id| Some(id) != followed).filter(|_| carriers().count() >= MAX_CARRIERS)
     }
 
     pub(crate) fn between(&self, socket: SocketId, remote: SocketAddr) -> Option<&Way> {

@@ -1,4 +1,5 @@
 mod bounds;
+mod carried;
 mod changes;
 
 use std::iter::from_fn;

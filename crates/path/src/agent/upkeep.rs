@@ -9,6 +9,7 @@ use crate::log::Reason;
 use crate::race::Race;
 use crate::silence::{FIRST_ALARM, FIRST_HOP, HOP_INTERVAL, LAST_HOP_INTERVAL, Silence};
 use crate::timer::Timer;
+use crate::turns::Turn;
 use crate::ways::Way;
 use crate::{FLOW_LINGER, SOCKET_LINGER};
 
@@ -16,6 +17,8 @@ impl Agent {
     pub(super) fn expire(&mut self, timer: Timer, now: Instant) {
         match timer {
             Timer::Answer => self.fall_silent(now),
+            Timer::HeadStart => self.end_head_start(now),
+            Timer::Trial => self.try_better(now),
             Timer::Step => self.step(now),
             Timer::Nudge => self.nudge(now),
             Timer::Hop => self.hop(now),
@@ -31,18 +34,29 @@ impl Agent {
         if self.race.as_ref().is_none_or(Race::is_answered) {
             self.race = Some(Race::begun(Reason::Silence, now));
         }
-        self.copy_to_others();
+        self.abandon_trial();
+        let has_all = self.ways.last_resort_has_newest();
+        self.copy_to_others(now);
         self.begin_silence(now);
+        let carried = self.followed_way().is_some_and(Way::is_last_resort);
+        self.turns.was(if carried { Turn::LastResort } else { Turn::Better });
+        if has_all && !carried {
+            self.nudge(now);
+        }
     }
 
     /// Whatever is known of the paths may be wrong.
     pub(super) fn start_over(&mut self, reason: Reason, now: Instant) {
         self.race = Some(Race::new(reason));
+        if matches!(reason, Reason::NetworkChanged | Reason::Woke) {
+            self.damping.forget();
+        }
+        self.put_off_trials(now);
         if !self.rhythm.has_begun() {
             return;
         }
         if self.awaited.is_some() {
-            self.transmit(|_| true);
+            self.spread(now);
         }
         if self.silence.is_some() {
             self.begin_silence(now);
@@ -51,7 +65,12 @@ impl Agent {
     }
 
     /// The newest datagram, if it may not have arrived, also goes over paths that have just come.
-    pub(super) fn add_ways(&mut self, over: impl Fn(SocketId) -> bool, candidates: &[Candidate]) {
+    pub(super) fn add_ways(
+        &mut self,
+        over: impl Fn(SocketId) -> bool,
+        candidates: &[Candidate],
+        now: Instant,
+    ) {
         let sockets: Vec<_> = self.sockets.open().filter(|&(id, _)| over(id)).collect();
         let mut added = Vec::new();
         for &candidate in candidates {
@@ -61,8 +80,9 @@ impl Agent {
                 added.push(self.ways.add(candidate.kind, route));
             }
         }
-        if self.race.is_some() && self.awaited.is_some() {
-            self.transmit(|way| added.contains(&way.id));
+        let carried = self.followed_way().is_some_and(Way::is_last_resort) && !self.seeks();
+        if self.race.is_some() && self.awaited.is_some() && !carried {
+            self.transmit(|way| added.contains(&way.id), now);
         }
     }
 
@@ -101,9 +121,9 @@ impl Agent {
         self.timers.set_no_later(Timer::Alarm, now + FIRST_ALARM);
     }
 
-    fn copy_to_others(&mut self) {
+    fn copy_to_others(&mut self, now: Instant) {
         let followed = self.followed;
-        self.transmit(|way| Some(way.id) != followed);
+        self.transmit(|way| Some(way.id) != followed, now);
     }
 
     fn step(&mut self, now: Instant) {
@@ -124,9 +144,7 @@ impl Agent {
 
     /// Waits where there is no network: what the kernel does not take makes no NAT stuck.
     pub(super) fn hop(&mut self, now: Instant) {
-        let is_up =
-            |binding: &Binding| self.sockets.newest(*binding).is_none_or(|socket| self.ways.takes(socket));
-        let up: Vec<_> = self.sockets.bindings().iter().copied().filter(is_up).collect();
+        let up = self.bindings_up();
         let wait = match &mut self.silence {
             _ if up.is_empty() => LAST_HOP_INTERVAL,
             Some(silence) => silence.hop(now),
@@ -135,6 +153,12 @@ impl Agent {
         self.timers.set(Timer::Hop, now + wait);
         self.counters.hops += u64::from(!up.is_empty());
         up.into_iter().for_each(|binding| self.open(binding));
+    }
+
+    pub(super) fn bindings_up(&self) -> Vec<Binding> {
+        let is_up =
+            |binding: &Binding| self.sockets.newest(*binding).is_none_or(|socket| self.ways.takes(socket));
+        self.sockets.bindings().iter().copied().filter(is_up).collect()
     }
 
     fn alarm(&mut self, now: Instant) {

@@ -8,6 +8,7 @@ use crate::event::{Event, Reply, WayId};
 use crate::log::{Entry, Reason};
 use crate::rhythm::Expected;
 use crate::timer::Timer;
+use crate::turns::Turns;
 use crate::ways::Way;
 
 impl Agent {
@@ -30,17 +31,24 @@ impl Agent {
     pub(super) fn move_to(&mut self, way: WayId, now: Instant) {
         let Some(to) = self.ways.find(way).copied() else { return };
         let reason = self.why(&to);
+        self.notice_fall(&to, reason, now);
+        let upgraded = self.followed_way().is_some_and(Way::is_last_resort) && !to.is_last_resort();
         self.followed = Some(way);
         self.standing.answer(to.kind, now);
         self.counters.moves += 1;
         self.log.push(Entry { at: now, way, kind: to.kind, address: to.address(), reason });
         self.events.push(Event::Moved { to: way, kind: to.kind, address: to.address() });
+        if upgraded {
+            // What had been sent over the former way meanwhile may have moved the server back.
+            self.nudge(now);
+        }
         if reason == Reason::First {
             // So that mosh-server learns the round trip. Until then it keeps 250 ms between its screens, and the first
             // prompt is in the second; mosh-client would hold its acknowledgement back for 100 ms (1.4.0).
             self.nudge(now);
         }
         self.probe.restart(now);
+        self.put_off_trials(now);
         self.timers.set(Timer::Retire, now + SOCKET_LINGER);
     }
 
@@ -55,9 +63,10 @@ impl Agent {
     }
 
     pub(super) fn hear(&mut self, way: WayId, now: Instant) {
-        if let Some(Awaited { since, expected: Expected::Soon }) = self.awaited
+        if let Some(Awaited { since, carried, expected: Expected::Soon }) = self.awaited
             && self.silence.is_none()
             && let Some(way) = self.ways.find_mut(way)
+            && let Some(since) = if way.is_last_resort() { carried } else { Some(since) }
         {
             way.answer_time.sample(now.saturating_duration_since(since));
         }
@@ -68,6 +77,10 @@ impl Agent {
     pub(super) fn relax(&mut self, now: Instant) {
         self.awaited = None;
         self.silence = None;
+        self.turns = Turns::default();
+        if !self.trial.is_under_way() {
+            self.timers.clear(Timer::HeadStart);
+        }
         if let Some(kind) = self.followed_way().map(|way| way.kind) {
             self.standing.answer(kind, now);
         }

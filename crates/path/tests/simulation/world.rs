@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use path::{Binding, Candidate, Family, Kind, Reply, Route, Transmit, Way};
+use path::{Binding, Candidate, Family, Kind, Reply, Route, Transmit, Way, WayId};
 
+use crate::channel::Channels;
 use crate::laptop::{Laptop, family};
 use crate::link::Link;
 use crate::mosh::{Client, Datagram, Peer, Server};
@@ -36,6 +37,21 @@ pub(crate) fn address(text: &str) -> SocketAddr {
 enum Flight {
     Up { datagram: Datagram, peer: Peer },
     Down { datagram: Datagram, to: SocketAddr, from: SocketAddr },
+    CarriedDown { datagram: Datagram, by: WayId },
+}
+
+/// In which directions UDP comes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Udp {
+    pub(crate) up: bool,
+    pub(crate) down: bool,
+}
+
+impl Udp {
+    pub(crate) const OPEN: Self = Self { up: true, down: true };
+    pub(crate) const NO_ANSWER: Self = Self { up: true, down: false };
+    pub(crate) const NO_WAY_THERE: Self = Self { up: false, down: true };
+    pub(crate) const BLOCKED: Self = Self { up: false, down: false };
 }
 
 #[derive(Debug)]
@@ -52,6 +68,12 @@ pub(crate) struct World {
     /// The server's addresses that lead to it.
     pub(crate) serves: BTreeSet<SocketAddr>,
     pub(crate) router: Router,
+    pub(crate) udp: Udp,
+    pub(crate) channels: Channels,
+    /// Copies of mosh-client's datagrams.
+    pub(crate) sent: BTreeMap<Kind, u64>,
+    /// Those of mosh-server's datagrams that were carried.
+    pub(crate) carried_down: u64,
     /// Sources that a NAT has got stuck with: nothing from there comes through.
     pub(crate) stuck_ports: BTreeSet<u16>,
     /// Sources that a NAT lets no answer back to.
@@ -76,6 +98,10 @@ impl World {
             newest: None,
             serves: [LAN, IPV6, MAPPED].map(address).into(),
             router: Router::new(),
+            udp: Udp::OPEN,
+            channels: Channels::default(),
+            sent: BTreeMap::new(),
+            carried_down: 0,
             stuck_ports: BTreeSet::new(),
             deaf_ports: BTreeSet::new(),
             most_sockets: 0,
@@ -105,8 +131,24 @@ impl World {
         self.settle();
     }
 
-    /// Nobody tells of the change.
+    pub(crate) fn open_channel(&mut self, delay: Duration) {
+        let way = self.laptop.agent.handle_carrier(self.now);
+        self.channels.add(way, delay);
+        self.settle();
+    }
+
+    /// The oldest ends, and this is noticed.
+    pub(crate) fn end_channel(&mut self) {
+        let Some(channel) = self.channels.up().next() else { return };
+        channel.up = false;
+        let way = channel.way;
+        self.laptop.agent.handle_carrier_gone(way, self.now);
+        self.settle();
+    }
+
+    /// Nobody tells of the change. A connection by TCP does not outlive it.
     pub(crate) fn slip(&mut self, link: Option<Link>) {
+        self.channels.up().for_each(|channel| channel.stuck = true);
         self.link = link;
         self.attachments += 1;
     }
@@ -127,7 +169,9 @@ impl World {
 
     pub(crate) fn in_short(&self) -> String {
         let agent = &self.laptop.agent;
-        format!("{:?} serves {:?} by {:?}, {:?}", self.followed(), self.serves, self.link, agent.counters())
+        let carried = self.channels.working().count();
+        let ways = format!("{:?} serves {:?} by {:?}", self.followed(), self.serves, self.link);
+        format!("{ways}, {:?}, {carried} channels, {:?}", self.udp, agent.counters())
     }
 
     pub(crate) fn type_key(&mut self) {
@@ -150,9 +194,13 @@ impl World {
         self.laptop.agent.followed_way().and_then(Way::address).map(|address| address.to_string())
     }
 
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        self.laptop.agent.followed_way().map(|way| way.kind)
+    }
+
     /// The oracle: some candidate that the agent knows leads to the server and back.
     pub(crate) fn direct_path_possible(&self, candidates: &[&str]) -> bool {
-        candidates.iter().any(|text| self.leads_to_server(address(text)))
+        self.udp == Udp::OPEN && candidates.iter().any(|text| self.leads_to_server(address(text)))
     }
 
     pub(crate) fn run(&mut self, time: Duration) {
@@ -216,7 +264,7 @@ impl World {
         if self.server.next().is_some_and(|next| next <= now)
             && let Some((datagram, peer)) = self.server.send(now)
         {
-            self.launch(Flight::Down { datagram, to: peer.address, from: peer.by_way_of });
+            self.answer(datagram, peer);
         }
         let landing = self.flights.first_key_value().map(|(key, _)| *key).filter(|(at, _)| *at <= now);
         if let Some(flight) = landing.and_then(|key| self.flights.remove(&key)) {
@@ -238,9 +286,29 @@ impl World {
         }
     }
 
+    fn answer(&mut self, datagram: Datagram, peer: Peer) {
+        if !peer.address.ip().is_loopback() {
+            return self.launch(Flight::Down { datagram, to: peer.address, from: peer.by_way_of });
+        }
+        if let Some((by, delay)) =
+            self.channels.behind(peer.address).map(|channel| (channel.way, channel.delay))
+        {
+            self.carried_down += 1;
+            self.carry(Flight::CarriedDown { datagram, by }, delay);
+        }
+    }
+
     fn send(&mut self, transmit: Transmit) {
         let datagram = self.newest.expect("a transmit is a copy of a datagram");
-        let Route::Udp { socket, remote: to } = transmit.route else { return };
+        let way = self.laptop.agent.way(transmit.way).expect("copies go over ways that are there");
+        *self.sent.entry(way.kind).or_default() += 1;
+        let Route::Udp { socket, remote: to } = transmit.route else {
+            if let Some((source, delay)) = self.channels.source(transmit.way) {
+                let peer = Peer { address: source, by_way_of: source };
+                self.carry(Flight::Up { datagram, peer }, delay);
+            }
+            return;
+        };
         let port = self.laptop.port_of(socket).expect("copies go through open sockets");
         let Some(own) = self.own_address(to) else {
             return self.laptop.agent.handle_unreachable(transmit.way, self.now);
@@ -268,8 +336,27 @@ impl World {
         }
     }
 
+    fn carry(&mut self, flight: Flight, delay: Duration) {
+        self.launched += 1;
+        self.flights.insert((self.now + delay, self.launched), flight);
+    }
+
     fn land(&mut self, flight: Flight) {
         match flight {
+            Flight::Up { datagram, peer } if peer.address.ip().is_loopback() => {
+                if self.channels.behind(peer.address).is_some() {
+                    self.server.receive(datagram, peer, self.now);
+                }
+            }
+            Flight::CarriedDown { datagram, by } => {
+                if self.channels.source(by).is_some() {
+                    let reply = Reply { sequence: datagram.sequence, answers: datagram.answers };
+                    self.laptop.agent.handle_reply(by, reply, self.now);
+                    self.client.receive(datagram, self.now);
+                }
+            }
+            Flight::Up { .. } if !self.udp.up => {}
+            Flight::Down { .. } if !self.udp.down => {}
             Flight::Up { datagram, peer } => {
                 let let_in = peer.by_way_of != address(MAPPED) || self.router.lets_in(peer.address, self.now);
                 if let_in && self.leads_to_server(peer.by_way_of) {

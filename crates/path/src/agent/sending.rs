@@ -1,0 +1,128 @@
+//! Over which ways a datagram goes.
+
+use std::time::{Duration, Instant};
+
+use super::{Agent, MAX_COPIES};
+use crate::event::{Transmit, WayId};
+use crate::policy::Upgrade;
+use crate::race::Race;
+use crate::rhythm::Expected;
+use crate::silence::Silence;
+use crate::timer::Timer;
+use crate::turns::Turn;
+use crate::ways::Way;
+
+impl Agent {
+    /// Whether it is open which way works.
+    pub(super) fn seeks(&self) -> bool {
+        self.followed.is_none() || self.race.as_ref().is_some_and(|race| !Race::is_answered(race))
+    }
+
+    /// A new datagram goes the way that the server uses.
+    pub(super) fn follow(&mut self, followed: &Way, racing: bool, now: Instant) {
+        match followed.kind.policy().upgrade {
+            Upgrade::ByCopies if racing => self.transmit(|way| !way.is_last_resort(), now),
+            Upgrade::ByCopies => {
+                let probing = self.probe.take(now);
+                let better = |way: &Way| probing && way.rank() < followed.rank();
+                self.transmit(|way| way.id == followed.id || better(way), now);
+            }
+            Upgrade::ByTrial if self.trial.is_under_way() => self.follow_later(followed, now),
+            Upgrade::ByTrial => self.transmit(|way| way.id == followed.id, now),
+        }
+    }
+
+    /// A new datagram goes over all ways, or over those whose turn it is.
+    pub(super) fn seek(&mut self, now: Instant) {
+        let Some(head_start) = self.ways.last_resort().map(|way| way.kind.policy().head_start) else {
+            return self.transmit(|_| true, now);
+        };
+        let turn = self.turns.take(self.silence.is_some());
+        self.transmit(|way| way.is_last_resort() == (turn == Turn::LastResort), now);
+        self.give_head_start(head_start, now);
+    }
+
+    /// The newest datagram goes over all ways once more, for what is known of them may be wrong.
+    pub(super) fn spread(&mut self, now: Instant) {
+        let head_start = self.ways.last_resort().map(|way| way.kind.policy().head_start);
+        match head_start.filter(|_| self.silence.is_none()) {
+            Some(head_start) => {
+                self.transmit(|way| !way.is_last_resort(), now);
+                self.give_head_start(head_start, now);
+            }
+            None => self.transmit(|_| true, now),
+        }
+    }
+
+    pub(super) fn give_head_start(&mut self, head_start: Duration, now: Instant) {
+        if self.ways.newest_is_under_way() {
+            self.timers.set_no_later(Timer::HeadStart, now + head_start);
+        } else {
+            self.transmit(|_| true, now);
+        }
+    }
+
+    /// How much later than others the followed way gets a datagram.
+    pub(super) fn head_start(&self) -> Duration {
+        let follows_later = self.seeks() || self.trial.is_under_way();
+        let followed = self.followed_way().filter(|_| follows_later);
+        followed.map_or(Duration::ZERO, |way| way.kind.policy().head_start)
+    }
+
+    pub(super) fn end_head_start(&mut self, now: Instant) {
+        if self.trial.end() {
+            return self.nudge(now);
+        }
+        let due = self.awaited.is_some_and(|awaited| awaited.expected == Expected::Soon);
+        if self.seeks() && (due || self.silence.is_some()) {
+            self.turns.overdue();
+            self.transmit(|way| !way.has_newest, now);
+            if self.silence.is_some() && self.turns.last() == Some(Turn::Better) {
+                self.nudge(now);
+            }
+        }
+    }
+
+    fn follow_later(&mut self, followed: &Way, now: Instant) {
+        let better: Vec<WayId> = self.better_than(followed, now);
+        self.transmit(|way| better.contains(&way.id), now);
+        if self.ways.newest_is_under_way() {
+            return self.timers.set_no_later(Timer::HeadStart, now + followed.kind.policy().head_start);
+        }
+        self.trial.end();
+        self.transmit(|way| way.id == followed.id, now);
+    }
+
+    /// The newest datagram goes over the wanted of those paths that are of use: by the newest sockets, by the flows that are
+    /// known on the way, and by channels that do not have it yet.
+    pub(super) fn transmit(&mut self, wanted: impl Fn(&Way) -> bool, now: Instant) {
+        let flows: Vec<_> = self.ways.flows().iter().map(|way| way.id).collect();
+        let is_flow = |way: &Way| flows.contains(&way.id);
+        let is_kept = |way: &Way| is_flow(way) || way.is_last_resort();
+        let of_use = |way: &Way| match way.socket() {
+            Some(socket) => is_flow(way) || self.sockets.is_current(socket),
+            None => way.kind.policy().repeats || !way.has_newest,
+        };
+        let mut ways = self.ways.ranked(|way| wanted(way) && of_use(way));
+        if self.silence.as_ref().is_some_and(Silence::flows_first) {
+            ways.sort_by_key(|way| (way.rank(), !is_flow(way)));
+        }
+        let mut others = MAX_COPIES - ways.iter().filter(|way| is_kept(way)).count();
+        ways.retain(|way| {
+            let has_room = is_kept(way) || others > 0;
+            others -= usize::from(has_room && !is_kept(way));
+            has_room
+        });
+        let queued = |transmit: &Transmit| self.transmits.contains(transmit);
+        let room = MAX_COPIES.saturating_sub(self.transmits.len());
+        ways.retain(|way| !queued(&way.transmit()));
+        ways.truncate(room);
+        ways.iter().for_each(|way| self.ways.send(way.id));
+        if let Some(awaited) = &mut self.awaited
+            && ways.iter().any(Way::is_last_resort)
+        {
+            awaited.carried.get_or_insert(now);
+        }
+        self.transmits.extend(ways.iter().map(Way::transmit));
+    }
+}

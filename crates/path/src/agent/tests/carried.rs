@@ -1,0 +1,258 @@
+//! Beside a channel that carries.
+
+use super::*;
+use crate::{HEAD_START, MAX_CARRIERS};
+
+const CARRIER: WayId = WayId(2);
+
+/// A socket, two candidates, and a channel.
+fn agent_with_carrier(now: Instant) -> Agent {
+    let mut agent = agent(now);
+    assert_eq!(agent.handle_carrier(now), CARRIER);
+    agent
+}
+
+/// The race is over, the channel is followed, nothing is awaited. Better ways are tried next a second after the answer.
+fn carried(now: Instant) -> Agent {
+    let mut agent = agent_with_carrier(now);
+    datagram(&mut agent, now);
+    agent.handle_timeout(now + HEAD_START);
+    assert_eq!(copies(&mut agent), [CARRIER]);
+    answer(&mut agent, CARRIER, 1, now + ms(250));
+    assert_eq!(events(&mut agent), [carried_now(), Event::Nudge]);
+    datagram(&mut agent, now + ms(255));
+    answer(&mut agent, CARRIER, 2, now + ms(305));
+    agent
+}
+
+fn carried_now() -> Event {
+    Event::Moved { to: CARRIER, kind: Kind::Carried, address: None }
+}
+
+fn open(socket: u32) -> Event {
+    Event::Open { socket: SocketId(socket), binding: Binding::any(Family::V4) }
+}
+
+#[test]
+fn a_channel_gets_the_newest_datagram_when_one_was_not_answered_in_time() {
+    let now = start();
+    let mut agent = agent_with_carrier(now);
+    assert_eq!(datagram(&mut agent, now), [LAN_WAY, MAPPED_WAY]);
+    assert_eq!(datagram(&mut agent, now + ms(150)), [LAN_WAY, MAPPED_WAY]);
+    assert_eq!(pass(&mut agent, now, now + ms(300)), [(200, vec![], vec![CARRIER])]);
+}
+
+#[test]
+fn an_answer_in_time_leaves_it_with_nothing_to_do() {
+    let now = start();
+    let mut agent = agent_with_carrier(now);
+    datagram(&mut agent, now);
+    answer(&mut agent, MAPPED_WAY, 1, now + ms(199));
+    assert_eq!(events(&mut agent), [moved(MAPPED_WAY, MAPPED), Event::Nudge]);
+    assert_eq!(datagram(&mut agent, now + ms(204)), [LAN_WAY, MAPPED_WAY]);
+    answer(&mut agent, MAPPED_WAY, 2, now + ms(300));
+    assert_eq!(pass(&mut agent, now, now + ms(20_000)), []);
+    assert_eq!(datagram(&mut agent, now + ms(20_000)), [LAN_WAY, MAPPED_WAY], "a probe");
+}
+
+#[test]
+fn a_channel_alone_gets_everything_at_once_and_so_does_one_beside_ways_that_the_kernel_refuses() {
+    let now = start();
+    let mut agent = Agent::new(7);
+    let carrier = agent.handle_carrier(now);
+    assert_eq!(datagram(&mut agent, now), [carrier]);
+
+    let mut agent = agent_with_carrier(now);
+    datagram(&mut agent, now);
+    agent.handle_unreachable(LAN_WAY, now);
+    assert_eq!(copies(&mut agent), []);
+    agent.handle_unreachable(MAPPED_WAY, now);
+    assert_eq!(copies(&mut agent), [CARRIER]);
+}
+
+#[test]
+fn a_channel_that_comes_later_waits_for_what_is_left_of_the_head_start() {
+    let now = start();
+    let mut agent = agent(now);
+    datagram(&mut agent, now);
+    agent.handle_carrier(now + ms(150));
+    assert_eq!(pass(&mut agent, now, now + ms(300)), [(200, vec![], vec![CARRIER])]);
+    let mut agent = super::agent(now);
+    datagram(&mut agent, now);
+    agent.handle_carrier(now + ms(250));
+    assert_eq!(pass(&mut agent, now, now + ms(300)), [(250, vec![], vec![CARRIER])]);
+}
+
+/// The server may have had the copies that were not answered, so that only a datagram of its own moves it to the channel.
+#[test]
+fn in_a_silence_new_datagrams_go_in_turns_with_a_nudge_to_the_next() {
+    let now = start();
+    let mut agent = settled(now);
+    agent.handle_carrier(now + ms(2_100));
+    let typed = now + ms(2_500);
+    assert_eq!(datagram(&mut agent, typed), [MAPPED_WAY]);
+    assert_eq!(
+        pass(&mut agent, typed, typed + ms(400)),
+        [(200, vec![], vec![LAN_WAY, CARRIER]), (400, vec![Event::Nudge], vec![])]
+    );
+    let nudged = typed + ms(405);
+    assert_eq!(datagram(&mut agent, nudged), [CARRIER]);
+    assert_eq!(pass(&mut agent, nudged, nudged + ms(200)), [(200, vec![], vec![LAN_WAY, MAPPED_WAY])]);
+    let again = nudged + ms(300);
+    assert_eq!(datagram(&mut agent, again), [LAN_WAY, MAPPED_WAY]);
+    assert_eq!(pass(&mut agent, again, again + ms(96))[0], (95, vec![Event::Nudge], vec![]));
+    assert_eq!(datagram(&mut agent, again + ms(100)), [CARRIER]);
+    answer(&mut agent, CARRIER, 9, again + ms(150));
+    assert_eq!(
+        agent.log().last().map(|entry| (entry.kind, entry.reason)),
+        Some((Kind::Carried, Reason::Silence))
+    );
+    events(&mut agent);
+    assert_eq!(datagram(&mut agent, again + ms(200)), [CARRIER]);
+}
+
+#[test]
+fn a_silence_that_finds_the_channel_asked_in_vain_nudges_at_once() {
+    let now = start();
+    let mut agent = agent_with_carrier(now);
+    datagram(&mut agent, now);
+    assert_eq!(
+        pass(&mut agent, now, now + ms(500)),
+        [(200, vec![], vec![CARRIER]), (500, vec![Event::Nudge], vec![LAN_WAY, MAPPED_WAY])]
+    );
+    assert_eq!(datagram(&mut agent, now + ms(505)), [CARRIER]);
+}
+
+#[test]
+fn better_ways_are_tried_by_new_sockets_with_a_datagram_of_their_own() {
+    let now = start();
+    let mut agent = carried(now);
+    let tried = now + ms(1_250);
+    assert_eq!(pass(&mut agent, now, tried), [(1_250, vec![open(1), Event::Nudge], vec![])]);
+    assert_eq!(datagram(&mut agent, tried + ms(5)), [WayId(4), WayId(3)]);
+    assert_eq!(datagram(&mut agent, tried + ms(100)), [WayId(4), WayId(3)]);
+    assert_eq!(pass(&mut agent, tried, tried + ms(205)), [(205, vec![Event::Nudge], vec![])]);
+    assert_eq!(datagram(&mut agent, tried + ms(210)), [CARRIER]);
+    answer(&mut agent, CARRIER, 9, tried + ms(260));
+    assert_eq!(pass(&mut agent, tried, tried + ms(1_999)), []);
+    assert_eq!(datagram(&mut agent, tried + ms(1_999)), [CARRIER]);
+}
+
+#[test]
+fn an_answer_to_a_trial_moves_the_session_and_late_ones_do_not_move_it_back() {
+    let now = start();
+    let mut agent = carried(now);
+    let tried = now + ms(1_250);
+    pass(&mut agent, now, tried);
+    datagram(&mut agent, tried + ms(5));
+    pass(&mut agent, tried, tried + ms(205));
+    assert_eq!(datagram(&mut agent, tried + ms(210)), [CARRIER]);
+    answer(&mut agent, WayId(3), 9, tried + ms(310));
+    assert_eq!(events(&mut agent), [moved(WayId(3), MAPPED), Event::Nudge]);
+    let fresh = tried + ms(315);
+    datagram(&mut agent, fresh);
+    answer(&mut agent, CARRIER, 10, fresh + ms(30));
+    assert_eq!((followed(&agent), events(&mut agent)), (Some(WayId(3)), vec![]));
+    let story = pass(&mut agent, fresh, fresh + ms(500));
+    assert_eq!(story[0], (500, vec![], vec![WayId(4), CARRIER]), "it is still awaited");
+}
+
+#[test]
+fn new_candidates_are_a_reason_to_try_at_once() {
+    let now = start();
+    let mut agent = carried(now);
+    pass(&mut agent, now, now + ms(20_000));
+    let told = now + ms(20_000);
+    agent.handle_candidates(
+        &[Candidate { kind: Kind::Lan, address: "10.0.0.9:60001".parse().unwrap() }],
+        told,
+    );
+    assert_eq!(pass(&mut agent, told, told + ms(999)).first().map(|(at, ..)| *at), Some(0));
+    assert_eq!(agent.counters().hops, 0);
+    answer(&mut agent, CARRIER, 9, told + ms(10));
+    agent.handle_candidates(&[candidate(LAN)], told + ms(999));
+    assert_eq!(events(&mut agent), [], "it is known");
+}
+
+#[test]
+fn a_newer_channel_is_tried_alone_and_before_all_else() {
+    let now = start();
+    let mut agent = carried(now);
+    let newer = agent.handle_carrier(now + ms(400));
+    assert_eq!(events(&mut agent), [open(1), Event::Nudge]);
+    assert_eq!(datagram(&mut agent, now + ms(405)), [newer]);
+    answer(&mut agent, newer, 9, now + ms(450));
+    events(&mut agent);
+    assert_eq!(datagram(&mut agent, now + ms(500)), [newer]);
+    agent.handle_carrier_gone(CARRIER, now + ms(510));
+    assert_eq!((followed(&agent), events(&mut agent)), (Some(newer), vec![]));
+}
+
+#[test]
+fn of_three_channels_the_oldest_goes_that_is_not_followed() {
+    let now = start();
+    let mut agent = carried(now);
+    let carriers: Vec<_> = (0..3).map(|_| agent.handle_carrier(now + ms(400))).collect();
+    let there: Vec<_> = carriers.iter().filter(|&&carrier| agent.way(carrier).is_some()).collect();
+    assert_eq!((there, followed(&agent)), (vec![&carriers[2]], Some(CARRIER)));
+    let ways = (0..100).filter_map(|id| agent.way(WayId(id)));
+    assert_eq!(ways.filter(|way| way.kind == Kind::Carried).count(), MAX_CARRIERS);
+}
+
+#[test]
+fn a_channel_that_ends_is_left_with_a_nudge_and_only_a_channel_can_end() {
+    let now = start();
+    let mut agent = carried(now);
+    agent.handle_carrier_gone(MAPPED_WAY, now + ms(400));
+    assert!(agent.way(MAPPED_WAY).is_some());
+    agent.handle_carrier_gone(CARRIER, now + ms(500));
+    assert_eq!(events(&mut agent), [Event::Nudge]);
+    answer(&mut agent, CARRIER, 9, now + ms(501));
+    assert_eq!(datagram(&mut agent, now + ms(505)), [LAN_WAY, MAPPED_WAY]);
+    answer(&mut agent, LAN_WAY, 9, now + ms(510));
+    assert_eq!(agent.log().last().map(|entry| entry.reason), Some(Reason::Withdrawn));
+}
+
+#[test]
+fn a_channel_gets_no_datagram_twice_and_is_among_the_copies_however_many_ways_there_are() {
+    let now = start();
+    let mut agent = agent(now);
+    let address = |host| SocketAddr::from(([10, 0, 0, host], 60_001));
+    let kinds = [Kind::Lan, Kind::Global, Kind::Mapped, Kind::Resolved];
+    let many = (0..32).map(|host| Candidate { kind: kinds[usize::from(host) % 4], address: address(host) });
+    agent.handle_candidates(&many.collect::<Vec<_>>(), now);
+    datagram(&mut agent, now);
+    pass(&mut agent, now, now + ms(600));
+    let carrier = agent.handle_carrier(now + ms(600));
+    assert_eq!(copies(&mut agent), [carrier]);
+    let story = pass(&mut agent, now, now + ms(5_000));
+    assert!(!story.iter().any(|(_, _, copies)| copies.contains(&carrier)), "{story:?}");
+    assert_eq!(datagram(&mut agent, now + ms(5_000)), [carrier]);
+    agent.handle_network(&[Binding::any(Family::V4)], now + ms(5_100));
+    assert!(!copies(&mut agent).contains(&carrier));
+}
+
+#[test]
+fn standing_tells_for_how_long_a_session_is_carried_or_needs_no_help() {
+    let now = start();
+    let mut agent = carried(now);
+    let standing = |agent: &Agent| {
+        let standing = agent.standing();
+        [standing.carried_since, standing.direct_since].map(|since| since.map(|at| (at - now).as_millis()))
+    };
+    assert_eq!(standing(&agent), [Some(250), None]);
+    let newer = agent.handle_carrier(now + ms(400));
+    answer(&mut agent, newer, 8, now + ms(450));
+    assert_eq!(standing(&agent), [Some(250), None], "another channel");
+    answer(&mut agent, MAPPED_WAY, 9, now + ms(1_000));
+    assert_eq!(standing(&agent), [None, Some(1_000)]);
+    answer(&mut agent, LAN_WAY, 10, now + ms(1_100));
+    assert_eq!(standing(&agent), [None, Some(1_000)], "another direct way");
+    datagram(&mut agent, now + ms(2_000));
+    pass(&mut agent, now, now + ms(2_600));
+    assert_eq!(standing(&agent), [None, None], "a silence");
+    answer(&mut agent, LAN_WAY, 11, now + ms(2_700));
+    assert_eq!(standing(&agent), [None, Some(2_700)]);
+    agent.handle_withdrawn(candidate(LAN).address, now + ms(2_800));
+    assert_eq!(standing(&agent), [None, None]);
+}

@@ -1,0 +1,65 @@
+//! How a session gets off a way of last resort, and how often it falls back.
+
+use std::time::{Duration, Instant};
+
+use super::Agent;
+use crate::event::WayId;
+use crate::log::Reason;
+use crate::timer::Timer;
+use crate::ways::Way;
+
+impl Agent {
+    /// Those that are worth a trial: a newer channel before anything else, for the followed one is about to end.
+    pub(super) fn better_than(&self, followed: &Way, now: Instant) -> Vec<WayId> {
+        let rested = |way: &Way| way.address().is_none_or(|address| !self.damping.holds(address, now));
+        let wanted = |way: &Way| match self.ways.last_resort().filter(|newest| newest.id > followed.id) {
+            Some(newest) => way.id == newest.id,
+            None => way.rank() < followed.rank() && rested(way),
+        };
+        self.ways.ranked(wanted).iter().map(|way| way.id).collect()
+    }
+
+    /// By new sockets: a NAT may be stuck with what was sent in vain by the old ones.
+    pub(super) fn try_better(&mut self, now: Instant) {
+        let Some(followed) = self.followed_way().copied().filter(Way::is_last_resort) else { return };
+        self.timers.set(Timer::Trial, self.trial.next(now));
+        if self.seeks() || self.better_than(&followed, now).is_empty() {
+            return;
+        }
+        self.bindings_up().into_iter().for_each(|binding| self.open(binding));
+        self.trial.begin();
+        self.timers.clear(Timer::HeadStart);
+        self.nudge(now);
+    }
+
+    pub(super) fn hurry_trials(&mut self, now: Instant) {
+        self.trial.hurry(now);
+        self.try_better(now);
+    }
+
+    /// What is under way is enough for now, but there is reason to try again.
+    pub(super) fn put_off_trials(&mut self, now: Instant) {
+        self.abandon_trial();
+        self.timers.clear(Timer::Trial);
+        if self.followed_way().is_some_and(Way::is_last_resort) {
+            self.trial.hurry(now);
+            self.timers.set(Timer::Trial, self.trial.next(now));
+        }
+    }
+
+    pub(super) fn abandon_trial(&mut self) {
+        if self.trial.end() {
+            self.timers.clear(Timer::HeadStart);
+        }
+    }
+
+    pub(super) fn notice_fall(&mut self, to: &Way, reason: Reason, now: Instant) {
+        let from = self.followed_way().and_then(Way::address).filter(|_| to.is_last_resort());
+        if let Some(from) = from.filter(|_| reason == Reason::Silence) {
+            let taken = self.log.iter().last().map(|entry| entry.at);
+            let lived = taken.map_or(Duration::ZERO, |taken| now.saturating_duration_since(taken));
+            self.damping.retain(|address| self.candidates.iter().any(|known| known.address == address));
+            self.damping.fall(from, lived, now);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Addresses that a session fell from too often are left alone for a while.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+/// What falls silent sooner than this after it was taken is not worth taking again so soon: each time costs the patience of
+/// whoever types. There are NATs that forget a flow in use after 50 to 75 s.
+pub const SHORT_LIVED: Duration = Duration::from_secs(120);
+
+/// Waits double from the first to the last.
+pub const FIRST_REST: Duration = Duration::from_secs(60);
+pub const LAST_REST: Duration = Duration::from_secs(600);
+
+#[derive(Debug, Clone, Copy)]
+struct Fall {
+    rest: Duration,
+    ends: Instant,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Damping(BTreeMap<SocketAddr, Fall>);
+
+impl Damping {
+    /// It fell silent, so long after it was taken. The first time is forgiven.
+    pub(crate) fn fall(&mut self, address: SocketAddr, lived: Duration, now: Instant) {
+        let before = self.0.get(&address).filter(|_| lived < SHORT_LIVED);
+        let rest = before.map_or(Duration::ZERO, |fall| (fall.rest * 2).clamp(FIRST_REST, LAST_REST));
+        self.0.insert(address, Fall { rest, ends: now + rest });
+    }
+
+    pub(crate) fn holds(&self, address: SocketAddr, now: Instant) -> bool {
+        self.0.get(&address).is_some_and(|fall| now < fall.ends)
+    }
+
+    pub(crate) fn retain(&mut self, known: impl Fn(SocketAddr) -> bool) {
+        self.0.retain(|&address, _| known(address));
+    }
+
+    /// In another network everything may be different.
+    pub(crate) fn forget(&mut self) {
+        self.0.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "a starting point; nothing here waits")]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    const fn seconds(number: u64) -> Duration {
+        Duration::from_secs(number)
+    }
+
+    /// How long it rests after each of these lives.
+    fn rests(lives: &[u64]) -> Vec<u64> {
+        let (mut damping, mut now) = (Damping::default(), start());
+        let address = SocketAddr::from(([198, 51, 100, 1], 60_001));
+        let mut rest = |&life: &u64| {
+            now += seconds(life);
+            damping.fall(address, seconds(life), now);
+            let rest = (0..=600).find(|&rest| !damping.holds(address, now + seconds(rest))).unwrap();
+            now += seconds(rest);
+            rest
+        };
+        lives.iter().map(&mut rest).collect()
+    }
+
+    #[test]
+    fn what_falls_again_and_again_rests_ever_longer() {
+        assert_eq!(rests(&[3_600, 60, 60, 60, 60, 60, 60]), [0, 60, 120, 240, 480, 600, 600]);
+    }
+
+    #[test]
+    fn what_lived_for_two_minutes_is_forgiven() {
+        assert_eq!(rests(&[60, 60, 60, 120, 60]), [0, 60, 120, 0, 60]);
+    }
+}

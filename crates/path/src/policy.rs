@@ -1,0 +1,41 @@
+//! How the ways of a kind are used beside better ones.
+
+use std::time::Duration;
+
+use crate::candidate::Kind;
+
+/// mosh-server follows the copy that arrives first, so what must not win a tie starts later: RFC 8305 §5 recommends 250 ms,
+/// and a round trip is mostly less than this.
+pub const HEAD_START: Duration = Duration::from_millis(200);
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Policy {
+    /// How long a datagram is left to better ways before it goes over these, too, unless it was answered.
+    pub(crate) head_start: Duration,
+    /// How better ways are tried while one of these is followed.
+    pub(crate) upgrade: Upgrade,
+    /// Whether a datagram may go over it again, for it may have been lost.
+    pub(crate) repeats: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Upgrade {
+    /// By copies: of two ways that work, the better one is the faster.
+    ByCopies,
+    /// By a datagram of their own. A copy that comes behind that of the followed way, however closely, tells nothing, and one
+    /// that comes before it is a loss where no answer comes back.
+    ByTrial,
+}
+
+const UDP: Policy = Policy { head_start: Duration::ZERO, upgrade: Upgrade::ByCopies, repeats: true };
+
+const CARRIED: Policy = Policy { head_start: HEAD_START, upgrade: Upgrade::ByTrial, repeats: false };
+
+impl Kind {
+    pub(crate) fn policy(self) -> &'static Policy {
+        match self {
+            Self::Lan | Self::Global | Self::Mapped | Self::Resolved => &UDP,
+            Self::Carried => &CARRIED,
+        }
+    }
+}
