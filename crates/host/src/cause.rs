@@ -20,6 +20,14 @@ pub(crate) enum Cause {
     Misconfigured(String),
     /// Something of ours does not work.
     Broken(String),
+    /// The configuration lets no datagrams go over ssh.
+    NotCarried,
+    /// Datagrams that ssh brings would not reach mosh-server.
+    Uncarried(String),
+    /// Later logins will not find the keeper.
+    NotListening(String),
+    /// This login does not find the keeper.
+    NotAttached(String),
 }
 
 impl Cause {
@@ -36,6 +44,9 @@ impl Cause {
             Self::Gateways(_) | Self::TooSlow => (Machine::Router, Step::Mapping),
             Self::Misconfigured(_) => (Machine::Host, Step::Configuration),
             Self::Broken(_) => (Machine::Host, Step::Mapping),
+            Self::NotCarried | Self::Uncarried(_) | Self::NotListening(_) | Self::NotAttached(_) => {
+                (Machine::Host, Step::Session)
+            }
         };
         Trouble { machine, step, cause: self }
     }
@@ -47,6 +58,10 @@ impl Explain for Cause {
             Self::Gateways(cause) => cause.to_string(),
             Self::TooSlow => "the router did not answer in time".into(),
             Self::Misconfigured(what) | Self::Broken(what) => what.clone(),
+            Self::NotCarried => "the host's configuration (carry = false) lets no session go over ssh".into(),
+            Self::Uncarried(what) => format!("ssh cannot carry the session to mosh-server: {what}"),
+            Self::NotListening(what) => format!("later logins will not hear of the router: {what}"),
+            Self::NotAttached(what) => format!("this login does not hear of the router: {what}"),
         }
     }
 
@@ -58,7 +73,12 @@ impl Explain for Cause {
                     .into()
             }
             Self::Misconfigured(_) => "correct the setting, then connect again".into(),
-            Self::Broken(_) => "connect again; if it stays so, report it".into(),
+            Self::Broken(_) | Self::Uncarried(_) => "connect again; if it stays so, report it".into(),
+            Self::NotCarried => "have UDP let through to the host, or ask who looks after it".into(),
+            Self::NotListening(_) | Self::NotAttached(_) => {
+                "the session goes on; look at what is in the way there, or set XDG_RUNTIME_DIR to a directory of your own"
+                    .into()
+            }
         };
         Some(cure)
     }

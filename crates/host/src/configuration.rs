@@ -41,6 +41,8 @@ pub struct Configuration {
     pub log: Option<PathBuf>,
     /// Where sessions may be, inside and outside, if the client does not say.
     pub ports: Option<RangeInclusive<NonZeroU16>>,
+    /// Whether datagrams may go over ssh, where UDP finds no way.
+    pub carry: bool,
     /// What this user has set that is unknown or wrong: told.
     pub left_out: Vec<Trouble>,
     /// For another machine, or a newer moshpunch: logged.
@@ -57,6 +59,7 @@ impl Default for Configuration {
             mosh_server: "mosh-server".into(),
             log: None,
             ports: None,
+            carry: true,
             left_out: Vec::new(),
             unknown_sections: Vec::new(),
         }

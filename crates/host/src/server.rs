@@ -22,6 +22,7 @@ use rustix::event::{PollFd, PollFlags};
 use wire::Bind;
 
 use crate::cause::{Cause, Trouble};
+use crate::channel::Session;
 use crate::configuration::Configuration;
 use crate::keeper::detached;
 pub use crate::mosh_server::OFFER_VARIABLE;
@@ -30,15 +31,19 @@ use report::{exit_code, log};
 
 use crate::mosh_server::{self, Listening, Outcome, Printed, ProcessIdentity, Reaper, Started};
 use crate::need::{self, Client};
-use crate::session::{FromKeeper, Link, Mapped, Name, Opening, ToKeeper, Toward};
+use crate::session::{FromKeeper, Link, Listens, Mapped, Name, Opening, ToKeeper, Toward};
 use crate::ssh_connection::SshConnection;
 use crate::sweep;
+
+use self::offer::Beginning;
 
 /// What is asked for.
 #[derive(Debug)]
 pub struct Asked {
     /// By our own client, which wants to hear where else this host can be reached, and waits for nothing.
     pub offer: bool,
+    /// And to talk on: see [`wire::channel::VARIABLE`].
+    pub channel: Option<OsString>,
     /// Passed to mosh-server as they are.
     pub mosh_server_arguments: Vec<OsString>,
 }
@@ -49,8 +54,11 @@ pub struct Asked {
 ///
 /// mosh-server cannot be started, or nobody reads what it prints.
 pub fn run(asked: &Asked, configuration: Result<Configuration>) -> Result<ExitCode> {
+    let channel = asked.channel.as_ref().and_then(|text| text.to_str());
+    let ssh = env::var("SSH_CONNECTION").ok().and_then(|text| SshConnection::parse(&text));
     if let Some(rest) = current::is_asked_for(&asked.mosh_server_arguments) {
-        return current::run(rest);
+        let session = channel.and_then(|text| text.parse().ok());
+        return current::run(rest, session, ssh, &configuration.unwrap_or_default());
     }
     secrets::keep();
     let mut reaper = Reaper::new()?;
@@ -65,7 +73,6 @@ pub fn run(asked: &Asked, configuration: Result<Configuration>) -> Result<ExitCo
         mosh_server_arguments = mosh_server::with_ports(&mosh_server_arguments, ports).into();
     }
     let mut budget = configuration.budget;
-    let ssh = env::var("SSH_CONNECTION").ok().and_then(|text| SshConnection::parse(&text));
     if client == Client::Roaming {
         let bind = mosh_server::roaming_bind(ssh);
         mosh_server_arguments = mosh_server::with_bind(&mosh_server_arguments, &bind).into();
@@ -73,26 +80,39 @@ pub fn run(asked: &Asked, configuration: Result<Configuration>) -> Result<ExitCo
     }
     let configuration = Configuration { budget, ..configuration };
     let listening = Listening::from_arguments(&mosh_server_arguments);
+    let name = Name::new();
+    let id = name.as_ref().ok().and_then(|name| name.id.parse().ok());
     let keeper = match misconfigured {
         Some(failure) => Err(failure),
-        None => start_keeper(client, &listening.bind, ssh, &configuration).map_err(broken),
+        None => name
+            .and_then(|name| start_keeper(name, client, &listening.bind, ssh, &configuration))
+            .map_err(broken),
     };
     let program = &configuration.mosh_server;
     let started = match mosh_server::start(program, &mosh_server_arguments, listening.verbose, &mut reaper)? {
         Outcome::Ended(ended) => return Ok(exit_code::of(ended.pass_on()?)),
         Outcome::Started(started) => started,
     };
-    configuration.left_out.iter().for_each(report::in_one_line);
     let Started { process, printed } = started;
+    let identity = process.as_ref().ok().copied();
     let request = process.map(|process| request(process, printed.port(), &listening)).map_err(broken);
     let now = clock::now();
     let deadline = now + configuration.budget;
+    let new_channel = id.filter(|_| client == Client::Roaming && channel == Some(wire::channel::NEW));
+    if let Some(id) = new_channel {
+        let session = Session { id, port: printed.port(), process: identity };
+        let beginning = Beginning { keeper, request, printed, deadline, reaper };
+        let seen = ssh.map(|ssh| ssh.client);
+        offer::give_and_serve(beginning, session, seen, configuration.carry, configuration.left_out)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    configuration.left_out.iter().for_each(report::in_one_line);
     match client {
         Client::Stock => {
             let until = Wait { silence: deadline, answers: now + configuration.patience };
             tell(keeper, request, printed, until, reaper)?;
         }
-        Client::Roaming => offer::give(keeper, request, printed, deadline, reaper)?,
+        Client::Roaming => offer::give(Beginning { keeper, request, printed, deadline, reaper })?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -120,8 +140,9 @@ struct Begun {
     openings: Vec<Opening>,
 }
 
-/// `None`: this client needs no mapping.
+/// `None`: this client needs no mapping. Ours may need one later.
 fn start_keeper(
+    name: Name,
     client: Client,
     bind: &Bind,
     ssh: Option<SshConnection>,
@@ -129,15 +150,16 @@ fn start_keeper(
 ) -> Result<Option<Begun>> {
     sweep::start_if_needed();
     let toward = need::all(client, bind, ssh, &Attachment::read()?);
-    if toward.is_empty() {
+    let stays = (client == Client::Roaming).then(|| Listens { bind: bind.clone(), ssh });
+    if toward.is_empty() && stays.is_none() {
         return Ok(None);
     }
     let openings = toward.iter().map(Toward::opening).collect();
-    let name = Name::new()?;
     let mut link = detached::spawn(&name)?;
     link.send(&ToKeeper::Begin {
         name,
         toward,
+        stays,
         lease: configuration.lease,
         budget: configuration.budget,
         log: configuration.log.clone(),
@@ -198,6 +220,7 @@ fn map(
         match keeper.receive().map_err(broken)? {
             Some(FromKeeper::Answer(answer)) => return answer.outcome,
             Some(FromKeeper::Hears) => is_heard = true,
+            Some(FromKeeper::Trouble(_) | FromKeeper::Superseded) => {}
             None if clock::now() >= deadline && is_heard && deadline < until.answers => {
                 report::note("the router is slow to answer; waiting for it");
                 deadline = until.answers;

@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 /// Both ends of the ssh connection, as this host sees them (`SSH_CONNECTION`, ssh(1)).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SshConnection {
     pub(crate) client: IpAddr,
     pub(crate) server: IpAddr,

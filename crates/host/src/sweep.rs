@@ -8,7 +8,7 @@ use net::interfaces::Attachment;
 
 use crate::keeper::detached::{leave_session, spawn_detached};
 use crate::release::release;
-use crate::session::{Kept, State, StateFile};
+use crate::session::{Kept, Socket, State, StateFile};
 use crate::state::runtime_directory;
 
 /// By which this program is told to sweep.
@@ -20,7 +20,8 @@ pub(crate) fn start_if_needed() {
     let here = Attachment::read().unwrap_or_default();
     let is_for_now = StateFile::orphans(&directory)
         .is_ok_and(|orphans| orphans.iter().any(|(_, state)| is_dead(state) && is_for_now(state, &here)));
-    let is_needed = is_for_now || StateFile::is_any_unfinished(&directory);
+    let is_needed =
+        is_for_now || StateFile::is_any_unfinished(&directory) || Socket::is_any_abandoned(&directory);
     if is_needed && let Err(error) = spawn_detached(&[WORD], Stdio::null()) {
         tracing::debug!(%error);
     }
@@ -33,6 +34,7 @@ pub fn run() -> Result<ExitCode> {
     leave_session()?;
     let directory = runtime_directory::open()?;
     StateFile::remove_unfinished(&directory)?;
+    Socket::remove_abandoned(&directory)?;
     let here = Attachment::read()?;
     for (file, state) in StateFile::orphans(&directory)? {
         if is_dead(&state)
@@ -72,7 +74,10 @@ fn is_dead(state: &Result<State>) -> bool {
 
 fn is_for_now(state: &Result<State>, here: &Attachment) -> bool {
     let is_waiting = |kept: &Kept| !is_over(kept) && !is_here(kept, here);
-    !state.as_ref().is_ok_and(|state| state.mappings.iter().chain(&state.elsewhere).all(is_waiting))
+    !state.as_ref().is_ok_and(|state| {
+        let mut kept = state.mappings.iter().chain(&state.elsewhere).peekable();
+        kept.peek().is_some() && kept.all(is_waiting)
+    })
 }
 
 fn is_over(kept: &Kept) -> bool {

@@ -82,6 +82,10 @@ pub(crate) struct ServerArguments {
     #[arg(long, env = OFFER_VARIABLE, value_parser = FalseyValueParser::new(), hide_env_values = true)]
     pub(crate) offer: bool,
 
+    /// Talk on with moshpunch's own client: a new session's (1), or that of this id
+    #[arg(long, env = wire::channel::VARIABLE, value_name = "SESSION", hide = true)]
+    pub(crate) channel: Option<OsString>,
+
     /// Passed to mosh-server as they are: see mosh-server(1)
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "MOSH-SERVER ARGUMENTS")]
     pub(crate) mosh_server_arguments: Vec<OsString>,
@@ -95,8 +99,8 @@ impl From<TiedArguments> for Tied {
 }
 
 impl From<ServerArguments> for server::Asked {
-    fn from(ServerArguments { offer, mosh_server_arguments, .. }: ServerArguments) -> Self {
-        Self { offer, mosh_server_arguments }
+    fn from(ServerArguments { offer, channel, mosh_server_arguments, .. }: ServerArguments) -> Self {
+        Self { offer, channel, mosh_server_arguments }
     }
 }
 

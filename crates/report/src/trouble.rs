@@ -22,6 +22,18 @@ pub enum Machine {
     Router,
 }
 
+impl Machine {
+    /// As two machines of ours tell it each other.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Laptop => "laptop",
+            Self::JumpHost => "jumphost",
+            Self::Host => "host",
+            Self::Router => "router",
+        }
+    }
+}
+
 /// From the words of the user to a session that lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Step {
@@ -35,6 +47,19 @@ pub enum Step {
     Mapping,
     /// Datagrams go from end to end.
     Session,
+}
+
+impl Step {
+    /// As two machines of ours tell it each other.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Configuration => "configuration",
+            Self::Login => "login",
+            Self::Start => "start",
+            Self::Mapping => "mapping",
+            Self::Session => "session",
+        }
+    }
 }
 
 /// What happened, and what to do.
@@ -74,6 +99,14 @@ impl Explain for Told {
 
     fn cure(&self) -> Option<String> {
         self.cure.clone()
+    }
+}
+
+impl<C: Explain> Trouble<C> {
+    /// In words.
+    pub fn put_into_words(&self) -> Trouble {
+        let Self { machine, step, ref cause } = *self;
+        Trouble { machine, step, cause: Told { what: cause.what(), cure: cause.cure() } }
     }
 }
 

@@ -15,6 +15,7 @@ pub mod datagram;
 pub mod network;
 mod one_way;
 pub mod process;
+pub mod signal;
 pub mod source;
 pub mod wait;
 

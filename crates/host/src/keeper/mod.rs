@@ -1,36 +1,51 @@
-//! One session's keeper: a loop around its mappings, the session's process and the link to the server command.
+//! One session's keeper: a loop around its mappings, the session's process and the logins that are told of them.
 
 pub(crate) mod detached;
+mod logins;
 mod place;
+mod retry;
 mod saving;
 mod upkeep;
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::num::NonZeroU16;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
+use net::interfaces::Attachment;
 use net::{Alarm, clock};
 use portmap::mapper::Wanted;
 use portmap::mapping::Transport;
 use rustix::event::{PollFd, PollFlags};
-use rustix::process::{PidfdFlags, pidfd_open};
 
 pub use self::detached::{WORD, run};
 use programs::signals::Signals;
 
+use self::logins::{Heard, Logins};
+use self::retry::Retry;
 use self::saving::Saving;
 use self::upkeep::{Consequences, Upkeep};
-use crate::cause::Trouble;
-use crate::mosh_server::{self, ProcessIdentity};
-use crate::session::{Answer, FromKeeper, Kept, Link, Mapped, Name, Opening, State, ToKeeper};
+use crate::cause::{Cause, Trouble};
+use crate::mosh_server::{self, Watched};
+use crate::need::{self, Client};
+use crate::session::{
+    Answer, FromKeeper, Kept, Link, Listens, Mapped, Name, Opening, State, ToKeeper, Toward,
+};
+use crate::state::runtime_directory;
+
+/// Of mappings. A file of state holds two hundred.
+const UNDELETED_MAXIMUM: usize = 16;
 
 pub(crate) struct Keeper {
     name: Name,
     /// Those that have not ended: an IPv4 mapping and an IPv6 pinhole at most.
     upkeeps: Vec<Upkeep>,
     signals: Signals,
-    /// Until the server command has ended.
-    link: Option<Link>,
+    logins: Logins,
     session: Option<Session>,
+    lease: Duration,
+    budget: Duration,
+    /// For a client that may need one later, the keeper stays as long as the session.
+    retry: Option<Retry>,
     /// The server command knows that a gateway answers.
     is_heard: bool,
     saving: Saving,
@@ -43,8 +58,9 @@ pub(crate) struct Keeper {
 }
 
 struct Session {
-    identity: ProcessIdentity,
-    process: OwnedFd,
+    process: Watched,
+    port: NonZeroU16,
+    wanted: Wanted,
 }
 
 impl Keeper {
@@ -52,39 +68,48 @@ impl Keeper {
     ///
     /// There is nothing to begin with.
     pub(crate) fn new(link: Link, begin: ToKeeper) -> Result<Self> {
-        let ToKeeper::Begin { name, toward, lease, budget, .. } = begin else {
+        let ToKeeper::Begin { name, toward, stays, lease, budget, .. } = begin else {
             bail!("the first message is not the one that begins");
         };
-        let mut upkeeps = Vec::new();
-        let mut trouble = None;
-        for toward in &toward {
-            match Upkeep::begin(toward, &name.description, lease, budget) {
-                Ok(upkeep) => upkeeps.push(upkeep),
-                Err(error) => {
-                    tracing::debug!(?toward, %error, "not begun");
-                    trouble.get_or_insert(error);
-                }
-            }
-        }
-        if let Some(trouble) = trouble.filter(|_| upkeeps.is_empty()) {
-            return Err(trouble);
-        }
-        let signals = Signals::of_the_end()?;
-        let link = Some(link);
-        let (saving, alarm) = (Saving::new(), Alarm::new()?);
-        Ok(Self {
+        let mut keeper = Self {
             name,
-            upkeeps,
-            signals,
-            link,
+            upkeeps: Vec::new(),
+            signals: Signals::of_the_end()?,
+            logins: Logins::new(link),
             session: None,
+            lease,
+            budget,
+            retry: stays.map(Retry::new),
             is_heard: false,
-            saving,
+            saving: Saving::new(),
             elsewhere: Vec::new(),
             undeleted: Vec::new(),
-            alarm,
+            alarm: Alarm::new()?,
             leaving: false,
-        })
+        };
+        let begun: Vec<_> = toward.iter().map(|toward| keeper.begin(toward)).collect();
+        match begun.into_iter().find_map(Result::err) {
+            Some(error) if keeper.upkeeps.is_empty() && keeper.retry.is_none() => Err(error),
+            _ => Ok(keeper),
+        }
+    }
+
+    fn begin(&mut self, toward: &Toward) -> Result<()> {
+        match Upkeep::begin(toward, &self.name.description, self.lease, self.budget) {
+            Ok(mut upkeep) => {
+                self.session.iter().for_each(|session| upkeep.map(session.wanted.clone()));
+                self.upkeeps.push(upkeep);
+                Ok(())
+            }
+            Err(error) => {
+                tracing::debug!(?toward, %error, "not begun");
+                if let Some(retry) = &mut self.retry {
+                    retry.later(clock::now());
+                    self.answer(toward.opening(), Err(Cause::broken(&error).trouble()));
+                }
+                Err(error)
+            }
+        }
     }
 
     /// Until everything is released, or cannot be had.
@@ -97,16 +122,17 @@ impl Keeper {
             if self.handle_events() {
                 continue;
             }
-            if self.upkeeps.is_empty() {
+            if self.upkeeps.is_empty() && (self.leaving || self.retry.is_none()) {
                 return self.end();
             }
             // 3. Wait, once everything that changes the deadline is done.
             self.wait()?;
             // 4. Hand over what came in.
             self.upkeeps.iter_mut().for_each(Upkeep::receive);
-            self.handle_link();
+            self.handle_logins();
             self.handle_end_of_session();
             self.handle_moves();
+            self.look_again();
             // 5. Fire the timers.
             self.upkeeps.iter_mut().for_each(Upkeep::handle_timeout);
             if self.saving.is_due(clock::now()) {
@@ -117,12 +143,15 @@ impl Keeper {
 
     fn wait(&self) -> Result<()> {
         let deadlines = self.upkeeps.iter().filter_map(Upkeep::poll_timeout);
-        let deadline = deadlines.chain(self.saving.poll_timeout()).min();
+        let retry = self.retry.as_ref().filter(|_| !self.leaving);
+        let retries = retry.and_then(Retry::poll_timeout);
+        let deadline = deadlines.chain(self.saving.poll_timeout()).chain(retries).min();
         let mut descriptors: Vec<_> = self.upkeeps.iter().flat_map(Upkeep::descriptors).collect();
         descriptors.push(PollFd::new(&self.signals, PollFlags::IN));
-        descriptors.extend(self.link.as_ref().map(|link| PollFd::new(link, PollFlags::IN)));
+        descriptors.extend(self.logins.descriptors());
+        descriptors.extend(retry.and_then(Retry::descriptor));
         if let Some(session) = self.session.as_ref().filter(|_| !self.leaving) {
-            descriptors.push(PollFd::from_borrowed_fd(session.process.as_fd(), PollFlags::IN));
+            descriptors.push(session.process.descriptor());
         }
         Ok(self.alarm.wait(&mut descriptors, deadline)?)
     }
@@ -145,9 +174,10 @@ impl Keeper {
         let ended: Vec<_> = self.upkeeps.extract_if(.., |upkeep| upkeep.has_ended()).collect();
         for upkeep in &ended {
             self.elsewhere.extend(upkeep.made_elsewhere());
-            self.undeleted.extend(upkeep.undeleted().cloned());
+            self.remember_undeleted(upkeep);
         }
         if !ended.is_empty() {
+            self.retry.iter_mut().for_each(|retry| retry.later(clock::now()));
             self.save();
         }
         any
@@ -158,11 +188,17 @@ impl Keeper {
             return;
         }
         self.is_heard = true;
-        if let Some(link) = &mut self.link
-            && let Err(error) = link.send(&FromKeeper::Hears)
-        {
-            tracing::debug!(%error, "nobody to tell");
+        self.logins.tell(&FromKeeper::Hears);
+    }
+
+    /// What is asked for again is left behind again.
+    fn remember_undeleted(&mut self, upkeep: &Upkeep) {
+        for kept in upkeep.undeleted() {
+            self.undeleted.retain(|before| before.mapping != kept.mapping);
+            self.undeleted.push(kept.clone());
         }
+        let too_many = self.undeleted.len().saturating_sub(UNDELETED_MAXIMUM);
+        self.undeleted.drain(..too_many);
     }
 
     fn handle_moves(&mut self) {
@@ -172,48 +208,74 @@ impl Keeper {
         }
     }
 
-    fn answer(&mut self, opening: Opening, outcome: Result<Mapped, Trouble>) {
-        let more = self.upkeeps.iter().any(|upkeep| !upkeep.is_answered);
-        if let Some(link) = &mut self.link
-            && let Err(error) = link.send(&FromKeeper::Answer(Answer { opening, outcome, more }))
-        {
-            tracing::debug!(%error, "nobody to tell");
+    /// For what nobody keeps yet, where anything may have changed.
+    fn look_again(&mut self) {
+        let Some(retry) = self.retry.as_mut().filter(|_| !self.leaving) else { return };
+        if !retry.is_due(clock::now()) {
+            return;
+        }
+        let Listens { bind, ssh } = retry.listens.clone();
+        let host = match Attachment::read() {
+            Ok(host) => host,
+            Err(error) => return tracing::debug!(%error),
+        };
+        for toward in need::all(Client::Roaming, &bind, ssh, &host) {
+            if self.upkeeps.iter().all(|upkeep| upkeep.opening != toward.opening()) {
+                let _told_and_tried_again = self.begin(&toward);
+            }
         }
     }
 
-    fn handle_link(&mut self) {
-        while let Some(link) = &mut self.link {
-            match link.receive() {
-                Ok(Some(message)) => self.handle_message(message),
-                Ok(None) => return,
-                Err(error) => {
-                    tracing::debug!(%error, "the server command has ended");
-                    self.link = None;
-                    if self.session.is_none() {
-                        self.leave();
-                    }
-                }
+    fn answer(&mut self, opening: Opening, outcome: Result<Mapped, Trouble>) {
+        let more = self.upkeeps.iter().any(|upkeep| !upkeep.is_answered);
+        self.logins.tell(&FromKeeper::Answer(Answer { opening, outcome, more }));
+    }
+
+    fn handle_logins(&mut self) {
+        let known = self.upkeeps.iter().filter_map(|upkeep| {
+            let outcome = Ok(upkeep.mapped()?.clone());
+            Some(FromKeeper::Answer(Answer { opening: upkeep.opening, outcome, more: false }))
+        });
+        self.logins.accept(&known.collect::<Vec<_>>());
+        for heard in self.logins.hear() {
+            match heard {
+                Heard::Message(message) => self.handle_message(message),
+                Heard::EndOfFirst if self.session.is_none() => self.leave(),
+                Heard::EndOfFirst => {}
             }
         }
     }
 
     fn handle_message(&mut self, message: ToKeeper) {
         match message {
-            ToKeeper::Begin { .. } => {}
+            ToKeeper::Begin { .. } | ToKeeper::Delivered => {}
             ToKeeper::Map { process, port, ports } => {
-                let Some(session) = Session::watch(process) else { return self.leave() };
-                self.session = Some(session);
+                let Some(process) = Watched::new(process) else { return self.leave() };
                 let external = mosh_server::external(port, ports);
                 let wanted = Wanted { transport: Transport::Udp, internal_port: port, external };
                 self.upkeeps.iter_mut().for_each(|upkeep| upkeep.map(wanted.clone()));
+                self.session = Some(Session { process, port, wanted });
+                self.let_later_logins_in();
             }
             ToKeeper::Told { port } => self.upkeeps.iter_mut().for_each(|upkeep| upkeep.insist(port)),
         }
     }
 
+    fn let_later_logins_in(&mut self) {
+        if self.retry.is_none() {
+            return;
+        }
+        self.save();
+        let listening = runtime_directory::open().and_then(|it| self.logins.listen(&it, &self.name.id));
+        if let Err(error) = listening {
+            let cause = Cause::NotListening(format!("{error:#}"));
+            self.logins.tell(&FromKeeper::Trouble(cause.trouble()));
+        }
+    }
+
     fn handle_end_of_session(&mut self) {
         let signalled = self.signals.have_come();
-        let ended = self.session.as_ref().is_some_and(|session| !session.identity.is_alive());
+        let ended = self.session.as_ref().is_some_and(|session| session.process.has_ended());
         if signalled || ended {
             self.leave();
         }
@@ -239,10 +301,12 @@ impl Keeper {
         let mappings: Vec<_> = recorded.chain(&self.undeleted).cloned().collect();
         let made_elsewhere = self.upkeeps.iter().flat_map(Upkeep::made_elsewhere);
         let elsewhere: Vec<_> = self.elsewhere.iter().cloned().chain(made_elsewhere).collect();
-        let is_something = !mappings.is_empty() || !elsewhere.is_empty();
+        let is_for_logins = self.retry.is_some() && !self.leaving;
+        let is_something = is_for_logins || !mappings.is_empty() || !elsewhere.is_empty();
         is_something.then(|| State {
             name: self.name.clone(),
-            process: session.identity,
+            process: session.process.identity,
+            port: Some(session.port),
             mappings,
             elsewhere,
         })
@@ -257,13 +321,5 @@ impl Keeper {
             }
             None => self.saving.remove(),
         }
-    }
-}
-
-impl Session {
-    /// `None`: it has ended already.
-    fn watch(identity: ProcessIdentity) -> Option<Self> {
-        let process = pidfd_open(identity.pid()?, PidfdFlags::empty()).ok()?;
-        identity.is_alive().then_some(Self { identity, process })
     }
 }

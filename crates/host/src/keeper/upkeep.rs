@@ -31,6 +31,8 @@ pub(super) struct Upkeep {
     /// What may stay behind.
     left: Vec<Kept>,
     lease: Duration,
+    /// What the logins know of it.
+    told: Option<Mapped>,
     /// The server command knows how it went at first, and of a mapping its address.
     pub(super) is_answered: bool,
 }
@@ -70,6 +72,7 @@ impl Upkeep {
             asked: BTreeMap::new(),
             left: Vec::new(),
             lease,
+            told: None,
             is_answered: false,
         })
     }
@@ -165,17 +168,19 @@ impl Upkeep {
                 self.remember(&mapping);
                 self.keep(&mapping);
                 consequences.is_state_new = true;
-                consequences.answer = Some(Ok(Mapped::from(&mapping)));
+                consequences.answer = Some(Ok(self.tell(&mapping)));
             }
             Event::Changed(mapping) | Event::Renewed(mapping) => {
                 self.remember(&mapping);
                 self.keep(&mapping);
                 consequences.is_state_new = true;
                 // Only now it may be known where it leads from.
-                consequences.answer = (!self.is_answered).then(|| Ok(Mapped::from(&mapping)));
+                let is_news = !self.is_answered || self.told != Some(Mapped::from(&mapping));
+                consequences.answer = is_news.then(|| Ok(self.tell(&mapping)));
             }
             Event::Lost(cause) => {
                 tracing::info!(%cause, "lost");
+                self.told = None;
                 // It is no way in any more, but still to be deleted if it is found to be ours.
                 consequences.is_state_new =
                     self.kept.as_mut().and_then(|kept| kept.external_address.take()).is_some();
@@ -192,6 +197,15 @@ impl Upkeep {
         };
         self.is_answered |= consequences.answer.as_ref().is_some_and(answers);
         consequences
+    }
+
+    fn tell(&mut self, mapping: &Mapping) -> Mapped {
+        self.told.insert(Mapped::from(mapping)).clone()
+    }
+
+    /// As the logins know it.
+    pub(super) fn mapped(&self) -> Option<&Mapped> {
+        self.told.as_ref()
     }
 
     fn remember(&self, mapping: &Mapping) {

@@ -1,5 +1,6 @@
 //! The stock mosh-server: what its arguments ask for, and what it answers.
 
+mod address;
 mod arguments;
 mod complaint;
 mod connect_line;
@@ -11,7 +12,9 @@ mod roaming;
 mod start;
 mod starting;
 mod streams;
+mod watched;
 
+pub(crate) use address::address;
 pub(crate) use arguments::{Listening, external, with_bind, with_ports};
 pub(crate) use process::ProcessIdentity;
 pub(crate) use reaper::Reaper;
@@ -19,3 +22,4 @@ pub(crate) use roaming::bind as roaming_bind;
 pub(crate) use start::start;
 pub use starting::OFFER_VARIABLE;
 pub(crate) use starting::{Outcome, Printed, Started};
+pub(crate) use watched::Watched;

@@ -24,7 +24,7 @@ pub(super) struct Owner {
 /// `None`: no process of this user has it, or none that we may look at.
 pub(super) fn of(port: NonZeroU16) -> Option<Owner> {
     let sockets = bound::sockets(port, rustix::process::getuid().as_raw());
-    let names: Vec<_> = sockets.iter().map(|inode| format!("socket:[{inode}]")).collect();
+    let names: Vec<_> = sockets.iter().map(|socket| format!("socket:[{}]", socket.inode)).collect();
     let among = |pids: Vec<Pid>| {
         let holders: Vec<_> = pids.into_iter().filter_map(|pid| Owner::look(pid, &names)).collect();
         eldest(&holders)

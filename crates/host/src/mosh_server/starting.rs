@@ -11,6 +11,7 @@ use anyhow::{Context, Result, anyhow};
 use net::clock;
 use rustix::process::{Pid, getpid, set_child_subreaper};
 use rustix::stdio;
+use wire::channel;
 
 use super::complaint::Complaint;
 use super::connect_line::ConnectLine;
@@ -103,7 +104,7 @@ impl<'a> Starting<'a> {
     fn new(program: &Path, arguments: &[OsString], verbose: bool, reaper: &'a mut Reaper) -> Result<Self> {
         let (streams, Written { output, errors }) = Streams::open(verbose)?;
         let mut command = Command::new(program);
-        command.args(arguments).env_remove(OFFER_VARIABLE).stdout(output);
+        command.args(arguments).env_remove(OFFER_VARIABLE).env_remove(channel::VARIABLE).stdout(output);
         if let Some(errors) = errors {
             command.stderr(errors);
         }

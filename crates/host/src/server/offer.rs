@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Write};
 use std::net::IpAddr;
 use std::num::NonZeroU16;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 use net::interfaces::Attachment;
@@ -13,36 +13,34 @@ use net::{bound, clock};
 use rustix::event::{PollFd, PollFlags};
 use wire::offer::{Candidate, Kind, MOST_CANDIDATES, Offer};
 
-use super::{Begun, ask, broken};
-use crate::cause::{Cause, Trouble};
+use super::{Begun, ask};
+use crate::cause::Trouble;
+use crate::channel::{self, Login, Said, Session, Telling};
 use crate::mosh_server::{Printed, Reaper};
 use crate::server::candidates::{self, Served};
-use crate::session::{Answer, FromKeeper, Link, Mapped, Opening, ToKeeper};
-
-/// How long the address of a mapping is waited for that came without: the keeper asks for it again within four seconds.
-const PATIENCE_FOR_AN_ADDRESS: Duration = Duration::from_secs(6);
+use crate::session::{FromKeeper, Link, Opening, ToKeeper};
 
 /// What gateways open comes behind these, and is not to be cut off.
 const MOST_OWN: usize = MOST_CANDIDATES - 4;
 
+/// A session that has begun, and what is known of the keeper that is to look after it.
+pub(super) struct Beginning {
+    pub(super) keeper: Result<Option<Begun>, Trouble>,
+    pub(super) request: Result<ToKeeper, Trouble>,
+    pub(super) printed: Printed,
+    /// Until when the keeper's answers are waited for.
+    pub(super) deadline: Instant,
+    pub(super) reaper: Reaper,
+}
+
 /// Hands on what mosh-server printed, with an offer before the connect line, and then what the keeper brings.
-pub(super) fn give(
-    keeper: Result<Option<Begun>, Trouble>,
-    request: Result<ToKeeper, Trouble>,
-    printed: Printed,
-    deadline: Instant,
-    reaper: Reaper,
-) -> Result<()> {
-    let keeper = keeper.and_then(|keeper| {
-        let Some(mut begun) = keeper else { return Ok(None) };
-        ask(&mut begun.link, request).map(|()| Some(begun))
-    });
-    let (keeper, failure) = keeper.map_or_else(|failure| (None, Some(failure)), |keeper| (keeper, None));
+pub(super) fn give(beginning: Beginning) -> Result<()> {
+    let Beginning { keeper, request, printed, deadline, reaper } = beginning;
+    let (keeper, failure) = asked(keeper, request);
     failure.iter().for_each(report::in_one_line);
-    let told = tell_at_once(keeper.is_some(), printed).and_then(|()| match keeper {
-        Some(Begun { link, openings }) => {
-            Channel { link, openings, nowhere: None, deadline, reaper }.tell_the_rest()
-        }
+    let telling = Telling::of(openings(keeper.as_ref()), deadline);
+    let told = tell_at_once(!telling.is_complete(), printed).and_then(|()| match keeper {
+        Some(Begun { link, .. }) => OneWay { link, telling, reaper }.tell_the_rest(),
         None => Ok(()),
     });
     match told {
@@ -50,6 +48,42 @@ pub(super) fn give(
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         told => Ok(told?),
     }
+}
+
+/// As [`give`], and then serves the channel. What is to be told beside is told there.
+pub(super) fn give_and_serve(
+    beginning: Beginning,
+    session: Session,
+    seen: Option<IpAddr>,
+    carry: bool,
+    troubles: Vec<report::Trouble>,
+) -> Result<()> {
+    let Beginning { keeper, request, printed, deadline, reaper } = beginning;
+    let (keeper, failure) = asked(keeper, request);
+    let mut telling = Telling::of(openings(keeper.as_ref()), deadline);
+    let failure = failure.as_ref().map(Trouble::put_into_words);
+    troubles.into_iter().chain(failure).for_each(|trouble| telling.trouble(trouble));
+    match tell_at_once(!telling.is_complete(), printed) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
+        told => told?,
+    }
+    let keeper = keeper.map(|Begun { link, .. }| link);
+    channel::serve(session, Login { seen, telling, keeper, reaper: Some(reaper), carry })
+}
+
+fn asked(
+    keeper: Result<Option<Begun>, Trouble>,
+    request: Result<ToKeeper, Trouble>,
+) -> (Option<Begun>, Option<Trouble>) {
+    let keeper = keeper.and_then(|keeper| {
+        let Some(mut begun) = keeper else { return Ok(None) };
+        ask(&mut begun.link, request).map(|()| Some(begun))
+    });
+    keeper.map_or_else(|failure| (None, Some(failure)), |keeper| (keeper, None))
+}
+
+fn openings(keeper: Option<&Begun>) -> Vec<Opening> {
+    keeper.map(|keeper| keeper.openings.clone()).unwrap_or_default()
 }
 
 fn tell_at_once(more: bool, printed: Printed) -> io::Result<()> {
@@ -80,75 +114,29 @@ pub(super) fn own_candidates(port: NonZeroU16) -> Option<Vec<Candidate>> {
     (!bound.is_empty()).then(|| chosen.take(MOST_OWN).collect())
 }
 
-/// Where a gateway says that it listens for us.
-pub(super) fn opened(opening: Opening, address: Option<IpAddr>, port: NonZeroU16) -> Option<Candidate> {
-    let kind = match opening {
-        Opening::Mapping => Kind::Mapped,
-        Opening::Pinhole => Kind::Pinhole,
-    };
-    let address = address.filter(|address| !address.is_unspecified())?;
-    Some(Candidate { kind, address, port })
-}
-
-struct Channel {
+struct OneWay {
     link: Link,
-    /// Not yet answered.
-    openings: Vec<Opening>,
-    /// What to say of a mapping that is there, should its address not become known.
-    nowhere: Option<Trouble>,
-    deadline: Instant,
+    telling: Telling,
     reaper: Reaper,
 }
 
-impl Channel {
+impl OneWay {
     fn tell_the_rest(mut self) -> io::Result<()> {
-        while let Some(Answer { opening, outcome, more }) = self.answer()? {
-            let candidate = match outcome {
-                Ok(Mapped { external_address: None, caution, .. }) => {
-                    self.nowhere = caution;
-                    self.deadline = self.deadline.min(clock::now() + PATIENCE_FOR_AN_ADDRESS);
-                    continue;
+        loop {
+            while let Some(said) = self.telling.poll() {
+                match said {
+                    Said::Offer(offer) => print(&offer)?,
+                    Said::Trouble(trouble) => report::in_one_line(&trouble),
                 }
-                Ok(mapped) => self.caution(opening, mapped),
-                Err(failure) => {
-                    report_if_it_matters(opening, &failure);
-                    None
-                }
-            };
-            self.openings.retain(|open| *open != opening);
-            if candidate.is_some() || !more {
-                print(&Offer { candidates: candidate.into_iter().collect(), more })?;
             }
-            if !more {
+            if self.telling.is_complete() {
                 return Ok(());
             }
-        }
-        print(&Offer::default())
-    }
-
-    fn caution(&self, opening: Opening, mapped: Mapped) -> Option<Candidate> {
-        let Mapped { external_address, external_port, caution } = mapped;
-        if let Some(caution) = caution {
-            report_if_it_matters(opening, &caution);
-        }
-        opened(opening, external_address, external_port)
-    }
-
-    /// `None`: there will be none any more, and why has been said.
-    fn answer(&mut self) -> io::Result<Option<Answer>> {
-        loop {
             match self.link.receive() {
-                Ok(Some(FromKeeper::Answer(answer))) => return Ok(Some(answer)),
-                Ok(Some(FromKeeper::Hears)) => {}
-                Ok(None) if clock::now() >= self.deadline => {
-                    self.give_up(&Cause::TooSlow.trouble());
-                    return Ok(None);
-                }
+                Ok(Some(FromKeeper::Answer(answer))) => self.telling.handle_answer(answer, clock::now()),
+                Ok(Some(_)) => {}
                 Ok(None) => self.wait()?,
-                Err(error) => {
-                    self.give_up(&broken(error));
-                    return Ok(None);
-                }
+                Err(error) => self.telling.handle_end_of_keeper(&error),
             }
         }
     }
@@ -161,27 +149,10 @@ impl Channel {
             PollFd::new(&self.link, PollFlags::IN),
             PollFd::new(&self.reaper, PollFlags::IN),
         ];
-        wait(&mut sources, Some(self.deadline))?;
+        wait(&mut sources, self.telling.poll_timeout())?;
         let is_closed = !sources[0].revents().is_empty();
         self.reaper.reap();
+        self.telling.handle_timeout(clock::now());
         if is_closed { Err(ErrorKind::BrokenPipe.into()) } else { Ok(()) }
-    }
-
-    fn give_up(&mut self, failure: &Trouble) {
-        let nowhere = self.nowhere.take();
-        for opening in &self.openings {
-            match (opening, &nowhere) {
-                (Opening::Mapping, Some(nowhere)) => report::in_one_line(nowhere),
-                _ => report_if_it_matters(*opening, failure),
-            }
-        }
-    }
-}
-
-/// Many networks let IPv6 in without being asked, so that a pinhole that cannot be had says little.
-fn report_if_it_matters(opening: Opening, failure: &Trouble) {
-    match opening {
-        Opening::Mapping => report::in_one_line(failure),
-        Opening::Pinhole => tracing::debug!(?failure, "no pinhole"),
     }
 }

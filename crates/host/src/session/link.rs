@@ -14,9 +14,12 @@ use rustix::net::{RecvFlags, recv};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use wire::Bind;
+
 use super::Name;
 use crate::cause::Trouble;
 use crate::mosh_server::ProcessIdentity;
+use crate::ssh_connection::SshConnection;
 
 /// A few hundred bytes are usual.
 const LINE_BYTES_MAXIMUM: usize = 16 * 1024;
@@ -24,11 +27,37 @@ const LINE_BYTES_MAXIMUM: usize = 16 * 1024;
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum ToKeeper {
     /// First of all: look for the gateways.
-    Begin { name: Name, toward: Vec<Toward>, lease: Duration, budget: Duration, log: Option<PathBuf> },
+    Begin {
+        name: Name,
+        toward: Vec<Toward>,
+        /// By which a keeper that stays, whatever it finds, looks for gateways again.
+        stays: Option<Listens>,
+        lease: Duration,
+        budget: Duration,
+        log: Option<PathBuf>,
+    },
     /// mosh-server is up: map its port.
     Map { process: ProcessIdentity, port: NonZeroU16, ports: RangeInclusive<NonZeroU16> },
     /// The user has been told this port, and will not hear of another.
     Told { port: NonZeroU16 },
+    /// A datagram has come by the channel of this login: those of older ones are of no use any more.
+    Delivered,
+}
+
+/// Where a session listens, by which it is known what it needs of gateways.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Listens {
+    #[serde(with = "BindAsToldToAKeeper")]
+    pub(crate) bind: Bind,
+    pub(crate) ssh: Option<SshConnection>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Bind")]
+enum BindAsToldToAKeeper {
+    Any,
+    Ssh,
+    Address(String),
 }
 
 /// This host as a gateway sees it.
@@ -51,6 +80,10 @@ pub(crate) enum FromKeeper {
     /// A gateway answers, or is known to; how long it takes for the mapping is another question.
     Hears,
     Answer(Answer),
+    /// Of the keeper's own.
+    Trouble(Trouble),
+    /// The laptop has come by another login.
+    Superseded,
 }
 
 /// One for each [`Toward`] that could be begun with; another one follows where the first told no external address.
@@ -69,7 +102,7 @@ pub(crate) enum Opening {
     Pinhole,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Mapped {
     /// As far as the gateway tells.
     pub(crate) external_address: Option<IpAddr>,

@@ -1,9 +1,11 @@
 //! One mosh session, as its server, its keeper and a later sweep know it.
 
 mod link;
+mod socket;
 mod state_file;
 
-pub(crate) use link::{Answer, FromKeeper, Link, Mapped, Opening, ToKeeper, Toward};
+pub(crate) use link::{Answer, FromKeeper, Link, Listens, Mapped, Opening, ToKeeper, Toward};
+pub(crate) use socket::Socket;
 pub(crate) use state_file::{Kept, State, StateFile};
 
 use std::env;

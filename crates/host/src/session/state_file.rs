@@ -1,10 +1,13 @@
 //! What is left to clean up, should a session die: one file a session, held under a lock by its keeper.
 
 use std::net::IpAddr;
+use std::num::NonZeroU16;
 use std::path::Path;
 
 use anyhow::Result;
 use serde::{Deserialize, Deserializer, Serialize};
+
+use wire::channel::SessionId;
 
 use super::Name;
 use crate::mosh_server::ProcessIdentity;
@@ -17,6 +20,9 @@ const EXTENSION: &str = "session";
 pub(crate) struct State {
     pub(crate) name: Name,
     pub(crate) process: ProcessIdentity,
+    /// mosh-server's. `None`: it was written before a later login had to know.
+    #[serde(default)]
+    pub(crate) port: Option<NonZeroU16>,
     #[serde(alias = "mapping", deserialize_with = "one_or_several")]
     pub(crate) mappings: Vec<Kept>,
     /// What was made from addresses that this host did not have any more: only from there it can be deleted.
@@ -104,6 +110,11 @@ impl StateFile {
         locked_file::remove_unfinished(directory)
     }
 
+    /// What the session of that id has written, alive or not.
+    pub(crate) fn of(directory: &Path, id: SessionId) -> Result<State> {
+        locked_file::look(&directory.join(id.to_string()).with_extension(EXTENSION))
+    }
+
     /// What all sessions of this user have written, alive or not.
     pub(crate) fn all(directory: &Path) -> Result<Vec<State>> {
         let paths = locked_file::paths(directory, EXTENSION)?;
@@ -128,7 +139,13 @@ mod tests {
         let pinhole = saved(pinhole_control(), Transport::Udp);
         let pinhole =
             Kept { mapping: pinhole, external_address: Some("2a00:7::10".parse().unwrap()), expires: None };
-        State { name, process, elsewhere: vec![mapping.clone()], mappings: vec![mapping, pinhole] }
+        State {
+            name,
+            process,
+            port: NonZeroU16::new(60001),
+            elsewhere: vec![mapping.clone()],
+            mappings: vec![mapping, pinhole],
+        }
     }
 
     fn orphans(directory: &Path) -> Vec<State> {
@@ -169,6 +186,7 @@ mod tests {
             "mapping":{"internal":"192.168.1.10","gateway":"192.168.1.1","external_port":60001,
             "internal_port":60001,"protocol":"NatPmp"}}"#;
         let state: State = serde_json::from_str(text).unwrap();
+        assert_eq!(state.port, None);
         let [Kept { mapping, external_address: None, expires: None }] = &state.mappings[..] else {
             panic!("{state:?}")
         };

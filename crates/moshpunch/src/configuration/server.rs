@@ -31,7 +31,7 @@ impl Settings for Configuration {
     }
 }
 
-const SETTINGS: [Setting<Configuration>; 5] = [
+const SETTINGS: [Setting<Configuration>; 6] = [
     Setting {
         name: "budget",
         kind: Kind::Number,
@@ -108,6 +108,17 @@ const SETTINGS: [Setting<Configuration>; 5] = [
             Ok(())
         },
     },
+    Setting {
+        name: "carry",
+        kind: Kind::Switch,
+        default: Some("true"),
+        flag: None,
+        other: None,
+        set: |server, text| {
+            server.carry = text.is_none_or(|text| text == "true");
+            Ok(())
+        },
+    },
 ];
 
 /// `LOW-HIGH`, as in the permissions of miniupnpd, or one port.
@@ -150,6 +161,18 @@ mod tests {
             let ports = ports.unwrap_or_else(|| panic!("{left_out:?}"));
             assert_eq!(ports.start().get()..=ports.end().get(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn an_administrator_keeps_datagrams_off_ssh() {
+        for (line, carry) in [("", true), ("carry = true", true), ("carry = false", false)] {
+            let (configuration, left_out) = held(&format!("[server]\n{line}\n"));
+            assert_eq!((configuration.carry, left_out), (carry, vec![]), "{line}");
+        }
+        assert_eq!(
+            held("[server]\ncarry = 1\n").1,
+            ["F:2: carry: true or false was expected, and is left out"]
+        );
     }
 
     #[test]

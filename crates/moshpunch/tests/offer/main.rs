@@ -114,8 +114,11 @@ fn where_no_mapping_is_to_be_had_the_cause_comes_before_the_last_line(lab: &Lab)
     let (before, last) = output.stdout.trim_end().rsplit_once('\n').unwrap_or_default();
     assert_eq!(last, "MOSHPUNCH OFFER 1");
     ensure!(before.contains("\nmoshpunch: no router here answers PCP, NAT-PMP or UPnP; "), "{output}");
-    no_moshpunch_is_left(&network.server)?;
     ensure!(!network.server.processes("mosh-server")?.is_empty(), "mosh-server is up all the same");
+    keeper(&network.server)?;
+    end_sessions(&network.server)?;
+    no_moshpunch_is_left(&network.server)?;
+    assert_eq!(state_files(&network.server)?, [""; 0]);
     Ok(())
 }
 

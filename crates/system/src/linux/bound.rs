@@ -13,10 +13,20 @@ pub fn addresses(port: NonZeroU16, user: u32) -> Vec<IpAddr> {
     of_user(port, user).into_iter().map(|entry| entry.address).collect()
 }
 
-/// The inodes of `user`'s sockets on `port`, by which a process has them open.
+/// A socket in the kernel's table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Socket {
+    /// Unspecified is any.
+    pub address: IpAddr,
+    /// By which a process has it open.
+    pub inode: u64,
+}
+
+/// `user`'s sockets on `port`.
 #[must_use]
-pub fn sockets(port: NonZeroU16, user: u32) -> Vec<u64> {
-    of_user(port, user).into_iter().map(|entry| entry.inode).collect()
+pub fn sockets(port: NonZeroU16, user: u32) -> Vec<Socket> {
+    let socket = |Entry { address, inode, .. }| Socket { address, inode };
+    of_user(port, user).into_iter().map(socket).collect()
 }
 
 #[derive(Debug, PartialEq, Eq)]
