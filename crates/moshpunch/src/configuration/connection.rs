@@ -63,7 +63,7 @@ impl Settings for Connection {
     }
 }
 
-const SETTINGS: [Setting<Connection>; 15] = [
+const SETTINGS: [Setting<Connection>; 16] = [
     Setting {
         name: "client",
         kind: Kind::Path,
@@ -293,6 +293,21 @@ const SETTINGS: [Setting<Connection>; 15] = [
         set: |connection, text| {
             let name = text.map(utf8).transpose()?.map(str::parse).transpose();
             connection.tmux = name.map_err(|error: anyhow::Error| error.to_string())?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "carry",
+        kind: Kind::Switch,
+        default: Some("true"),
+        flag: Some(Flag {
+            help: "Send nothing over ssh, also where UDP does not get through",
+            negation: Some("no-carry"),
+            ..OURS
+        }),
+        other: None,
+        set: |connection, text| {
+            connection.configuration.carry = is_on(text);
             Ok(())
         },
     },
