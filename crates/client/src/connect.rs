@@ -86,7 +86,8 @@ fn say_farewell(ended: &Ended, verbose: bool) {
         Some(line) => report::note(line),
         None => report::trouble(&without_a_path(ended)),
     }
-    would_be_direct.iter().for_each(report::trouble);
+    let cut_off = farewell::cut_off(&ended.agent, &ended.failures);
+    would_be_direct.iter().chain(&cut_off).for_each(report::trouble);
 }
 
 fn without_a_path(Ended { agent, status, .. }: &Ended) -> Trouble {

@@ -23,6 +23,10 @@ const OPTIONS: [&str; 6] =
 const UNATTENDED: [&str; 5] =
     ["BatchMode=yes", "ConnectTimeout=10", "PermitLocalCommand=no", "UpdateHostKeys=no", "LogLevel=DEBUG1"];
 
+/// A session's keys and screens may go by it. Without a terminal ssh marks it as what can wait; what the user's configuration
+/// says counts before.
+const MARKED_AS_TYPING: &str = "IPQoS lowdelay";
+
 /// ssh(1) hands its -F on to the jump hosts' ssh, and nothing else; of two values the first counts.
 const FILES: [&str; 2] = ["~/.ssh/config", "/etc/ssh/ssh_config"];
 
@@ -76,7 +80,7 @@ pub(crate) fn unattended_file(configuration: &Configuration) -> Option<String> {
     let lines = || {
         let options = UNATTENDED.into_iter().chain(["ControlPath=none"]).map(str::to_owned);
         let files = FILES.into_iter().filter(|file| may_be_read(file)).map(|file| format!("Include {file}"));
-        options.chain(files).map(|line| line + "\n").collect()
+        options.chain(files).chain([MARKED_AS_TYPING.to_owned()]).map(|line| line + "\n").collect()
     };
     (speaks_openssh(configuration) && is_ssh(&configuration.ssh)).then(lines)
 }
@@ -229,6 +233,7 @@ mod tests {
             file.starts_with("BatchMode=yes\n") && file.contains("\nControlPath=none\nInclude ~/"),
             "{file}"
         );
+        assert!(file.ends_with("/ssh_config\nIPQoS lowdelay\n"), "the user's own counts: {file}");
     }
 
     #[test]

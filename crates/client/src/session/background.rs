@@ -3,7 +3,7 @@
 
 use std::mem::take;
 use std::num::NonZeroU16;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use path::Kind;
@@ -17,10 +17,12 @@ use crate::configuration::Configuration;
 use crate::login::Login;
 use crate::login::transcript::Line;
 use crate::login::{remote_command, ssh};
-use crate::session::channel::Channel;
 use crate::session::channels::{self, ChannelId, Channels};
 use crate::session::listened::{Listened, Said};
 use crate::session::occasions::{Connection, Ended, Occasions, Task};
+
+/// After which a silence has other causes.
+const OF_A_CHANGE: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(crate) struct Logins {
@@ -33,6 +35,10 @@ pub(crate) struct Logins {
     channels: Channels,
     /// As the host calls it, if it knows channels.
     session: Option<SessionId>,
+    /// The session had no way but another login, and that was refused.
+    is_cut_off: bool,
+    /// When the network changed last.
+    changed: Option<Instant>,
     /// For a master.
     search: Option<LookUp>,
     searches_before: Leaving,
@@ -55,6 +61,8 @@ impl Logins {
             leaving: None,
             channels: Channels::default(),
             session: None,
+            is_cut_off: false,
+            changed: None,
             search: None,
             searches_before: Leaving::default(),
             master: None,
@@ -83,8 +91,12 @@ impl Logins {
         self.channels.moved(to, now);
     }
 
+    /// Soon after a change of the network that is no accident: nothing answers where the host was.
     pub(crate) fn fell_silent(&mut self, now: Instant) {
         self.channels.fell_silent(now);
+        if self.changed.is_some_and(|changed| now < changed + OF_A_CHANGE) && !self.channels.any_is_sound() {
+            self.log_in_early(now);
+        }
     }
 
     /// Of where the host can be reached.
@@ -92,8 +104,10 @@ impl Logins {
         self.channels.told(is_all, now);
     }
 
-    pub(crate) fn say_goodbye(self) {
+    /// Whether the session went no further, since another login was refused.
+    pub(crate) fn say_goodbye(self) -> bool {
         self.channels.say_goodbye();
+        self.is_cut_off
     }
 
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
@@ -114,16 +128,24 @@ impl Logins {
         self.perform(task, now);
     }
 
-    pub(crate) fn network_changed(&mut self, now: Instant) {
+    /// Connections of before may be gone for sure.
+    pub(crate) fn network_changed(&mut self, are_gone: bool, now: Instant) {
         self.master = None;
+        self.changed = Some(now);
         self.end_search();
         self.channels.ping(now);
         let task = self.occasions.network_changed(now);
         self.perform(task, now);
+        if are_gone && self.channels.are_urgent() {
+            self.log_in_early(now);
+        }
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.channels.handle_timeout(now);
+        if self.has_lost_its_way() {
+            self.log_in_early(now);
+        }
         let task = self.occasions.handle_timeout(now);
         self.perform(task, now);
     }
@@ -149,9 +171,14 @@ impl Logins {
                 let how = listened.how_it_ended(status, ssh::ends_as_openssh(&self.configuration));
                 tracing::debug!(?how, %status, "the login has ended");
                 self.login = None;
+                self.is_cut_off |= how == Ended::Refused && self.has_lost_its_way();
                 self.occasions.ended(how, now)
             }
             None if listened.floods() || !is_first && listened.asks() => self.occasions.end(now),
+            // This host begins a session with every login. That one ends of itself: nobody has its key.
+            None if !is_first && said.lines.iter().any(|line| matches!(line, Line::Connect(_))) => {
+                self.occasions.are_over(now)
+            }
             None if is_channel => self.become_channel(&mut said, now),
             None => None,
         };
@@ -164,10 +191,25 @@ impl Logins {
 
     /// It is one of the logins no more, and may stay.
     fn become_channel(&mut self, said: &mut Said, now: Instant) -> Option<Task> {
-        let listened = self.login.take()?;
-        self.session = listened.channel().map(Channel::session);
-        self.channels.add(listened, take(&mut said.heard), now);
+        let session = self.login.as_ref()?.channel()?.session();
+        if *self.session.get_or_insert(session) != session {
+            return self.occasions.end(now);
+        }
+        self.channels.add(self.login.take()?, take(&mut said.heard), now);
         self.occasions.ended(Ended::Served, now)
+    }
+
+    /// It goes over ssh, or nowhere, and no channel is heard.
+    fn has_lost_its_way(&self) -> bool {
+        self.session.is_some() && self.channels.are_urgent() && !self.channels.any_is_sound()
+    }
+
+    /// Of a host that knows channels.
+    fn log_in_early(&mut self, now: Instant) {
+        if self.session.is_some() {
+            let task = self.occasions.early(now);
+            self.perform(task, now);
+        }
     }
 
     fn look_for_master(&mut self) {

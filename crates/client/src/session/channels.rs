@@ -123,6 +123,11 @@ impl Channels {
         self.present_mut().for_each(|channel| channel.ping(now));
     }
 
+    /// Whether the session has no other way.
+    pub(crate) fn are_urgent(&self) -> bool {
+        self.need.is_urgent()
+    }
+
     /// Whether the host is heard, and so can tell what there is to tell.
     pub(crate) fn any_is_sound(&self) -> bool {
         self.present().any(|channel| !channel.is_suspect())

@@ -71,6 +71,15 @@ pub(crate) fn would_be_direct(agent: &Agent, end: Instant) -> Option<Trouble> {
     is_worth_a_word.then(|| Trouble::told(Machine::Router, Step::Session, cause, LET_THROUGH))
 }
 
+/// A session over ssh that could not go on.
+pub(crate) fn cut_off(agent: &Agent, failures: &Failures) -> Option<Trouble> {
+    let went_over_ssh = agent.log().last().is_some_and(|entry| entry.kind == Kind::Carried);
+    let cause = "the ssh connection that carried the session ended, and another login was refused, since nobody was asked";
+    let cure = "with a key in an agent, or one without a passphrase, such a session goes on by itself";
+    let trouble = || Trouble::told(Machine::Laptop, Step::Login, cause, cure);
+    (failures.is_cut_off && went_over_ssh).then(trouble)
+}
+
 /// How long the session went over ssh.
 fn carried(agent: &Agent, end: Instant) -> Duration {
     let ends = agent.log().skip(1).map(|entry| entry.at).chain([end]);
@@ -194,6 +203,8 @@ mod tests {
             (trouble.cause.what.as_str(), trouble.cause.cure.as_deref()),
             (expected, Some(LET_THROUGH))
         );
+        let is_told = |is_cut_off| cut_off(&agent, &Failures { is_cut_off, ..Failures::default() }).is_some();
+        assert!(is_told(true) && !is_told(false));
     }
 
     #[test]
@@ -204,7 +215,8 @@ mod tests {
             what: "no gateway answers".into(),
             cure: Some("ask it".into()),
         };
-        let failures = Failures { notes: vec!["a note".into()], troubles: vec![trouble] };
+        let notes = vec!["a note".into()];
+        let failures = Failures { notes, troubles: vec![trouble], ..Failures::default() };
         assert_eq!(told_by_the_host(&failures), ["a note", "no gateway answers; ask it"]);
     }
 

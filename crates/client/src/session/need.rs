@@ -32,6 +32,11 @@ impl Need {
         self.told_all_at = is_all.then(|| self.told_all_at.unwrap_or(now));
     }
 
+    /// Whether datagrams go over ssh, or nowhere yet.
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.direct_since.is_none()
+    }
+
     /// When there is none any more.
     pub(crate) fn ends(&self) -> Option<Instant> {
         Some(self.told_all_at?.max(self.direct_since? + ON_A_DIRECT_PATH))
@@ -55,9 +60,9 @@ mod tests {
         let (mut need, now) = told_all();
         assert_eq!(need.ends(), None, "no path is known");
         need.moved(Kind::Carried, now);
-        assert_eq!(need.ends(), None);
+        assert_eq!((need.ends(), need.is_urgent()), (None, true));
         need.moved(Kind::Mapped, now);
-        assert_eq!(need.ends(), Some(now + ON_A_DIRECT_PATH));
+        assert_eq!((need.ends(), need.is_urgent()), (Some(now + ON_A_DIRECT_PATH), false));
         need.moved(Kind::Carried, now);
         assert_eq!(need.ends(), None);
     }

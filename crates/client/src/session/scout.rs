@@ -42,13 +42,15 @@ pub(crate) struct Scout {
     failures: Failures,
 }
 
-/// What the host has told of what failed there: each once.
+/// What failed beside the session.
 #[derive(Debug, Default)]
 pub(crate) struct Failures {
-    /// In its own words.
+    /// On the host, in its own words, each once.
     pub(crate) notes: Vec<String>,
-    /// By a channel.
+    /// The same, by a channel.
     pub(crate) troubles: Vec<Trouble>,
+    /// ssh ended under a session that had no other way, and another login was refused.
+    pub(crate) is_cut_off: bool,
 }
 
 impl Scout {
@@ -115,8 +117,7 @@ impl Scout {
 
     /// What failed on the host.
     pub(crate) fn say_goodbye(self) -> Failures {
-        self.logins.say_goodbye();
-        self.failures
+        Failures { is_cut_off: self.logins.say_goodbye(), ..self.failures }
     }
 
     /// Every path is silent: the host may have moved. What still runs since the last time is stuck in a network that is
@@ -136,8 +137,9 @@ impl Scout {
         let network = Network::read();
         if network != self.network {
             tracing::debug!(?network, "another network");
+            let are_gone = network.has_lost_an_address(&self.network);
             self.network = network;
-            self.logins.network_changed(now);
+            self.logins.network_changed(are_gone, now);
         }
     }
 

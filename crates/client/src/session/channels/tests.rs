@@ -147,13 +147,24 @@ fn while_it_carries_it_stays() {
 #[test]
 fn whatever_ends_it_its_way_is_gone_once() {
     for script in ["", "echo MOSHPUNCH BYE; exec cat", "echo MOSHPUNCH BYE gone", "yes MOSHPUNCH PING 1"] {
-        let (mut channels, id, now) = to(script);
+        let (mut channels, id, now) = to(&format!("read -r ping; {script}"));
+        channels.ping(now);
         assert_eq!(event(&mut channels, now), Event::Closed(id), "{script}");
         channels.handle_timeout(now + TIME_TO_END);
         channels.handle_timeout(now + 2 * TIME_TO_END);
         wait_until_gone(&mut channels, now);
         assert_eq!(channels.poll_event(), None, "{script}");
     }
+}
+
+#[test]
+fn one_that_is_closed_as_it_is_opened_never_carries() {
+    let mut ended = to("exec cat").0.open.into_iter().next().unwrap().listened;
+    let (mut channels, now) = (Channels::default(), clock::now());
+    ended.channel_mut().unwrap().handle(wire::channel::Frame::Bye { reason: None }, now);
+    channels.add(ended, Vec::new(), now);
+    channels.read(now);
+    assert_eq!((channels.poll_event(), channels.present().count()), (None, 0));
 }
 
 #[test]
