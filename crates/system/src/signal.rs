@@ -2,17 +2,15 @@
 
 use std::io;
 
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::sys::signal::{SigSet, Signal};
 
-/// What a process in the background would be stopped for does no harm: it may change the terminal that it has
-/// (`tcsetattr`(3), POSIX).
+/// From now on a terminal whose foreground is another process does not stop this one: it may set the modes, and what it
+/// reads is an error (`tcsetattr`(3), `read`(3), POSIX). What it starts later inherits that.
 ///
 /// # Errors
 ///
-/// Those of `work`.
-pub fn without_stopping<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    let before = SigSet::from(Signal::SIGTTOU).thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-    let done = work();
-    before.thread_set_mask()?;
-    done
+/// The system refuses.
+pub fn never_stop_for_a_terminal() -> io::Result<()> {
+    let stopping = SigSet::from_iter([Signal::SIGTTIN, Signal::SIGTTOU]);
+    Ok(stopping.thread_block()?)
 }

@@ -4,7 +4,7 @@
 //! is written into a pipe is no more than poll(2) has promised room for, and a terminal is opened once more.
 
 use std::io::{self, ErrorKind};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{Mode, OFlags, open};
@@ -46,12 +46,16 @@ impl Line {
     ///
     /// stdin or stdout is not open, or the terminal does not take the modes.
     pub(super) fn open() -> io::Result<Self> {
-        let (input, output) = (stdio::stdin(), stdio::stdout());
+        Self::of(stdio::stdin(), stdio::stdout())
+    }
+
+    fn of(input: BorrowedFd<'_>, output: BorrowedFd<'_>) -> io::Result<Self> {
         if isatty(input) {
-            signal::without_stopping(|| make_raw(input))?;
+            signal::never_stop_for_a_terminal()?;
+            make_raw(input)?;
         }
-        let input = own_description(input, "/proc/self/fd/0")?.0;
-        let (output, write_bytes) = own_description(output, "/proc/self/fd/1")?;
+        let (input, _) = own_description(input)?;
+        let (output, write_bytes) = own_description(output)?;
         Ok(Self { input, output, write_bytes, unwritten: Vec::new() })
     }
 
@@ -88,7 +92,7 @@ impl Line {
                 Read::Bytes(bytes)
             }
             Err(error) if is_nothing(error) => Read::Nothing,
-            // A terminal that is hung up has an error at its end.
+            // A terminal that is hung up, or has another process in the foreground, has an error at its end.
             Ok(0) | Err(_) => Read::End,
         }
     }
@@ -114,14 +118,82 @@ fn make_raw(terminal: BorrowedFd<'_>) -> io::Result<()> {
 }
 
 /// And how much may be written to it at once.
-fn own_description(descriptor: BorrowedFd<'_>, path: &str) -> io::Result<(OwnedFd, usize)> {
+fn own_description(descriptor: BorrowedFd<'_>) -> io::Result<(OwnedFd, usize)> {
     let shared = || descriptor.try_clone_to_owned();
     if !isatty(descriptor) {
         return Ok((shared()?, PIPE_WRITE_BYTES));
     }
     let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    match open(path, flags, Mode::empty()) {
+    match open(format!("/proc/self/fd/{}", descriptor.as_raw_fd()), flags, Mode::empty()) {
         Ok(own) => Ok((own, usize::MAX)),
         Err(_) => Ok((shared()?, TERMINAL_WRITE_BYTES)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::{Read as _, Write as _};
+    use std::os::fd::AsFd;
+    use std::time::Duration;
+
+    use net::wait::wait_for;
+    use programs::pseudo_terminal::PseudoTerminal;
+    use rustix::fs::fcntl_getfl;
+
+    use super::*;
+
+    fn is_ready(descriptor: PollFd<'_>) -> bool {
+        let mut descriptors = [descriptor];
+        wait_for(&mut descriptors, Some(Duration::ZERO)).unwrap();
+        !descriptors[0].revents().is_empty()
+    }
+
+    fn read(mut from: &File, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        let mut filled = 0;
+        while filled < length {
+            wait_for(&mut [PollFd::new(&from, PollFlags::IN)], None).unwrap();
+            filled += from.read(&mut bytes[filled..]).unwrap();
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_terminal_passes_on_what_comes_as_it_is_and_echoes_nothing() {
+        let PseudoTerminal { ours, theirs } = PseudoTerminal::open().unwrap();
+        let flags = fcntl_getfl(&theirs).unwrap();
+        let mut line = Line::of(theirs.as_fd(), theirs.as_fd()).unwrap();
+        let all: Vec<u8> = (0..=255).collect();
+        (&ours).write_all(&all).unwrap();
+        wait_for(&mut [line.input()], None).unwrap();
+        assert_eq!(line.read(), Read::Bytes(all));
+        assert_eq!(line.read(), Read::Nothing);
+        line.say("MOSHPUNCH PING 1\n".into());
+        line.write().unwrap();
+        assert_eq!(read(&ours, 17), b"MOSHPUNCH PING 1\n", "neither an echo nor a carriage return");
+        assert_eq!(fcntl_getfl(&theirs).unwrap(), flags, "others have that description open");
+        drop(ours);
+        assert_eq!(line.read(), Read::End);
+        line.say("x".into());
+        assert!(line.write().is_err());
+    }
+
+    #[test]
+    fn nobody_is_waited_for_who_does_not_read() {
+        let PseudoTerminal { ours, theirs } = PseudoTerminal::open_raw().unwrap();
+        let (reader, writer) = io::pipe().unwrap();
+        let (idle, _idle) = io::pipe().unwrap();
+        for mut line in [
+            Line::of(theirs.as_fd(), theirs.as_fd()).unwrap(),
+            Line::of(idle.as_fd(), writer.as_fd()).unwrap(),
+        ] {
+            line.say("x".repeat(1 << 20));
+            while is_ready(line.output()) {
+                line.write().unwrap();
+            }
+            assert!(!line.is_written());
+        }
+        drop((ours, reader));
     }
 }

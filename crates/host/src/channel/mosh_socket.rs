@@ -57,7 +57,40 @@ fn on_this_host(address: IpAddr, dual_stack: bool) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use net::wait::wait;
+
     use super::*;
+
+    #[test]
+    fn the_tos_byte_goes_both_ways() {
+        let mut mosh_server = MarkedSocket::bind(Ipv4Addr::UNSPECIFIED.into()).unwrap();
+        let port = NonZeroU16::new(mosh_server.address().unwrap().port()).unwrap();
+        let mut socket = MoshSocket::open(Ipv4Addr::UNSPECIFIED.into(), port).unwrap();
+        let mut buffer = [0; 64];
+        socket.send(0xb9, b"to mosh-server");
+        wait(&mut [PollFd::new(&mosh_server, PollFlags::IN)], None).unwrap();
+        let received = mosh_server.receive(&mut buffer).unwrap();
+        assert_eq!((received.tos, &buffer[..received.length]), (0xb9, &b"to mosh-server"[..]));
+        mosh_server.send(b"from it", received.from, 0x02).unwrap();
+        wait(&mut [socket.descriptor()], None).unwrap();
+        let received = socket.receive(&mut buffer).unwrap();
+        assert_eq!((received.tos, &buffer[..received.length]), (0x02, &b"from it"[..]));
+    }
+
+    #[test]
+    fn others_are_not_heard() {
+        let mosh_server = MarkedSocket::bind(Ipv4Addr::LOCALHOST.into()).unwrap();
+        let other = MarkedSocket::bind(Ipv4Addr::LOCALHOST.into()).unwrap();
+        let port = NonZeroU16::new(mosh_server.address().unwrap().port()).unwrap();
+        let mut socket = MoshSocket::open(Ipv4Addr::LOCALHOST.into(), port).unwrap();
+        let to = socket.socket.address().unwrap();
+        let _refused = other.send(b"from another", to, 0);
+        mosh_server.send(b"from it", to, 0).unwrap();
+        let mut buffer = [0; 64];
+        wait(&mut [socket.descriptor()], None).unwrap();
+        let received = socket.receive(&mut buffer).unwrap();
+        assert_eq!(&buffer[..received.length], b"from it");
+    }
 
     #[test]
     fn it_goes_over_loopback_where_mosh_server_is_everywhere() {

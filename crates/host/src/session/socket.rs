@@ -8,7 +8,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use rustix::net::sockopt::socket_peercred;
+use system::linux::peer;
 
 use super::Link;
 
@@ -79,8 +79,8 @@ fn path(directory: &Path, id: &str) -> PathBuf {
 }
 
 fn of_this_user(stream: &UnixStream) -> Result<()> {
-    let user = socket_peercred(stream)?.uid;
-    ensure!(user == rustix::process::getuid(), "the other end is user {}", user.as_raw());
+    let user = peer::user(stream)?;
+    ensure!(user == rustix::process::getuid().as_raw(), "the other end is user {user}");
     Ok(())
 }
 

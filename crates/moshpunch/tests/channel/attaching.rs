@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
-use lab::{Host, Lab, Signal, USER, WriteUp, scenario};
+use lab::{Host, Lab, Miniupnpd, Signal, USER, WriteUp, scenario};
 
 use crate::common::{PATIENCE, end_sessions, keeper, raise, signal};
 use crate::laptop::{Login, NEW, TO_SERVER, any_datagram};
@@ -59,7 +59,7 @@ fn a_later_login_serves_and_the_first_ends_once_a_datagram_has_come(lab: &Lab) -
 
 fn a_later_login_is_told_the_mapping_that_there_is_and_the_next(lab: &Lab) -> Result<()> {
     let network = raise(lab)?;
-    let miniupnpd = network.router.miniupnpd(&WriteUp::miniupnpd())?;
+    let miniupnpd = network.router.miniupnpd(&Miniupnpd::new(WriteUp::OUTSIDE, WriteUp::INSIDE))?;
     let first = Login::new_session(&network.laptop)?;
     first.hears("MOSHPUNCH OFFER 1 mapped=20.0.0.1:60001\n")?;
     let session = first.session()?;
@@ -69,7 +69,6 @@ fn a_later_login_is_told_the_mapping_that_there_is_and_the_next(lab: &Lab) -> Re
     let log = second.ssh.log();
     ensure!(log.starts_with("MOSHPUNCH OFFER 1 host=192.168.1.10:60001 mapped=20.0.0.1:60001\n"), "{log}");
     ensure!(log.matches("OFFER").count() == 1, "{log}");
-    network.router.readdress(WriteUp::OUTSIDE, &["20.0.0.1/24", "20.0.0.2/24"], &[])?;
     network.router.readdress(WriteUp::OUTSIDE, &["20.0.0.2/24", "20.0.0.1/24"], &[])?;
     miniupnpd.signal(Signal::USR1)?;
     for login in [&first, &second] {
@@ -147,15 +146,17 @@ fn what_is_in_the_sockets_place_is_told(lab: &Lab) -> Result<()> {
     let first = Login::new_session(&network.laptop)?;
     let session = first.session()?;
     let path = socket(&session);
-    let squat = |script: &str| network.server.command("sh").args(["-c", script, "sh", &path]).run(PATIENCE);
-    squat("rm \"$1\" && echo mine >\"$1\"")?;
+    let squat = |user: &str, script: &str| {
+        network.server.command("sh").args(["-c", script, "sh", &path]).as_user(user).run(PATIENCE)
+    };
+    squat(USER, "rm \"$1\" && echo mine >\"$1\"")?;
     let told = "MOSHPUNCH TROUBLE host session this login does not hear of the router: ";
     let mut second = attach(&network.laptop, "second", &session)?;
     second.hears(&format!("{told}{path}: Connection refused"))?;
     answers(&mut second)?;
-    squat("rm \"$1\"")?;
+    squat(USER, "rm \"$1\"")?;
     let _roots = network.server.inside(|| Ok(std::os::unix::net::UnixListener::bind(&path)?))?;
-    squat("chmod 777 \"$1\"")?;
+    squat("root", "chmod 777 \"$1\"")?;
     let mut third = attach(&network.laptop, "third", &session)?;
     third.hears(&format!("{told}{path}: the other end is user 0"))?;
     answers(&mut third)?;

@@ -17,6 +17,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(an_ssh_that_is_killed_ends_it),
         scenario!(mosh_servers_end_is_said_and_nothing_is_left),
         scenario!(an_input_that_was_never_open_is_told_as_today),
+        scenario!(in_the_background_of_a_terminal_it_is_told_as_today),
         scenario!(the_session_does_not_see_who_asked),
     ]
 }
@@ -101,6 +102,20 @@ fn an_input_that_was_never_open_is_told_as_today(lab: &Lab) -> Result<()> {
         told.contains("MOSHPUNCH TROUBLE router mapping ") && told.contains("MOSHPUNCH OFFER 1\n"),
         "{log}"
     );
+    end_sessions(&network.server)
+}
+
+/// Who sets the terminal's modes there, or reads from it, is stopped.
+fn in_the_background_of_a_terminal_it_is_told_as_today(lab: &Lab) -> Result<()> {
+    let network = raise(lab)?;
+    let command = format!("bash -ic '{NEW} & wait'");
+    let words = [&["-tt"], &TO_SERVER[..]].concat();
+    let mut login = Login::open(&network.laptop, "background", &words, &command)?;
+    login.session()?;
+    login.say("MOSHPUNCH PING 1\n")?;
+    login.hears("MOSHPUNCH TROUBLE router mapping ")?;
+    login.hears("MOSHPUNCH OFFER 1")?;
+    login.ends()?;
     end_sessions(&network.server)
 }
 

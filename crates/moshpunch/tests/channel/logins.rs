@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use lab::harness::Scenario;
-use lab::{Lab, USER, scenario};
+use lab::{Lab, Nat, Protocol, USER, WriteUp, scenario};
 
 use crate::common::{PATIENCE, end_sessions, raise};
 use crate::laptop::{Login, TO_SERVER, any_datagram};
@@ -22,7 +22,7 @@ const BY_SH: &str = "sh -c 'MOSHPUNCH_OFFER=1 MOSHPUNCH_CHANNEL=1 exec moshpunch
 const LONG: usize = 1_400;
 
 /// With a terminal and without; the longest datagrams, both ends of it whole.
-fn serves(lab: &Lab, prepare: impl Fn(&lab::WriteUp) -> Result<Vec<String>>) -> Result<()> {
+fn serves(lab: &Lab, prepare: impl Fn(&WriteUp) -> Result<Vec<String>>) -> Result<()> {
     let network = raise(lab)?;
     let words = prepare(&network)?;
     for (number, terminal) in ["-T", "-tt"].into_iter().enumerate() {
@@ -43,7 +43,7 @@ fn serves(lab: &Lab, prepare: impl Fn(&lab::WriteUp) -> Result<Vec<String>>) -> 
     end_sessions(&network.server)
 }
 
-fn to_server(_: &lab::WriteUp) -> Result<Vec<String>> {
+fn to_server(_: &WriteUp) -> Result<Vec<String>> {
     Ok(TO_SERVER.map(str::to_owned).to_vec())
 }
 
@@ -81,9 +81,8 @@ fn dropbear_serves(lab: &Lab) -> Result<()> {
         let dropbear = network.server.spawn("dropbear", &dropbear)?;
         dropbear.wait_for_log("Not backgrounding", PATIENCE)?;
         running.replace(Some(dropbear));
-        let rule = "table ip to_dropbear { chain prerouting { type nat hook prerouting priority -110; \
-                    iifname wan0 tcp dport 2200 dnat to 192.168.1.10:2200; } }";
-        crate::common::home::nft(&network.router, rule)?;
+        let nat = Nat::home(WriteUp::OUTSIDE).forward(Protocol::Tcp, 2200, "192.168.1.10:2200");
+        network.router.nat(&nat)?;
         let options = "-p 2200 -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null router";
         Ok(options.split(' ').map(str::to_owned).collect())
     })

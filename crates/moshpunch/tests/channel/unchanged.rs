@@ -37,7 +37,7 @@ fn an_older_client_is_told_what_it_was_told(lab: &Lab) -> Result<()> {
     let network = raise(lab)?;
     let _miniupnpd = network.router.miniupnpd(&WriteUp::miniupnpd())?;
     let output = server_over_ssh(&network.laptop, "MOSHPUNCH_OFFER=1 moshpunch server new")?;
-    let expected = "\r\nMOSHPUNCH OFFER 1 host=192.168.1.10:60001 more\n\r\nMOSH CONNECT 60001 KEY\n\
+    let expected = "\r\nMOSHPUNCH OFFER 1 host=192.168.1.10:60001 more\nMOSH CONNECT 60001 KEY\n\
                     MOSHPUNCH OFFER 1 mapped=20.0.0.1:60001\n";
     assert_eq!(printed(&output)?, (expected.to_owned(), LICENCE.to_owned()));
     end_sessions(&network.server)
@@ -46,7 +46,7 @@ fn an_older_client_is_told_what_it_was_told(lab: &Lab) -> Result<()> {
 fn an_older_client_without_a_router_that_maps_is_told_what_it_was_told(lab: &Lab) -> Result<()> {
     let network = raise(lab)?;
     let output = server_over_ssh(&network.laptop, "MOSHPUNCH_OFFER=1 moshpunch server new")?;
-    let expected = "\r\nMOSHPUNCH OFFER 1 host=192.168.1.10:60001 more\n\r\nMOSH CONNECT 60001 KEY\n\
+    let expected = "\r\nMOSHPUNCH OFFER 1 host=192.168.1.10:60001 more\nMOSH CONNECT 60001 KEY\n\
                     MOSHPUNCH OFFER 1\n";
     assert_eq!(printed(&output)?, (expected.to_owned(), format!("{LICENCE}{REFUSED}")));
     end_sessions(&network.server)
@@ -57,7 +57,7 @@ fn a_stock_client_is_told_what_it_was_told(lab: &Lab) -> Result<()> {
     let _miniupnpd = network.router.miniupnpd(&WriteUp::miniupnpd())?;
     for (variable, port) in [("", 60001), ("MOSHPUNCH_CHANNEL=1 ", 60002)] {
         let output = server_over_ssh(&network.laptop, &format!("{variable}moshpunch server new"))?;
-        let expected = format!("\r\nMOSH CONNECT {port} KEY\n");
+        let expected = format!("MOSH CONNECT {port} KEY\n");
         assert_eq!(printed(&output)?, (expected, LICENCE.to_owned()));
     }
     end_sessions(&network.server)

@@ -10,6 +10,7 @@ pub(crate) mod marked_socket;
 mod netlink;
 #[cfg(not(feature = "portable"))]
 pub(crate) mod network;
+pub mod peer;
 #[cfg(not(feature = "portable"))]
 pub(crate) mod process;
 mod reservation;
