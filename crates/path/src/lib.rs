@@ -1,8 +1,10 @@
 //! Which way a session's datagrams go, without I/O: time and replies come in, copies to send come out.
 //!
-//! A *path*, or [`Way`], is one of our UDP sockets and one candidate address of the server. The [`Agent`] never sees a
-//! datagram: a [`Transmit`] always means "the newest datagram of mosh-client, over this path". One is enough, for mosh sends
-//! what changed since the last state that the server acknowledged. Nothing of our own is ever sent.
+//! A *path*, or [`Way`], has an id, a [`Kind`], which ranks it, and a [`Route`]: one of our UDP sockets and one candidate address
+//! of the server, or a channel to the host that *carries* datagrams, and has no address. Ways by UDP come of sockets and
+//! candidates; carried ones come and go as the owner tells. The [`Agent`] never sees a datagram: a [`Transmit`] always means
+//! "the newest datagram of mosh-client, over this path". One is enough, for mosh sends what changed since the last state that
+//! the server acknowledged. Nothing of our own is ever sent.
 //!
 //! # The life of a session
 //!
@@ -32,6 +34,32 @@
 //!
 //! *Change.* A change of the network, or a gap between two `now`s that only a suspended machine explains, starts a new
 //! race with a nudge, so that an idle session moves in one round trip.
+//!
+//! # A last resort
+//!
+//! A carried way goes by TCP, and often around. While a way by UDP works it gets nothing, and must not win by chance either.
+//! mosh-server follows the copy of a new datagram that arrives first, and none that comes behind. So:
+//!
+//! *Head start.* In a race, ways by UDP have a datagram for themselves for [`HEAD_START`]; unless it is answered by then, the
+//! newest goes over the channel, too. There is no wait where no way by UDP takes it.
+//!
+//! *Turns.* UDP may come through to the server and not back. Then the copy by the channel is one that the server has seen. So
+//! in a silence, and after two that were not answered in time, each second new datagram goes by the channel alone, and a
+//! nudge asks for it ([`turns`]). What was alone goes the other way, too, after a head start.
+//!
+//! *Trials.* While a channel is followed, datagrams go by it alone. Better ways get a datagram of their own now and then
+//! ([`trial`]): for ten seconds after a move, a change or new candidates, then once a minute. New sockets are opened for it, and
+//! mosh-client is nudged; what comes within a head start is theirs, then another nudge brings one for the channel. An answer
+//! moves the session, with a nudge, and what then still comes over the channel moves it back no more: the server had not heard
+//! of the better way. A way that is slower than the channel by more than a head start is never taken.
+//!
+//! *Falls.* A way that falls silent within two minutes after it was taken, and not for the first time, gets no trials for a
+//! minute, then for two, up to ten; until the network changes ([`damping`]). In a silence it is used like any other.
+//!
+//! *Channels.* A second one may be opened beside one that is slow. It is tried once, at once, and takes over if it answers; a
+//! channel gets no datagram twice. [`Agent::standing`] tells for how long the host's help has been needed, or not.
+//!
+//! Without a channel nothing of this is done.
 //!
 //! # What drives it
 //!

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
+use crate::event::WayId;
+
 /// For how long they are tried again and again, once there is reason to: a router needs some seconds to map a port, or to
 /// let go of what it took for its own.
 pub const TRIAL_SPAN: Duration = Duration::from_secs(10);
@@ -14,18 +16,25 @@ pub const FIRST_TRIAL: Duration = Duration::from_secs(1);
 /// A way that opens without any sign of it is found within this time.
 pub const TRIAL_INTERVAL: Duration = Duration::from_secs(60);
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tried {
+    BetterRanks,
+    /// A channel that was opened beside the followed one.
+    Channel(WayId),
+}
+
 /// While a way is followed that leaves others a head start.
 #[derive(Debug)]
 pub(crate) struct Trial {
     wait: Duration,
     haste_ends: Option<Instant>,
-    under_way: bool,
+    under_way: Option<Tried>,
     random: Rng,
 }
 
 impl Trial {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { wait: FIRST_TRIAL, haste_ends: None, under_way: false, random: Rng::with_seed(seed) }
+        Self { wait: FIRST_TRIAL, haste_ends: None, under_way: None, random: Rng::with_seed(seed) }
     }
 
     /// There is reason to try from now on.
@@ -45,17 +54,17 @@ impl Trial {
     }
 
     /// From now on datagrams are theirs alone.
-    pub(crate) fn begin(&mut self) {
-        self.under_way = true;
+    pub(crate) fn begin(&mut self, tried: Tried) {
+        self.under_way = Some(tried);
     }
 
-    pub(crate) fn is_under_way(&self) -> bool {
+    pub(crate) fn under_way(&self) -> Option<Tried> {
         self.under_way
     }
 
     /// Whether it was under way.
     pub(crate) fn end(&mut self) -> bool {
-        std::mem::take(&mut self.under_way)
+        self.under_way.take().is_some()
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Way {
     pub(crate) refused: bool,
     /// mosh-client's newest datagram has gone over it.
     pub(crate) has_newest: bool,
+    /// Some datagram has.
+    pub(crate) was_used: bool,
 }
 
 impl Way {
@@ -66,6 +68,11 @@ impl Way {
         !self.kind.policy().head_start.is_zero()
     }
 
+    /// Whether the session leaves it for the other as soon as that works: for a better rank, or a newer channel.
+    pub(crate) fn yields_to(&self, other: &Self) -> bool {
+        self.is_last_resort() && (other.rank(), Reverse(other.id)) < (self.rank(), Reverse(self.id))
+    }
+
     pub(crate) fn transmit(&self) -> Transmit {
         Transmit { way: self.id, route: self.route }
     }
@@ -82,8 +89,19 @@ impl Ways {
         let id = WayId(self.next);
         self.next += 1;
         let answer_time = AnswerTime::default();
-        self.by_id
-            .insert(id, Way { id, kind, route, answer_time, heard: None, refused: false, has_newest: false });
+        self.by_id.insert(
+            id,
+            Way {
+                id,
+                kind,
+                route,
+                answer_time,
+                heard: None,
+                refused: false,
+                has_newest: false,
+                was_used: false,
+            },
+        );
         id
     }
 
@@ -113,6 +131,7 @@ impl Ways {
         if let Some(way) = self.by_id.get_mut(&id) {
             way.refused = false;
             way.has_newest = true;
+            way.was_used = true;
         }
     }
 

@@ -40,7 +40,7 @@ impl Agent {
     /// Whether what came over this way was sent before the server could know of the better one that is followed. Whatever
     /// goes there is awaited, and found missing if the server does not get it.
     pub(super) fn is_late(&self, way: WayId) -> bool {
-        let is_last_resort = |id| self.ways.find(id).is_some_and(Way::is_last_resort);
-        is_last_resort(way) && !self.seeks() && !self.followed.is_some_and(is_last_resort)
+        let yields = |way: &Way| self.followed_way().is_some_and(|followed| way.yields_to(followed));
+        !self.seeks() && self.ways.find(way).is_some_and(yields)
     }
 }

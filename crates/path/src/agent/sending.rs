@@ -9,6 +9,7 @@ use crate::race::Race;
 use crate::rhythm::Expected;
 use crate::silence::Silence;
 use crate::timer::Timer;
+use crate::trial::Tried;
 use crate::turns::Turn;
 use crate::ways::Way;
 
@@ -27,8 +28,10 @@ impl Agent {
                 let better = |way: &Way| probing && way.rank() < followed.rank();
                 self.transmit(|way| way.id == followed.id || better(way), now);
             }
-            Upgrade::ByTrial if self.trial.is_under_way() => self.follow_later(followed, now),
-            Upgrade::ByTrial => self.transmit(|way| way.id == followed.id, now),
+            Upgrade::ByTrial => match self.trial.under_way() {
+                Some(tried) => self.follow_later(followed, tried, now),
+                None => self.transmit(|way| way.id == followed.id, now),
+            },
         }
     }
 
@@ -64,7 +67,7 @@ impl Agent {
 
     /// How much later than others the followed way gets a datagram.
     pub(super) fn head_start(&self) -> Duration {
-        let follows_later = self.seeks() || self.trial.is_under_way();
+        let follows_later = self.seeks() || self.trial.under_way().is_some();
         let followed = self.followed_way().filter(|_| follows_later);
         followed.map_or(Duration::ZERO, |way| way.kind.policy().head_start)
     }
@@ -83,8 +86,11 @@ impl Agent {
         }
     }
 
-    fn follow_later(&mut self, followed: &Way, now: Instant) {
-        let better: Vec<WayId> = self.better_than(followed, now);
+    fn follow_later(&mut self, followed: &Way, tried: Tried, now: Instant) {
+        let better: Vec<WayId> = match tried {
+            Tried::BetterRanks => self.better_than(followed, now),
+            Tried::Channel(channel) => vec![channel],
+        };
         self.transmit(|way| better.contains(&way.id), now);
         if self.ways.newest_is_under_way() {
             return self.timers.set_no_later(Timer::HeadStart, now + followed.kind.policy().head_start);

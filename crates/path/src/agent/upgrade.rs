@@ -6,30 +6,42 @@ use super::Agent;
 use crate::event::WayId;
 use crate::log::Reason;
 use crate::timer::Timer;
+use crate::trial::Tried;
 use crate::ways::Way;
 
 impl Agent {
-    /// Those that are worth a trial: a newer channel before anything else, for the followed one is about to end.
+    /// Those of better ranks that are worth a trial.
     pub(super) fn better_than(&self, followed: &Way, now: Instant) -> Vec<WayId> {
-        let rested = |way: &Way| way.address().is_none_or(|address| !self.damping.holds(address, now));
-        let wanted = |way: &Way| match self.ways.last_resort().filter(|newest| newest.id > followed.id) {
-            Some(newest) => way.id == newest.id,
-            None => way.rank() < followed.rank() && rested(way),
-        };
-        self.ways.ranked(wanted).iter().map(|way| way.id).collect()
+        let rests = |way: &Way| way.address().is_some_and(|address| self.damping.holds(address, now));
+        let better = self.ways.ranked(|way| way.rank() < followed.rank() && !rests(way));
+        better.iter().map(|way| way.id).collect()
     }
 
-    /// By new sockets: a NAT may be stuck with what was sent in vain by the old ones.
     pub(super) fn try_better(&mut self, now: Instant) {
         let Some(followed) = self.followed_way().copied().filter(Way::is_last_resort) else { return };
         self.timers.set(Timer::Trial, self.trial.next(now));
-        if self.seeks() || self.better_than(&followed, now).is_empty() {
+        if self.seeks() {
             return;
         }
+        if let Some(tried) = self.worth_a_trial(&followed, now) {
+            self.trial.begin(tried);
+            self.timers.clear(Timer::HeadStart);
+            self.nudge(now);
+        }
+    }
+
+    /// A new channel is tried once, before anything else: the followed one is likely to end.
+    fn worth_a_trial(&mut self, followed: &Way, now: Instant) -> Option<Tried> {
+        let newest = self.ways.last_resort().filter(|newest| followed.yields_to(newest) && !newest.was_used);
+        if let Some(newest) = newest {
+            return Some(Tried::Channel(newest.id));
+        }
+        if self.better_than(followed, now).is_empty() {
+            return None;
+        }
+        // A NAT may be stuck with what was sent in vain by the old ones.
         self.bindings_up().into_iter().for_each(|binding| self.open(binding));
-        self.trial.begin();
-        self.timers.clear(Timer::HeadStart);
-        self.nudge(now);
+        Some(Tried::BetterRanks)
     }
 
     pub(super) fn hurry_trials(&mut self, now: Instant) {

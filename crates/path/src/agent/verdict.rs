@@ -32,7 +32,7 @@ impl Agent {
         let Some(to) = self.ways.find(way).copied() else { return };
         let reason = self.why(&to);
         self.notice_fall(&to, reason, now);
-        let upgraded = self.followed_way().is_some_and(Way::is_last_resort) && !to.is_last_resort();
+        let upgraded = self.followed_way().is_some_and(|from| from.yields_to(&to));
         self.followed = Some(way);
         self.standing.answer(to.kind, now);
         self.counters.moves += 1;
@@ -78,7 +78,7 @@ impl Agent {
         self.awaited = None;
         self.silence = None;
         self.turns = Turns::default();
-        if !self.trial.is_under_way() {
+        if self.trial.under_way().is_none() {
             self.timers.clear(Timer::HeadStart);
         }
         if let Some(kind) = self.followed_way().map(|way| way.kind) {

@@ -267,6 +267,18 @@ fn a_channel_beside_one_that_works_takes_its_place_unnoticed() {
 }
 
 #[test]
+fn a_channel_beside_it_that_is_stuck_keeps_a_session_from_nothing() {
+    let mut world = carried_session(Udp::BLOCKED);
+    world.open_channel(CHANNEL);
+    world.channels.up().skip(1).for_each(|channel| channel.stuck = true);
+    for _ in 0..100 {
+        assert!(world.echo_within(ms(500)).is_some_and(|echo| echo <= HEAD_START + ms(5) + ROUND));
+    }
+    world.udp = Udp::OPEN;
+    assert!(time_until(&mut world, FOUND, is_mapped).is_some());
+}
+
+#[test]
 fn a_channel_that_ends_leaves_the_session_to_another_or_to_udp() {
     let mut world = carried_session(Udp::BLOCKED);
     world.end_channel();
