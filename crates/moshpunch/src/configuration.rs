@@ -1,12 +1,13 @@
 //! What holds: flag, else environment, else the user's file, else the machine's, else default.
 //!
 //! `setting` is what there is to know of one setting; the tables are `connection` and `server`. `said` puts together what
-//! is said by whom, and `shown` tells it. A `document` is the text of a `file`.
+//! is said by whom, and `shown` tells it. A `document` is the text of a `file`, which a `private_group` may write.
 
 mod connection;
 mod document;
 mod file;
 mod pattern;
+mod private_group;
 mod said;
 mod server;
 mod setting;
@@ -108,7 +109,10 @@ fn resolve<C: Settings>(
     layer.extend(environment);
     layer.extend(files);
     let Layer { said, left_out, unknown_sections } = layer;
-    let held = said::hold(&said, &mut settings).map_err(Error::msg)?;
+    let mut held = said::hold(&said, &mut settings).map_err(Error::msg)?;
+    for held in held.iter_mut().filter(|held| held.text.is_none()) {
+        held.text = settings.implied(held.setting.name);
+    }
     Ok(Resolved { settings, held, left_out, unknown_sections })
 }
 

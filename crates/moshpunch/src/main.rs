@@ -91,6 +91,22 @@ fn run_on_router(command: RouterCommand) -> Result<ExitCode> {
 
 /// What was asked for, such as --help, is no failure; clap's own exit code, 2, would be one of ours.
 fn usage(error: &clap::Error) -> ExitCode {
-    let shown = error.print().is_ok();
-    if shown && !error.use_stderr() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let said = env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let shown = if said.into_iter().any(|word| report::sanitized(&word) != word) {
+        print_sanitized(error)
+    } else {
+        error.print()
+    };
+    if shown.is_ok() && !error.use_stderr() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// clap repeats what was said as it is.
+fn print_sanitized(error: &clap::Error) -> io::Result<()> {
+    let text = error.render().to_string();
+    let text: String = text.lines().map(|line| report::sanitized(line) + "\n").collect();
+    if error.use_stderr() {
+        io::stderr().write_all(text.as_bytes())
+    } else {
+        io::stdout().write_all(text.as_bytes())
+    }
 }

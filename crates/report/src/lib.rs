@@ -6,7 +6,7 @@ mod trouble;
 
 pub use trouble::{Explain, Machine, Step, Told, Trouble};
 
-use std::fmt::{Debug, Display};
+use std::fmt::{Debug, Display, Write as _};
 use std::io::{self, Write};
 
 /// How each line of ours begins, by which the client knows those of the host's moshpunch.
@@ -58,6 +58,20 @@ pub fn sanitized(text: &str) -> String {
         .collect()
 }
 
+/// JSON that means the same, and drives no terminal: its strings may have control characters beyond ASCII.
+pub fn sanitized_json(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut sanitized, character| {
+        match character {
+            '\n' => sanitized.push(character),
+            _ if drives_the_terminal(character) => {
+                let _ = write!(sanitized, "\\u{:04x}", u32::from(character));
+            }
+            _ => sanitized.push(character),
+        }
+        sanitized
+    })
+}
+
 /// The words that a line of a program leaves on the screen: without what only moves and colours, and what is written over.
 pub fn plain(line: &str) -> String {
     let mut words = String::new();
@@ -103,5 +117,13 @@ mod tests {
     fn control_characters_do_not_reach_the_terminal() {
         assert_eq!(sanitized("a\x1b[2Jb\nc\u{9b}d"), "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d");
         assert_eq!(sanitized("a\u{202e}b\u{2066}"), "a\u{fffd}b\u{fffd}");
+    }
+
+    #[test]
+    fn json_means_the_same_without_them() {
+        assert_eq!(
+            sanitized_json("{\n  \"a\": \"ä\u{9b}2J\u{7f}\u{202e}\"\n}"),
+            "{\n  \"a\": \"ä\\u009b2J\\u007f\\u202e\"\n}"
+        );
     }
 }

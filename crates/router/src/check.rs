@@ -36,7 +36,7 @@ pub struct Check {
 pub fn run(said: &Check) -> Result<ExitCode> {
     let view = CheckView::new(judge(&facts::read(&said.miniupnpd_conf)));
     match said.json {
-        true => writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&view)?)?,
+        true => writeln!(io::stdout(), "{}", report::sanitized_json(&serde_json::to_string_pretty(&view)?))?,
         false => write!(io::stdout(), "{view}")?,
     }
     Ok(exit_code(view.verdict).into())

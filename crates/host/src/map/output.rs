@@ -32,7 +32,7 @@ impl Output {
         if !self.answered {
             self.answered = true;
             let text = serde_json::to_string_pretty(value).map_err(anyhow::Error::from)?;
-            writeln!(io::stdout(), "{text}")?;
+            writeln!(io::stdout(), "{}", report::sanitized_json(&text))?;
         }
         Ok(())
     }

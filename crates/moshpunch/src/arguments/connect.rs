@@ -250,10 +250,13 @@ mod tests {
         let sayings = sayings();
         let negation = |saying: &[String]| {
             let name = saying[0].strip_prefix("--no-")?;
-            sayings.iter().find(|other| other[0].strip_prefix("--") == Some(name))
+            let is_so_called =
+                |other: &&Vec<String>| other[0].split('=').next() == Some(&format!("--{name}"));
+            sayings.iter().find(is_so_called)
         };
         let pairs: Vec<_> = sayings.iter().filter_map(|no| Some((no, negation(no)?))).collect();
-        assert_eq!(pairs.len(), 12, "{pairs:?}");
+        let negations = Connection::ALL.iter().filter_map(|setting| setting.flag.as_ref()?.negation);
+        assert_eq!(pairs.len(), negations.count(), "{pairs:?}");
         for (no, yes) in pairs {
             assert_eq!(meant(&[no, yes]), meant(&[yes]), "{no:?} {yes:?}");
             assert_eq!(meant(&[yes, no, yes]), meant(&[yes]), "{yes:?} {no:?} {yes:?}");
@@ -277,6 +280,116 @@ mod tests {
         is_said("-ssh=ssh host", "ssh", "--ssh", "ssh");
         is_said("-port=60005 host", "port", "--port", "60005");
         assert_eq!(parsed("-- host -ssh=x").command, words("-ssh=x"));
+    }
+
+    /// What is said, and the words from the host on. None: it is refused.
+    fn read(line: &str) -> Option<String> {
+        let words = words(&format!("moshpunch {line}"));
+        let arguments = ConnectArguments::parse_words(words, Order::Free).ok()?;
+        let said = arguments.flags.said.iter().map(|said| {
+            format!("{}={}", said.name, said.text.as_ref().map_or("", |text| text.to_str().unwrap()))
+        });
+        let rest = [arguments.host.clone().into()].into_iter().chain(arguments.command.clone());
+        let rest = rest.map(|word| word.into_string().unwrap());
+        Some(said.chain(["|".to_owned()]).chain(rest).collect::<Vec<_>>().join(" "))
+    }
+
+    /// As Getopt::Long of Perl 5.36 reads them for mosh's script of 1.4.0.
+    #[test]
+    fn options_are_read_as_getopt_long_reads_them() {
+        for (line, expected) in [
+            ("-A h", "predict=always | h"),
+            ("-N h", "predict=never | h"),
+            ("-O h", "predict-overwrite=true | h"),
+            ("-P 7 h", "port=7 | h"),
+            ("-P=7 h", "port=7 | h"),
+            ("--P=7 h", "port=7 | h"),
+            ("--p 7 h", "port=7 | h"),
+            ("-p=7 h", "port=7 | h"),
+            ("--po 7 h", "port=7 | h"),
+            ("-po 7 h", "port=7 | h"),
+            ("--ssh -4 h", "ssh=-4 | h"),
+            ("--ssh -- h", "ssh=-- | h"),
+            ("--ssh --local h", "ssh=--local | h"),
+            ("-ssh=x h", "ssh=x | h"),
+            ("--SSH x h", "ssh=x | h"),
+            ("--client -A h", "client=-A | h"),
+            ("--server --server h", "server=--server | h"),
+            ("--bind-server -n h -a", "predict=always bind-server=-n | h"),
+            ("--exp=local h", "experimental-remote-ip=local | h"),
+            ("-fam inet h", "family=inet | h"),
+            ("-noo h", "predict-overwrite=false | h"),
+            ("--noo h", "predict-overwrite=false | h"),
+            ("--no-o h", "predict-overwrite=false | h"),
+            ("-no-o h", "predict-overwrite=false | h"),
+            ("--NOO h", "predict-overwrite=false | h"),
+            ("--nop h", "predict-overwrite=false | h"),
+            ("--no-p h", "predict-overwrite=false | h"),
+            ("--no-predict h", "predict-overwrite=false | h"),
+            ("--predict-o h", "predict-overwrite=true | h"),
+            ("--PREDICT-OVER h", "predict-overwrite=true | h"),
+            ("--no-s h", "ssh-pty=false | h"),
+            ("--nos h", "ssh-pty=false | h"),
+            ("--nossh h", "ssh-pty=false | h"),
+            ("--ssh-p h", "ssh-pty=true | h"),
+            ("--noi h", "init=false | h"),
+            ("--no-i h", "init=false | h"),
+            ("--4 h", "family=inet | h"),
+            ("--a h", "predict=always | h"),
+            ("--predict=NEVER h", "predict=NEVER | h"),
+            ("--n h", "predict=never | h"),
+            ("--o h", "predict-overwrite=true | h"),
+            ("h -A", "predict=always | h"),
+            ("-a -- h -4", "predict=always | h -4"),
+            ("h --port 7 -- -a", "port=7 | h -a"),
+        ] {
+            assert_eq!(read(line).as_deref(), Some(expected), "{line}");
+        }
+        for line in [
+            "--ssh",
+            "--predict -a h",
+            "-p -4 h",
+            "-p -- h",
+            "--no h",
+            "--noport h",
+            "--server= h",
+            "--ssh= h",
+            "-p= h",
+            "-s h",
+            "-o=1 h",
+            "--init=0 h",
+            "--local=1 h",
+            "-a=1 h",
+            "---ssh x h",
+            "--ss x h",
+            "--ssh_pty h",
+            "-4x h",
+            "--pre x h",
+            "--noa h",
+            "--nolocal h",
+            "-P7 h",
+        ] {
+            assert_eq!(read(line), None, "{line}");
+        }
+    }
+
+    /// What that reads otherwise, with the reason in docs/client.md.
+    #[test]
+    fn few_are_read_otherwise_than_getopt_long_reads_them() {
+        for (line, expected) in [
+            ("-p7 h", Some("port=7 | h")),
+            ("-an h", Some("predict=never | h")),
+            ("-v h", Some("verbose=true | h")),
+            ("-l h", None),
+            ("-c x h", None),
+            ("+4 h", Some("| +4 h")),
+            ("-oa h", Some("predict=always predict-overwrite=true | h")),
+            ("-no h", Some("predict=never predict-overwrite=true | h")),
+            ("--no-local h", Some("local=false | h")),
+            ("--fa inet h", Some("family=inet | h")),
+        ] {
+            assert_eq!(read(line).as_deref(), expected, "{line}");
+        }
     }
 
     #[test]

@@ -44,7 +44,8 @@ fn arguments<C: Settings>(setting: &'static Setting<C>) -> Vec<Arg> {
     let Some(flag) = &setting.flag else { return vec![] };
     let is_on = setting.kind == Kind::Switch && setting.default == Some("true");
     let said = taking(setting, Arg::new(setting.name).long(setting.name).short(flag.short)).hide(is_on);
-    let negated = flag.negation.map(|name| switch(name).long(name).aliases(flag.alias).hide(!is_on));
+    let negated =
+        flag.negation.map(|name| switch(name).long(name).aliases(flag.aliases.iter().copied()).hide(!is_on));
     let (said, negated) = match negated {
         Some(negated) if is_on => (said, Some(negated.help(flag.help))),
         negated => (said.help(flag.help), negated),
@@ -71,11 +72,12 @@ fn taking<C: Settings>(setting: &'static Setting<C>, argument: Arg) -> Arg {
         .value_name(setting.flag.as_ref().map_or("", |flag| flag.value))
         .value_parser(parser(setting));
     match setting.kind {
-        Kind::Choice(_) => argument.ignore_case(true).hide_possible_values(true),
-        // To be refused as what it is.
-        Kind::Ports | Kind::Number => argument.allow_hyphen_values(true),
+        Kind::Choice(_) => argument.ignore_case(true).hide_possible_values(true).allow_hyphen_values(true),
         Kind::Name(name) => argument.num_args(0..=1).require_equals(true).default_missing_value(name),
-        Kind::Switch | Kind::Text | Kind::Path => argument,
+        // Whatever follows is the value, as with mosh's script.
+        Kind::Switch | Kind::Text | Kind::Path | Kind::Ports | Kind::Number => {
+            argument.allow_hyphen_values(true)
+        }
     }
 }
 

@@ -37,14 +37,15 @@ impl Connection {
             Some(name) => tmux::command(&name, Colours::from_environment(colour_term), command),
             None => command.to_vec(),
         };
-        let local = || configuration.local.then(|| Bind::Address(configuration.host.clone()));
-        Configuration { command, bind: configuration.bind.clone().or_else(local), ..configuration }
+        let bind = configuration.bind.clone().or_else(|| listens_here(&configuration).map(Bind::Address));
+        Configuration { command, bind, ..configuration }
     }
 }
 
 impl Settings for Connection {
-    const ALL: &'static [Setting<Self>] = &SETTINGS;
+    const ALL: &'static [Setting<Self>] = SETTINGS;
     const HEADER: &'static str = "[client], or [host.\"PATTERN\"]";
+    const SECTIONS: &'static [&'static str] = &["client", "host"];
 
     fn unsaid() -> Self {
         Self::of("")
@@ -52,6 +53,10 @@ impl Settings for Connection {
 
     fn has(section: &Section) -> bool {
         matches!(section, Section::Client | Section::Host(_) | Section::None)
+    }
+
+    fn implied(&self, name: &str) -> Option<OsString> {
+        (name == "bind-server").then(|| listens_here(&self.configuration).map(OsString::from))?
     }
 
     fn rank(section: &Section, host: &str) -> Option<u8> {
@@ -63,7 +68,7 @@ impl Settings for Connection {
     }
 }
 
-const SETTINGS: [Setting<Connection>; 16] = [
+const SETTINGS: &[Setting<Connection>] = &[
     Setting {
         name: "client",
         kind: Kind::Path,
@@ -124,7 +129,7 @@ const SETTINGS: [Setting<Connection>; 16] = [
             short: Some('o'),
             help: "What is shown early overwrites",
             negation: Some("no-predict-overwrite"),
-            alias: Some("nopredict-overwrite"),
+            aliases: &["nopredict-overwrite", "no-o", "noo"],
             ..OF_MOSH
         }),
         other: Some(OtherVariable {
@@ -216,7 +221,7 @@ const SETTINGS: [Setting<Connection>; 16] = [
         flag: Some(Flag {
             help: "Log in without a terminal on the host",
             negation: Some("no-ssh-pty"),
-            alias: Some("nossh-pty"),
+            aliases: &["nossh-pty"],
             ..OF_MOSH
         }),
         other: None,
@@ -232,7 +237,7 @@ const SETTINGS: [Setting<Connection>; 16] = [
         flag: Some(Flag {
             help: "Stay on the terminal's main screen",
             negation: Some("no-init"),
-            alias: Some("noinit"),
+            aliases: &["noinit"],
             ..OF_MOSH
         }),
         other: Some(OtherVariable { name: "MOSH_NO_TERM_INIT", says: |_| Some("false".into()) }),
@@ -344,6 +349,11 @@ const SETTINGS: [Setting<Connection>; 16] = [
         },
     },
 ];
+
+/// Where the server listens that is started on this machine.
+fn listens_here(configuration: &Configuration) -> Option<String> {
+    configuration.local.then(|| configuration.host.clone())
+}
 
 fn is_on(text: Option<&OsStr>) -> bool {
     text.is_some_and(|text| text == "true")

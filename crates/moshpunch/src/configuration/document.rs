@@ -1,14 +1,16 @@
-//! The text of a configuration file: its keys, each with its section and line. A line that cannot be read is left out and
-//! told, and with what may be a section's header all that stands below it: no key may come to hold for another host.
+//! The text of a configuration file: its keys, each with its section and line. Where it is no TOML as a whole, what of it
+//! is `legible` counts.
 
-use toml::de::{DeTable, DeValue};
+mod legible;
 
-/// So many lines that cannot be read are left out. What has more is no TOML.
-const MOST_WRONG_LINES: usize = 16;
+use std::ops::RangeInclusive;
+
+use toml::de::{DeArray, DeTable, DeValue};
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) section: Section,
+    /// Of a table within a section, the names that lead to it, with dots between.
     pub(super) key: String,
     pub(super) value: Value,
     /// From 1.
@@ -31,84 +33,148 @@ pub(crate) enum Value {
     Switch(bool),
     Text(String),
     Number(String),
+    Table,
     Other,
 }
 
-/// Why a line, counted from 1, is left out.
+/// A section that nobody here knows, or what is called as ours but is a list.
 #[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unknown {
+    pub(super) name: String,
+    pub(super) is_list: bool,
+    /// From 1.
+    pub(super) line: usize,
+}
+
+/// What of a file cannot be read. Lines are counted from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wrong {
     pub(super) line: usize,
+    /// Of this line, where one can be made out.
+    pub(super) key: Option<String>,
     pub(super) why: String,
+    /// What is left out for it.
+    pub(super) lines: RangeInclusive<usize>,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Document {
     /// In the order of the file.
     pub(super) entries: Vec<Entry>,
-    /// Sections that nobody here knows, and what is called as ours but is a list.
-    pub(super) unknown: Vec<(String, usize)>,
+    pub(super) unknown: Vec<Unknown>,
     pub(super) wrong: Vec<Wrong>,
 }
 
 impl Document {
     /// # Errors
     ///
-    /// It is no TOML; why the first line is none.
+    /// It is no TOML; where it is none first.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, Wrong> {
-        let (mut text, mut wrong) = utf8(bytes);
-        loop {
-            let error = match DeTable::parse(&text) {
-                Ok(root) => return Ok(Self { wrong, ..Self::of(root.into_inner(), &text) }),
-                Err(error) => error,
-            };
-            let at = error.span().map_or(text.len(), |span| span.start);
-            let Some(line) = leave_out(&mut text, at).filter(|_| wrong.len() < MOST_WRONG_LINES) else {
-                let line = line_of(&text, at);
-                return Err(wrong.into_iter().next().unwrap_or(Wrong { line, why: why(&error) }));
-            };
-            wrong.push(Wrong { line, why: why(&error) });
+        let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+        let whole = str::from_utf8(bytes).ok().and_then(|text| Some((DeTable::parse(text).ok()?, text)));
+        if let Some((root, text)) = whole {
+            return Ok(Reading::of(root.into_inner(), text).into_document(vec![]));
         }
+        legible::read(bytes, |root, text, wrong| Reading::of(root, text).into_document(wrong))
     }
+}
 
+/// What is found, each with the byte where it stands.
+#[derive(Debug)]
+struct Reading {
+    lines: Lines,
+    entries: Vec<(usize, Entry)>,
+    unknown: Vec<(usize, Unknown)>,
+}
+
+impl Reading {
     fn of(root: DeTable<'_>, text: &str) -> Self {
-        let mut document = Self::default();
+        let mut reading = Self { lines: Lines::of(text), entries: vec![], unknown: vec![] };
         for (key, value) in root {
-            let line = line_of(text, key.span().start);
+            let at = key.span().start;
             let name = key.into_inner().into_owned();
             match (name.as_str(), value.into_inner()) {
-                ("client", DeValue::Table(keys)) => document.add(&Section::Client, keys, text),
-                ("server", DeValue::Table(keys)) => document.add(&Section::Server, keys, text),
-                ("host", DeValue::Table(hosts)) => document.add_hosts(hosts, text),
-                (_, value) if is_section(&value) => document.unknown.push((name, line)),
-                (_, value) => document.add_one(Section::None, name, value, line),
+                ("client", DeValue::Table(keys)) => reading.add_section(&Section::Client, keys),
+                ("server", DeValue::Table(keys)) => reading.add_section(&Section::Server, keys),
+                ("host", DeValue::Table(hosts)) => reading.add_hosts(hosts),
+                (_, value) if is_section(&value) => reading.add_unknown(name, &value, at),
+                (_, value) => reading.add(&Section::None, name, value.into(), at),
             }
         }
-        document.entries.sort_by_key(|entry| entry.line);
-        document.unknown.sort_by_key(|(_, line)| *line);
-        document
+        reading
     }
 
-    fn add_hosts(&mut self, hosts: DeTable<'_>, text: &str) {
+    fn into_document(mut self, wrong: Vec<Wrong>) -> Document {
+        self.entries.sort_by_key(|(at, _)| *at);
+        self.unknown.sort_by_key(|(at, _)| *at);
+        Document {
+            entries: self.entries.into_iter().map(|(_, entry)| entry).collect(),
+            unknown: self.unknown.into_iter().map(|(_, unknown)| unknown).collect(),
+            wrong,
+        }
+    }
+
+    fn add_hosts(&mut self, hosts: DeTable<'_>) {
         for (pattern, value) in hosts {
-            let line = line_of(text, pattern.span().start);
+            let at = pattern.span().start;
             let pattern = pattern.into_inner().into_owned();
             match value.into_inner() {
-                DeValue::Table(keys) => self.add(&Section::Host(pattern), keys, text),
-                value if is_section(&value) => self.unknown.push((format!("host.{pattern:?}"), line)),
-                value => self.add_one(Section::None, format!("host.{pattern}"), value, line),
+                DeValue::Table(keys) => self.add_section(&Section::Host(pattern), keys),
+                value if is_section(&value) => self.add_unknown(format!("host.{pattern:?}"), &value, at),
+                value => self.add(&Section::None, format!("host.{pattern}"), value.into(), at),
             }
         }
     }
 
-    fn add(&mut self, section: &Section, keys: DeTable<'_>, text: &str) {
+    fn add_section(&mut self, section: &Section, keys: DeTable<'_>) {
         for (key, value) in keys {
-            let line = line_of(text, key.span().start);
-            self.add_one(section.clone(), key.into_inner().into_owned(), value.into_inner(), line);
+            let at = key.span().start;
+            let key = key.into_inner().into_owned();
+            match value.into_inner() {
+                DeValue::Table(within) => self.add_tables(section, key, within, at),
+                value => self.add(section, key, value.into(), at),
+            }
         }
     }
 
-    fn add_one(&mut self, section: Section, key: String, value: DeValue<'_>, line: usize) {
-        self.entries.push(Entry { section, key, value: value.into(), line });
+    /// This one and those within it; one that has no keys of its own only leads to them.
+    fn add_tables(&mut self, section: &Section, key: String, table: DeTable<'_>, at: usize) {
+        let only_leads = !table.is_empty() && table.values().all(|value| value.get_ref().is_table());
+        for (name, value) in table {
+            let at = name.span().start;
+            if let DeValue::Table(within) = value.into_inner() {
+                self.add_tables(section, format!("{key}.{}", name.into_inner()), within, at);
+            }
+        }
+        if !only_leads {
+            self.add(section, key, Value::Table, at);
+        }
+    }
+
+    fn add(&mut self, section: &Section, key: String, value: Value, at: usize) {
+        let line = self.lines.of_byte(at);
+        self.entries.push((at, Entry { section: section.clone(), key, value, line }));
+    }
+
+    fn add_unknown(&mut self, name: String, value: &DeValue<'_>, at: usize) {
+        let line = self.lines.of_byte(at);
+        self.unknown.push((at, Unknown { name, is_list: value.is_array(), line }));
+    }
+}
+
+/// Where each begins.
+#[derive(Debug)]
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        let behind = text.match_indices('\n').map(|(at, _)| at + 1);
+        Self([0].into_iter().chain(behind).collect())
+    }
+
+    /// From 1.
+    fn of_byte(&self, at: usize) -> usize {
+        self.0.partition_point(|&begin| begin <= at)
     }
 }
 
@@ -119,81 +185,16 @@ impl From<DeValue<'_>> for Value {
             DeValue::String(text) => Self::Text(text.into_owned()),
             DeValue::Integer(number) if number.radix() == 10 => Self::Number(number.as_str().to_owned()),
             DeValue::Float(number) => Self::Number(number.as_str().to_owned()),
-            DeValue::Integer(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => Self::Other,
+            DeValue::Table(_) => Self::Table,
+            DeValue::Integer(_) | DeValue::Datetime(_) | DeValue::Array(_) => Self::Other,
         }
     }
 }
 
 fn is_section(value: &DeValue<'_>) -> bool {
     let is_list_of_sections =
-        |list: &toml::de::DeArray<'_>| !list.is_empty() && list.iter().all(|one| one.get_ref().is_table());
+        |list: &DeArray<'_>| !list.is_empty() && list.iter().all(|one| one.get_ref().is_table());
     value.is_table() || value.as_array().is_some_and(is_list_of_sections)
-}
-
-fn why(error: &toml::de::Error) -> String {
-    error.message().lines().next().unwrap_or_default().to_owned()
-}
-
-fn line_of(text: &str, at: usize) -> usize {
-    1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
-}
-
-/// Without the lines that are no text.
-fn utf8(bytes: &[u8]) -> (String, Vec<Wrong>) {
-    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-    if let Ok(text) = str::from_utf8(bytes) {
-        return (text.to_owned(), vec![]);
-    }
-    let (mut text, mut wrong) = (String::new(), Vec::new());
-    let mut is_below_a_wrong_header = false;
-    for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
-        is_below_a_wrong_header &= !line.trim_ascii_start().starts_with(b"[");
-        match str::from_utf8(line) {
-            Ok(line) if !is_below_a_wrong_header => text.push_str(line),
-            Ok(_) => text.push('\n'),
-            Err(_) => {
-                wrong.push(index + 1);
-                is_below_a_wrong_header |= may_be_header(&String::from_utf8_lossy(line));
-                text.push('\n');
-            }
-        }
-    }
-    let why = match wrong.len() {
-        1 => "is not UTF-8".to_owned(),
-        lines => format!("is not UTF-8, and {} more", lines - 1),
-    };
-    (text, wrong.first().map(|&line| Wrong { line, why }).into_iter().collect())
-}
-
-/// Whether a line that cannot be read was to begin a section.
-fn may_be_header(line: &str) -> bool {
-    let line = line.trim();
-    let key = line.split_once('=').map_or("", |(key, _)| key.trim());
-    let is_of_a_key = |character: char| character.is_alphanumeric() || "_-.\"'".contains(character);
-    let is_a_key = !key.is_empty() && key.chars().all(is_of_a_key);
-    let is_called_so = ["client", "host", "server"].iter().any(|name| line.starts_with(name));
-    !is_a_key && (line.contains(['[', ']']) || is_called_so)
-}
-
-/// The line around `at`, or the last before it with anything on it; if it may be a header, what stands below it, too. Spaces
-/// take their place, so that all others stay where they are. None: there is nothing left.
-fn leave_out(text: &mut String, at: usize) -> Option<usize> {
-    let lines: Vec<_> = text.split_inclusive('\n').collect();
-    let around = line_of(text, at).min(lines.len());
-    let first = (0..around).rev().find(|&line| !lines[line].trim().is_empty())?;
-    let below = || lines[first + 1..].iter().take_while(|line| !line.trim_start().starts_with('['));
-    let more = if may_be_header(lines[first]) { below().count() } else { 0 };
-    let spaces = |line: &str| {
-        let end = if line.ends_with('\n') { "\n" } else { "" };
-        " ".repeat(line.len() - end.len()) + end
-    };
-    let is_out = |line: usize| (first..=first + more).contains(&line);
-    *text = lines
-        .iter()
-        .enumerate()
-        .map(|(line, text)| if is_out(line) { spaces(text) } else { (*text).to_owned() })
-        .collect();
-    Some(first + 1)
 }
 
 #[cfg(test)]
@@ -211,8 +212,12 @@ mod tests {
         Document::parse(text.as_bytes()).unwrap_or_else(|wrong| panic!("{text}: {wrong:?}"))
     }
 
-    fn wrong_lines(document: &Document) -> Vec<usize> {
-        document.wrong.iter().map(|wrong| wrong.line).collect()
+    /// As `LINE KEY: FIRST-LAST`.
+    fn wrong(document: &Document) -> Vec<String> {
+        let shown = |Wrong { line, key, lines, .. }: &Wrong| {
+            format!("{line} {}: {}-{}", key.as_deref().unwrap_or_default(), lines.start(), lines.end())
+        };
+        document.wrong.iter().map(shown).collect()
     }
 
     #[test]
@@ -232,24 +237,48 @@ mod tests {
                 "12 Server budget Number(\"0.5\")",
             ]
         );
-        assert_eq!(document.unknown, [("other".to_owned(), 13), ("client2".to_owned(), 14)]);
+        let unknown = |name: &str, is_list, line| Unknown { name: name.into(), is_list, line };
+        assert_eq!(document.unknown, [unknown("other", false, 13), unknown("client2", true, 14)]);
         assert_eq!(document.wrong, []);
     }
 
     #[test]
+    fn keys_of_one_line_stand_as_they_do_there() {
+        let document = parsed("host={work={port=2},\"*\"={port=1}}\n");
+        let expected = ["1 Host(\"work\") port Number(\"2\")", "1 Host(\"*\") port Number(\"1\")"];
+        assert_eq!(entries(&document), expected);
+    }
+
+    #[test]
+    fn tables_within_a_section_are_keys_by_their_path() {
+        let document =
+            parsed("[host.a.b]\nport = 1\n[host.c.d.e]\n[host.c.d.f]\nx = 1\n[host.g]\nssh.x = 1\n");
+        let expected = [
+            "1 Host(\"a\") b Table",
+            "3 Host(\"c\") d.e Table",
+            "4 Host(\"c\") d.f Table",
+            "7 Host(\"g\") ssh Table",
+        ];
+        assert_eq!(entries(&document), expected);
+    }
+
+    #[test]
     fn a_line_that_cannot_be_read_is_left_out_alone() {
-        for (text, wrong, left) in [
-            ("[client]\nport = 60001:60002\nssh = \"a\"\n", vec![2], vec!["3 Client ssh Text(\"a\")"]),
-            ("[client]\nssh = \"a\nport = 1\n", vec![2], vec!["3 Client port Number(\"1\")"]),
-            ("[client]\nssh = \"a\"\nssh = \"b\"\n", vec![3], vec!["2 Client ssh Text(\"a\")"]),
-            ("[client]\nlog /tmp/log\nport = 1", vec![2], vec!["3 Client port Number(\"1\")"]),
-            ("[client]\n= 3\nport = 1", vec![2], vec!["3 Client port Number(\"1\")"]),
-            ("[client]\nport = 1\nssh =", vec![3], vec!["2 Client port Number(\"1\")"]),
+        for (text, expected, left) in [
+            ("[client]\nport = 60001:60002\nssh = \"a\"\n", "2 port: 2-2", "3 Client ssh Text(\"a\")"),
+            ("[client]\nport=60001-60002\nssh = \"a\"\n", "2 port: 2-2", "3 Client ssh Text(\"a\")"),
+            ("[client]\nssh = \"a\nport = 1\n", "2 ssh: 2-2", "3 Client port Number(\"1\")"),
+            ("[client]\nssh = \"a\"\nssh = \"b\"\n", "3 ssh: 3-3", "2 Client ssh Text(\"a\")"),
+            ("[client]\nlog /tmp/log\nport = 1", "2 : 2-2", "3 Client port Number(\"1\")"),
+            ("[client]\n= 3\nport = 1", "2 : 2-2", "3 Client port Number(\"1\")"),
+            ("[client]\nport = 1\nssh =", "3 ssh: 3-3", "2 Client port Number(\"1\")"),
+            ("[client]\nport = 1\n# \u{7} [x] '''\n", "3 : 3-3", "2 Client port Number(\"1\")"),
+            ("[client]\nssh = \"\"\"a\"\"\"\nport = x\n", "3 port: 3-3", "2 Client ssh Text(\"a\")"),
         ] {
             let document = parsed(text);
             assert_eq!(
-                (wrong_lines(&document), entries(&document)),
-                (wrong, left.iter().map(|&line| line.to_owned()).collect()),
+                (wrong(&document), entries(&document)),
+                (vec![expected.to_owned()], vec![left.to_owned()]),
                 "{text}"
             );
         }
@@ -258,23 +287,80 @@ mod tests {
     /// Else they would hold for other hosts.
     #[test]
     fn what_stands_below_a_header_that_cannot_be_read_is_left_out_with_it() {
-        for header in
-            ["[host.\"work]", "[host.work", "host.work]", "host.work", "=[host.work]", "[host.*]", "[client]"]
-        {
+        for header in [
+            "[host.\"work]",
+            "[host.work",
+            "host.work]",
+            "host.work",
+            "=[host.work]",
+            "[host.*]",
+            "[client]",
+            "<host.work>",
+            "(work)",
+            "* work",
+            "work:",
+            "Host work",
+            "MATCH all",
+        ] {
             let document =
                 parsed(&format!("[client]\nport = 1\n{header}\nssh = \"a\"\n\n[server]\nlease = 7\n"));
-            assert_eq!(wrong_lines(&document), [3], "{header}");
+            assert_eq!(wrong(&document), ["3 : 3-4"], "{header}");
             assert_eq!(entries(&document), ["2 Client port Number(\"1\")", "7 Server lease Number(\"7\")"]);
+        }
+    }
+
+    /// Else its text might become headers and keys.
+    #[test]
+    fn where_a_value_of_several_lines_is_wrong_all_from_it_on_is_left_out() {
+        let below = "\n[host.evil]\nserver = \"\"\"\nssh -p 22\"\"\"\nport = 7\n";
+        for (value, expected) in [
+            ("ssh = \"\"\"\na \\q\"\"\"", "4 : 3-8"),
+            ("ssh = \"\"\"a \\q\n\"\"\"", "3 ssh: 3-8"),
+            ("ssh = \"\"\"\\\na \\q \\\nb\"\"\"", "4 : 3-9"),
+            ("ssh = \"\"\"\na\n\"\"\"\nport = 1:2", "6 port: 3-10"),
+            ("ssh = \"\"\"a", "6 : 3-7"),
+            ("ssh = [\n\"a\" \"b\"\n]", "4 : 3-9"),
+            ("ssh = { a = 1,\nb c\n}", "4 : 3-9"),
+        ] {
+            let document = parsed(&format!("[client]\nport = 1\n{value}{below}"));
+            assert_eq!(wrong(&document), [expected], "{value}");
+            assert_eq!(entries(&document), ["2 Client port Number(\"1\")"], "{value}");
+        }
+        let document =
+            Document::parse(b"[client]\nport = 1\nssh = '''\n\xff'''\n[host.a]\nlog = '''\nport = 7\n'''\n");
+        assert_eq!(wrong(&document.unwrap()), ["4 : 3-8"]);
+    }
+
+    #[test]
+    fn a_value_of_several_lines_is_none_the_worse_for_what_is_wrong_above_it() {
+        let text = "[client]\nport = 1:2\nssh = '''\na\n'''\n[host.a]\nport = 7\n";
+        let document = parsed(text);
+        assert_eq!(wrong(&document), ["2 port: 2-2"]);
+        assert_eq!(entries(&document), ["3 Client ssh Text(\"a\\n\")", "7 Host(\"a\") port Number(\"7\")"]);
+        let document = parsed(&format!("[host.a]\nlog = \"a\"\n{text}"));
+        assert_eq!(wrong(&document), ["4 port: 4-4", "8 : 5-9"]);
+        assert_eq!(entries(&document), ["2 Host(\"a\") log Text(\"a\")"]);
+    }
+
+    #[test]
+    fn where_a_text_ends_that_has_not_begun_nothing_is_left() {
+        for text in [
+            "[client]\nport = 1\n[host.evil]\nserver \"\"\"\n[client]\nlog=\"/x\"\n\"\"\"\n",
+            "[host.evil]\nserver = \"\"\n[client]\nlog=\"/x\"\n\"\"\"\n",
+            "[host.evil]\nserver = ''\nlog=\"/x\"\nport = 7'''\n",
+        ] {
+            assert!(Document::parse(text.as_bytes()).is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_line_that_is_not_utf8_is_left_out_alone() {
-        let document = Document::parse(b"[client]\n# f\xfcr mich\nport = 1\nssh = \"\xff\"\n").unwrap();
-        assert_eq!(document.wrong, [Wrong { line: 2, why: "is not UTF-8, and 1 more".into() }]);
+        let document = Document::parse(b"[client]\n# f\xfcr [mich]\nport = 1\nssh = \"\xff\"\n").unwrap();
+        assert_eq!(wrong(&document), ["2 : 2-2"]);
+        assert_eq!(document.wrong[0].why, "is not UTF-8, and 1 more");
         assert_eq!(entries(&document), ["3 Client port Number(\"1\")"]);
         let document = Document::parse(b"[client]\nport = 1\n[host.\"\xff\"]\nport = 2\n").unwrap();
-        assert_eq!((wrong_lines(&document), entries(&document).len()), (vec![3], 1));
+        assert_eq!((wrong(&document), entries(&document).len()), (vec!["3 : 3-4".to_owned()], 1));
     }
 
     #[test]
@@ -289,11 +375,17 @@ mod tests {
         let script = "#!/bin/sh\n".to_owned() + &"echo $((1 + 1)) | grep 2\n".repeat(100);
         assert_eq!(Document::parse(script.as_bytes()).unwrap_err().line, 2);
         let utf16: Vec<u8> = "[client]\nport = 1\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        assert!(Document::parse(&utf16).is_err() || parsed_entries(&utf16) == 0);
+        for bytes in
+            [&utf16, &[b"\xff\xfe", &*utf16].concat(), &b"\x7fELF\x02\0\n[client]\nport = 1\n".to_vec()]
+        {
+            assert!(Document::parse(bytes).is_err(), "{bytes:?}");
+        }
         assert_eq!(Document::parse(b""), Ok(Document::default()));
     }
 
-    fn parsed_entries(bytes: &[u8]) -> usize {
-        Document::parse(bytes).map_or(0, |document| document.entries.len())
+    #[test]
+    fn many_sections_take_no_time() {
+        let text: String = (0..30_000).map(|host| format!("[host.h{host}]\nport = 1\n")).collect();
+        assert_eq!(parsed(&text).entries.last().unwrap().line, 60_000);
     }
 }

@@ -10,6 +10,7 @@ use report::Told;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::getuid;
 
+use super::private_group;
 use super::said::Layer;
 use super::setting::Settings;
 
@@ -20,14 +21,17 @@ const OF_THE_MACHINE: &str = "/etc/moshpunch/config.toml";
 const LONGEST: u64 = 256 << 10;
 
 /// As ssh(1) judges its own: what others may write, others may have written.
-const WRITABLE_BY_OTHERS: u32 = 0o022;
+const WRITABLE_BY_OTHERS: u32 = 0o002;
+
+/// As Debian's ssh(1) judges it: none but the user is in a group of his own.
+const WRITABLE_BY_THE_GROUP: u32 = 0o020;
 
 /// As far as they are about `host`.
 pub(super) fn layers<C: Settings>(host: &str) -> Layer {
     let of_the_user = choose_base_strategy().ok().map(|base| base.config_dir().join(BELOW_THE_BASE));
     let mut layer = Layer::default();
     for path in of_the_user.into_iter().chain([PathBuf::from(OF_THE_MACHINE)]) {
-        match read(&path) {
+        match absolute(&path).and_then(read) {
             Ok(Some(bytes)) => layer.extend(Layer::of_a_file::<C>(&bytes, &path, host)),
             Ok(None) => {}
             Err(trouble) => layer.left_out.push(trouble),
@@ -36,25 +40,32 @@ pub(super) fn layers<C: Settings>(host: &str) -> Layer {
     layer
 }
 
+/// Below a relative home it would be another file in each directory, and somebody else's.
+fn absolute(path: &Path) -> Result<&Path, Told> {
+    let left_out = || left_out(path, "is no absolute path", "set HOME to one");
+    path.is_absolute().then_some(path).ok_or_else(left_out)
+}
+
+fn left_out(path: &Path, why: &str, cure: &str) -> Told {
+    Told { what: format!("{} {why}, and is left out", path.display()), cure: Some(cure.to_owned()) }
+}
+
 /// None: there is no such file.
 fn read(path: &Path) -> Result<Option<Vec<u8>>, Told> {
-    let left_out = |why: String, cure: &str| Told {
-        what: format!("{} {why}, and is left out", path.display()),
-        cure: Some(cure.to_owned()),
-    };
-    let unread = |error: io::Error| left_out(format!("cannot be read ({error})"), "see `ls -lL` of it");
+    let unread =
+        |error: io::Error| left_out(path, &format!("cannot be read ({error})"), "see `ls -lL` of it");
     let file = match open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         result => result.map_err(unread)?,
     };
     let metadata = file.metadata().map_err(unread)?;
-    if let Some((why, cure)) = refused(&metadata) {
-        return Err(left_out(why.to_owned(), &cure.replace("FILE", &path.display().to_string())));
+    if let Some((why, cure)) = refused(&metadata, private_group::is_of) {
+        return Err(left_out(path, why, &cure.replace("FILE", &path.display().to_string())));
     }
     let mut bytes = Vec::new();
     file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(unread)?;
     if bytes.len() as u64 > LONGEST {
-        return Err(left_out(format!("is longer than {} KiB", LONGEST >> 10), "shorten it"));
+        return Err(left_out(path, &format!("is longer than {} KiB", LONGEST >> 10), "shorten it"));
     }
     Ok(Some(bytes))
 }
@@ -65,13 +76,19 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
 }
 
-fn refused(metadata: &Metadata) -> Option<(&'static str, &'static str)> {
+/// `is_private` of a user and a group.
+fn refused(
+    metadata: &Metadata,
+    is_private: impl Fn(u32, u32) -> bool,
+) -> Option<(&'static str, &'static str)> {
     let owners = [0, getuid().as_raw()];
+    let is_private = || owners.iter().any(|&owner| is_private(owner, metadata.gid()));
+    let is_writable_by_a_group = metadata.mode() & WRITABLE_BY_THE_GROUP != 0 && !is_private();
     if !metadata.is_file() {
         Some(("is no file", "put one in its place, or remove it"))
     } else if !owners.contains(&metadata.uid()) {
         Some(("belongs to somebody else", "make it yours, or root's"))
-    } else if metadata.mode() & WRITABLE_BY_OTHERS != 0 {
+    } else if metadata.mode() & WRITABLE_BY_OTHERS != 0 || is_writable_by_a_group {
         Some(("can be written by others", "`chmod go-w FILE`"))
     } else {
         None
@@ -113,11 +130,29 @@ mod tests {
 
     #[test]
     fn what_others_may_have_written_is_left_out() {
-        for mode in [0o666, 0o664, 0o622, 0o602] {
+        for mode in [0o666, 0o646, 0o622, 0o602] {
             let (_directory, path) = file(b"x", mode);
             assert_eq!(refusal(&path), "can be written by others, and is left out", "{mode:o}");
             assert_eq!(read(&path).unwrap_err().cure, Some(format!("`chmod go-w {}`", path.display())));
         }
+    }
+
+    #[test]
+    fn what_a_group_may_write_counts_if_it_is_private() {
+        let (_directory, path) = file(b"x", 0o664);
+        let metadata = fs::metadata(&path).unwrap();
+        assert_eq!(refused(&metadata, |_, _| true), None);
+        let refusal = refused(&metadata, |_, _| false).unwrap();
+        assert_eq!(refusal, ("can be written by others", "`chmod go-w FILE`"));
+    }
+
+    #[test]
+    fn a_path_that_depends_on_the_directory_is_left_out() {
+        let told = absolute(Path::new("rel/.config/moshpunch/config.toml")).unwrap_err();
+        let expected =
+            "rel/.config/moshpunch/config.toml is no absolute path, and is left out; set HOME to one";
+        assert_eq!(told.in_one_line(), expected);
+        assert_eq!(absolute(Path::new("/a")), Ok(Path::new("/a")));
     }
 
     #[test]

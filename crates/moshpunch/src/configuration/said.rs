@@ -8,7 +8,7 @@ use host::configuration::Configuration as Server;
 use report::Told;
 
 use super::Connection;
-use super::document::{Document, Entry, Section, Wrong};
+use super::document::{Document, Entry, Section, Unknown, Value, Wrong};
 use super::setting::{Setting, Settings};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,30 +84,37 @@ impl Layer {
     pub(crate) fn of_a_file<C: Settings>(bytes: &[u8], path: &Path, host: &str) -> Self {
         let document = match Document::parse(bytes) {
             Ok(document) => document,
-            Err(Wrong { line, why }) => {
+            Err(Wrong { line, why, .. }) => {
                 let cause = format!("{}:{line}: {why}; the file is no TOML, and is", path.display());
                 return Self { left_out: vec![left_out(&cause, CORRECT)], ..Self::default() };
             }
         };
-        let mut layer = Self {
-            left_out: document.wrong.iter().map(|wrong| wrong_line(path, wrong)).collect(),
-            unknown_sections: document
-                .unknown
-                .iter()
-                .map(|(name, line)| unknown(path, name, *line))
-                .collect(),
-            ..Self::default()
-        };
-        let mut ranked = Vec::new();
+        let wrong = document.wrong.iter().map(|wrong| (wrong.line, wrong_lines(path, wrong)));
+        let (mut told, mut ranked): (Vec<_>, _) = (wrong.collect(), Vec::new());
         for entry in document.entries.iter().filter(|entry| C::has(&entry.section)) {
             match of_an_entry::<C>(entry, path) {
-                Ok(said) => ranked.extend(C::rank(&entry.section, host).map(|rank| (rank, said))),
-                Err(trouble) => layer.left_out.push(trouble),
+                Ok((setting, text)) => ranked.extend(C::rank(&entry.section, host).map(|rank| {
+                    let section = entry.section.to_string();
+                    let source = Source::File { path: path.to_owned(), line: entry.line, section };
+                    (rank, said(setting, text, source))
+                })),
+                Err(trouble) => told.push((entry.line, trouble)),
             }
         }
+        let mut unknown_sections = Vec::new();
+        for unknown in &document.unknown {
+            match meant::<C>(&unknown.name) {
+                Some(meant) => told.push((unknown.line, misspelt(path, unknown, meant))),
+                None => unknown_sections.push(header(path, unknown)),
+            }
+        }
+        told.sort_by_key(|(line, _)| *line);
         ranked.sort_by_key(|(rank, _)| *rank);
-        layer.said = ranked.into_iter().map(|(_, said)| said).collect();
-        layer
+        Self {
+            said: ranked.into_iter().map(|(_, said)| said).collect(),
+            left_out: told.into_iter().map(|(_, trouble)| trouble).collect(),
+            unknown_sections,
+        }
     }
 }
 
@@ -129,13 +136,42 @@ fn left_out(what: &str, cure: &str) -> Told {
     Told { what: format!("{shown}{more} left out"), cure: Some(cure.to_owned()) }
 }
 
-fn wrong_line(path: &Path, Wrong { line, why }: &Wrong) -> Told {
-    left_out(&format!("{}:{line}: {why}; the line is", path.display()), CORRECT)
+fn wrong_lines(path: &Path, Wrong { line, key, why, lines }: &Wrong) -> Told {
+    let key = key.as_ref().map(|key| format!("{}: ", shown(key))).unwrap_or_default();
+    let (first, last) = (lines.start(), lines.end());
+    let what = match (first == line, first == last) {
+        (true, true) => "the line is".to_owned(),
+        (true, false) => format!("the line, with what stands below it to line {last}, is"),
+        (false, _) => format!("all from line {first} to line {last} is"),
+    };
+    left_out(&format!("{}:{line}: {key}{why}; {what}", path.display()), CORRECT)
 }
 
-fn unknown(path: &Path, name: &str, line: usize) -> String {
-    let name: String = name.chars().take(SHOWN_OF_A_KEY).collect();
-    format!("{}:{line}: [{name}]", path.display())
+/// In two edits.
+const MISSPELT: usize = 2;
+
+/// The section of these that a name is near to: a newer moshpunch may know others.
+fn meant<C: Settings>(name: &str) -> Option<&'static str> {
+    let (section, _) = name.split_once('.').unwrap_or((name, ""));
+    let distance = |known: &str| strsim::damerau_levenshtein(known, &section.to_lowercase());
+    let nearest = ["client", "host", "server"].into_iter().min_by_key(|known| distance(known))?;
+    (distance(nearest) <= MISSPELT && C::SECTIONS.contains(&nearest)).then_some(nearest)
+}
+
+fn misspelt(path: &Path, unknown: &Unknown, meant: &str) -> Told {
+    let what = if unknown.is_list { "is a list" } else { "is no section" };
+    let patterns = if meant == "host" { ".\"PATTERN\"" } else { "" };
+    left_out(&format!("{} {what}, and is", header(path, unknown)), &format!("write [{meant}{patterns}]"))
+}
+
+fn header(path: &Path, Unknown { name, is_list, line }: &Unknown) -> String {
+    let name = shown(name);
+    let header = if *is_list { format!("[[{name}]]") } else { format!("[{name}]") };
+    format!("{}:{line}: {header}", path.display())
+}
+
+fn shown(key: &str) -> String {
+    key.chars().take(SHOWN_OF_A_KEY).collect()
 }
 
 fn of_our_variable<C: Settings>(
@@ -144,8 +180,7 @@ fn of_our_variable<C: Settings>(
 ) -> Result<Option<Said>, Told> {
     let variable = setting.variable();
     let Some(text) = value(&variable) else { return Ok(None) };
-    let text = if text.is_empty() { Ok(setting.negated()) } else { setting.checked(&text).map(Some) };
-    match text {
+    match setting.of_a_variable(&text) {
         Ok(text) => Ok(Some(said(setting, text, Source::Variable(variable)))),
         Err(why) => Err(left_out(&format!("{variable}: {why}, and is"), CORRECT)),
     }
@@ -158,33 +193,42 @@ fn of_another_variable<C>(setting: &Setting<C>, value: &dyn Fn(&str) -> Option<O
     Some(said(setting, Some(text), Source::Variable(other.name.to_owned())))
 }
 
-fn of_an_entry<C: Settings>(entry: &Entry, path: &Path) -> Result<Said, Told> {
+/// The setting, and what is said of it.
+fn of_an_entry<C: Settings>(
+    entry: &Entry,
+    path: &Path,
+) -> Result<(&'static Setting<C>, Option<OsString>), Told> {
     let Entry { section, key, value, line } = entry;
-    let place = format!("{}:{line}", path.display());
-    let shown: String = key.chars().take(SHOWN_OF_A_KEY).collect();
-    if *section == Section::None {
-        let what = format!("{place}: {shown:?} is in no section, and is");
-        return Err(left_out(&what, &format!("put it below {}", header_of(key).unwrap_or(C::HEADER))));
-    }
-    let Some(setting) = C::ALL.iter().find(|setting| setting.key() == *key) else {
-        let what = format!("{place}: {shown:?} is no key of {section}, and is");
-        let elsewhere = header_of(key).map(|header| format!("it is one of {header}"));
-        let cure = elsewhere.unwrap_or_else(|| format!("the nearest key is {:?}", nearest::<C>(&shown)));
-        return Err(left_out(&what, &cure));
-    };
-    match setting.of_the_file(value) {
-        Ok(text) => {
-            let source = Source::File { path: path.to_owned(), line: *line, section: section.to_string() };
-            Ok(said(setting, text, source))
+    let setting = C::ALL.iter().find(|setting| *section != Section::None && setting.is_key(key));
+    let setting = setting.ok_or_else(|| unknown_key::<C>(entry, path))?;
+    let wrong = |why| left_out(&format!("{}:{line}: {key}: {why}, and is", path.display()), CORRECT);
+    Ok((setting, setting.of_the_file(value).map_err(wrong)?))
+}
+
+fn unknown_key<C: Settings>(Entry { section, key, value, line }: &Entry, path: &Path) -> Told {
+    let shown = shown(key);
+    let (what, cure) = match (section, value) {
+        (Section::None, _) => (
+            format!("{shown:?} is in no section"),
+            format!("put it below {}", header_of(key).unwrap_or(C::HEADER)),
+        ),
+        (Section::Host(pattern), Value::Table) => {
+            let name = format!("{pattern}.{shown}");
+            (format!("[host.{name}] is for no host"), format!("write [host.{name:?}]"))
         }
-        Err(why) => Err(left_out(&format!("{place}: {key}: {why}, and is"), CORRECT)),
-    }
+        _ => {
+            let elsewhere = header_of(key).map(|header| format!("it is one of {header}"));
+            let nearest = || format!("the nearest key is {:?}", nearest::<C>(&shown));
+            (format!("{shown:?} is no key of {section}"), elsewhere.unwrap_or_else(nearest))
+        }
+    };
+    left_out(&format!("{}:{line}: {what}, and is", path.display()), &cure)
 }
 
 /// In which sections there is such a key.
 fn header_of(key: &str) -> Option<&'static str> {
     fn has<C: Settings>(key: &str) -> bool {
-        C::ALL.iter().any(|setting| setting.key() == key)
+        C::ALL.iter().any(|setting| setting.is_key(key))
     }
     if has::<Connection>(key) {
         Some(Connection::HEADER)

@@ -15,8 +15,9 @@ use super::setting::{Flag, Kind, Setting, Settings, utf8};
 const LONGEST_LEASE: u32 = 604_800;
 
 impl Settings for Configuration {
-    const ALL: &'static [Setting<Self>] = &SETTINGS;
+    const ALL: &'static [Setting<Self>] = SETTINGS;
     const HEADER: &'static str = "[server]";
+    const SECTIONS: &'static [&'static str] = &["server"];
 
     fn unsaid() -> Self {
         Self::default()
@@ -31,7 +32,7 @@ impl Settings for Configuration {
     }
 }
 
-const SETTINGS: [Setting<Configuration>; 6] = [
+const SETTINGS: &[Setting<Configuration>] = &[
     Setting {
         name: "budget",
         kind: Kind::Number,

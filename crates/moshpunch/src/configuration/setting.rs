@@ -3,8 +3,8 @@
 //! A table of these ([`Settings::ALL`]) is all that there is to know of them: clap's arguments, the variables, the keys of
 //! the file and what `-G` shows are read off it.
 
+use std::env;
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
 
 use super::document::{Section, Value};
 
@@ -44,15 +44,15 @@ pub(crate) struct Flag {
     pub(crate) synonyms: &'static [Synonym],
     /// `no-` and the name. None, where that is another option of mosh's, cut short: there the default can be said.
     pub(crate) negation: Option<&'static str>,
-    /// Another spelling of the negation.
-    pub(crate) alias: Option<&'static str>,
+    /// Other spellings of the negation.
+    pub(crate) aliases: &'static [&'static str],
     /// Under which the help shows it.
     pub(crate) heading: Option<&'static str>,
 }
 
 impl Flag {
     pub(crate) const UNSAID: Self =
-        Self { short: None, value: "", help: "", synonyms: &[], negation: None, alias: None, heading: None };
+        Self { short: None, value: "", help: "", synonyms: &[], negation: None, aliases: &[], heading: None };
 }
 
 /// A flag that stands for the option with a value.
@@ -79,11 +79,19 @@ pub(crate) trait Settings: Sized + 'static {
     /// Where a key of these belongs.
     const HEADER: &'static str;
 
+    /// Those with keys of these.
+    const SECTIONS: &'static [&'static str];
+
     /// With every default.
     fn unsaid() -> Self;
 
     /// Whether the keys of a section are these, or those of nobody.
     fn has(section: &Section) -> bool;
+
+    /// What holds of a setting of which nothing is said, because of another.
+    fn implied(&self, _name: &str) -> Option<OsString> {
+        None
+    }
 
     /// Which of the sections for `host` comes first. None: it is not for this one.
     fn rank(section: &Section, host: &str) -> Option<u8>;
@@ -95,6 +103,11 @@ impl<C: Settings> Setting<C> {
         self.name.replace('-', "_")
     }
 
+    pub(super) fn is_key(&self, key: &str) -> bool {
+        let as_in_a_key = |byte: u8| if byte == b'-' { b'_' } else { byte };
+        self.name.bytes().map(as_in_a_key).eq(key.bytes())
+    }
+
     pub(crate) fn variable(&self) -> String {
         format!("MOSHPUNCH_{}", self.key().to_ascii_uppercase())
     }
@@ -103,6 +116,17 @@ impl<C: Settings> Setting<C> {
     pub(crate) fn checked(&self, text: &OsStr) -> Result<OsString, String> {
         let text = self.kind.normal(text)?;
         (self.set)(&mut C::unsaid(), Some(&text)).map(|()| text)
+    }
+
+    /// One that is empty takes the setting back. `true` and `false` are what they are in the file.
+    pub(super) fn of_a_variable(&self, text: &OsStr) -> Result<Option<OsString>, String> {
+        if text.is_empty() {
+            return Ok(self.negated());
+        }
+        match ["false", "true"].iter().position(|word| text.eq_ignore_ascii_case(word)) {
+            Some(on) => self.of_the_file(&Value::Switch(on == 1)),
+            None => self.checked(text).map(Some),
+        }
     }
 
     /// None is the default. `false` stands for it, as the negation does on the command line.
@@ -130,6 +154,7 @@ impl Kind {
                 choice.map(OsString::from).ok_or_else(unknown)
             }
             Self::Path if text.is_empty() => Err("a path was expected".into()),
+            Self::Text if text.is_empty() => Err("a text was expected".into()),
             Self::Text | Self::Path | Self::Ports | Self::Number | Self::Name(_) => Ok(text.to_owned()),
         }
     }
@@ -143,8 +168,9 @@ impl Kind {
             (Self::Name(name), Value::Switch(true)) => Some(name.into()),
             (Self::Number | Self::Ports, Value::Number(number)) => Some(number.into()),
             (Self::Number, _) => return Err("a number was expected".into()),
-            (Self::Path, Value::Text(text)) => Some(below_home(text)),
+            (Self::Path, Value::Text(text)) => Some(below_home(text)?),
             (_, Value::Text(text)) => Some(text.into()),
+            (_, Value::Switch(true)) => return Err("true is no value for it".into()),
             (Self::Ports, _) => return Err("a number, or a text in quotes, was expected".into()),
             _ => return Err("a text in quotes was expected".into()),
         };
@@ -161,9 +187,14 @@ fn switch(text: &OsStr) -> Result<bool, String> {
 }
 
 /// No shell has read it.
-fn below_home(text: &str) -> OsString {
-    let home = text.strip_prefix("~/").and_then(|below| Some(std::env::home_dir()?.join(below)));
-    home.map_or_else(|| text.into(), PathBuf::into_os_string)
+fn below_home(text: &str) -> Result<OsString, String> {
+    let Some(below) = text.strip_prefix('~') else { return Ok(text.into()) };
+    if !below.is_empty() && !below.starts_with('/') {
+        return Err(format!("{text:?} begins with ~, but not with ~/; write the whole path"));
+    }
+    let home = env::home_dir().filter(|home| home.is_absolute());
+    let home = home.ok_or("there is no home directory for ~; write the whole path")?;
+    Ok(home.join(below.trim_start_matches('/')).into_os_string())
 }
 
 /// For those that are no file's name.

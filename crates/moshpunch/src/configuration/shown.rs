@@ -10,8 +10,7 @@ use super::setting::{Kind, Settings};
 
 /// As a section of the file, which would say the same.
 pub(super) fn text<C: Settings>(held: &[Held<C>]) -> String {
-    let lines: Vec<_> =
-        held.iter().map(|held| (format!("{} = {}", held.setting.key(), toml(held)), &held.source)).collect();
+    let lines: Vec<_> = held.iter().map(|held| (line(held), &held.source)).collect();
     let width = lines
         .iter()
         .map(|(line, _)| line.chars().count())
@@ -28,12 +27,18 @@ pub(super) fn text<C: Settings>(held: &[Held<C>]) -> String {
 const WIDEST: usize = 48;
 
 pub(super) fn json<C: Settings>(host: &str, held: &[Held<C>], left_out: &[String]) -> String {
-    let settings: Map<_, _> = held
-        .iter()
-        .map(|held| (held.setting.key(), json!({ "value": value(held), "source": source(&held.source) })))
-        .collect();
+    let settings: Map<_, _> = held.iter().map(|held| (held.setting.key(), setting(held))).collect();
     let answer = json!({ "host": host, "settings": settings, "left_out": left_out });
-    format!("{answer:#}\n")
+    report::sanitized_json(&format!("{answer:#}\n"))
+}
+
+/// With `bytes`, where no text can be them.
+fn setting<C>(held: &Held<C>) -> Value {
+    let mut setting = json!({ "value": value(held), "source": source(&held.source) });
+    if let Some(text) = held.text.as_deref().filter(|text| text.to_str().is_none()) {
+        setting["bytes"] = text.as_encoded_bytes().into();
+    }
+    setting
 }
 
 fn value<C>(Held { setting, text, .. }: &Held<C>) -> Value {
@@ -52,6 +57,15 @@ fn source(source: &Source) -> Value {
             json!({ "kind": "file", "path": path.to_string_lossy(), "line": line, "section": section })
         }
         Source::Default => json!({ "kind": "default" }),
+    }
+}
+
+/// What is not UTF-8 can be said in no file.
+fn line<C: Settings>(held: &Held<C>) -> String {
+    let key = held.setting.key();
+    match held.text.as_deref().filter(|text| text.to_str().is_none()) {
+        Some(bytes) => format!("# {key} = \"{}\"", bytes.as_encoded_bytes().escape_ascii()),
+        None => format!("{key} = {}", toml(held)),
     }
 }
 

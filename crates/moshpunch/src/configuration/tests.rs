@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use client::configuration::{Configuration, Families, Predict};
@@ -61,26 +62,27 @@ fn user(text: &str) -> Sources {
     Sources { user: text.to_owned(), ..Sources::default() }
 }
 
-/// Two that are not the default. Say them for a new setting, too.
-fn samples(name: &str) -> [&'static str; 2] {
-    match name {
+type One = Setting<Connection>;
+
+/// Two that are not the default, of a switch the same twice. Say them for a new setting, too.
+fn samples(setting: &One) -> [&'static str; 2] {
+    match setting.name {
+        _ if setting.kind == Kind::Switch => {
+            [if setting.default == Some("true") { "false" } else { "true" }; 2]
+        }
         "client" => ["/opt/mosh-client", "mosh-client2"],
         "server" => ["server2 --more \"a b\"", "moshpunch server --lease 7"],
         "predict" => ["never", "always"],
-        "predict-overwrite" | "local" | "verbose" => ["true", "true"],
         "family" => ["inet6", "inet"],
         "port" => ["60010:60020", "7"],
         "bind-server" => ["any", "::1"],
         "ssh" => ["ssh -p 2222", "myssh 'a b'"],
-        "ssh-pty" | "init" => ["false", "false"],
         "experimental-remote-ip" => ["local", "remote"],
         "tmux" => ["work", "home"],
         "log" => ["/tmp/log", "log"],
         name => panic!("{name}: name two values of it"),
     }
 }
-
-type One = Setting<Connection>;
 
 fn flag(setting: &One, value: &str) -> String {
     match (setting.kind, value) {
@@ -131,7 +133,7 @@ fn together(first: &Sources, second: &Sources) -> Sources {
 #[test]
 fn every_setting_means_the_same_from_every_source() {
     for setting in Connection::ALL {
-        for value in samples(setting.name) {
+        for value in samples(setting) {
             let expected = flags(&format!("'{}'", flag(setting, value).replace('\'', "\\'")));
             let expected = Sources { flags: vec![flag(setting, value)], ..expected }.configuration("host");
             assert_ne!(expected, Sources::default().configuration("host"), "{} {value}", setting.name);
@@ -150,7 +152,7 @@ fn every_setting_means_the_same_from_every_source() {
 #[test]
 fn of_two_sources_the_first_holds() {
     for setting in Connection::ALL {
-        let [first, second] = samples(setting.name).map(|value| by_each_source(setting, value));
+        let [first, second] = samples(setting).map(|value| by_each_source(setting, value));
         for (above, (high, source)) in first.iter().enumerate() {
             for (low, _) in &second[above + 1..] {
                 let held = together(high, low).held(setting.name, "host");
@@ -168,7 +170,7 @@ fn of_two_sources_the_first_holds() {
 #[test]
 fn every_setting_can_be_taken_back_by_every_source_above() {
     for setting in Connection::ALL {
-        let said = by_each_source(setting, samples(setting.name)[0]);
+        let said = by_each_source(setting, samples(setting)[0]);
         let off = setting.negated().map(|text| text.into_string().unwrap());
         let nothing = off.clone().or_else(|| setting.default.map(str::to_owned));
         let negation = setting.flag.as_ref().and_then(|flag| flag.negation);
@@ -211,7 +213,7 @@ fn what_is_nowhere_said_is_as_the_client_has_it() {
 fn mixed(random: &mut fastrand::Rng) -> Sources {
     let mut sources = Sources::default();
     for setting in Connection::ALL {
-        for (one, _) in by_each_source(setting, samples(setting.name)[random.usize(0..2)]) {
+        for (one, _) in by_each_source(setting, samples(setting)[random.usize(0..2)]) {
             if random.u8(0..4) == 0 {
                 sources = mix(sources, one);
             }
@@ -300,7 +302,8 @@ fn the_first_section_that_matches_the_host_holds_for_each_key() {
 #[test]
 fn what_is_unknown_or_wrong_is_left_out_alone_and_told() {
     let file = "port = 1\n[client]\nprot = 2\nport = 70000\nssh-pty = false\nverbose = 1\npredict = \"often\"\n\
-                log = \"/tmp/log\"\nssh = 'a \"b'\nno_init = true\n[host.never]\nlease = 7\n[clinet]\nx = 1\n";
+                log = \"/tmp/log\"\nssh = 'a \"b'\nno_init = true\n[host.never]\nlease = 7\n[clinet]\nx = 1\n\
+                [newer]\nx = 1\n";
     let sources = Sources { environment: [("MOSHPUNCH_FAMILY".into(), "x".into())].into(), ..user(file) };
     let expected = [
         "MOSHPUNCH_FAMILY: \"x\" is none of inet, inet6, auto, all, prefer-inet, prefer-inet6, and is left out; correct or remove it",
@@ -313,13 +316,36 @@ fn what_is_unknown_or_wrong_is_left_out_alone_and_told() {
         "F:9: ssh: \"a \\\"b\" is no command: look at its quotes, and is left out; correct or remove it",
         "F:10: \"no_init\" is no key of [client], and is left out; the nearest key is \"init\"",
         "F:12: \"lease\" is no key of [host.\"never\"], and is left out; it is one of [server]",
+        "F:13: [clinet] is no section, and is left out; write [client]",
     ];
     let told: Vec<_> = sources.left_out("host").iter().map(|line| line.replace(USER, "F")).collect();
     assert_eq!(told, expected);
     let expected = Configuration { log: Some("/tmp/log".into()), ..Configuration::of("host") };
     assert_eq!(sources.configuration("host"), expected);
     let (Resolved { unknown_sections, .. }, _) = sources.resolved("host").unwrap();
-    assert_eq!(unknown_sections, [format!("{USER}:13: [clinet]")]);
+    assert_eq!(unknown_sections, [format!("{USER}:15: [newer]")]);
+}
+
+#[test]
+fn what_cannot_be_read_is_told_in_the_order_of_the_file_with_all_that_is_left_out_for_it() {
+    let file = "[client]\nport=60001-60005\nprot = 1\n[client]\nlog = \"a\"\n\n[host.example.org]\nx = 1\n[[host.work]]\n\
+                [Host.work]\n[sever]\n[host.*]\nport = 1\n[server]\nssh = '''\na\\n'''b\nx = 1\n";
+    let expected = [
+        "F:2: port: the value is no number, neither true nor false, and no text in quotes; the line is left out; correct or remove it",
+        "F:3: \"prot\" is no key of [client], and is left out; the nearest key is \"port\"",
+        "F:4: duplicate key; the line, with what stands below it to line 5, is left out; correct or remove it",
+        "F:7: [host.example.org] is for no host, and is left out; write [host.\"example.org\"]",
+        "F:9: [[host.\"work\"]] is a list, and is left out; write [host.\"PATTERN\"]",
+        "F:10: [Host] is no section, and is left out; write [host.\"PATTERN\"]",
+        "F:12: a pattern stands in quotes; the line, with what stands below it to line 13, is left out; correct or remove it",
+        "F:16: unexpected key or value, expected newline, `#`; all from line 15 to line 17 is left out; correct or remove it",
+    ];
+    let told: Vec<_> = user(file).left_out("work").iter().map(|line| line.replace(USER, "F")).collect();
+    assert_eq!(told, expected);
+    let of_the_host =
+        Layer::of_a_file::<host::configuration::Configuration>(file.as_bytes(), Path::new("F"), "");
+    assert!(of_the_host.left_out.iter().any(|told| told.what.starts_with("F:11: [sever] is no section")));
+    assert!(!of_the_host.left_out.iter().any(|told| told.what.contains("[Host]")));
 }
 
 #[test]
@@ -351,10 +377,11 @@ fn header_above<'a>(text: &'a str, word: &str) -> Option<&'a str> {
 #[test]
 fn whatever_is_wrong_with_a_header_no_key_comes_below_another() {
     const EDITS: &[u8] = b"[]\"'=\n\xff .{,";
-    let file = "[client]\nport = 1\nssh = \"\"\"a\nb\"\"\"\n[host.a]\nlog = \"2\"\n[host.'b']\npredict = \"never\"\n";
+    let file = "[client]\nport = 1\nssh = \"\"\"a\nb\"\"\"\n[host.a]\nlog = \"2\"\nserver = '''\n[client]\nverbose = true\n\
+                local = true'''\n[host.'b']\npredict = \"never\"\n";
     let mut random = fastrand::Rng::with_seed(3);
     let mut wrong = 0;
-    for _ in 0..2_000 {
+    for _ in 0..3_000 {
         let mut bytes = file.as_bytes().to_vec();
         for _ in 0..random.usize(1..4) {
             let (at, edit) = (random.usize(0..bytes.len()), random.choice(EDITS).copied().unwrap());
@@ -370,7 +397,9 @@ fn whatever_is_wrong_with_a_header_no_key_comes_below_another() {
             continue;
         }
         wrong += 1;
-        for said in layer.said.iter().filter(|said| ["log", "predict"].contains(&said.name)) {
+        let text_became_a_key = layer.said.iter().any(|said| ["verbose", "local"].contains(&said.name));
+        assert!(!text_became_a_key, "{layer:?} of\n{text}");
+        for said in layer.said.iter().filter(|said| ["log", "predict", "server"].contains(&said.name)) {
             let header = header_above(&text, said.name).unwrap_or_default();
             let alone = Document::parse(format!("{header}\nx = 1\n").as_bytes()).unwrap();
             let is_for_c = |entry: &document::Entry| Connection::rank(&entry.section, "c").is_some();
@@ -445,12 +474,82 @@ fn locally_the_host_is_where_the_server_listens() {
     assert_eq!(bind("--local --bind-server=ANY", "::1"), Some(Bind::Any));
     assert_eq!(bind("--bind-server=ssh", "host"), Some(Bind::Ssh));
     assert_eq!(bind("", "host"), None);
+    let shown = |line| flags(line).held("bind-server", "::1");
+    for (line, source) in
+        [("--local", "default"), ("--local --bind-server=any --no-bind-server", "--no-bind-server")]
+    {
+        assert_eq!(shown(line), (Some("::1".to_owned()), source.to_owned()));
+    }
+    assert_eq!(shown("--local --bind-server=any").0.as_deref(), Some("any"));
+}
+
+#[test]
+fn what_is_shown_drives_no_terminal() {
+    let value = "a\u{1b}\u{7f}\u{9b}\u{202e}b";
+    let (Resolved { held, .. }, _) = flags(&format!("--log='{value}'")).resolved("host").unwrap();
+    let json = shown::json("ho\u{202e}st", &held, &[format!("\u{9b}{value}")]);
+    for shown in [json.clone(), shown::text(&held)] {
+        assert_eq!(report::sanitized(&shown.replace('\n', "")), shown.replace('\n', ""));
+    }
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["settings"]["log"]["value"], value);
+    assert_eq!(json["host"], "ho\u{202e}st");
+}
+
+#[test]
+fn what_no_file_can_say_is_shown_as_a_comment_and_by_its_bytes() {
+    let log = OsStr::from_bytes(b"/tmp/\xff\"").to_owned();
+    let variable = |name: &str| (name == "MOSHPUNCH_LOG").then(|| log.clone());
+    let environment = Layer::of_the_environment::<Connection>(variable);
+    let Resolved { held, .. } = resolve(Connection::of("host"), &[], environment, Layer::default()).unwrap();
+    let shown = shown::text(&held);
+    assert!(shown.contains("\n# log = \"/tmp/\\xff\\\"\" "), "{shown}");
+    assert_eq!(user(&shown).left_out("host"), [""; 0]);
+    let json: serde_json::Value = serde_json::from_str(&shown::json("host", &held, &[])).unwrap();
+    assert_eq!(json["settings"]["log"]["bytes"], serde_json::json!(log.as_bytes()));
+    assert_eq!(json["settings"]["ssh"].get("bytes"), None);
 }
 
 #[test]
 fn a_path_in_the_file_may_begin_at_home() {
     let log = user("[client]\nlog = \"~/log\"\n").configuration("host").log.unwrap();
     assert_eq!(Some(log), env::home_dir().map(|home| home.join("log")));
+    let home = |path: &str| user(&format!("[client]\nlog = \"{path}\"\n")).configuration("host").log;
+    assert_eq!(
+        (home("~"), home("~/")),
+        (env::home_dir().map(|home| home.join("")), env::home_dir().map(|home| home.join("")))
+    );
+    assert_eq!(home("./~x"), Some("./~x".into()));
+    let told = user("[client]\nlog = \"~bob/log\"\n").left_out("host");
+    let expected = "log: \"~bob/log\" begins with ~, but not with ~/; write the whole path, and is left out; correct or remove it";
+    assert!(told.len() == 1 && told[0].ends_with(expected), "{told:?}");
+}
+
+#[test]
+fn true_and_false_mean_in_a_variable_what_they_mean_in_the_file() {
+    for setting in Connection::ALL {
+        for (word, value) in [("true", "true"), ("FALSE", "false")] {
+            let file = user(&format!("[client]\n{} = {value}\n", setting.key()));
+            let environment = [(setting.variable(), word.to_owned())].into();
+            let variable = Sources { environment, ..Sources::default() };
+            let why = |sources: &Sources| {
+                let told = sources.left_out("host").pop()?;
+                Some(told.rsplit(": ").next().unwrap_or_default().to_owned())
+            };
+            assert_eq!(why(&variable), why(&file), "{} {word}", setting.name);
+            assert_eq!(variable.configuration("host"), file.configuration("host"), "{} {word}", setting.name);
+        }
+    }
+}
+
+#[test]
+fn an_empty_text_is_no_value() {
+    for setting in Connection::ALL.iter().filter(|setting| !matches!(setting.kind, Kind::Switch)) {
+        let told = user(&format!("[client]\n{} = \"\"\n", setting.key())).left_out("host");
+        assert_eq!(told.len(), 1, "{}: {told:?}", setting.name);
+        let words = ["moshpunch".into(), format!("--{}=", setting.name).into(), "host".into()];
+        assert!(ConnectArguments::parse_words(words, Order::Free).is_err(), "{}", setting.name);
+    }
 }
 
 /// Of one language: the row of a key, wherever that is.

@@ -134,13 +134,21 @@ fn login(name: String, words: &[String]) -> Vec<String> {
 }
 
 /// As a user types them.
-const LINES: [&str; 52] = [
+const LINES: [&str; 60] = [
     "host",
     "alice@host",
     "-a host",
     "-n host",
     "-o host",
     "-a -n -o host",
+    "-A host",
+    "-A -N -O host",
+    "-P 60005 host",
+    "-o -noo host",
+    "-o --noo host",
+    "-o --no-o host",
+    "-o -NO-O host",
+    "--bind-server -a host",
     "--predict=adaptive host",
     "--predict=always host",
     "--predict=never host",
@@ -292,6 +300,13 @@ fn what_mosh_refuses_is_refused_and_nothing_is_started(lab: &Lab) -> Result<()> 
         "-p 0:5 host",
         "-p x host",
         "--port= host",
+        "--server= host",
+        "--client= host",
+        "--bind-server= host",
+        "--ssh= host",
+        "--predict -a host",
+        "--no host",
+        "-P7 host",
         "--experimental-remote-ip=guess host",
         "--what host",
         "-z host",

@@ -42,19 +42,20 @@ struct Sources {
 /// The command line, the environment, and each section of each file.
 const SOURCES: usize = 6;
 
-/// The first is not the default.
-fn samples(key: &str) -> Result<[Value; 2]> {
+/// The first is not the default. Of a switch they follow from that.
+fn samples(key: &str, default: &Value) -> Result<[Value; 2]> {
+    if let Some(on) = default.as_bool() {
+        return Ok([json!(!on), json!(on)]);
+    }
     let pair = |first: &str, second: &str| [json!(first), json!(second)];
     Ok(match key {
         "client" => pair("client2", "/usr/local/bin/client2"),
         "server" => pair("server2", "server2 --more"),
         "predict" => pair("never", "experimental"),
-        "predict_overwrite" | "local" | "verbose" => [json!(true), json!(false)],
         "family" => pair("inet", "prefer-inet6"),
         "port" => pair("60005", "60010:60020"),
         "bind_server" => pair("any", "127.0.0.1"),
         "ssh" => pair("myssh -x", "ssh -p 2222"),
-        "ssh_pty" | "init" => [json!(false), json!(true)],
         "experimental_remote_ip" => pair("local", "remote"),
         "tmux" => pair("work", "home"),
         "log" => pair("/home/alice/records/log", "/home/alice/records/log2"),
@@ -148,7 +149,7 @@ impl Seen<'_> {
                 by_ssh(said.map(String::as_str) == family.map(|(_, word)| word))
             }
             "port" => behind(&server, "-p") == text,
-            "bind_server" => match text.or(self.is_local.then_some(HOST)) {
+            "bind_server" => match text {
                 Some("any") => behind(&server, "-i").is_none() && !has(&server, "-s"),
                 Some(address) => behind(&server, "-i") == Some(address),
                 None => has(&server, "-s"),
@@ -231,7 +232,7 @@ fn each_setting_does_what_is_shown_whoever_says_it(lab: &Lab) -> Result<()> {
     let laptop = raise_with_files(lab)?;
     does_what_is_shown(&laptop, &Sources::default())?;
     for (key, default) in shown(&laptop, &Sources::default())? {
-        let value = &samples(&key)?[0];
+        let value = &samples(&key, &default)?[0];
         ensure!(*value != default, "{key}: {value} is the default");
         for source in 0..SOURCES {
             let mut sources = Sources::default();
@@ -246,13 +247,13 @@ fn each_setting_does_what_is_shown_whoever_says_it(lab: &Lab) -> Result<()> {
 
 fn what_many_say_does_what_is_shown(lab: &Lab) -> Result<()> {
     let laptop = raise_with_files(lab)?;
-    let keys: Vec<_> = shown(&laptop, &Sources::default())?.into_keys().collect();
+    let defaults = shown(&laptop, &Sources::default())?;
     let mut random = Rng::with_seed(1);
     for _ in 0..COMBINATIONS {
         let mut sources = Sources::default();
-        for key in &keys {
+        for (key, default) in &defaults {
             for source in (0..SOURCES).filter(|_| random.u8(0..4) == 0).collect::<Vec<_>>() {
-                sources.say(source, key, &samples(key)?[random.usize(0..2)]);
+                sources.say(source, key, &samples(key, default)?[random.usize(0..2)]);
             }
         }
         does_what_is_shown(&laptop, &sources)?;
@@ -275,7 +276,11 @@ fn whatever_the_file_is_there_is_a_session_and_one_line(lab: &Lab) -> Result<()>
             Some(":2: is not UTF-8; the line is left out; correct or remove it"),
         ),
         ("printf '[client]\\nport = 1:2\\n' >F", Some(":2: ")),
-        ("head -c 4096 /dev/urandom >F", Some(":1: is not UTF-8")),
+        (
+            "head -c 4096 /dev/zero >F",
+            Some(":1: no text has NUL bytes; the file is no TOML, and is left out"),
+        ),
+        ("printf '[client]\\npredict = \"never\"' >F; chmod 664 F", None),
         ("printf x >F; chmod 0 F", Some(" cannot be read (Permission denied")),
         ("mkdir F", Some(" is no file, and is left out; put one in its place, or remove it")),
         ("truncate -s 100M F", Some(" is longer than 256 KiB, and is left out; shorten it")),

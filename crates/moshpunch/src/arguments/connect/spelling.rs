@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, Command};
 
-const LONG: [&str; 20] = [
+const LONG: [&str; 22] = [
     "bind-server",
     "client",
     "experimental-remote-ip",
@@ -15,9 +15,11 @@ const LONG: [&str; 20] = [
     "init",
     "local",
     "no-init",
+    "no-o",
     "no-predict-overwrite",
     "no-ssh-pty",
     "noinit",
+    "noo",
     "nopredict-overwrite",
     "nossh-pty",
     "port",
@@ -92,7 +94,9 @@ fn option(word: &str) -> Option<String> {
     let dashes = word.len() - bare.len();
     let (name, value) = bare.split_at(bare.find('=').unwrap_or(bare.len()));
     match (dashes, name.len()) {
-        (2, 1) if SHORT.contains(&name) => Some(format!("-{name}{value}")),
+        (1 | 2, 1) if SHORT.contains(&&*name.to_ascii_lowercase()) => {
+            Some(format!("-{}{value}", name.to_ascii_lowercase()))
+        }
         (1, 2..) | (2, 1..) => long(name).map(|name| format!("--{name}{value}")),
         _ => None,
     }
@@ -127,6 +131,8 @@ mod tests {
     fn every_spelling_of_getopt_long_is_taken() {
         for (said, meant) in [
             ("-ssh=x --exp=local --SSH x", "--ssh=x --experimental-remote-ip=local --ssh x"),
+            ("-A --N -P 7 -O -4", "-a -n -p 7 -o -4"),
+            ("-noo --NO-O --noo", "--noo --no-o --noo"),
             ("--lo --v -noinit", "--local --version --noinit"),
             ("--p=60005 --a --4", "-p=60005 -a -4"),
             ("--predict never -predict-over", "--predict never --predict-overwrite"),
