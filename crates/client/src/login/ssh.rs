@@ -30,6 +30,9 @@ const MARKED_AS_TYPING: &str = "IPQoS lowdelay";
 /// ssh(1) hands its -F on to the jump hosts' ssh, and nothing else; of two values the first counts.
 const FILES: [&str; 2] = ["~/.ssh/config", "/etc/ssh/ssh_config"];
 
+/// Of ssh_config(5).
+pub(crate) const NO_MASTER: &str = "ControlPath=none";
+
 /// A master that has ended is not replaced by a new connection.
 const NO_OTHER_WAY: &str = "ProxyCommand=false";
 
@@ -74,11 +77,16 @@ pub(crate) fn unattended(
     program.iter().cloned().chain(ours).chain(options.iter().cloned()).collect()
 }
 
+/// Whether the first login joins a master that is there.
+pub(crate) fn may_share(configuration: &Configuration) -> bool {
+    !configuration.local && !configuration.ssh.iter().any(|word| word == NO_MASTER)
+}
+
 /// What is to hold for jump hosts as well, before the user's own. A file that the user names comes later, and is taken
 /// instead.
 pub(crate) fn unattended_file(configuration: &Configuration) -> Option<String> {
     let lines = || {
-        let options = UNATTENDED.into_iter().chain(["ControlPath=none"]).map(str::to_owned);
+        let options = UNATTENDED.into_iter().chain([NO_MASTER]).map(str::to_owned);
         let files = FILES.into_iter().filter(|file| may_be_read(file)).map(|file| format!("Include {file}"));
         options.chain(files).chain([MARKED_AS_TYPING.to_owned()]).map(|line| line + "\n").collect()
     };

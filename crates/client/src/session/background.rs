@@ -39,6 +39,10 @@ pub(crate) struct Logins {
     is_cut_off: bool,
     /// When the network changed last.
     changed: Option<Instant>,
+    /// Whether the login that began the session went by a master that was there, once that is known.
+    first_shares: Option<bool>,
+    /// A login is under way in place of that.
+    is_moving_off: bool,
     /// For a master.
     search: Option<LookUp>,
     searches_before: Leaving,
@@ -63,6 +67,8 @@ impl Logins {
             session: None,
             is_cut_off: false,
             changed: None,
+            first_shares: None,
+            is_moving_off: false,
             search: None,
             searches_before: Leaving::default(),
             master: None,
@@ -75,7 +81,13 @@ impl Logins {
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.occasions.deadline().into_iter().chain(self.channels.deadline()).min()
+        let deadlines = [self.occasions.deadline(), self.channels.deadline(), self.leaves_master()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// What is known first, counts.
+    pub(crate) fn first_shares(&mut self, a_master_is_there: bool) {
+        self.first_shares.get_or_insert(a_master_is_there);
     }
 
     /// What has come by channels since the last [`read`](Self::read).
@@ -145,6 +157,9 @@ impl Logins {
         self.channels.handle_timeout(now);
         if self.has_lost_its_way() {
             self.log_in_early(now);
+        } else if self.leaves_master().is_some_and(|due| due <= now) {
+            self.first_shares = Some(false);
+            self.is_moving_off = self.log_in_early(now);
         }
         let task = self.occasions.handle_timeout(now);
         self.perform(task, now);
@@ -170,7 +185,7 @@ impl Logins {
             Some(status) => {
                 let how = listened.how_it_ended(status, ssh::ends_as_openssh(&self.configuration));
                 tracing::debug!(?how, %status, "the login has ended");
-                self.login = None;
+                (self.login, self.is_moving_off) = (None, false);
                 self.is_cut_off |= how == Ended::Refused && self.has_lost_its_way();
                 self.occasions.ended(how, now)
             }
@@ -195,8 +210,18 @@ impl Logins {
         if *self.session.get_or_insert(session) != session {
             return self.occasions.end(now);
         }
+        if take(&mut self.is_moving_off) {
+            self.channels.end_all(now);
+        }
         self.channels.add(self.login.take()?, take(&mut said.heard), now);
         self.occasions.ended(Ended::Served, now)
+    }
+
+    /// A master waits at its end for those who share it, and what is copied over it stands in the way of what is typed: a
+    /// channel that is to stay makes a connection of its own.
+    fn leaves_master(&self) -> Option<Instant> {
+        let shares = self.first_shares == Some(true) && self.channels.any_is_sound();
+        self.channels.stay().filter(|_| shares)
     }
 
     /// It goes over ssh, or nowhere, and no channel is heard.
@@ -205,11 +230,11 @@ impl Logins {
     }
 
     /// Of a host that knows channels.
-    fn log_in_early(&mut self, now: Instant) {
-        if self.session.is_some() {
-            let task = self.occasions.early(now);
-            self.perform(task, now);
-        }
+    fn log_in_early(&mut self, now: Instant) -> bool {
+        let task = self.session.and_then(|_| self.occasions.early(now));
+        let is_begun = task.is_some();
+        self.perform(task, now);
+        is_begun
     }
 
     fn look_for_master(&mut self) {

@@ -123,6 +123,11 @@ impl Channels {
         self.present_mut().for_each(|channel| channel.ping(now));
     }
 
+    /// When one of them is to stay.
+    pub(crate) fn stay(&self) -> Option<Instant> {
+        self.need.stays()
+    }
+
     /// Whether the session has no other way.
     pub(crate) fn are_urgent(&self) -> bool {
         self.need.is_urgent()
@@ -171,6 +176,12 @@ impl Channels {
         }
     }
 
+    pub(crate) fn end_all(&mut self, now: Instant) {
+        for at in 0..self.open.len() {
+            self.end(at, now);
+        }
+    }
+
     /// At the end of the session: nobody waits for it long, and what is dropped here is told to end.
     pub(crate) fn say_goodbye(mut self) {
         let deadline = clock::now() + LONGEST_FAREWELL;
@@ -191,12 +202,6 @@ impl Channels {
             // An offer is a line like any other; a goodbye is seen by the channel.
             Heard::Hello(_) | Heard::Offer(_) | Heard::Bye { .. } => None,
         }));
-    }
-
-    fn end_all(&mut self, now: Instant) {
-        for at in 0..self.open.len() {
-            self.end(at, now);
-        }
     }
 
     fn end(&mut self, at: usize, now: Instant) {

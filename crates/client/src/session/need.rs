@@ -8,8 +8,12 @@ use path::Kind;
 /// is carried out of the house.
 const ON_A_DIRECT_PATH: Duration = Duration::from_secs(30);
 
+/// A direct path that is there at all is found by now.
+const FOR_A_MOMENT: Duration = Duration::from_secs(5);
+
 #[derive(Debug, Default)]
 pub(crate) struct Need {
+    carried_since: Option<Instant>,
     direct_since: Option<Instant>,
     /// The host has told all that it knows of where it can be reached.
     told_all_at: Option<Instant>,
@@ -17,9 +21,11 @@ pub(crate) struct Need {
 
 impl Need {
     pub(crate) fn moved(&mut self, to: Kind, now: Instant) {
-        self.direct_since = match to {
-            Kind::Carried => None,
-            Kind::Lan | Kind::Global | Kind::Mapped | Kind::Resolved => self.direct_since.or(Some(now)),
+        (self.carried_since, self.direct_since) = match to {
+            Kind::Carried => (self.carried_since.or(Some(now)), None),
+            Kind::Lan | Kind::Global | Kind::Mapped | Kind::Resolved => {
+                (None, self.direct_since.or(Some(now)))
+            }
         };
     }
 
@@ -35,6 +41,11 @@ impl Need {
     /// Whether datagrams go over ssh, or nowhere yet.
     pub(crate) fn is_urgent(&self) -> bool {
         self.direct_since.is_none()
+    }
+
+    /// When a channel that carries is one that is to stay.
+    pub(crate) fn stays(&self) -> Option<Instant> {
+        self.carried_since.map(|since| since + FOR_A_MOMENT)
     }
 
     /// When there is none any more.
@@ -65,6 +76,17 @@ mod tests {
         assert_eq!((need.ends(), need.is_urgent()), (Some(now + ON_A_DIRECT_PATH), false));
         need.moved(Kind::Carried, now);
         assert_eq!(need.ends(), None);
+    }
+
+    #[test]
+    fn what_carries_for_more_than_a_moment_is_to_stay() {
+        let (mut need, now) = told_all();
+        assert_eq!(need.stays(), None);
+        need.moved(Kind::Carried, now);
+        need.moved(Kind::Carried, now + FOR_A_MOMENT);
+        assert_eq!(need.stays(), Some(now + FOR_A_MOMENT));
+        need.moved(Kind::Lan, now);
+        assert_eq!(need.stays(), None);
     }
 
     #[test]

@@ -14,8 +14,8 @@ use crate::addresses::look_up::LookUp;
 use crate::addresses::whereabouts::Offers;
 use crate::children::child::Leaving;
 use crate::configuration::Configuration;
-use crate::login::Login;
 use crate::login::transcript::{Line, Transcript};
+use crate::login::{Login, ssh};
 use crate::session::background::Logins;
 use crate::session::channels::{self, ChannelId};
 use crate::session::network::Network;
@@ -167,7 +167,10 @@ impl Scout {
     }
 
     fn looked_up(&mut self, now: Instant) -> Vec<Candidate> {
-        let Some(addresses) = self.look_up.as_mut().and_then(LookUp::finished) else { return Vec::new() };
+        let Some(look_up) = &mut self.look_up else { return Vec::new() };
+        let Some(addresses) = look_up.finished() else { return Vec::new() };
+        let shares = look_up.master().is_some() && ssh::may_share(&self.configuration);
+        self.logins.first_shares(shares);
         self.look_up = None;
         self.intake.all_resolved(&addresses, self.port, now)
     }
