@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use self::verdict::Verdict;
 use crate::candidate::{Added, Binding, Candidate, Candidates};
 use crate::damping::Damping;
 use crate::event::{Event, Events, Reply, SocketId, Transmit, WayId};
@@ -145,8 +146,10 @@ impl Agent {
         if self.followed != Some(way) {
             self.move_to(way, now);
         }
-        if self.is_answer(reply) {
-            self.hear(way, now);
+        match self.judge(reply, now) {
+            Verdict::Answered => self.hear(way, now),
+            Verdict::Unheard => self.miss(now),
+            Verdict::Open => {}
         }
     }
 
@@ -159,8 +162,10 @@ impl Agent {
             return;
         }
         self.accept(reply, now);
-        if self.is_answer(reply) {
-            self.relax(now);
+        match self.judge(reply, now) {
+            Verdict::Answered => self.relax(now),
+            Verdict::Unheard => self.miss(now),
+            Verdict::Open => {}
         }
     }
 

@@ -20,13 +20,14 @@
 //! *Probe.* Three real datagrams in a row are copied to the paths that rank better than the followed one: soon after
 //! it was chosen, then ever more rarely ([`probe`]). A probe that overtakes the followed path moves the session.
 //!
-//! *Silence.* When no reply comes though one is due ([`rhythm`] says when that is), the newest datagram is copied to
-//! all other paths, and so is each one after it. If that is not answered either, mosh-client is [nudged](Event::Nudge)
-//! for a fresh one, for a server that has seen a datagram does not move to a copy of it. Then new sockets are opened, as
-//! mosh-client's port hop would do, again and again ([`silence`] says when), for a router that restarts may get stuck with
-//! every port that it hears before it maps the server's. They wait where the kernel has no way for what is sent. What goes
-//! over the newest sockets goes over the flows that worked, too, however long the silence lasts: the NATs on their way may
-//! know these alone. The owner is [told](Event::Silent) to look for other candidates.
+//! *Silence.* When no reply comes though one is due ([`rhythm`] says when that is), or one from which it is seen that the
+//! server has not heard us, the newest datagram is copied to all other paths, and so is each one after it. If that is not
+//! answered either, mosh-client is [nudged](Event::Nudge) for a fresh one, for a server that has seen a datagram does not
+//! move to a copy of it. Then new sockets are opened, as mosh-client's port hop would do, again and again ([`silence`] says
+//! when), for a router that restarts may get stuck with every port that it hears before it maps the server's. They wait where
+//! the kernel has no way for what is sent. What goes over the newest sockets goes over the flows that worked, too, however
+//! long the silence lasts: the NATs on their way may know these alone. The owner is [told](Event::Silent) to look for other
+//! candidates.
 //!
 //! A silence costs no more than a datagram a candidate in 1.5 s by new sockets, in 10 s after five minutes, and beside it
 //! one a candidate and flow for each of mosh-client's, which are one in 3 s while nobody types: with two candidates 2.3 a

@@ -3,7 +3,8 @@
 //! mosh-server answers within 100 ms to what mosh-client typed. It owes nothing soon to a heartbeat, which mosh-client
 //! sends 3 s after its last datagram, nor to the acknowledgement that it sends 100 ms after the server's data: its own
 //! heartbeat is what comes next. What is taken for one of these and was typed is sent again by mosh-client within
-//! little more than a second, and then looks like what it is.
+//! little more than a second, and then looks like what it is: but not if the server, which hears nothing, prints on, or sends
+//! again as well, and each time 100 ms before. So replies count, too: of what it has heard the server tells for a second.
 
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,9 @@ pub const HEARTBEAT_AT_LEAST: Duration = Duration::from_millis(2_950);
 /// mosh's `ACK_DELAY` is 100 ms; this is by how much our clock may read less, or a busy machine more.
 pub const ACKNOWLEDGEMENT_AT_LEAST: Duration = Duration::from_millis(95);
 pub const ACKNOWLEDGEMENT_AT_MOST: Duration = Duration::from_millis(130);
+
+/// For how long mosh tells by its `timestamp_reply` that it has heard something; once for each datagram.
+pub const HEARD_LASTS: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Expected {

@@ -47,6 +47,10 @@ impl AnswerTime {
         });
     }
 
+    pub(crate) fn is_known(&self) -> bool {
+        self.0.is_some()
+    }
+
     pub(crate) fn patience(&self) -> Duration {
         let Some((smoothed, variation)) = self.0 else { return MAX_PATIENCE };
         (smoothed * 2 + variation * 4).clamp(MIN_PATIENCE, MAX_PATIENCE)

@@ -284,6 +284,43 @@ fn a_heartbeat_is_answered_by_the_servers_own() {
     assert_eq!(agent.poll_timeout(), Some(now + ms(50) + SOCKET_LINGER));
 }
 
+/// mosh-server prints, or says again what nobody acknowledges. Whatever comes in between looks like an acknowledgement.
+#[test]
+fn a_server_that_goes_on_to_say_that_it_heard_nothing_has_fallen_silent() {
+    for gap in [20, 50, 100, 120] {
+        let now = start();
+        let mut agent = settled(now);
+        let begin = now + ms(2_400);
+        let speak = |agent: &mut Agent, number: u64| {
+            let reply = Reply { sequence: 9 + number, answers: false };
+            agent.handle_reply(MAPPED_WAY, reply, begin + ms(gap * number));
+        };
+        (0..=100 / gap).for_each(|number| speak(&mut agent, number));
+        let sent = begin + ms(100 / gap * gap + 100);
+        datagram(&mut agent, sent);
+        assert!(agent.poll_timeout() > Some(sent + ms(1_000)), "it is taken for an acknowledgement");
+        for number in 100 / gap + 1..1_000 / gap {
+            pass(&mut agent, sent, begin + ms(gap * number));
+            speak(&mut agent, number);
+        }
+        assert_eq!(agent.counters().silences, 1, "every {gap} ms");
+    }
+}
+
+/// It may have been under way already, and a second later it tells nothing.
+#[test]
+fn nor_does_a_single_one_tell_that_soon_or_that_late() {
+    for (after, expected) in [(150, 0), (250, 1), (950, 1), (1_050, 0)] {
+        let now = start();
+        let mut agent = settled(now);
+        let beat = now + ms(2_000 + 3_000);
+        datagram(&mut agent, beat);
+        agent.handle_reply(MAPPED_WAY, Reply { sequence: 9, answers: false }, beat + ms(after));
+        pass(&mut agent, beat, beat + ms(3_100));
+        assert_eq!(agent.counters().silences, expected, "after {after} ms");
+    }
+}
+
 #[test]
 fn a_refusal_of_the_kernel_is_silence_at_once() {
     let now = start();

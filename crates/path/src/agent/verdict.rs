@@ -1,15 +1,24 @@
 //! What a reply proves.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Agent, Awaited};
 use crate::SOCKET_LINGER;
 use crate::event::{Event, Reply, WayId};
 use crate::log::{Entry, Reason};
-use crate::rhythm::Expected;
+use crate::rhythm::{Expected, HEARD_LASTS};
 use crate::timer::Timer;
 use crate::turns::Turns;
 use crate::ways::Way;
+
+/// What a reply tells of the datagram that is awaited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Answered,
+    /// The server speaks, and has not heard it.
+    Unheard,
+    Open,
+}
 
 impl Agent {
     /// Whether it is newer than all before; one that is not may be somebody's replay.
@@ -24,8 +33,34 @@ impl Agent {
         self.rhythm.reply(now);
     }
 
-    pub(super) fn is_answer(&self, reply: Reply) -> bool {
-        reply.answers || self.awaited.is_some_and(|awaited| awaited.expected == Expected::WithHeartbeat)
+    /// One that answers nothing is a heartbeat, or what is printed, or what the server says again, for nobody acknowledges it.
+    pub(super) fn judge(&self, reply: Reply, now: Instant) -> Verdict {
+        if reply.answers {
+            return Verdict::Answered;
+        }
+        let Some(Awaited { since, expected: Expected::WithHeartbeat, .. }) = self.awaited else {
+            return Verdict::Open;
+        };
+        let waited = now.saturating_duration_since(since);
+        if waited >= HEARD_LASTS {
+            Verdict::Answered
+        } else if self.silence.is_none() && self.crossing_at_most().is_some_and(|longest| waited >= longest) {
+            Verdict::Unheard
+        } else {
+            Verdict::Open
+        }
+    }
+
+    /// For how long after a datagram a reply may come that was under way already, if that is known.
+    fn crossing_at_most(&self) -> Option<Duration> {
+        let followed = self.followed_way().filter(|way| way.answer_time.is_known());
+        followed.map(|way| way.answer_time.patience() + self.head_start())
+    }
+
+    /// From now on nothing but an answer will do.
+    pub(super) fn miss(&mut self, now: Instant) {
+        self.awaited.iter_mut().for_each(|awaited| awaited.expected = Expected::Soon);
+        self.fall_silent(now);
     }
 
     pub(super) fn move_to(&mut self, way: WayId, now: Instant) {

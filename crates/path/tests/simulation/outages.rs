@@ -6,7 +6,7 @@ use path::{Family, MAX_SOCKETS};
 
 use crate::link::Link;
 use crate::scenarios::{abroad, home, session};
-use crate::world::{LAN, MAPPED, World, address, ms};
+use crate::world::{LAN, MAPPED, Udp, World, address, ms};
 
 const CANDIDATES: &[&str] = &[LAN, MAPPED];
 
@@ -140,6 +140,24 @@ fn no_new_sockets_are_tried_where_there_is_no_network() {
     world.restart_router(ms(1_000));
     assert!(world.echo_within(BACK).is_some(), "and now they are");
     assert_ne!(world.port_in_use(), before.1);
+}
+
+/// mosh-server still comes through, and says the same each second, for nobody acknowledges it. So does mosh-client.
+#[test]
+fn a_server_that_hears_nothing_any_more_is_noticed_whenever_something_is_typed() {
+    for pause in (50..500).step_by(5) {
+        let mut world = session(hotspot(), CANDIDATES);
+        let silences = |world: &World| world.laptop.agent.counters().silences;
+        let before = silences(&world);
+        world.type_key();
+        world.run(ms(pause));
+        world.udp = Udp::NO_WAY_THERE;
+        world.type_key();
+        world.run(ms(1_000));
+        assert_eq!(silences(&world), before + 1, "{pause} ms after another key");
+        world.run(ms(9_000));
+        assert!(world.laptop.agent.counters().hops > 0, "{pause} ms after another key");
+    }
 }
 
 /// Copies that were sent in each second, while nothing is typed and nothing answers.
