@@ -255,8 +255,11 @@ fn with_a_full_runtime_directory_every_session_is_swept(lab: &Lab) -> Result<()>
     };
     wait_for(2)?;
     wait_until("both in their files", PATIENCE, || {
-        let text =
-            host.command("sh").args(["-c", &format!("cat {RUNTIME_DIRECTORY}/*")]).run(PATIENCE)?.stdout;
+        let text = host
+            .command("sh")
+            .args(["-c", &format!("cat {RUNTIME_DIRECTORY}/*.session")])
+            .run(PATIENCE)?
+            .stdout;
         let is_settled =
             text.matches(r#""mappings":[{"#).count() == 2 && text.matches(r#""elsewhere":[{"#).count() == 2;
         Ok(is_settled.then_some(()))

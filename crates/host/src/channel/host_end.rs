@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use wire::channel::credit::WINDOW;
 use wire::channel::{Carrying, Frame, Heard, Hello, Lines, Side, Talk};
 
-use super::telling::Telling;
+use super::telling::{Said, Telling};
 use crate::session::Answer;
 
 /// Where a cut is not seen, nobody else ends this. A laptop that sleeps for longer comes back by another login.
@@ -155,12 +155,12 @@ impl HostEnd {
     /// The next line to write, with its end, once the one before is written.
     pub(crate) fn poll_line(&mut self, now: Instant) -> Option<String> {
         if let Phase::Closing { reason, .. } = &mut self.phase {
-            return reason.take().map(|reason| reason.bye());
+            return reason.take().map(Reason::bye);
         }
         if self.phase == Phase::Closed {
             return None;
         }
-        let told = |telling: &mut Telling| telling.poll().map(|said| said.frame());
+        let told = |telling: &mut Telling| telling.poll().map(Said::frame);
         let frame = self.hello.take().map(Frame::Hello).or_else(|| told(&mut self.telling));
         frame.map(|frame| frame.encode()).or_else(|| self.talk.poll_line(now))
     }
