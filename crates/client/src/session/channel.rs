@@ -21,16 +21,21 @@ pub(crate) struct Channel {
 }
 
 impl Channel {
+    /// Says at once that the host is heard: one that hears nothing goes.
     pub(crate) fn new(hello: &Hello, input: Input, now: Instant) -> Self {
-        Self {
+        let mut talk = Talk::new(hello.window, now);
+        talk.say(Frame::Delivered { number: 0 });
+        let mut channel = Self {
             session: hello.session,
             carrying: hello.carrying,
-            talk: Talk::new(hello.window, now),
+            talk,
             input: Some(input),
             rest: Vec::new(),
             goodbye: None,
             is_ended: false,
-        }
+        };
+        channel.write(now);
+        channel
     }
 
     pub(crate) fn session(&self) -> SessionId {
@@ -140,7 +145,9 @@ mod tests {
     fn channel() -> (Channel, Login) {
         let mut login = Login::that_goes_on();
         let input = login.take_input().unwrap();
-        (Channel::new(&hello(), input, clock::now()), login)
+        let channel = Channel::new(&hello(), input, clock::now());
+        assert_eq!(said(&mut login), [Frame::Delivered { number: 0 }]);
+        (channel, login)
     }
 
     fn said(login: &mut Login) -> Vec<Frame> {
@@ -202,6 +209,7 @@ mod tests {
             read.extend_from_slice(&buffer[..length]);
         }
         let text = String::from_utf8(read).unwrap();
+        let text = text.strip_prefix("MOSHPUNCH A 0\n").expect("that the host is heard");
         let pongs: String = (1..=pings).map(|number| format!("MOSHPUNCH PONG {number}\n")).collect();
         let (begun, goodbye) = text.split_at(text.len() - "MOSHPUNCH BYE\n".len());
         assert_eq!(goodbye, "MOSHPUNCH BYE\n");
