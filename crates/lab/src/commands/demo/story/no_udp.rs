@@ -25,7 +25,7 @@ pub(super) fn tell(lab: &Lab, network: &WriteUp, page: &mut Page) -> Result<()> 
     let words = ["mosh", SSH, "--server=moshpunch server", "router"];
     let stock = Session::waits(&network.laptop, &words, "Nothing received from server")?;
     page.step_held();
-    page.screen(stock.command_line(), "in the hotel", &stock.screen());
+    page.screen(stock.command_line(), "", &stock.screen());
     drop(stock);
     end_what_nobody_has_joined(&network.server)?;
 
