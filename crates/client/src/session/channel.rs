@@ -7,6 +7,9 @@ use wire::channel::{Carrying, Frame, Heard, Hello, SessionId, Talk};
 
 use crate::login::input::Input;
 
+/// Of a goodbye: mosh-server is gone.
+const SESSION_HAS_ENDED: &str = "ended";
+
 #[derive(Debug)]
 pub(crate) struct Channel {
     session: SessionId,
@@ -18,6 +21,7 @@ pub(crate) struct Channel {
     rest: Vec<u8>,
     goodbye: Option<Frame>,
     is_ended: bool,
+    is_last: bool,
 }
 
 impl Channel {
@@ -33,6 +37,7 @@ impl Channel {
             rest: Vec::new(),
             goodbye: None,
             is_ended: false,
+            is_last: false,
         };
         channel.write(now);
         channel
@@ -48,7 +53,10 @@ impl Channel {
 
     pub(crate) fn handle(&mut self, frame: Frame, now: Instant) -> Option<Heard> {
         let heard = self.talk.handle(frame, now);
-        self.is_ended |= matches!(heard, Some(Heard::Bye { .. }));
+        if let Some(Heard::Bye { reason }) = &heard {
+            self.is_ended = true;
+            self.is_last = reason.as_deref() == Some(SESSION_HAS_ENDED);
+        }
         self.write(now);
         heard
     }
@@ -75,6 +83,11 @@ impl Channel {
             (self.is_ended, self.goodbye) = (true, Some(Frame::Bye { reason: None }));
             self.write(now);
         }
+    }
+
+    /// The host has said goodbye since there is no session any more.
+    pub(crate) fn is_last(&self) -> bool {
+        self.is_last
     }
 
     /// One of the two has said goodbye.
@@ -184,6 +197,15 @@ mod tests {
         let frame = Frame::Datagram { number: 9, tos: 1, datagram: datagram.clone() };
         assert_eq!(channel.handle(frame, now), Some(Heard::Datagram { tos: 1, datagram }));
         assert_eq!(said(&mut login), [Frame::Delivered { number: 9 }]);
+    }
+
+    #[test]
+    fn only_the_end_of_the_session_is_the_last_goodbye() {
+        for (reason, expected) in [(Some("ended"), true), (Some("superseded"), false), (None, false)] {
+            let ((mut channel, _login), now) = (channel(), clock::now());
+            channel.handle(Frame::Bye { reason: reason.map(str::to_owned) }, now);
+            assert_eq!((channel.is_ended(), channel.is_last()), (true, expected), "{reason:?}");
+        }
     }
 
     /// What stops reading, as ssh does in a network that is gone.

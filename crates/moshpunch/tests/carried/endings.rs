@@ -4,8 +4,8 @@ use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
 use lab::{Lab, Signal, scenario};
 
-use crate::common::{keeper, signal};
-use crate::scene::{LINE, OVER_SSH, Scene, only_login};
+use crate::common::{PATIENCE, keeper, signal};
+use crate::scene::{LINE, OVER_SSH, Scene, no_login_is_left, only_login};
 use crate::wall::Wall;
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
@@ -14,6 +14,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_direct_session_does_not_notice_the_end_of_its_keeper),
         scenario!(a_direct_session_does_not_notice_the_end_of_its_ssh),
         scenario!(a_carried_session_goes_on_with_an_ssh_that_was_stopped),
+        scenario!(once_a_carried_session_has_ended_nobody_logs_in_again),
     ]
 }
 
@@ -58,4 +59,17 @@ fn a_carried_session_goes_on_with_an_ssh_that_was_stopped(lab: &Lab) -> Result<(
         scene.shell.run("clear")?;
     }
     scene.leaves_having_gone_over_ssh()
+}
+
+/// The host says goodbye before mosh-client has ended, or after.
+fn once_a_carried_session_has_ended_nobody_logs_in_again(lab: &Lab) -> Result<()> {
+    let mut scene = Scene::raise(lab, &[Wall::AtLaptop], &[])?;
+    for sessions in 1..=10 {
+        scene.opens(LINE)?;
+        scene.leaves_having_gone_over_ssh()?;
+        no_login_is_left(scene.laptop(), PATIENCE)?;
+        let log = scene.log();
+        ensure!(!log.contains("logging in again"), "session {sessions}:\n{log}");
+    }
+    Ok(())
 }
