@@ -69,6 +69,7 @@ pub(crate) struct Channels {
     opened: u32,
     need: Need,
     events: VecDeque<Event>,
+    is_over: bool,
 }
 
 impl Channels {
@@ -98,6 +99,7 @@ impl Channels {
             let (mut said, status) = self.open[at].listened.read(now);
             self.hear(self.open[at].id, std::mem::take(&mut said.heard));
             let listened = &self.open[at].listened;
+            self.is_over |= listened.channel().is_some_and(Channel::is_last);
             if status.is_some() || listened.floods() || listened.channel().is_some_and(Channel::is_ended) {
                 self.end(at, now);
             }
@@ -136,6 +138,11 @@ impl Channels {
     /// Whether the host is heard, and so can tell what there is to tell.
     pub(crate) fn any_is_sound(&self) -> bool {
         self.present().any(|channel| !channel.is_suspect())
+    }
+
+    /// The host has no such session any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over
     }
 
     pub(crate) fn moved(&mut self, to: Kind, now: Instant) {
