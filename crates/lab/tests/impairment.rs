@@ -165,7 +165,7 @@ fn only_the_impaired_direction_is_delayed(lab: &Lab) -> Result<()> {
 fn a_slow_link_lets_through_as_much_as_its_rate(lab: &Lab) -> Result<()> {
     let pair = Pair::raise(lab)?;
     let elsewhere = pair.right.udp("[::]:7001")?;
-    pair.round_trip()?;
+    pair.takes(Duration::ZERO)?;
     pair.link.impair(Impairment::NONE.rate(20_000))?;
     let filling = "x".repeat(1_000);
     (0..12).try_for_each(|_| pair.left_peer.send(&filling, "[::ffff:10.0.0.2]:7001"))?;
@@ -174,8 +174,7 @@ fn a_slow_link_lets_through_as_much_as_its_rate(lab: &Lab) -> Result<()> {
     ensure!(took > Duration::from_millis(400), "{took:?}");
     (0..12).try_for_each(|_| elsewhere.receive(LIMIT).map(drop))?;
     pair.link.impair(Impairment::NONE)?;
-    ensure!(pair.round_trip()? < LATENESS, "it is as fast as before");
-    Ok(())
+    pair.takes(Duration::ZERO)
 }
 
 /// The kernel gives TCP's large writes to virtual Ethernet in one piece and without checksums.
