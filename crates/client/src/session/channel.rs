@@ -77,6 +77,11 @@ impl Channel {
         self.talk.is_suspect() || self.input.is_none()
     }
 
+    /// Whether it is known that somebody is there, for nothing that was asked is unanswered.
+    pub(crate) fn is_answered(&self) -> bool {
+        !self.talk.awaits_answer() && self.input.is_some()
+    }
+
     /// The host hangs up then.
     pub(crate) fn end(&mut self, now: Instant) {
         if !self.is_ended {

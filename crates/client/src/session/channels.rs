@@ -189,11 +189,13 @@ impl Channels {
         }
     }
 
-    /// At the end of the session: nobody waits for it long, and what is dropped here is told to end.
+    /// At the end of the session: nobody waits for it long, nor for a host that may be gone with a network, and what is
+    /// dropped here is told to end.
     pub(crate) fn say_goodbye(mut self) {
         let deadline = clock::now() + LONGEST_FAREWELL;
         self.end_all(clock::now());
-        while !self.open.is_empty() && clock::now() < deadline {
+        let is_waited_for = |open: &Open| open.listened.channel().is_some_and(Channel::is_answered);
+        while self.open.iter().any(is_waited_for) && clock::now() < deadline {
             if wait(&mut self.descriptors().collect::<Vec<_>>(), Some(deadline)).is_err() {
                 return;
             }
