@@ -177,7 +177,7 @@ fn forty_sessions_on_two_servers_at_the_same_moment_all_work(lab: &Lab) -> Resul
     let _miniupnpd = router.miniupnpd(&Miniupnpd { permissions, ..Miniupnpd::new("wan0", "lan0") })?;
 
     let open = |number: u16| {
-        mosh_through(&laptop, "router", 8022 + number % 2, "moshpunch server")
+        mosh_through(&laptop, "router", 8022 + number % 2, "moshpunch server --budget 60")
             .with_context(|| format!("session {number}; in the router's table: {:?}", router.leases()))
     };
     let mut terminals: Vec<Terminal> = thread::scope(|scope| {

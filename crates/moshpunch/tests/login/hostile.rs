@@ -21,7 +21,7 @@ const A_FLOOD: Duration = Duration::from_secs(60);
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
-        scenario!(a_login_that_prints_without_end_is_given_up).within(3 * A_FLOOD),
+        scenario!(a_login_that_prints_without_end_is_given_up).within(10 * A_FLOOD),
         scenario!(a_login_that_prints_without_end_beside_a_session_is_closed),
         scenario!(what_comes_together_with_the_connect_line_is_beside_the_session),
         scenario!(few_of_many_addresses_get_datagrams),
