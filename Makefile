@@ -47,6 +47,7 @@ check:
 	$(CARGO) clippy --manifest-path fuzz/Cargo.toml --locked -- -D warnings
 	CARGO='$(CARGO)' scripts/check-other-systems
 	scripts/check-rules
+	scripts/check-circles
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --locked --no-deps --document-private-items
 	@if $(CARGO) deny --version >/dev/null 2>&1; then \
 	    $(CARGO) deny check --hide-inclusion-graph bans licenses sources; \

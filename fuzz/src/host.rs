@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
-use portmap::effects::{Exchange, ExchangeInput, Socket};
-use portmap::mapper::{Event, External, Mapper, Protocol, Reservation, Settings, Wanted};
+use portmap::effects::{Exchange, ExchangeInput, Reservation, Socket};
+use portmap::mapper::{Event, External, Mapper, Protocol, Settings, Wanted};
 use portmap::mapping::Transport;
 use portmap::{pcp, upnp};
 

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use net::clock;
+use programs::exit_code;
 use programs::secrets;
 use programs::signals::Signals;
 use report::Trouble;
-use report::exit_code;
 use report::log;
 
 use crate::addresses::destination::Destination;

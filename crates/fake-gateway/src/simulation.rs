@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use net::clock;
 use portmap::control_port::SERVER_PORT;
-use portmap::effects::{Exchange, ExchangeId, ExchangeInput, Socket, Transmit};
-use portmap::mapper::{Event, Mapper, Reservation};
+use portmap::effects::{Exchange, ExchangeId, ExchangeInput, Reservation, Socket, Transmit};
+use portmap::mapper::{Event, Mapper};
 use portmap::upnp::ssdp;
 
 use crate::builder::{Protocol, Settings};

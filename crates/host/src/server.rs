@@ -26,8 +26,8 @@ use crate::channel::Session;
 use crate::configuration::Configuration;
 use crate::keeper::detached;
 pub use crate::mosh_server::OFFER_VARIABLE;
-use programs::secrets;
-use report::{exit_code, log};
+use programs::{exit_code, secrets};
+use report::log;
 
 use crate::mosh_server::{self, Listening, Outcome, Printed, ProcessIdentity, Reaper, Started};
 use crate::need::{self, Client};

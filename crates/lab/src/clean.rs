@@ -11,7 +11,7 @@ use crate::directory::{FoundLab, find_labs};
 use crate::namespace::HOLDER_VARIABLE;
 use crate::process::wait_for_exit;
 
-const TIME_TO_DIE: Duration = Duration::from_secs(5);
+const TIME_TO_DIE: Duration = Duration::from_secs(30);
 
 /// What `clean` did about one lab whose owner has gone.
 #[derive(Debug)]

@@ -79,13 +79,13 @@ impl Daemon {
             .with_context(|| format!("{} still runs after {within:?}:\n{}", self.process.what(), self.log()))
     }
 
-    /// Ends it as `systemctl stop` would: asks, and insists after two seconds.
+    /// Ends it as `systemctl stop` would: asks, and insists after ten seconds.
     ///
     /// # Errors
     /// When it has already ended.
     pub fn stop(self) -> Result<()> {
         self.signal(Signal::TERM)?;
-        self.process.wait_exit(Duration::from_secs(2))?;
+        self.process.wait_exit(Duration::from_secs(10))?;
         Ok(())
     }
 

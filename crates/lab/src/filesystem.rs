@@ -58,8 +58,10 @@ pub(crate) fn check_overlay() -> Result<()> {
 pub(crate) fn show_program(program: &Path) -> Result<()> {
     let name = program.file_name().context("a program to install has a file name")?;
     let place = Path::new("/usr/local/bin").join(name);
-    // Without emptying it: a program that is shown already is the original.
-    fs::File::options().create(true).append(true).open(&place)?;
+    // One that is shown already is the original: while it is open to write, nobody can run it.
+    if !place.exists() {
+        fs::write(&place, "")?;
+    }
     let source = program.to_str().context("the lab's paths are UTF-8")?;
     mount_at(Some(source), &place, None, MsFlags::MS_BIND, "")
 }

@@ -16,9 +16,10 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use crate::lab::Lab;
 use crate::requirements::{Requirements, check_delays};
 
-const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
+/// Of those that take their time, and of busy machines.
+const DEFAULT_LIMIT: Duration = Duration::from_secs(180);
 /// How long a scenario may take to notice that its lab is gone.
-const TIME_TO_NOTICE: Duration = Duration::from_secs(10);
+const TIME_TO_NOTICE: Duration = Duration::from_secs(30);
 
 const WAITING_PER_PROCESSOR: usize = 4;
 
@@ -39,7 +40,7 @@ impl Scenario {
         Self { name, play, within: DEFAULT_LIMIT, requirements: Requirements::default(), delays: false }
     }
 
-    /// The limit for the whole scenario; a minute unless said.
+    /// The limit for the whole scenario; three minutes unless said.
     pub fn within(self, within: Duration) -> Self {
         Self { within, ..self }
     }

@@ -1,10 +1,10 @@
 //! A host of the lab: how it is described, and what can be done with it once it has started.
 
 use std::ffi::OsStr;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
@@ -18,6 +18,12 @@ use crate::link::Link;
 use crate::namespace::Namespaces;
 use crate::place::{Attachment, Place, Route};
 use crate::terminal::Terminal;
+
+const TIME_TO_WRITE: Duration = Duration::from_secs(20);
+
+/// What the kernel gives to sockets that name no port. Of Linux's 32768 to 60999 some are mosh's: whoever has one of them by
+/// chance would be taken for a session.
+const OTHER_PORTS_THAN_MOSHS: &str = "32768 59999";
 
 /// A host to be.
 #[derive(Debug)]
@@ -95,6 +101,7 @@ impl HostBuilder {
 
 /// IPv6 addresses serve at once: in the lab nobody else can have them.
 fn prepare_network() -> Result<()> {
+    write_sysctl("net.ipv4.ip_local_port_range", OTHER_PORTS_THAN_MOSHS)?;
     write_sysctl("net.ipv6.conf.all.accept_dad", "0")?;
     write_sysctl("net.ipv6.conf.default.accept_dad", "0")?;
     fs::remove_file("/etc/resolv.conf").ok();
@@ -199,14 +206,21 @@ impl Host {
         self.inside(|| write().with_context(|| format!("writing {path} of {}", self.name())))
     }
 
-    /// Writes a script that everybody may run.
+    /// As [`Self::write_program`].
     ///
     /// # Errors
-    /// When the file cannot be written, naming it.
+    /// When the file cannot be written.
     pub fn write_script(&self, path: &str, text: &str) -> Result<()> {
-        let write = || Ok(fs::set_permissions(path, Permissions::from_mode(0o755))?);
-        self.write_file(path, text)?;
-        self.inside(write)
+        self.write_program(path, text)
+    }
+
+    /// Writes what everybody may run, by a process of its own: what a fork of this one has open to write cannot be run.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_program(&self, path: &str, program: impl Into<Vec<u8>>) -> Result<()> {
+        let write = self.command("sh").args(["-c", "cat >\"$0\" && chmod 755 \"$0\"", path]);
+        write.input(program).run(TIME_TO_WRITE).map(drop)
     }
 
     pub(crate) fn place(&self) -> Place {

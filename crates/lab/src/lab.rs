@@ -1,9 +1,10 @@
 //! The lab itself: what it owns, and how it ends.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::directory::LabDirectory;
 use crate::fabric::Fabric;
@@ -121,7 +122,7 @@ impl Shared {
         let name = program.file_name().context("a program to install has a file name")?;
         let kept = self.directory().join("bin").join(name);
         if !kept.exists() && std::fs::hard_link(program, &kept).is_err() {
-            std::fs::copy(program, &kept).with_context(|| format!("installing {}", program.display()))?;
+            copy(program, &kept).with_context(|| format!("installing {}", program.display()))?;
         }
         Ok(kept)
     }
@@ -168,4 +169,11 @@ impl Shared {
     fn hosts(&self) -> MutexGuard<'_, Vec<Arc<HostState>>> {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// By a process of its own: what a fork of this one has open to write cannot be run.
+fn copy(program: &Path, to: &Path) -> Result<()> {
+    let copied = Command::new("cp").args([program, to]).output()?;
+    ensure!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+    Ok(())
 }

@@ -14,7 +14,7 @@ const CONFIGURATION: &str = "/etc/miniupnpd/lab.conf";
 const DIRECTORY: &str = "/var/lib/miniupnpd";
 pub(crate) const LEASE_FILE: &str = "/var/lib/miniupnpd/upnp.leases";
 const SSDP_PORT: u16 = 1900;
-pub(crate) const TIME_TO_START: Duration = Duration::from_secs(10);
+pub(crate) const TIME_TO_START: Duration = Duration::from_secs(30);
 
 /// How miniupnpd is configured. Its router must have a [`Nat`](crate::Nat), in whose chains its rules go.
 #[derive(Clone, Debug)]

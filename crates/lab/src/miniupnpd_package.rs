@@ -4,8 +4,7 @@
 //! question is answered by default, is made here. The daemon is that of the package `miniupnpd-nftables`, which is
 //! installed, or that of `miniupnpd-iptables`, which is unpacked with all that it needs.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -27,9 +26,11 @@ const UNPACKED_FOR_IPTABLES: &str = "/var/lib/moshpunch-lab/miniupnpd-iptables";
 /// A scenario needs this beside the former, if its router has the flavour for iptables.
 pub const MINIUPNPD_IPTABLES_PACKAGE: &str = "/var/lib/moshpunch-lab/miniupnpd-iptables/usr/sbin/miniupnpd";
 
-/// The program as its name in the host, and what of the unpacked packages that is.
-const FOR_IPTABLES: [(&str, &str); 2] =
-    [("miniupnpd", "usr/sbin/miniupnpd"), ("iptables", "usr/sbin/xtables-legacy-multi iptables")];
+/// What of the unpacked packages is which program in the host, where it comes before what the machine has.
+const FOR_IPTABLES: [(&str, &str); 2] = [
+    ("/usr/local/sbin/miniupnpd", "usr/sbin/miniupnpd"),
+    ("/usr/local/sbin/iptables", "usr/sbin/xtables-legacy-multi iptables"),
+];
 
 impl Host {
     /// `apt install miniupnpd`, without a word said.
@@ -57,19 +58,11 @@ impl Host {
     /// When one of the packages has not been unpacked on this machine.
     pub fn install_miniupnpd_package_for_iptables(&self) -> Result<()> {
         self.install_miniupnpd_package()?;
-        self.inside(|| {
-            let (own, place) = (Path::new(UNPACKED_FOR_IPTABLES).join("etc/miniupnpd"), "/etc/miniupnpd");
-            for file in fs::read_dir(place)?.collect::<Result<Vec<_>, _>>()? {
-                if file.file_name().to_string_lossy().starts_with("nft_") {
-                    fs::remove_file(file.path())?;
-                }
-            }
-            for file in fs::read_dir(&own).with_context(|| format!("reading {}", own.display()))? {
-                let file = file?;
-                copy(&file.path(), &Path::new(place).join(file.file_name()))?;
-            }
-            FOR_IPTABLES.iter().try_for_each(|(name, program)| show(name, program))
-        })
+        let flavour = format!(
+            "rm -f /etc/miniupnpd/nft_* && cp {UNPACKED_FOR_IPTABLES}/etc/miniupnpd/* /etc/miniupnpd/"
+        );
+        self.command("sh").args(["-c", &flavour]).run(TIME_TO_START)?;
+        FOR_IPTABLES.iter().try_for_each(|(place, program)| self.write_script(place, &runs(program)))
     }
 
     /// `systemctl start miniupnpd`, without systemd; it answers UPnP and PCP when this returns.
@@ -96,15 +89,12 @@ impl Host {
     }
 }
 
-/// In /usr/local, where it comes before what the machine has, with the libraries that were unpacked beside it.
-fn show(name: &str, program: &str) -> Result<()> {
-    let place = Path::new("/usr/local/sbin").join(name);
-    let script = format!(
+/// With the libraries that were unpacked beside it.
+fn runs(program: &str) -> String {
+    format!(
         "#!/bin/sh\nexport LD_LIBRARY_PATH=$(echo {UNPACKED_FOR_IPTABLES}/usr/lib/*-linux-gnu*)\n\
          export XTABLES_LIBDIR=$LD_LIBRARY_PATH/xtables\nexec {UNPACKED_FOR_IPTABLES}/{program} \"$@\"\n"
-    );
-    fs::write(&place, script)?;
-    Ok(fs::set_permissions(&place, Permissions::from_mode(0o755))?)
+    )
 }
 
 /// The postinst gives the router a name of its own, and answers its own question about IGD.

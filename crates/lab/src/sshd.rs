@@ -14,7 +14,7 @@ use crate::keys;
 
 const CONFIGURATION: &str = "/etc/ssh/sshd_config";
 const HOST_KEY: &str = "/etc/ssh/lab_host_key";
-const TIME_TO_START: Duration = Duration::from_secs(10);
+const TIME_TO_START: Duration = Duration::from_secs(30);
 
 /// How sshd is configured.
 #[derive(Clone, Debug)]

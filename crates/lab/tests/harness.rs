@@ -10,6 +10,7 @@ use lab::{Lab, scenario};
 
 const CHILD: &str = "LAB_TEST_HARNESS_CHILD";
 const LONG: Duration = Duration::from_secs(60);
+const LONG_ENOUGH_TO_START: Duration = Duration::from_secs(10);
 
 fn passes(_: &Lab) -> Result<()> {
     Ok(())
@@ -38,7 +39,7 @@ fn child() -> [Scenario; 5] {
         scenario!(passes),
         scenario!(fails),
         scenario!(panics),
-        scenario!(hangs).within(Duration::from_secs(1)),
+        scenario!(hangs).within(LONG_ENOUGH_TO_START),
         scenario!(needs_what_is_missing).needs(&["no-such-program"]),
     ]
 }
@@ -84,7 +85,7 @@ fn a_panic_is_shown_as_a_failure(_: &Lab) -> Result<()> {
 fn a_scenario_that_hangs_is_ended_and_shown_as_a_failure(_: &Lab) -> Result<()> {
     expect_failure(
         "hangs",
-        &["still running after 1s; its lab was torn down", "alone: sleep 4711: signal: 9"],
+        &["still running after 10s; its lab was torn down", "alone: sleep 4711: signal: 9"],
     )
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use lab::{Host, Lab, Nat, scenario};
 
-const LIMIT: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(30);
 const INSIDE: (&str, u16) = ("2001:db8:1::10", 7000);
 const OUTSIDE: (&str, u16) = ("2001:db8:2::9", 7000);
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use lab::{Daemon, Lab, Miniupnpd, Protocol, WriteUp, scenario};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 
 fn map_60001(network: &WriteUp) -> Result<()> {
     let arguments = ["-e", "the lab", "-a", WriteUp::SERVER, "60002", "60001", "UDP", "600"];

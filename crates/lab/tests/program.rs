@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use lab::{Lab, USER, WriteUp, scenario};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 
 fn ssh_reaches_router_and_server_without_prompts(lab: &Lab) -> Result<()> {
     let network = WriteUp::raise(lab)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use lab::{Direction, Host, Impairment, Lab, Link, Nat, Sshd, USER, UdpPeer, scenario, wait_until};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Two homes, each behind its own router, and a server on the internet. The laptop is in the first home.
 struct Network {
@@ -97,14 +97,15 @@ fn a_router_gets_another_outside_address(lab: &Lab) -> Result<()> {
 
 fn delays_go_along_with_the_interface_and_stay_with_the_link(lab: &Lab) -> Result<()> {
     let network = Network::raise(lab)?;
-    let delay = Impairment::NONE.delay(Duration::from_millis(30));
+    let delay = Impairment::NONE.delay(Duration::from_millis(100));
     network.laptop.impair("wlan0", Direction::FromHost, delay)?;
     network.homes[0].impair(delay)?;
     network.take_the_laptop_to_the_second_home()?;
     let (laptop, router) = (network.laptop.udp("0.0.0.0:5000")?, network.routers[1].udp("0.0.0.0:6000")?);
-    let trips = (0..5).map(|_| laptop.round_trip(&router, "192.168.1.1:6000", LIMIT));
+    // A busy machine lets single frames wait.
+    let trips = (0..20).map(|_| laptop.round_trip(&router, "192.168.1.1:6000", LIMIT));
     let shortest = trips.collect::<Result<Vec<_>>>()?.into_iter().min().unwrap_or_default();
-    ensure!((30..60).contains(&shortest.as_millis()), "{shortest:?}");
+    ensure!((100..200).contains(&shortest.as_millis()), "{shortest:?}");
     Ok(())
 }
 

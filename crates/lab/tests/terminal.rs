@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use lab::{Lab, Terminal, USER, scenario};
 
-const LIMIT: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(30);
 
 fn shell(lab: &Lab, program: &str) -> Result<Terminal> {
     let host = lab.host("alone").start()?;

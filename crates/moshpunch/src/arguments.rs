@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use client::tied::Tied;
 use host::server::{self, OFFER_VARIABLE};
 
-pub(crate) use self::connect::{ConnectArguments, Format, Order, is_own_command};
+pub(crate) use self::connect::{ConnectArguments, Order, is_own_command};
 use self::flags::Flags;
 pub(crate) use self::map::MapCommand;
 pub(crate) use self::router::RouterCommand;

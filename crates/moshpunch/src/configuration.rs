@@ -17,6 +17,7 @@ mod shown;
 mod tests;
 
 use std::env;
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
@@ -29,9 +30,9 @@ pub(crate) use self::said::{Said, Source};
 #[cfg(test)]
 pub(crate) use self::setting::Flag;
 pub(crate) use self::setting::{Kind, Setting, Settings};
+pub(crate) use self::shown::Format;
 
 use self::said::{Held, Layer};
-use crate::arguments::{ConnectArguments, Format, ServerArguments};
 
 /// Of what is left out. More would hide what else there is to read.
 const MOST_TOLD: usize = 8;
@@ -45,16 +46,20 @@ struct Resolved<C: 'static> {
     unknown_sections: Vec<String>,
 }
 
-/// What holds for one connection. What is left out is told.
+/// What holds for one connection to `host`, of which the command line says `flags`. What is left out is told.
 ///
 /// # Errors
 ///
 /// A variable of mosh's own cannot be understood.
-pub(crate) fn connection(arguments: &ConnectArguments) -> Result<client::configuration::Configuration> {
-    let resolved = of_a_connection(arguments)?;
+pub(crate) fn connection(
+    host: &str,
+    flags: &[Said],
+    command: &[OsString],
+) -> Result<client::configuration::Configuration> {
+    let resolved = of_a_connection(host, flags)?;
     troubles(Machine::Laptop, resolved.left_out).iter().for_each(report::in_one_line);
     let colour_term = env::var_os("COLORTERM");
-    Ok(resolved.settings.configuration(&arguments.command, colour_term.as_deref()))
+    Ok(resolved.settings.configuration(command, colour_term.as_deref()))
 }
 
 /// Prints what holds for one connection.
@@ -62,12 +67,12 @@ pub(crate) fn connection(arguments: &ConnectArguments) -> Result<client::configu
 /// # Errors
 ///
 /// As for the connection; or nobody reads it.
-pub(crate) fn show(arguments: &ConnectArguments, format: Format) -> Result<ExitCode> {
-    let Resolved { held, left_out, unknown_sections, .. } = of_a_connection(arguments)?;
+pub(crate) fn show(host: &str, flags: &[Said], format: Format) -> Result<ExitCode> {
+    let Resolved { held, left_out, unknown_sections, .. } = of_a_connection(host, flags)?;
     let not_known = unknown_sections.into_iter().map(|section| format!("{section} is not known here"));
     let told: Vec<_> = left_out.iter().map(Told::in_one_line).chain(not_known).collect();
     let answer = match format {
-        Format::Json => shown::json(&arguments.host, &held, &told),
+        Format::Json => shown::json(host, &held, &told),
         Format::Text => {
             told.iter().for_each(report::note);
             shown::text(&held)
@@ -77,15 +82,15 @@ pub(crate) fn show(arguments: &ConnectArguments, format: Format) -> Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-/// What holds for a session on this host.
+/// What holds for a session on this host, of which the command line says `flags`.
 ///
 /// # Errors
 ///
 /// The command line says what cannot hold.
-pub(crate) fn server(arguments: &ServerArguments) -> Result<Server> {
+pub(crate) fn server(flags: &[Said]) -> Result<Server> {
     let environment = Layer::of_the_environment::<Server>(|name| env::var_os(name));
     let files = file::layers::<Server>("");
-    let resolved = resolve(Settings::unsaid(), &arguments.flags.said, environment, files)?;
+    let resolved = resolve(Settings::unsaid(), flags, environment, files)?;
     Ok(Server {
         left_out: troubles(Machine::Host, resolved.left_out),
         unknown_sections: resolved.unknown_sections,
@@ -93,10 +98,9 @@ pub(crate) fn server(arguments: &ServerArguments) -> Result<Server> {
     })
 }
 
-fn of_a_connection(arguments: &ConnectArguments) -> Result<Resolved<Connection>> {
-    let ConnectArguments { host, flags, .. } = arguments;
+fn of_a_connection(host: &str, flags: &[Said]) -> Result<Resolved<Connection>> {
     let environment = Layer::of_the_environment::<Connection>(|name| env::var_os(name));
-    resolve(Connection::of(host), &flags.said, environment, file::layers::<Connection>(host))
+    resolve(Connection::of(host), flags, environment, file::layers::<Connection>(host))
 }
 
 fn resolve<C: Settings>(

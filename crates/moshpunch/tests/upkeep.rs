@@ -214,7 +214,7 @@ fn with_a_full_runtime_directory_no_old_port_is_told(lab: &Lab) -> Result<()> {
     wait_until("another port", PATIENCE, || Ok((session.leases()?.len() == 2).then_some(())))?;
     let port = session.leases()?.iter().map(|lease| lease.0).find(|&port| port != 60001);
     let port = port.context("a port of ours")?;
-    session.wait_for_offer(&format!("mapped=20.0.0.1:{port}"), Duration::from_secs(10))?;
+    session.wait_for_offer(&format!("mapped=20.0.0.1:{port}"), PATIENCE)?;
     let files = state_files(host)?;
     ensure!(files.len() == 2 && !files.iter().any(|file| file.ends_with(".new")), "{files:?}");
     end_sessions(host)?;
@@ -255,8 +255,11 @@ fn with_a_full_runtime_directory_every_session_is_swept(lab: &Lab) -> Result<()>
     };
     wait_for(2)?;
     wait_until("both in their files", PATIENCE, || {
-        let text =
-            host.command("sh").args(["-c", &format!("cat {RUNTIME_DIRECTORY}/*")]).run(PATIENCE)?.stdout;
+        let text = host
+            .command("sh")
+            .args(["-c", &format!("cat {RUNTIME_DIRECTORY}/*.session")])
+            .run(PATIENCE)?
+            .stdout;
         let is_settled =
             text.matches(r#""mappings":[{"#).count() == 2 && text.matches(r#""elsewhere":[{"#).count() == 2;
         Ok(is_settled.then_some(()))

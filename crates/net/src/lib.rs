@@ -6,7 +6,7 @@
 //! that changes. [`PathSockets`] are those of a path [`Agent`](path::Agent), each a [`MarkedSocket`].
 //!
 //! What is [`system`]'s own and needs nothing more goes through: [`clock`] is the only reader of the time, an [`Alarm`] a
-//! deadline that sleep does not put off, `bound` tells what a host's sockets are bound to.
+//! deadline that sleep does not put off, [`random`] and [`directories`] are asked on hosts, too, `bound` tells what a host's sockets are bound to.
 
 pub mod changes;
 mod datagram;
@@ -24,4 +24,4 @@ pub use path_sockets::{NotSent, PathSockets};
 pub use system::datagram::{MarkedSocket, Received};
 #[cfg(target_os = "linux")]
 pub use system::linux::{FileChanges, Heard, Reservation, bound};
-pub use system::{Alarm, clock, wait};
+pub use system::{Alarm, clock, directories, random, wait};

@@ -7,8 +7,7 @@ use std::num::NonZeroU16;
 use std::os::fd::AsFd;
 use std::time::Instant;
 
-use portmap::effects::{Exchange, ExchangeId, ExchangeInput, Socket, StateMachine, Transmit};
-use portmap::mapper::Reservation;
+use portmap::effects::{Exchange, ExchangeId, ExchangeInput, Reservation, Socket, StateMachine, Transmit};
 use portmap::upnp::ssdp::MAXIMUM_DATAGRAM;
 use rustix::event::{PollFd, PollFlags};
 

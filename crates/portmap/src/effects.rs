@@ -7,7 +7,6 @@ use std::num::NonZeroU16;
 use std::time::Instant;
 
 use crate::address::Network;
-use crate::mapper::Reservation;
 
 /// The UDP sockets that a shell keeps for one [`Mapper`](crate::mapper::Mapper).
 ///
@@ -53,6 +52,14 @@ pub struct Exchange {
     pub source: IpAddr,
     pub destination: SocketAddr,
     pub request: Vec<u8>,
+}
+
+/// A port number that only this session of this host may ask the gateway for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reservation {
+    /// To be answered by [`StateMachine::handle_reservation`].
+    Take(NonZeroU16),
+    Drop(NonZeroU16),
 }
 
 /// What a running [`Exchange`] produced.

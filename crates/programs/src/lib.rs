@@ -1,6 +1,7 @@
 //! Other programs, as this one starts and follows them: what they print, the signals that come and go, and what becomes
 //! of them. [`own`] is this very program, started once more.
 
+pub mod exit_code;
 pub mod family;
 pub mod own;
 pub mod pipe;

@@ -11,6 +11,11 @@ use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 use signal_hook::low_level;
 
+/// As signal(7) calls it, such as "SIGKILL".
+pub fn name(signal: i32) -> Option<&'static str> {
+    low_level::signal_name(signal)
+}
+
 /// Those of some signals that have come. Many of a kind are one.
 #[derive(Debug)]
 pub struct Signals {

@@ -1,6 +1,5 @@
-//! What the user is told: messages on stderr, troubles, a log, and how a program ended.
+//! What the user is told: messages on stderr, troubles, and a log.
 
-pub mod exit_code;
 pub mod log;
 mod trouble;
 

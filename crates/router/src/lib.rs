@@ -18,3 +18,5 @@ pub mod setup;
 mod system;
 
 pub use exit_code::CHECK_EXIT_CODES;
+pub use miniupnpd::plan::{MOSH_PORTS, Server};
+pub use miniupnpd::rule::{Network, PortRange};

@@ -1,5 +1,6 @@
 //! What each operating system does in its own way, behind one interface: time that goes on in sleep, this host's
-//! addresses and when they change, the mark of a datagram, processes and how they end, what is written to them.
+//! addresses and when they change, the mark of a datagram, processes, how they end and what is written to them, numbers by
+//! chance, a user's files.
 //!
 //! `linux` asks the kernel; `portable` does with what POSIX has, and looks once a second where that has nothing. A host and
 //! a router are Linux for now: what only they need is in [`linux`] alone.
@@ -12,9 +13,11 @@ mod portable;
 mod alarm;
 pub mod clock;
 pub mod datagram;
+pub mod directories;
 pub mod network;
 mod one_way;
 pub mod process;
+pub mod random;
 pub mod signal;
 pub mod source;
 pub mod wait;

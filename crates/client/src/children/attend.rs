@@ -7,15 +7,15 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use net::wait::wait;
+use programs::exit_code;
 use programs::secrets;
 use programs::signals::Signals;
-use report::exit_code;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, Signal, getpgrp, getppid, kill_process, kill_process_group, setsid};
 use rustix::stdio::dup2_stdin;
 
 use super::tied::Tied;
-use crate::children::attendance::{Action, Attendance, Event, PASSED_ON};
+use crate::children::attendance::{Action, Attendance, Event, PASSED_ON, heard};
 use crate::children::child::{Running, keyed};
 use crate::children::tied::tie_to;
 
@@ -36,11 +36,10 @@ pub fn run(arguments: &Tied) -> Result<ExitCode> {
     loop {
         wait(&mut [PollFd::new(&signals, PollFlags::IN), attendant.client.end()], None)?;
         attendant.look();
-        for signal in signals.pending().filter(|&signal| signal != Signal::CHILD) {
-            attendant.handle(Event::Told(signal));
-        }
-        if getppid() != Pid::from_raw(arguments.parent) {
-            attendant.handle(Event::Orphaned);
+        let told = signals.pending().filter(|&signal| signal != Signal::CHILD).collect();
+        let is_orphaned = getppid() != Pid::from_raw(arguments.parent);
+        for event in heard(told, is_orphaned) {
+            attendant.handle(event);
         }
         if let Some(status) = attendant.client.ended() {
             attendant.handle(Event::Ended);

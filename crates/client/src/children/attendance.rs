@@ -41,6 +41,12 @@ pub(crate) const PASSED_ON: [Signal; 8] = [
     Signal::WINCH,
 ];
 
+/// Of what the attendant was told before it looked for whom the user started. That one's end the system tells by SIGTERM, too:
+/// told of it and woken before it is killed, mosh-client would take the terminal from the shell.
+pub(crate) fn heard(told: Vec<Signal>, is_orphaned: bool) -> Vec<Event> {
+    if is_orphaned { vec![Event::Orphaned] } else { told.into_iter().map(Event::Told).collect() }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Attendance {
     is_ending: bool,
@@ -105,6 +111,13 @@ mod tests {
     fn killed_it_is_killed_and_what_sleeps_beside_it_wakes() {
         let orphaned = Attendance::default().handle(Event::Orphaned);
         assert_eq!(orphaned, [Action::Client(Signal::KILL), Action::Wake]);
+    }
+
+    #[test]
+    fn who_is_to_be_killed_is_told_nothing_before() {
+        let told = [Signal::TERM, Signal::CONT];
+        assert_eq!(heard(told.to_vec(), true), [Event::Orphaned]);
+        assert_eq!(heard(told.to_vec(), false), told.map(Event::Told));
     }
 
     #[test]

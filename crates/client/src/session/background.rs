@@ -226,7 +226,8 @@ impl Logins {
 
     /// It goes over ssh, or nowhere, and no channel is heard.
     fn has_lost_its_way(&self) -> bool {
-        self.session.is_some() && self.channels.are_urgent() && !self.channels.any_is_sound()
+        let is_sought = self.session.is_some() && !self.channels.is_over();
+        is_sought && self.channels.are_urgent() && !self.channels.any_is_sound()
     }
 
     /// Of a host that knows channels.

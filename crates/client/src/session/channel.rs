@@ -7,6 +7,9 @@ use wire::channel::{Carrying, Frame, Heard, Hello, SessionId, Talk};
 
 use crate::login::input::Input;
 
+/// Of a goodbye: mosh-server is gone.
+const SESSION_HAS_ENDED: &str = "ended";
+
 #[derive(Debug)]
 pub(crate) struct Channel {
     session: SessionId,
@@ -18,19 +21,26 @@ pub(crate) struct Channel {
     rest: Vec<u8>,
     goodbye: Option<Frame>,
     is_ended: bool,
+    is_last: bool,
 }
 
 impl Channel {
+    /// Says at once that the host is heard: one that hears nothing goes.
     pub(crate) fn new(hello: &Hello, input: Input, now: Instant) -> Self {
-        Self {
+        let mut talk = Talk::new(hello.window, now);
+        talk.say(Frame::Delivered { number: 0 });
+        let mut channel = Self {
             session: hello.session,
             carrying: hello.carrying,
-            talk: Talk::new(hello.window, now),
+            talk,
             input: Some(input),
             rest: Vec::new(),
             goodbye: None,
             is_ended: false,
-        }
+            is_last: false,
+        };
+        channel.write(now);
+        channel
     }
 
     pub(crate) fn session(&self) -> SessionId {
@@ -43,7 +53,10 @@ impl Channel {
 
     pub(crate) fn handle(&mut self, frame: Frame, now: Instant) -> Option<Heard> {
         let heard = self.talk.handle(frame, now);
-        self.is_ended |= matches!(heard, Some(Heard::Bye { .. }));
+        if let Some(Heard::Bye { reason }) = &heard {
+            self.is_ended = true;
+            self.is_last = reason.as_deref() == Some(SESSION_HAS_ENDED);
+        }
         self.write(now);
         heard
     }
@@ -64,12 +77,22 @@ impl Channel {
         self.talk.is_suspect() || self.input.is_none()
     }
 
+    /// Whether it is known that somebody is there, for nothing that was asked is unanswered.
+    pub(crate) fn is_answered(&self) -> bool {
+        !self.talk.awaits_answer() && self.input.is_some()
+    }
+
     /// The host hangs up then.
     pub(crate) fn end(&mut self, now: Instant) {
         if !self.is_ended {
             (self.is_ended, self.goodbye) = (true, Some(Frame::Bye { reason: None }));
             self.write(now);
         }
+    }
+
+    /// The host has said goodbye since there is no session any more.
+    pub(crate) fn is_last(&self) -> bool {
+        self.is_last
     }
 
     /// One of the two has said goodbye.
@@ -140,7 +163,9 @@ mod tests {
     fn channel() -> (Channel, Login) {
         let mut login = Login::that_goes_on();
         let input = login.take_input().unwrap();
-        (Channel::new(&hello(), input, clock::now()), login)
+        let channel = Channel::new(&hello(), input, clock::now());
+        assert_eq!(said(&mut login), [Frame::Delivered { number: 0 }]);
+        (channel, login)
     }
 
     fn said(login: &mut Login) -> Vec<Frame> {
@@ -179,6 +204,15 @@ mod tests {
         assert_eq!(said(&mut login), [Frame::Delivered { number: 9 }]);
     }
 
+    #[test]
+    fn only_the_end_of_the_session_is_the_last_goodbye() {
+        for (reason, expected) in [(Some("ended"), true), (Some("superseded"), false), (None, false)] {
+            let ((mut channel, _login), now) = (channel(), clock::now());
+            channel.handle(Frame::Bye { reason: reason.map(str::to_owned) }, now);
+            assert_eq!((channel.is_ended(), channel.is_last()), (true, expected), "{reason:?}");
+        }
+    }
+
     /// What stops reading, as ssh does in a network that is gone.
     #[test]
     fn a_line_that_was_begun_is_ended_before_the_goodbye() {
@@ -202,6 +236,7 @@ mod tests {
             read.extend_from_slice(&buffer[..length]);
         }
         let text = String::from_utf8(read).unwrap();
+        let text = text.strip_prefix("MOSHPUNCH A 0\n").expect("that the host is heard");
         let pongs: String = (1..=pings).map(|number| format!("MOSHPUNCH PONG {number}\n")).collect();
         let (begun, goodbye) = text.split_at(text.len() - "MOSHPUNCH BYE\n".len());
         assert_eq!(goodbye, "MOSHPUNCH BYE\n");

@@ -69,6 +69,7 @@ pub(crate) struct Channels {
     opened: u32,
     need: Need,
     events: VecDeque<Event>,
+    is_over: bool,
 }
 
 impl Channels {
@@ -98,6 +99,7 @@ impl Channels {
             let (mut said, status) = self.open[at].listened.read(now);
             self.hear(self.open[at].id, std::mem::take(&mut said.heard));
             let listened = &self.open[at].listened;
+            self.is_over |= listened.channel().is_some_and(Channel::is_last);
             if status.is_some() || listened.floods() || listened.channel().is_some_and(Channel::is_ended) {
                 self.end(at, now);
             }
@@ -136,6 +138,11 @@ impl Channels {
     /// Whether the host is heard, and so can tell what there is to tell.
     pub(crate) fn any_is_sound(&self) -> bool {
         self.present().any(|channel| !channel.is_suspect())
+    }
+
+    /// The host has no such session any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over
     }
 
     pub(crate) fn moved(&mut self, to: Kind, now: Instant) {
@@ -182,11 +189,13 @@ impl Channels {
         }
     }
 
-    /// At the end of the session: nobody waits for it long, and what is dropped here is told to end.
+    /// At the end of the session: nobody waits for it long, nor for a host that may be gone with a network, and what is
+    /// dropped here is told to end.
     pub(crate) fn say_goodbye(mut self) {
         let deadline = clock::now() + LONGEST_FAREWELL;
         self.end_all(clock::now());
-        while !self.open.is_empty() && clock::now() < deadline {
+        let is_waited_for = |open: &Open| open.listened.channel().is_some_and(Channel::is_answered);
+        while self.open.iter().any(is_waited_for) && clock::now() < deadline {
             if wait(&mut self.descriptors().collect::<Vec<_>>(), Some(deadline)).is_err() {
                 return;
             }

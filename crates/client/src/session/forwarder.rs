@@ -8,9 +8,8 @@ use std::time::Instant;
 
 use anyhow::Result;
 use net::changes::Changes;
-use net::clock;
 use net::wait::wait_for;
-use net::{NotSent, PathSockets};
+use net::{NotSent, PathSockets, clock, random};
 use path::{Agent, Binding, Candidate, Event, Family, Route, WayId};
 use programs::signals::Signals;
 use rustix::event::{PollFd, PollFlags};
@@ -84,7 +83,7 @@ impl Forwarder {
     ) -> Result<Self> {
         let allowed = [Family::V6, Family::V4].into_iter().filter(|&family| families.allow(family));
         Ok(Self {
-            agent: Agent::new(getrandom::u64()?),
+            agent: Agent::new(random::u64()?),
             gate,
             front,
             back: PathSockets::default(),

@@ -11,11 +11,11 @@ use portmap::mapping::Transport;
 use portmap::pcp::Nonce;
 use portmap::upnp::{EXCHANGE_TIMEOUT_ONCE_HEARD, SEARCH_WINDOW};
 
-/// A search that finds nothing, two exchanges that are cut, and a second for a busy machine.
+/// A search that finds nothing, two exchanges that are cut, and as much again for a busy machine.
 pub(crate) const WITHIN: Duration = SEARCH_WINDOW
     .saturating_add(EXCHANGE_TIMEOUT_ONCE_HEARD)
     .saturating_add(EXCHANGE_TIMEOUT_ONCE_HEARD)
-    .saturating_add(Duration::from_secs(1));
+    .saturating_add(Duration::from_secs(20));
 
 pub(crate) struct Host {
     pub(crate) address: Ipv4Addr,

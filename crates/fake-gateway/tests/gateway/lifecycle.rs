@@ -43,7 +43,7 @@ fn a_restart_changes_the_http_port_and_may_forget_the_table() {
 #[test]
 fn a_mapper_finds_a_restarted_gateway_on_its_new_port() {
     let gateway = gateway();
-    let mut host = Host::with_lease(&gateway, 10, Duration::from_secs(6));
+    let mut host = Host::with_lease(&gateway, 10, Duration::from_secs(20));
     host.map(60001);
     gateway.restart(Restart::Forget).unwrap();
     assert_eq!(host.renew(), ["renewed 60001"]);
@@ -90,7 +90,7 @@ fn listener(group: Ipv4Addr, port: u16, on: Ipv4Addr) -> UdpSocket {
     socket.set_reuse_address(true).unwrap();
     socket.bind(&std::net::SocketAddr::from((group, port)).into()).unwrap();
     socket.join_multicast_v4(&group, &on).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     socket.into()
 }
 

@@ -123,7 +123,7 @@ fn a_lost_answer_leaves_the_mapping_and_the_repeated_question_finds_it() {
     client.request(&exact(60001, 60001), clock::now());
     let packet = client.poll_transmit().unwrap();
     socket.send_to(&packet, (gateway.address(), 5351)).unwrap();
-    assert!(gateway.wait_until(Duration::from_secs(5), |counters| counters.pcp_map == 1));
+    assert!(gateway.wait_until(Duration::from_secs(30), |counters| counters.pcp_map == 1));
     assert_eq!(gateway.mappings().len(), 1);
     let deadline = client.poll_timeout().unwrap();
     client.handle_timeout(deadline);

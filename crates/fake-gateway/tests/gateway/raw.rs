@@ -7,7 +7,7 @@ use std::time::Duration;
 use fake_gateway::FakeGateway;
 
 /// Long enough for a busy machine; silence is not waited for by this.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A datagram socket of the gateway's client.
 pub(crate) fn socket(address: Ipv4Addr) -> UdpSocket {

@@ -143,6 +143,8 @@ mod tests {
 
     use super::*;
 
+    const PLENTY: Duration = Duration::from_secs(10);
+
     fn is_ready(descriptor: PollFd<'_>) -> bool {
         let mut descriptors = [descriptor];
         wait_for(&mut descriptors, Some(Duration::ZERO)).unwrap();
@@ -153,7 +155,7 @@ mod tests {
         let mut bytes = vec![0; length];
         let mut filled = 0;
         while filled < length {
-            wait_for(&mut [PollFd::new(&from, PollFlags::IN)], None).unwrap();
+            wait_for(&mut [PollFd::new(&from, PollFlags::IN)], Some(PLENTY)).unwrap();
             filled += from.read(&mut bytes[filled..]).unwrap();
         }
         bytes
@@ -166,7 +168,7 @@ mod tests {
         let mut line = Line::of(theirs.as_fd(), theirs.as_fd()).unwrap();
         let all: Vec<u8> = (0..=255).collect();
         (&ours).write_all(&all).unwrap();
-        wait_for(&mut [line.input()], None).unwrap();
+        wait_for(&mut [line.input()], Some(PLENTY)).unwrap();
         assert_eq!(line.read(), Read::Bytes(all));
         assert_eq!(line.read(), Read::Nothing);
         line.say("MOSHPUNCH PING 1\n".into());

@@ -6,7 +6,7 @@ use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use net::{MapperSockets, clock};
+use net::{MapperSockets, clock, random};
 use portmap::cause::Cause as Gateways;
 use portmap::mapper::{Event, MadeElsewhere, Mapper, Mapping, Protocol, Record, Settings, Wanted};
 use portmap::pcp::Nonce;
@@ -61,7 +61,7 @@ impl Upkeep {
             lease,
             search_window: search_window(budget),
             nonce: nonce()?,
-            seed: getrandom::u64()?,
+            seed: random::u64()?,
         };
         Ok(Self {
             opening: toward.opening(),
@@ -250,7 +250,7 @@ fn as_granted(left: Kept, held: Option<&Kept>) -> Kept {
 
 fn nonce() -> Result<Nonce> {
     let mut nonce = Nonce([0; 12]);
-    getrandom::fill(&mut nonce.0)?;
+    random::fill(&mut nonce.0)?;
     Ok(nonce)
 }
 

@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use net::{Driven, MapperSockets, clock, drive};
+use net::{Driven, MapperSockets, clock, drive, random};
 use portmap::cause::Cause;
 use portmap::mapper::{Event, Mapper, Mapping, Protocol, Settings, Wanted};
 use portmap::pcp::Nonce;
@@ -62,7 +62,7 @@ pub(super) struct Obtained {
 impl Identity {
     pub(super) fn new(title: Option<&str>) -> Result<Self> {
         let mut nonce = Nonce([0; 12]);
-        getrandom::fill(&mut nonce.0)?;
+        random::fill(&mut nonce.0)?;
         Ok(Self { name: title.map_or_else(Name::new, Name::titled)?, nonce })
     }
 
@@ -83,7 +83,7 @@ impl Request {
             lease: self.lease,
             search_window: self.budget.search_window,
             nonce: self.identity.nonce,
-            seed: getrandom::u64()?,
+            seed: random::u64()?,
         })
     }
 

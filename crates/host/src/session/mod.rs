@@ -11,6 +11,7 @@ pub(crate) use state_file::{Kept, State, StateFile};
 use std::env;
 
 use anyhow::Result;
+use net::random;
 use serde::{Deserialize, Serialize};
 
 /// What a session is called.
@@ -37,7 +38,7 @@ impl Name {
 
     /// Cut to what every router keeps, without the characters that some stumble over.
     pub(crate) fn titled(title: &str) -> Result<Self> {
-        let id = format!("{:08x}", getrandom::u32()?);
+        let id = format!("{:08x}", random::u32()?);
         let plain = |character: &char| {
             (character.is_ascii_graphic() || *character == ' ') && !":;".contains(*character)
         };

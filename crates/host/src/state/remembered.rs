@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use etcetera::{BaseStrategy, choose_base_strategy};
+use net::directories;
 use portmap::mapper::{Protocol, Remembered};
-use portmap::upnp::client::Control;
+use portmap::upnp::Control;
 use portmap::upnp::url::Url;
 use serde::{Deserialize, Serialize};
 
@@ -91,7 +91,7 @@ fn try_remember(gateway: IpAddr, what: impl FnOnce(Option<&Network>) -> Network)
 }
 
 fn path() -> Option<PathBuf> {
-    Some(choose_base_strategy().ok()?.cache_dir().join("moshpunch/gateways.json"))
+    Some(directories::cache()?.join("moshpunch/gateways.json"))
 }
 
 /// The gateway's address with its hardware address, as long as the kernel knows that.

@@ -85,7 +85,7 @@ impl SavedMapping {
                 let url = Url::parse(control_url).with_context(|| control_url.clone())?;
                 ensure!(url.served_by(gateway), "{url} is not on {gateway}");
                 let service_type = service_type.clone();
-                let control = upnp::client::Control { gateway, url, service_type, external_address: None };
+                let control = upnp::Control { gateway, url, service_type, external_address: None };
                 match *pinhole {
                     Some(id) => Control::Pinhole { control, id },
                     None => Control::Upnp(control),
@@ -134,7 +134,7 @@ impl SavedMapping {
 }
 
 impl SavedProtocol {
-    fn upnp(control: &upnp::client::Control, pinhole: Option<u16>, listing: &Listing) -> Self {
+    fn upnp(control: &upnp::Control, pinhole: Option<u16>, listing: &Listing) -> Self {
         let (control_url, service_type) = (control.url.to_string(), control.service_type.clone());
         Self::Upnp { control_url, service_type, pinhole, listing: SavedListing::new(listing) }
     }
@@ -181,7 +181,7 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn upnp_control(url: &str) -> Control {
-        Control::Upnp(upnp::client::Control {
+        Control::Upnp(upnp::Control {
             gateway: "192.168.1.1".parse().unwrap(),
             url: Url::parse(url).unwrap(),
             service_type: "urn:schemas-upnp-org:service:WANIPConnection:1".into(),

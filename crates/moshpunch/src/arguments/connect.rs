@@ -8,7 +8,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 
 pub(crate) use self::spelling::Order;
 use super::flags::Flags;
-use crate::configuration::Connection;
+use crate::configuration::{Connection, Format};
 
 const ABOUT: &str = "\
 mosh over the best path there is: if `ssh HOST` works, `moshpunch HOST` works.
@@ -68,13 +68,6 @@ pub(crate) struct ConnectArguments {
     /// What to run there in place of a shell
     #[arg(value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
-}
-
-/// How `-G` is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    Text,
-    Json,
 }
 
 impl ConnectArguments {

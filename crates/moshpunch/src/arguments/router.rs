@@ -3,11 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use miniupnpd::plan::{MOSH_PORTS, Server};
-use miniupnpd::rule::{Network, PortRange};
 use router::check::Check;
 use router::setup::{self, Setup};
-use router::{CHECK_EXIT_CODES, guard};
+use router::{CHECK_EXIT_CODES, MOSH_PORTS, Network, PortRange, Server, guard};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RouterCommand {

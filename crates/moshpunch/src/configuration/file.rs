@@ -5,10 +5,10 @@ use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use etcetera::{BaseStrategy as _, choose_base_strategy};
 use report::Told;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::getuid;
+use system::directories;
 
 use super::private_group;
 use super::said::Layer;
@@ -28,7 +28,7 @@ const WRITABLE_BY_THE_GROUP: u32 = 0o020;
 
 /// As far as they are about `host`.
 pub(super) fn layers<C: Settings>(host: &str) -> Layer {
-    let of_the_user = choose_base_strategy().ok().map(|base| base.config_dir().join(BELOW_THE_BASE));
+    let of_the_user = directories::configuration().map(|base| base.join(BELOW_THE_BASE));
     let mut layer = Layer::default();
     for path in of_the_user.into_iter().chain([PathBuf::from(OF_THE_MACHINE)]) {
         match absolute(&path).and_then(read) {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use host::configuration::Configuration as Server;
 use report::Told;
 
-use super::Connection;
+use super::connection::Connection;
 use super::document::{Document, Entry, Section, Unknown, Value, Wrong};
 use super::setting::{Setting, Settings};
 

@@ -8,6 +8,13 @@ use serde_json::{Map, Value, json};
 use super::said::{Held, Source};
 use super::setting::{Kind, Settings};
 
+/// How `-G` is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
 /// As a section of the file, which would say the same.
 pub(super) fn text<C: Settings>(held: &[Held<C>]) -> String {
     let lines: Vec<_> = held.iter().map(|held| (line(held), &held.source)).collect();

@@ -10,7 +10,7 @@ use wire::Bind;
 
 use super::document::Document;
 use super::*;
-use crate::arguments::Order;
+use crate::arguments::{ConnectArguments, Order};
 
 /// What all sources say, the later ones below the earlier.
 #[derive(Debug, Default, Clone)]

@@ -13,7 +13,7 @@ use crate::place::PASSWORD;
 use crate::silence::Session;
 
 /// The first alarm, and a login.
-const FOUND_AGAIN: Duration = Duration::from_secs(15);
+const FOUND_AGAIN: Duration = Duration::from_secs(60);
 
 const MULTIPLEXED: &str = " ControlMaster auto\n ControlPath ~/.ssh/master-%C\n ControlPersist 10m\n";
 

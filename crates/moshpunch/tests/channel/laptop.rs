@@ -119,14 +119,14 @@ impl Carried {
     ) -> Result<()> {
         self.socket.set_read_timeout(Some(Duration::from_millis(20)))?;
         let carried = wait_until(what, 2 * PATIENCE, || {
-            self.to_host(login)?;
-            self.to_client(login)?;
+            self.carry(login)?;
+            self.hand_on(login)?;
             Ok(is_enough().then_some(()))
         });
         carried.with_context(|| login.ssh.log())
     }
 
-    fn to_host(&mut self, login: &mut Login) -> Result<()> {
+    fn carry(&mut self, login: &mut Login) -> Result<()> {
         let mut buffer = [0; 2048];
         while let Ok((length, from)) = self.socket.recv_from(&mut buffer) {
             self.socket.connect(from)?;
@@ -137,7 +137,7 @@ impl Carried {
         Ok(())
     }
 
-    fn to_client(&mut self, login: &mut Login) -> Result<()> {
+    fn hand_on(&mut self, login: &mut Login) -> Result<()> {
         let before = self.heard;
         for frame in login.frames() {
             if let Frame::Datagram { number, tos, datagram } = frame

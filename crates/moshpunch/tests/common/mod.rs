@@ -15,8 +15,14 @@ use rustix::process::{Pid, Signal, kill_process};
 /// How long anything may take that should happen at once: these machines are busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How soon after its session a mapping must be gone.
-pub(crate) const AT_ONCE: Duration = Duration::from_secs(2);
+/// How long a login may take among many others at the same router.
+const PATIENCE_WITH_A_LOGIN: Duration = Duration::from_secs(90);
+
+/// How long a keeper may take to give back what it asked for: a busy router works on every question before that one.
+const PATIENCE_WITH_A_KEEPER: Duration = Duration::from_secs(120);
+
+/// How soon after its session a mapping must be gone: long before its lease ends, but these machines are busy.
+pub(crate) const AT_ONCE: Duration = PATIENCE;
 
 /// The write-up's network with moshpunch on every host, as an administrator would install it.
 pub(crate) fn raise(lab: &Lab) -> Result<WriteUp> {
@@ -55,7 +61,7 @@ pub(crate) fn mosh_through(
     let (ssh, server) = (format!("--ssh=ssh -p {forwarded_port}"), format!("--server={server_command}"));
     let mosh = laptop.command("mosh").args([&ssh, &server, router]).as_user(lab::USER);
     let terminal = laptop.terminal(&mosh, 24, 80)?;
-    terminal.wait_for("alice@server", PATIENCE)?;
+    terminal.wait_for("alice@server", PATIENCE_WITH_A_LOGIN)?;
     Ok(terminal)
 }
 
@@ -140,7 +146,7 @@ fn only(host: &Host, name: &str, is_wanted: impl Fn(&str) -> bool) -> Result<Hos
 }
 
 pub(crate) fn no_moshpunch_is_left(host: &Host) -> Result<()> {
-    wait_until("the end of every moshpunch process", PATIENCE, || {
+    wait_until("the end of every moshpunch process", PATIENCE_WITH_A_KEEPER, || {
         Ok(host.processes("moshpunch")?.is_empty().then_some(()))
     })
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use lab::{Daemon, Host, Lab, Miniupnpd, wait_until};
 
 use crate::common::{PATIENCE, computes};
-use crate::home::{HELD_WITHIN, Home};
+use crate::home::Home;
 
 const LEASE_FILE: &str = "/var/lib/miniupnpd/upnp.leases";
 const SERVICE: &str = "urn:schemas-upnp-org:service:WANIPConnection:1";
@@ -155,7 +155,7 @@ pub(crate) fn a_hundred_thousand_forged_lines_cost_little_and_hide_nothing(lab: 
     let before = descriptors(&guard)?;
     home.router.write_file(LEASE_FILE, &a_hundred_thousand_lines())?;
     map(&home.servers[2], 60003, "192.168.1.12", "a true one")?;
-    wait_until_held(&home, 60003)?;
+    home.wait_until_held(60003)?;
     wait_until("only what the firewall has to be held", PATIENCE, || {
         let held: Vec<_> = home.router.udp_ports()?.into_iter().filter(|port| *port > 60_000).collect();
         Ok((held == [60003]).then_some(()))
@@ -173,7 +173,7 @@ pub(crate) fn a_hundred_thousand_forged_lines_cost_little_and_hide_nothing(lab: 
     })?;
     let (took, spent) = (net::clock::now() - start, processor_time(&guard)? - spent);
     map(&home.servers[2], 60005, "192.168.1.12", "another true one")?;
-    wait_until_held(&home, 60005)?;
+    home.wait_until_held(60005)?;
     wait_until("clients inside to be led to both", PATIENCE, || {
         let rules = hairpin(&home)?;
         Ok((rules.contains("60003 : 192.168.1.12") && rules.contains("60005 : 192.168.1.12")).then_some(()))
@@ -186,11 +186,6 @@ pub(crate) fn a_hundred_thousand_forged_lines_cost_little_and_hide_nothing(lab: 
     ensure!(memory < 64 * 1024, "{memory} kB");
     ensure!(spent < took.mul_f64(0.8), "{spent:?} of {took:?}");
     Ok(())
-}
-
-/// Not optimized, and with other tests beside it, the guard takes a good part of a second to read such a file.
-fn wait_until_held(home: &Home, port: u16) -> Result<()> {
-    wait_until(&format!("port {port} to be held"), 4 * HELD_WITHIN, || Ok(home.is_held(port)?.then_some(())))
 }
 
 fn descriptors(guard: &Daemon) -> Result<usize> {

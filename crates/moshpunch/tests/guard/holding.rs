@@ -34,7 +34,7 @@ pub(crate) fn mosh_server_skips_a_held_port_however_it_binds(lab: &Lab) -> Resul
 
 pub(crate) fn wait_for_renewals(router: &Host) -> Result<()> {
     let mut expiries = Vec::new();
-    wait_until("renewals", Duration::from_secs(30), || {
+    wait_until("renewals", Duration::from_secs(60), || {
         let seen = router.leases()?.first().map(|lease| lease.expires);
         if expiries.last() != seen.as_ref() {
             expiries.extend(seen);

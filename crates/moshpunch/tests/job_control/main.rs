@@ -182,5 +182,5 @@ fn main() -> ExitCode {
         scenario!(a_terminal_that_is_closed_ends_it_asleep_or_awake),
     ];
     let needs = ["mosh", "mosh-server", "sshd", "script", "su"];
-    lab::harness::run(scenarios.map(|scenario| scenario.within(PATIENCE * 8).needs(&needs)))
+    lab::harness::run(scenarios.map(|scenario| scenario.needs(&needs)))
 }

@@ -43,7 +43,7 @@ fn the_key_is_in_no_argument_list_file_or_message(lab: &Lab) -> Result<()> {
 
 /// The shell tells where there is a core.
 fn aborted(shell: &mut Shell, core: &str, number: u32) -> Result<()> {
-    shell.sees("Aborted")?;
+    shell.says_of_its_job("Aborted")?;
     let screen = shell.terminal.screen();
     let said = screen.lines().find_map(|line| line.split_once("Aborted")).map(|(_, said)| said.trim());
     ensure!(said == Some(core), "{screen}");

@@ -18,7 +18,7 @@ use crate::place::{Place, TO_PORT};
 mod line;
 
 /// xonsh takes a second to start.
-const PLENTY: Duration = Duration::from_secs(180);
+const PLENTY: Duration = Duration::from_secs(300);
 
 /// Without it, zsh asks the user for one.
 const ZSHRC: &str = "/home/alice/.zshrc";

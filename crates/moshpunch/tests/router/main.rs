@@ -8,7 +8,6 @@ mod kernel;
 mod scene;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use common::home::nft;
@@ -298,6 +297,6 @@ fn main() -> ExitCode {
             scenario!(without_miniupnpd_both_say_how_to_get_it),
             scenario!(a_user_sees_what_setup_would_do_and_is_told_to_be_root),
         ]
-        .map(|scenario| scenario.needs(programs).within(Duration::from_secs(120))),
+        .map(|scenario| scenario.needs(programs)),
     )
 }

@@ -33,8 +33,7 @@ pub(crate) fn an_old_tmux_is_named_above_the_plain_shell(lab: &Lab) -> Result<()
     let network = Network::raise(lab)?;
     for version in ["1.8", "2.9a", "3.1c"] {
         let stub = format!("#!/bin/sh\necho tmux {version}\n");
-        network.host.write_file("/usr/local/bin/tmux", &stub)?;
-        network.root("chmod +x /usr/local/bin/tmux")?;
+        network.host.write_script("/usr/local/bin/tmux", &stub)?;
         let line = format!("moshpunch: --tmux: this host has tmux {version}; 3.2 or newer is needed");
         explains(&network, &line)?;
     }
@@ -44,8 +43,7 @@ pub(crate) fn an_old_tmux_is_named_above_the_plain_shell(lab: &Lab) -> Result<()
 pub(crate) fn a_tmux_that_starts_no_session_is_quoted_above_the_plain_shell(lab: &Lab) -> Result<()> {
     let network = Network::raise(lab)?;
     let stub = "#!/bin/sh\n[ $1 != -V ] || exec echo tmux next-3.10\necho out of luck >&2\nexit 1\n";
-    network.host.write_file("/usr/local/bin/tmux", stub)?;
-    network.root("chmod +x /usr/local/bin/tmux")?;
+    network.host.write_script("/usr/local/bin/tmux", stub)?;
     explains(&network, "moshpunch: --tmux: no session here: out of luck")
 }
 

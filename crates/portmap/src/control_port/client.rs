@@ -16,11 +16,13 @@ use crate::retransmission::{Retransmission, Schedule};
 /// More events than this are never waiting unless the owner forgets to fetch them; then the oldest go.
 const EVENTS_MAXIMUM: usize = 32;
 
-/// An answer to a copy comes about as long after the first one as the copy was sent after the first question, and later
-/// where ever more others ask. miniupnpd (2.3.1, measured) makes the mapping anew for each: what comes through meanwhile is
-/// taken for the router's own, and so is all that follows from the same port.
-const LAGS_TO_WAIT: u32 = 2;
-const LONGEST_LAG: Duration = Duration::from_secs(2);
+/// An answer to a copy comes about as long after the first one as the copy was sent after the first question. Where ever more
+/// others ask it has to wait in a longer queue, though, than that in which the first one took its time: so many times as long
+/// was measured. miniupnpd (2.3.1, measured) makes the mapping anew for each: what comes through meanwhile is taken for the
+/// router's own, and so is all that follows from the same port.
+const QUEUES_TO_WAIT: u32 = 2;
+/// A stock client waits 10 s in all.
+const LONGEST_QUEUE: Duration = Duration::from_secs(3);
 
 /// A question is repeated only once the gateway has taken so many times as long as the last time.
 const ANSWERS_TO_WAIT: u32 = 6;
@@ -68,7 +70,6 @@ struct Exchange {
     asked: Instant,
     /// Beside the first.
     copies: u32,
-    last_copy: Instant,
     packet: Vec<u8>,
     /// `None` once it was given up: not asked again, but an answer still counts.
     retransmission: Option<Retransmission>,
@@ -164,7 +165,7 @@ impl<P: Protocol> Client<P> {
     }
 
     /// Asks for a mapping; answered by [`Event::Granted`], [`Event::Refused`] or [`Event::Absent`]. What is granted is told
-    /// once the copies of the question are answered, too, or up to 2 s later.
+    /// once the copies of the question are answered, too, or up to 3 s later.
     ///
     /// A client is about one internal port: before another is asked for, the mapping has to be released.
     pub fn request(&mut self, request: &Request, now: Instant) {
@@ -313,7 +314,6 @@ impl<P: Protocol> Client<P> {
             Some(retransmission) if retransmission.deadline() <= now => {
                 if retransmission.advance(now, &mut self.random) {
                     exchange.copies += 1;
-                    exchange.last_copy = now;
                     self.transmit = Some(exchange.packet.clone());
                 } else {
                     exchange.retransmission = None;
@@ -349,8 +349,7 @@ impl<P: Protocol> Client<P> {
         self.transmit = Some(packet.clone());
         let schedule = Schedule { first: schedule.first.max(self.first_wait()), ..schedule };
         let retransmission = Some(Retransmission::new(schedule, now, &mut self.random));
-        self.exchange =
-            Some(Exchange { question, asked: now, copies: 0, last_copy: now, packet, retransmission });
+        self.exchange = Some(Exchange { question, asked: now, copies: 0, packet, retransmission });
     }
 
     /// A slow gateway works on every copy of a question, so that each makes all of them slower.

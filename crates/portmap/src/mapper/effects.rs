@@ -4,9 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
 use std::time::Instant;
 
-use super::{Event, Mapper, Reservation};
+use super::{Event, Mapper};
 use crate::address::Network;
-use crate::effects::{Exchange, ExchangeId, ExchangeInput, Socket, StateMachine, Transmit};
+use crate::effects::{Exchange, ExchangeId, ExchangeInput, Reservation, Socket, StateMachine, Transmit};
 
 impl StateMachine for Mapper {
     type Event = Event;

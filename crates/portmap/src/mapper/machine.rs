@@ -1,5 +1,7 @@
 //! The state machine.
 
+mod asking;
+mod holding;
 mod job;
 mod late;
 mod leaving;
@@ -14,28 +16,24 @@ mod telling;
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use self::holding::Held;
 use self::job::Job;
 use self::outside::AddressQuestions;
 use self::records::Unresolved;
 use self::restart::Restart;
 use self::telling::Untold;
-use super::elsewhere::{Elsewhere, Place};
+use super::elsewhere::Elsewhere;
 use super::ports::PortChoice;
-use super::schedule::{Backoff, next_check, renewal};
-use super::speaker::{Speaker, Standing};
-use super::values::{
-    Control, Event, External, Mapping, Protocol, Record, Remembered, Reservation, Settings, Wanted,
-};
+use super::schedule::Backoff;
+use super::speaker::Speaker;
+use super::values::{Control, Event, External, Protocol, Record, Settings, Wanted};
 use crate::address::Network;
 use crate::cause::Cause;
 use crate::client::{self, Grant, Refusal, Request};
-use crate::effects::{Exchange, ExchangeId, ExchangeInput, Socket, Transmit};
+use crate::effects::{Exchange, ExchangeId, ExchangeInput, Reservation, Socket, Transmit};
 use crate::random::Random;
-
-/// A renewal can wait: half of the lease is left. But a gateway that has moved or restarted must be looked for.
-const RENEWAL_PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -69,17 +67,6 @@ enum State {
     /// Nothing is kept any more; what may yet be granted by another protocol is being given back.
     Undoing,
     Ended,
-}
-
-#[derive(Debug)]
-struct Held {
-    /// `None` once it was deleted from another address.
-    place: Option<Place>,
-    grant: Grant,
-    record: Record,
-    renews: Instant,
-    expires: Option<Instant>,
-    lost: bool,
 }
 
 /// See the [module](super).
@@ -211,16 +198,6 @@ impl Mapper {
             speaker.handle_networks(&networks);
         }
         self.networks = networks;
-    }
-
-    /// The answer to [`Reservation::Take`].
-    pub fn handle_reservation(&mut self, port: NonZeroU16, taken: bool, now: Instant) {
-        self.reserved = taken.then_some(port);
-        match self.state {
-            State::Reserving if !taken => self.take_another_port(now),
-            State::Reserving => self.request(now),
-            _ => self.drop_reservation(),
-        }
     }
 
     pub fn handle_datagram(&mut self, socket: Socket, from: SocketAddr, payload: &[u8], now: Instant) {
@@ -358,155 +335,6 @@ impl Mapper {
         }
     }
 
-    /// Asks for the current port, once nobody else on this host can.
-    fn request(&mut self, now: Instant) {
-        let Some(job) = &self.job else { return };
-        let port = job.ports.current();
-        if port == job.wanted.internal_port || self.reserved == Some(port) {
-            return self.ask(Speaker::request, now);
-        }
-        self.drop_reservation();
-        self.state = State::Reserving;
-        self.reservations.push_back(Reservation::Take(port));
-    }
-
-    fn ask(&mut self, question: fn(&mut Speaker, &Request, Instant), now: Instant) {
-        let (Some(job), Some(index)) = (&self.job, self.chosen) else { return };
-        let request = job.request(self.settings.lease);
-        let speaker = &mut self.speakers[index];
-        let patience = speaker.patience();
-        let patience = if self.held.is_some() { patience.map(|_| RENEWAL_PATIENCE) } else { patience };
-        let gives_up = patience.map(|patience| now + patience);
-        self.state = State::Requesting { gives_up };
-        question(speaker, &request, now);
-        match gives_up {
-            Some(_) => self.making(index, request.external_port),
-            // UPnP says so itself: it looks before it adds.
-            None => self.handle_client_events(now),
-        }
-    }
-
-    fn check_or_renew(&mut self, now: Instant) {
-        let due = self.held.as_ref().is_some_and(|held| now >= held.renews);
-        self.ask(if due { Speaker::renew } else { Speaker::check }, now);
-    }
-
-    fn readdressed(&mut self, index: usize, address: Option<IpAddr>) {
-        self.speakers[index].stand(Standing::Available { external_address: address });
-        self.address_is(address.or_else(|| self.address_told()));
-    }
-
-    fn address_is(&mut self, address: Option<IpAddr>) {
-        let place = self.place();
-        let control = self.chosen.and_then(|index| self.speakers[index].control());
-        if let Some(held) = self.held.as_mut().filter(|held| held.place == Some(place))
-            && held.grant.external_address != address
-        {
-            held.grant.external_address = address;
-            held.record.control = control.unwrap_or_else(|| held.record.control.clone());
-            let mapping = self.settings.mapping(held);
-            self.events.extend(self.untold.is_none().then_some(Event::Changed(mapping)));
-        }
-    }
-
-    fn confirmed(&mut self, now: Instant) {
-        if let Some(renews) = self.held.as_ref().map(|held| held.renews) {
-            self.hold(renews, now);
-        }
-    }
-
-    /// Looks at the mapping again when it is due.
-    fn hold(&mut self, renews: Instant, now: Instant) {
-        let deletion = self.latest_deletion.filter(|at| *at > now);
-        let check = next_check(renews, &mut self.random, now);
-        self.state = State::Holding { checks: deletion.map_or(check, |at| at.min(check)) };
-    }
-
-    fn granted(&mut self, grant: Grant, now: Instant) {
-        let grant = self.with_address(grant);
-        let place = self.place();
-        let record = self.chosen.and_then(|index| self.record(index, grant.external_port));
-        if self.is_leaving() {
-            return;
-        }
-        let (Some(job), Some(record)) = (&mut self.job, record) else { return };
-        if !job.accepts(grant.external_port) {
-            return self.discard(&grant, now);
-        }
-        job.ports.settle(grant.external_port);
-        self.backoff = Backoff::default();
-        let renews = renewal(grant.lease, self.settings.lease, &mut self.random, now);
-        let expires = grant.lease.map(|lease| now + lease);
-        let held = Held { place: Some(place), grant, record, renews, expires, lost: false };
-        let mapping = self.settings.mapping(&held);
-        self.hold(renews, now);
-        self.give_back_others(held.record.protocol, now);
-        match &self.held {
-            None => self.untold = Some(Untold::new(now)),
-            Some(_) if self.untold.is_some() => {}
-            Some(before) if before.is_same_place(&held) && !before.lost => {
-                self.events.push_back(Event::Renewed(mapping));
-            }
-            Some(_) => self.events.push_back(Event::Changed(mapping)),
-        }
-        self.held = Some(held);
-        self.tell_once_sure(now);
-        self.look_for_address(now);
-        self.take_again_or_delete(now);
-    }
-
-    /// Without a mapping to keep, the end; with one, another try later.
-    fn fail(&mut self, cause: Cause, now: Instant) {
-        if self.held.is_none() || self.untold.is_some() && cause.is_of_another() {
-            if let Some(untold) = self.take_untold() {
-                self.is_in_doubt(untold.record);
-            }
-            self.events.push_back(Event::Failed(cause));
-            return self.part(None, now);
-        }
-        tracing::debug!(%cause, "not kept yet");
-        if let Some(held) = self.held.as_mut().filter(|held| !held.lost && cause.is_of_another()) {
-            held.lost = true;
-            self.events.push_back(Event::Lost(cause));
-        }
-        self.remember_unresolved(now);
-        self.chosen = None;
-        self.drop_reservation();
-        self.state = State::Recovering { retries: now + self.backoff.next() };
-    }
-
-    fn notice_expiry(&mut self, now: Instant) {
-        let gateway = self.gateway();
-        if self.held.as_ref().is_some_and(|held| held.expires.is_some_and(|expires| now >= expires)) {
-            self.tell();
-        }
-        if let Some(held) = &mut self.held
-            && held.expires.is_some_and(|expires| now >= expires)
-            && !held.lost
-        {
-            held.lost = true;
-            self.events.push_back(Event::Lost(Cause::NoAnswer { gateway }));
-        }
-    }
-
-    /// What is worth to be known by the next mapper on this network, once there is a mapping.
-    #[must_use]
-    pub fn learnt(&self) -> Option<Remembered> {
-        let held = self.held.as_ref()?;
-        let speaker = &self.speakers[self.speaker_of(held.record.protocol)?];
-        let control = match &held.record.control {
-            Control::Upnp(control) => Some(control.clone()),
-            Control::Pinhole { .. } | Control::ControlPort { .. } => None,
-        };
-        let allowed = self.job.as_ref().and_then(|job| job.ports.allowed());
-        Some(Remembered {
-            protocol: held.record.protocol,
-            control,
-            answer_time: speaker.answer_time(),
-            allowed,
-        })
-    }
-
     /// Whether a gateway is known that answers, so that there is somebody to wait for.
     #[must_use]
     pub fn hears_a_gateway(&self) -> bool {
@@ -519,20 +347,6 @@ impl Mapper {
         self.state == State::Ended
     }
 
-    fn end(&mut self, last_word: Option<Event>) {
-        self.drop_reservation();
-        self.held = None;
-        self.state = State::Ended;
-        self.leave_unresolved();
-        self.events.extend(last_word);
-    }
-
-    fn drop_reservation(&mut self) {
-        if let Some(port) = self.reserved.take() {
-            self.reservations.push_back(Reservation::Drop(port));
-        }
-    }
-
     fn external_address(&self) -> Option<IpAddr> {
         self.speakers[self.chosen?].external_address()
     }
@@ -541,24 +355,6 @@ impl Mapper {
         let chosen = self.chosen.and_then(|index| self.speakers[index].control());
         let default = self.settings.gateway.unwrap_or(self.settings.internal);
         chosen.map_or(default, |control| control.gateway())
-    }
-}
-
-impl Held {
-    fn is_same_place(&self, other: &Self) -> bool {
-        (self.grant.external_port, self.grant.external_address)
-            == (other.grant.external_port, other.grant.external_address)
-    }
-}
-
-impl Settings {
-    fn mapping(&self, held: &Held) -> Mapping {
-        Mapping {
-            internal: SocketAddr::new(self.internal, held.grant.internal_port.get()),
-            external_address: held.grant.external_address,
-            lease: held.grant.lease,
-            record: held.record.clone(),
-        }
     }
 }
 

@@ -38,7 +38,7 @@
 //! A UPnP gateway overwrites a mapping when the same host asks for the same external port again. Two sessions on one
 //! host must therefore never ask for the same one, and no gateway keeps them apart. What does is the host's own port
 //! table: an external port of our own choice that differs from the internal one is asked for only while the owner
-//! holds a socket on that number ([`Reservation`]).
+//! holds a socket on that number ([`Reservation`](crate::effects::Reservation)).
 
 mod effects;
 mod elsewhere;
@@ -54,6 +54,5 @@ mod values;
 pub use self::machine::Mapper;
 pub use self::schedule::CHECK_INTERVAL;
 pub use self::values::{
-    Control, Event, External, MadeElsewhere, Mapping, Protocol, Record, Remembered, Reservation, Settings,
-    Wanted,
+    Control, Event, External, MadeElsewhere, Mapping, Protocol, Record, Remembered, Settings, Wanted,
 };

@@ -94,7 +94,7 @@ impl Survey {
 
     /// The UPnP service that a mapper would take.
     #[must_use]
-    pub fn control(&self) -> Option<upnp::client::Control> {
+    pub fn control(&self) -> Option<upnp::Control> {
         self.speakers.iter().find_map(|(speaker, outcome, _)| match (outcome, speaker.control()) {
             (Outcome::Answered { .. }, Some(Control::Upnp(control))) => Some(control),
             _ => None,

@@ -620,7 +620,7 @@ fn a_status_that_is_never_told_costs_no_more_than_the_time_to_settle() {
 
 fn host_that_remembers(url: &str) -> Host {
     let now = start();
-    let control = upnp::client::Control {
+    let control = upnp::Control {
         gateway: ROUTER.parse().unwrap(),
         url: upnp::url::Url::parse(url).unwrap(),
         service_type: "urn:schemas-upnp-org:service:WANIPConnection:1".into(),
@@ -717,7 +717,7 @@ fn quirk_50_a_router_that_may_list_what_it_does_not_forward_gets_the_entry_anew_
 fn what_is_remembered_of_another_kind_of_service_is_not_asked() {
     for kind in ["WANCommonInterfaceConfig:1", "WANIPv6FirewallControl:1", "Nonsense:1", "WANIPConnection:0"]
     {
-        let control = upnp::client::Control {
+        let control = upnp::Control {
             gateway: ROUTER.parse().unwrap(),
             url: upnp::url::Url::parse(&format!("http://{ROUTER}:5000/other")).unwrap(),
             service_type: format!("urn:schemas-upnp-org:service:{kind}"),

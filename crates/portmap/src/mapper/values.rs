@@ -54,7 +54,7 @@ pub struct Remembered {
     /// By which it mapped last.
     pub protocol: Protocol,
     /// Where UPnP was found.
-    pub control: Option<upnp::client::Control>,
+    pub control: Option<upnp::Control>,
     /// How long PCP or NAT-PMP took to answer, from the first time that it was asked.
     pub answer_time: Option<Duration>,
     /// External ports outside of which the gateway was seen to forbid some.
@@ -121,10 +121,10 @@ pub struct MadeElsewhere {
 /// How the gateway is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Control {
-    Upnp(upnp::client::Control),
+    Upnp(upnp::Control),
     /// UPnP with the number that the gateway gave to the pinhole.
     Pinhole {
-        control: upnp::client::Control,
+        control: upnp::Control,
         id: u16,
     },
     /// NAT-PMP, or PCP with the nonce that the mapping was made with.
@@ -164,12 +164,4 @@ pub enum Event {
     Released {
         confirmed: bool,
     },
-}
-
-/// A port number that only this session of this host may ask the gateway for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reservation {
-    /// To be answered by [`Mapper::handle_reservation`](super::Mapper::handle_reservation).
-    Take(NonZeroU16),
-    Drop(NonZeroU16),
 }

@@ -27,7 +27,7 @@ pub use self::holder::{Listing, Ours};
 pub(super) use self::leases::Known as KnownLeases;
 use self::leases::Leases;
 use self::refusal::Doubt;
-use super::dialogue::{self, Failure};
+use super::answer::{self, Failure};
 use super::soap::{self, Call, PortMapping, PortMappingEntry, Reply};
 use crate::client::{Refusal, Request};
 
@@ -43,7 +43,7 @@ pub(super) enum Step {
     SeeDeleted,
 }
 
-type Next = dialogue::Next<Step>;
+type Next = answer::Next<Step>;
 
 #[derive(Debug)]
 pub(super) struct Attempt {

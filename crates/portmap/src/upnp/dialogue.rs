@@ -4,27 +4,12 @@ use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
+use super::answer::{Failure, Next};
 use super::attempt::{self, Attempt, Check, KnownLeases, Listing};
 use super::pinhole::{self, Opening};
-use super::soap::{Call, Fault, Reply};
-use crate::client::{Grant, Refusal, Request};
+use super::soap::{Call, Reply};
+use crate::client::{Grant, Request};
 use crate::mapping::Transport;
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Failure {
-    Fault(Fault),
-    NoReply,
-}
-
-/// What an answer leads to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Next<S> {
-    Ask(S),
-    Granted { port: NonZeroU16, lease: Option<Duration> },
-    Confirmed,
-    Refused(Refusal),
-    Released { confirmed: bool },
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
@@ -211,17 +196,5 @@ impl Dialogue {
 
     fn about_pinhole((opening, first): (Opening, pinhole::Step)) -> (Self, Step) {
         (Self::Pinhole(opening), Step::Pinhole(first))
-    }
-}
-
-impl<S> Next<S> {
-    fn map<T>(self, name: impl FnOnce(S) -> T) -> Next<T> {
-        match self {
-            Self::Ask(step) => Next::Ask(name(step)),
-            Self::Granted { port, lease } => Next::Granted { port, lease },
-            Self::Confirmed => Next::Confirmed,
-            Self::Refused(refusal) => Next::Refused(refusal),
-            Self::Released { confirmed } => Next::Released { confirmed },
-        }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::client::Control;
+use super::control::Control;
 use super::description::{Description, Service, ServiceKind};
 use super::ssdp::Message;
 use super::url::Url;

@@ -11,8 +11,10 @@ pub mod ssdp;
 pub mod url;
 pub mod xml;
 
+mod answer;
 mod attempt;
 pub mod client;
+mod control;
 mod dialogue;
 mod exchanges;
 mod gateway;
@@ -23,6 +25,7 @@ mod search;
 pub mod table;
 
 pub use attempt::{Listing, Ours};
+pub use control::Control;
 pub use exchanges::{EXCHANGE_TIMEOUT, EXCHANGE_TIMEOUT_ONCE_HEARD};
 pub use gateway::{Found, FoundConnection};
 pub use search::SEARCH_WINDOW;

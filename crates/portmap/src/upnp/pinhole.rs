@@ -19,7 +19,7 @@ use std::net::Ipv6Addr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::dialogue::{self, Failure};
+use super::answer::{self, Failure};
 use super::soap::{self, Call, Fault, Pinhole, Reply};
 use crate::client::{Code, Refusal, Request};
 
@@ -45,7 +45,7 @@ pub(super) enum Step {
     Close(u16),
 }
 
-type Next = dialogue::Next<Step>;
+type Next = answer::Next<Step>;
 
 #[derive(Debug)]
 pub(super) struct Opening {

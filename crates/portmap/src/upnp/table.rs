@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
-use super::client::Control;
+use super::control::Control;
 use super::exchanges::{Exchanges, IfBroken, NoReply};
 use super::http::{self, Reply};
 use super::soap::{self, Fault, PortMappingEntry};

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use portmap::address::Network;
 use portmap::cause::Cause;
-use portmap::effects::{ExchangeInput, Socket};
-use portmap::mapper::{Event, External, Mapper, Mapping, Protocol, Reservation, Settings, Wanted};
+use portmap::effects::{ExchangeInput, Reservation, Socket};
+use portmap::mapper::{Event, External, Mapper, Mapping, Protocol, Settings, Wanted};
 use portmap::mapping::Transport;
 use portmap::{pcp, upnp};
 

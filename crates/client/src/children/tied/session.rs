@@ -10,9 +10,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use net::clock;
 use net::wait::wait;
+use programs::exit_code;
 use programs::family::{children, descendants};
 use programs::signals::Signals;
-use report::exit_code;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::process::{

@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
+use programs::signals;
 use report::{Machine, Step, Trouble};
-use signal_hook::low_level::signal_name;
 
 use crate::login::pasted::{pasted, pasted_word};
 
@@ -236,7 +236,7 @@ impl Cause {
 
 /// Such as "signal 9 (SIGKILL)".
 pub(crate) fn named(signal: i32) -> String {
-    let name = signal_name(signal).map(|name| format!(" ({name})"));
+    let name = signals::name(signal).map(|name| format!(" ({name})"));
     format!("signal {signal}{}", name.unwrap_or_default())
 }
 

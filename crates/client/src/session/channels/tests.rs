@@ -207,5 +207,5 @@ fn at_the_end_of_the_session_all_hang_up() {
         said.display()
     ));
     channels.say_goodbye();
-    assert_eq!(std::fs::read_to_string(said).unwrap(), "MOSHPUNCH BYE\n");
+    assert_eq!(std::fs::read_to_string(said).unwrap(), "MOSHPUNCH A 0\nMOSHPUNCH BYE\n");
 }

@@ -97,18 +97,19 @@ fn in_a_silence_new_datagrams_go_in_turns_with_a_nudge_to_the_next() {
     );
     let nudged = typed + ms(405);
     assert_eq!(datagram(&mut agent, nudged), [CARRIER]);
-    assert_eq!(pass(&mut agent, nudged, nudged + ms(200)), [(200, vec![], vec![LAN_WAY, MAPPED_WAY])]);
-    let again = nudged + ms(300);
+    let copied = (200, vec![], vec![LAN_WAY, MAPPED_WAY]);
+    assert_eq!(pass(&mut agent, nudged, nudged + ms(399)), [copied, (395, vec![Event::Nudge], vec![])]);
+    let again = nudged + ms(400);
     assert_eq!(datagram(&mut agent, again), [LAN_WAY, MAPPED_WAY]);
-    assert_eq!(pass(&mut agent, again, again + ms(96))[0], (95, vec![Event::Nudge], vec![]));
-    assert_eq!(datagram(&mut agent, again + ms(100)), [CARRIER]);
-    answer(&mut agent, CARRIER, 9, again + ms(150));
+    assert_eq!(pass(&mut agent, again, again + ms(200)), [(200, vec![Event::Nudge], vec![CARRIER])]);
+    assert_eq!(datagram(&mut agent, again + ms(205)), [CARRIER]);
+    answer(&mut agent, CARRIER, 9, again + ms(250));
     assert_eq!(
         agent.log().last().map(|entry| (entry.kind, entry.reason)),
         Some((Kind::Carried, Reason::Silence))
     );
     events(&mut agent);
-    assert_eq!(datagram(&mut agent, again + ms(200)), [CARRIER]);
+    assert_eq!(datagram(&mut agent, again + ms(300)), [CARRIER]);
 }
 
 #[test]
@@ -255,4 +256,73 @@ fn standing_tells_for_how_long_a_session_is_carried_or_needs_no_help() {
     assert_eq!(standing(&agent), [None, Some(2_700)]);
     agent.handle_withdrawn(candidate(LAN).address, now + ms(2_800));
     assert_eq!(standing(&agent), [None, None]);
+}
+
+#[test]
+fn the_time_that_was_left_to_others_is_none_of_the_channels() {
+    let now = start();
+    let mut agent = carried(now);
+    let typed = now + ms(1_000);
+    assert_eq!(datagram(&mut agent, typed), [CARRIER]);
+    assert_eq!(pass(&mut agent, typed, typed + ms(200)), [(200, vec![], vec![LAN_WAY, MAPPED_WAY])]);
+}
+
+#[test]
+fn at_a_change_what_was_typed_just_before_is_left_to_others_first() {
+    let now = start();
+    let mut agent = settled(now);
+    agent.handle_carrier(now + ms(2_100));
+    datagram(&mut agent, now + ms(2_500));
+    agent.handle_network(&[Binding::any(Family::V4)], now + ms(2_550));
+    assert_eq!(copies(&mut agent), [LAN_WAY, MAPPED_WAY]);
+}
+
+/// The mapped path answers, and then does not.
+fn fall(agent: &mut Agent, sequence: u64, at: Instant) {
+    answer(agent, MAPPED_WAY, sequence, at);
+    datagram(agent, at + ms(500));
+    pass(agent, at, at + ms(1_050));
+    answer(agent, CARRIER, sequence + 1, at + ms(1_100));
+    let last = agent.log().last().map(|entry| (entry.kind, entry.reason));
+    assert_eq!(last, Some((Kind::Carried, Reason::Silence)));
+    events(agent);
+}
+
+/// How long until the next trial, and where it goes.
+fn next_trial(agent: &mut Agent, from: Instant) -> (u128, Vec<SocketAddr>) {
+    let story = pass(agent, from, from + ms(1_000));
+    let tried = datagram(agent, from + ms(1_005));
+    let mut addresses: Vec<_> = tried.iter().filter_map(|&way| agent.way(way)?.address()).collect();
+    addresses.dedup();
+    (story[0].0, addresses)
+}
+
+#[test]
+fn an_address_that_was_fallen_from_twice_rests_until_the_network_changes() {
+    let now = start();
+    let mut agent = carried(now);
+    let [lan, mapped] = [LAN, MAPPED].map(|text| candidate(text).address);
+    fall(&mut agent, 10, now + ms(2_000));
+    assert_eq!(next_trial(&mut agent, now + ms(3_100)), (1_000, vec![lan, mapped]));
+    fall(&mut agent, 20, now + ms(5_000));
+    assert_eq!(next_trial(&mut agent, now + ms(6_100)), (1_000, vec![lan]));
+    answer(&mut agent, CARRIER, 30, now + ms(7_200));
+    let change = now + ms(8_000);
+    agent.handle_network(&[Binding::any(Family::V4)], change);
+    events(&mut agent);
+    datagram(&mut agent, change + ms(5));
+    pass(&mut agent, change, change + ms(300));
+    answer(&mut agent, CARRIER, 31, change + ms(350));
+    assert_eq!(next_trial(&mut agent, change + ms(351)).1, [lan, mapped]);
+}
+
+#[test]
+fn in_a_silence_of_the_channel_the_first_turn_is_the_others() {
+    let now = start();
+    let mut agent = carried(now);
+    let typed = now + ms(500);
+    datagram(&mut agent, typed);
+    pass(&mut agent, typed, typed + ms(400));
+    assert_eq!(datagram(&mut agent, typed + ms(405)), [LAN_WAY, MAPPED_WAY]);
+    assert_eq!(datagram(&mut agent, typed + ms(410)), [CARRIER]);
 }

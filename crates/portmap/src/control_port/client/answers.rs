@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
-use super::{Client, EVENTS_MAXIMUM, LAGS_TO_WAIT, LONGEST_LAG, Question, Settling};
+use super::{Client, EVENTS_MAXIMUM, LONGEST_QUEUE, QUEUES_TO_WAIT, Question, Settling};
 use crate::client::{Absence, Event, Grant, Refusal};
 use crate::control_port::{Assignment, LEASE_MAXIMUM, Mapping, Protocol, Standing};
 use crate::mapping::Transport;
@@ -141,9 +141,9 @@ impl<P: Protocol> Client<P> {
         }
         self.settling = exchange.filter(|_| is_new).and_then(|exchange| {
             let copies = exchange.copies - u32::from(self.transmit.take().is_some()).min(exchange.copies);
-            let lag = (exchange.last_copy - exchange.asked) * LAGS_TO_WAIT;
+            let queue = (now - exchange.asked) * QUEUES_TO_WAIT;
             let lifetime_seconds = assignment.lifetime_seconds;
-            let until = now + lag.min(LONGEST_LAG);
+            let until = now + queue.min(LONGEST_QUEUE);
             (copies > 0).then_some(Settling { port, lifetime_seconds, copies, until })
         });
         if self.settling.is_none() {

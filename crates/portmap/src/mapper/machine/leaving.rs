@@ -104,4 +104,12 @@ impl Mapper {
     pub(super) fn is_leaving(&self) -> bool {
         matches!(self.state, State::Releasing | State::SeekingToRelease | State::Undoing | State::Ended)
     }
+
+    pub(super) fn end(&mut self, last_word: Option<Event>) {
+        self.drop_reservation();
+        self.held = None;
+        self.state = State::Ended;
+        self.leave_unresolved();
+        self.events.extend(last_word);
+    }
 }

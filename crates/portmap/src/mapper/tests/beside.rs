@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::router::{Entry, Router, answer};
 use super::*;
 use crate::control_port::SERVER_PORT;
-use crate::effects::ExchangeInput;
+use crate::effects::{ExchangeInput, Reservation};
 
 /// How long PCP takes to answer, from at once to later than anybody waits.
 const PCP_TAKES: [u64; 7] = [0, 300, 600, 1_300, 2_500, 5_000, 15_000];

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::router::ROUTER;
 use crate::control_port::SERVER_PORT;
-use crate::effects::{Socket, Transmit};
-use crate::mapper::{Event, Mapper, Record, Reservation};
+use crate::effects::{Reservation, Socket, Transmit};
+use crate::mapper::{Event, Mapper, Record};
 
 pub(super) const PCP: u8 = 2;
 const EXTERNAL: [u8; 4] = [20, 0, 0, 1];

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use crate::effects::{Exchange, ExchangeInput, Socket};
-use crate::mapper::{Event, Mapper, Record, Reservation};
+use crate::effects::{Exchange, ExchangeInput, Reservation, Socket};
+use crate::mapper::{Event, Mapper, Record};
 use crate::upnp::xml;
 
 pub(super) const ROUTER: &str = "192.168.1.1";

@@ -6,7 +6,7 @@ use super::reading::{Reading, read};
 use super::refusal::code;
 use super::{Attempt, Next, Step};
 use crate::client::Refusal;
-use crate::upnp::dialogue::Failure;
+use crate::upnp::answer::Failure;
 use crate::upnp::soap::{Fault, Reply};
 
 /// An answer may be lost, or be wrong; a router that keeps what it was told twice to delete keeps it.

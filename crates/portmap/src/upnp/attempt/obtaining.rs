@@ -4,7 +4,7 @@ use super::reading::{Reading, read};
 use super::refusal::{Doubt, No, refusal};
 use super::{Attempt, Check, Listing, Next, Step};
 use crate::client::Refusal;
-use crate::upnp::dialogue::Failure;
+use crate::upnp::answer::Failure;
 use crate::upnp::soap::{PortMappingEntry, Reply};
 
 impl Attempt {

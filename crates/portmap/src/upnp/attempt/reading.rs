@@ -1,7 +1,7 @@
 //! What `GetSpecificPortMappingEntry` tells of a port.
 
 use super::refusal::code;
-use crate::upnp::dialogue::Failure;
+use crate::upnp::answer::Failure;
 use crate::upnp::soap::{self, Fault, PortMappingEntry, Reply};
 
 pub(super) enum Reading {

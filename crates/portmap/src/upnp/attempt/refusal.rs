@@ -1,7 +1,7 @@
 //! What the answers to `AddPortMapping` that are no plain yes mean.
 
 use crate::client::{Code, Refusal};
-use crate::upnp::dialogue::Failure;
+use crate::upnp::answer::Failure;
 use crate::upnp::soap::Fault;
 
 pub(super) mod code {

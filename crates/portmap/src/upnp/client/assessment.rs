@@ -1,14 +1,16 @@
-//! What the search finds: which gateways there are, what each of their services says of itself, and which is taken.
+//! The search, and what it finds: which gateways there are, what each of their services says of itself, and which is taken.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::{Client, Control, Question};
+use super::{Client, Question, arguments};
 use crate::client::{Absence, Event};
+use crate::upnp::control::Control;
 use crate::upnp::description::{self, ServiceKind};
 use crate::upnp::exchanges::{EXCHANGE_TIMEOUT_ONCE_HEARD, IfBroken, NoReply};
-use crate::upnp::gateway::{Connection, Gateway};
+use crate::upnp::gateway::{Connection, Found, Gateway};
 use crate::upnp::http::{self, Reply};
+use crate::upnp::search::Search;
 use crate::upnp::soap;
 use crate::upnp::ssdp::Message;
 use crate::upnp::url::Url;
@@ -22,6 +24,53 @@ const GATEWAYS_MAXIMUM: usize = 8;
 const SETTLE: Duration = Duration::from_millis(100);
 
 impl Client {
+    /// Searches for gateways; answered by [`Event::Available`] or [`Event::Absent`] within about
+    /// [`SEARCH_WINDOW`](crate::upnp::SEARCH_WINDOW) and, where a gateway answers slowly, an
+    /// [`EXCHANGE_TIMEOUT`](crate::upnp::EXCHANGE_TIMEOUT) for each of three questions.
+    pub fn probe(&mut self, now: Instant) {
+        self.now = now;
+        self.abandon();
+        self.control = None;
+        if let Some(location) = self.moved_to.take() {
+            self.search = Some(Search::without_a_question(self.internal, self.search_window, now));
+            return self.discover(self.surroundings.is_default(location.host()), location, None);
+        }
+        let default_gateway = self.surroundings.default_gateway;
+        self.search = Some(Search::new(self.internal, default_gateway, self.search_window, now));
+        if let Some(control) = self.remembered.clone() {
+            let is_default = self.surroundings.is_default(control.url.host());
+            if let Some(gateway) = Gateway::remembered(control, self.internal, is_default) {
+                self.gateways.push(gateway);
+                self.assess_connection(0, 0);
+            }
+        }
+    }
+
+    /// As [`probe`](Self::probe), but every gateway is heard out before the best one is taken.
+    pub fn survey(&mut self, now: Instant) {
+        self.thorough = true;
+        self.probe(now);
+    }
+
+    /// For so long a [`probe`](Self::probe) costs no gateway more than the answer to a search.
+    pub fn wait_for_others(&mut self, until: Instant) {
+        self.waits = Some(until);
+    }
+
+    /// Waits for nobody any longer.
+    pub fn go_ahead(&mut self, now: Instant) {
+        self.now = now;
+        if self.waits.take().is_some() {
+            self.choose();
+        }
+    }
+
+    /// What the last search has found so far, in the order of the answers.
+    #[must_use]
+    pub fn found(&self) -> Vec<Found> {
+        self.gateways.iter().filter_map(Gateway::found).collect()
+    }
+
     /// By `answer`, or by what was heard before.
     pub(super) fn discover(&mut self, is_default: bool, location: Url, answer: Option<Message>) {
         let is_named = answer.as_ref().is_none_or(Message::names_gateway);
@@ -94,7 +143,7 @@ impl Client {
         self.call(&url, &address, Question::ExternalAddress { gateway, connection });
     }
 
-    pub(super) fn ask_for_status(&mut self, gateway: usize, connection: usize) {
+    fn ask_for_status(&mut self, gateway: usize, connection: usize) {
         let Connection { service, .. } = &self.gateways[gateway].connections[connection];
         let (url, status) = (service.control_url.clone(), soap::get_status_info(&service.service_type));
         self.call(&url, &status, Question::Status { gateway, connection });
@@ -108,7 +157,41 @@ impl Client {
         true
     }
 
-    pub(super) fn learn(&mut self, gateway: usize, connection: usize, learn: impl FnOnce(&mut Connection)) {
+    pub(super) fn learn_address(&mut self, gateway: usize, connection: usize, reply: Result<Reply, NoReply>) {
+        let address =
+            arguments(reply).ok().and_then(|reply| soap::external_ip_address(&reply).ok()).flatten();
+        self.learn(gateway, connection, |connection| connection.external_address = address);
+        self.ask_for_status(gateway, connection);
+        self.choose();
+    }
+
+    pub(super) fn learn_status(&mut self, gateway: usize, connection: usize, reply: Result<Reply, NoReply>) {
+        let reply = arguments(reply).ok();
+        let status = reply.as_ref().and_then(|reply| soap::connection_status(reply).ok());
+        self.learn(gateway, connection, |connection| {
+            connection.connected = status.map(|status| status == soap::ConnectionStatus::Connected);
+            connection.uptime_seconds = reply.as_ref().and_then(soap::uptime_seconds);
+        });
+        self.choose();
+    }
+
+    /// Of a firewall that lets nothing in there is no address.
+    pub(super) fn learn_firewall(
+        &mut self,
+        gateway: usize,
+        connection: usize,
+        reply: Result<Reply, NoReply>,
+    ) {
+        let status = arguments(reply).ok().and_then(|reply| soap::firewall_status(&reply).ok());
+        let opens = status.map(|status| !status.enabled || status.inbound_pinhole_allowed);
+        let address = opens.filter(|&opens| opens).map(|_| self.internal);
+        self.learn(gateway, connection, |connection| {
+            (connection.connected, connection.external_address) = (opens, address);
+        });
+        self.choose();
+    }
+
+    fn learn(&mut self, gateway: usize, connection: usize, learn: impl FnOnce(&mut Connection)) {
         let connection = &mut self.gateways[gateway].connections[connection];
         connection.unanswered -= 1;
         connection.assessed_after = self.search.as_ref().map(|search| search.age(self.now));
