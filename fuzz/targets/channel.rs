@@ -1,14 +1,13 @@
 #![no_main]
 
-use std::time::Instant;
-
+use fuzz::start;
 use libfuzzer_sys::fuzz_target;
 use wire::channel::credit::WINDOW;
 use wire::channel::{Frame, LONGEST, Lines, Side, Talk};
 
 fuzz_target!(|bytes: &[u8]| {
     let side = if bytes.first().is_some_and(|byte| byte % 2 == 0) { Side::Host } else { Side::Laptop };
-    let now = Instant::now();
+    let now = start();
     let (mut lines, mut talk) = (Lines::default(), Talk::new(WINDOW, now));
     for chunk in bytes.chunks(97) {
         for line in lines.read(chunk) {
