@@ -234,7 +234,9 @@ impl Trouble {
         let (machine, rest) = text.split_once(' ')?;
         let (step, told) = rest.split_once(' ')?;
         let (what, cure) = told.split_once('\t').map_or((told, None), |(what, cure)| (what, Some(cure)));
-        Some(Self { machine: word(machine)?, step: word(step)?, what: cut(what), cure: cure.map(cut) })
+        let cure = cure.map(cut).filter(|cure| !cure.is_empty());
+        let what = Some(cut(what)).filter(|what| !what.is_empty())?;
+        Some(Self { machine: word(machine)?, step: word(step)?, what, cure })
     }
 }
 
@@ -248,5 +250,6 @@ impl fmt::Display for Trouble {
 /// Half of what is allowed for both, of one line.
 fn cut(text: &str) -> String {
     let plain = |character: char| if character.is_control() { ' ' } else { character };
-    text.chars().take(TROUBLE_CHARACTERS_MAXIMUM / 2).map(plain).collect()
+    let cut: String = text.chars().take(TROUBLE_CHARACTERS_MAXIMUM / 2).map(plain).collect();
+    cut.trim_end().to_owned()
 }

@@ -132,6 +132,19 @@ fn what_goes_on_is_cut_and_has_no_control_characters() {
     assert!(!read.what.contains(char::is_control) && read.what.starts_with("ä  ]"));
 }
 
+#[test]
+fn a_trouble_that_says_nothing_is_none_and_a_cure_that_says_nothing_neither() {
+    for line in ["router mapping \x01", "router mapping \x01\tallow it", "router mapping  \t", "router  "] {
+        assert_eq!(of_host(&format!("MOSHPUNCH TROUBLE {line}")), None, "{line:?}");
+    }
+    for line in
+        ["router mapping refused\x01\0", "router mapping refused\t\x01\x10", "router mapping refused \t "]
+    {
+        let told = Some(Frame::Trouble(Trouble { what: "refused".into(), ..trouble("", None) }));
+        assert_eq!(of_host(&format!("MOSHPUNCH TROUBLE {line}")), told, "{line:?}");
+    }
+}
+
 /// Every line of the channel, and what a shell may print between them, in pieces and with bytes changed.
 #[test]
 fn nothing_that_is_damaged_makes_it_stumble() {
