@@ -76,7 +76,7 @@ impl Hidden {
     }
 
     pub(crate) fn connect(&self) -> Result<Walker> {
-        self.world.connect(&self.words())
+        self.world.connect_by_any_way(&self.words())
     }
 
     /// mosh would replace the jump by its own ProxyCommand.
