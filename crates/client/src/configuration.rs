@@ -26,6 +26,8 @@ pub struct Configuration {
     pub local: bool,
     pub remote_ip: RemoteIp,
     pub families: Families,
+    /// Whether datagrams may go over ssh, where they get through no other way.
+    pub carry: bool,
     pub predict: Predict,
     pub predict_overwrite: bool,
     pub terminal_init: bool,
@@ -48,6 +50,7 @@ impl Configuration {
             local: false,
             remote_ip: RemoteIp::Proxy,
             families: Families::All,
+            carry: true,
             predict: Predict::Adaptive,
             predict_overwrite: false,
             terminal_init: true,

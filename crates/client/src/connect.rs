@@ -50,7 +50,7 @@ fn hold_session(connected: Connected, signals: Signals) -> Result<ExitCode> {
         configuration,
         connect,
         unread,
-        mut candidates,
+        candidates,
         intake,
         offers,
         login,
@@ -64,9 +64,8 @@ fn hold_session(connected: Connected, signals: Signals) -> Result<ExitCode> {
     let client = MoshClient::start(&configuration, &connect.key, front.address())?;
     drop(connect.key);
     let (families, verbose) = (configuration.families, configuration.verbose);
-    let now = clock::now();
-    let mut scout = Scout::new(configuration, connect.port, intake, offers, (login, look_up), now);
-    candidates.extend(scout.read_all(unread, now));
+    let login = (login, unread);
+    let scout = Scout::new(configuration, connect.port, intake, offers, login, look_up, clock::now());
     let forwarder = Forwarder::new(Gate::new(key), front, families, client, scout, signals)?;
     let ended = forwarder.run(&candidates)?;
     say_farewell(&ended, verbose);
@@ -75,19 +74,20 @@ fn hold_session(connected: Connected, signals: Signals) -> Result<ExitCode> {
 
 fn say_farewell(ended: &Ended, verbose: bool) {
     let path_used = farewell::path_used(&ended.agent);
+    let would_be_direct = farewell::would_be_direct(&ended.agent, ended.at);
     // Where a path was found, what the host could not have is no trouble of the user's.
-    if verbose || path_used.is_none() {
-        ended.notes.iter().for_each(report::note);
+    if verbose || path_used.is_none() || would_be_direct.is_some() {
+        farewell::told_by_the_host(&ended.failures).iter().for_each(report::note);
     }
     if verbose {
         farewell::story(&ended.agent, &ended.finds).iter().for_each(report::note);
     }
     match path_used {
         Some(line) => report::note(line),
-        None => {
-            report::trouble(&without_a_path(ended));
-        }
+        None => report::trouble(&without_a_path(ended)),
     }
+    let cut_off = farewell::cut_off(&ended.agent, &ended.failures);
+    would_be_direct.iter().chain(&cut_off).for_each(report::trouble);
 }
 
 fn without_a_path(Ended { agent, status, .. }: &Ended) -> Trouble {

@@ -3,8 +3,6 @@
 mod another_login;
 mod ending;
 
-use std::ffi::{OsStr, OsString};
-
 use anyhow::Result;
 use net::clock;
 use net::wait::wait;
@@ -22,7 +20,7 @@ use crate::configuration::{Configuration, RemoteIp};
 use crate::login::diagnosis::{Attempt, Evidence};
 use crate::login::flood::Printed;
 use crate::login::pasted::pasted;
-use crate::login::remote_command::{self, ServerWords};
+use crate::login::remote_command::{self, RemoteCommand, ServerWords};
 use crate::login::transcript::{Connect, Line, without_secret};
 use crate::login::{Login, Terminals, locale_variables, ssh, surroundings};
 use crate::session::farewell;
@@ -38,7 +36,7 @@ pub(crate) struct Connecting {
     configuration: Configuration,
     /// Where ssh is told to go, and what it runs there.
     destination: String,
-    command: OsString,
+    command: RemoteCommand,
     login: Login,
     look_up: Option<LookUp>,
     console: Console,
@@ -50,7 +48,7 @@ pub(crate) struct Connecting {
     has_none_of_ours: bool,
     printed: Printed,
     /// What to run there as mosh itself does, where that may help and was not tried.
-    as_mosh: Option<OsString>,
+    as_mosh: Option<RemoteCommand>,
 }
 
 /// How it ended.
@@ -92,6 +90,7 @@ impl Connecting {
             locale: locale_variables::settings(),
             command: configuration.command.clone(),
             tell_address: configuration.remote_ip == RemoteIp::Remote && !configuration.local,
+            channel: configuration.carry,
         };
         let as_mosh = (configuration.server.is_none() && !configuration.local)
             .then(|| remote_command::stock("mosh-server", &words));
@@ -206,6 +205,8 @@ impl Connecting {
             }
             Line::Locale(name) => self.console.note(&locale::told(&self.configuration.host, &name)),
             Line::Address(address) => self.whereabouts.handle_address(address),
+            // There is no channel yet.
+            Line::Channel(_) => {}
             Line::Malformed(line) => self.evidence.malformed = Some(line),
             Line::Text(text) => {
                 let text = without_secret(&text);
@@ -253,12 +254,13 @@ impl Connecting {
 fn log_in(
     configuration: &Configuration,
     destination: &str,
-    command: &OsStr,
+    command: &RemoteCommand,
     console: &Console,
 ) -> Result<Login> {
-    let words = ssh::login(configuration, destination, command.to_owned());
+    let words = ssh::login(configuration, destination, command);
     console.detail(&format!("running {}", pasted(&words)));
-    let terminals = Terminals::open(configuration.ssh_terminal && !configuration.local);
+    let has_terminal = configuration.ssh_terminal && !configuration.local;
+    let terminals = Terminals::open(has_terminal, command.is_written_to);
     Login::attended(&words, terminals, |command| surroundings::prepare(configuration, command))
 }
 

@@ -1,12 +1,13 @@
 //! One ssh to the host, read as it speaks.
 //!
 //! [`ssh`] is called with a [`remote_command`], in the [`surroundings`] of mosh's script; what comes
-//! is understood by [`transcript`], and bounded by [`flood`]. [`diagnosis`] says why it led to nothing, with calls that can
-//! be [`pasted`], and [`fallback`] whether mosh's own line may help.
+//! is understood by [`transcript`], and bounded by [`flood`]; what the host is to read is its [`input`]. [`diagnosis`] says
+//! why it led to nothing, with calls that can be [`pasted`], and [`fallback`] whether mosh's own line may help.
 
 pub(crate) mod diagnosis;
 pub(crate) mod fallback;
 pub(crate) mod flood;
+pub(crate) mod input;
 pub(crate) mod locale_variables;
 pub(crate) mod pasted;
 pub(crate) mod remote_command;
@@ -16,7 +17,7 @@ pub(crate) mod transcript;
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::mem::take;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -28,9 +29,11 @@ use net::wait::wait;
 use programs::pipe::{Pipe, READ_BYTES};
 use programs::pseudo_terminal::PseudoTerminal;
 use rustix::event::PollFd;
+use system::OneWay;
 use zeroize::Zeroizing;
 
 use crate::children::child::{Running, secluded_with, tied};
+use crate::login::input::Input;
 use crate::login::transcript::{Line, Transcript};
 
 /// A pipe holds 64 KiB (pipe(7)); what others still write into it does not count.
@@ -47,8 +50,7 @@ pub(crate) struct Login {
     has_spoken: bool,
     is_given_up: bool,
     messages: Pipe<File>,
-    /// What is written here, the host reads.
-    keyboard: Option<File>,
+    input: Option<Input>,
     is_answered: bool,
     transcript: Transcript,
 }
@@ -59,15 +61,22 @@ pub(crate) struct Terminals {
     keyboard: Option<PseudoTerminal>,
     /// ssh tells some things only where it can be read at once, such as that a key waits for a touch.
     screen: Option<PseudoTerminal>,
+    /// Without a keyboard, too, something is to be read.
+    is_written_to: bool,
 }
 
 impl Terminals {
     /// Where the host gives us a terminal, the program here wants one as well.
-    pub(crate) fn open(host_has_terminal: bool) -> Self {
-        let keyboard = host_has_terminal.then(PseudoTerminal::open);
-        let screen = io::stderr().is_terminal().then(PseudoTerminal::open_raw);
-        Self { keyboard: keyboard.and_then(if_there_is_any), screen: screen.and_then(if_there_is_any) }
+    pub(crate) fn open(host_has_terminal: bool, is_written_to: bool) -> Self {
+        let keyboard = host_has_terminal.then(PseudoTerminal::open).and_then(if_there_is_any);
+        let screen = io::stderr().is_terminal().then(PseudoTerminal::open_raw).and_then(if_there_is_any);
+        Self { keyboard, screen, is_written_to }
     }
+}
+
+fn written_to() -> Result<(Option<Input>, Stdio)> {
+    let (ours, theirs) = OneWay::new().context("what ssh reads")?;
+    Ok((Some(Input::Pipe(ours)), theirs.into()))
 }
 
 /// A machine without any leaves the program what it has with mosh.
@@ -85,18 +94,20 @@ impl Login {
     ) -> Result<Self> {
         let (program, options) = words.split_first().context("a login needs a program")?;
         let mut command = tied(program);
-        command.args(options).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let keyboard = terminals.keyboard.map(|keyboard| {
-            command.stdin(keyboard.theirs);
-            keyboard.ours
-        });
+        command.args(options).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let (input, stdin) = match terminals.keyboard {
+            Some(keyboard) => (Some(Input::Terminal(keyboard.ours)), keyboard.theirs.into()),
+            None if terminals.is_written_to => written_to()?,
+            None => (None, Stdio::null()),
+        };
+        command.stdin(stdin);
         let screen = terminals.screen.map(|screen| {
             command.stderr(screen.theirs);
             screen.ours
         });
         prepare(&mut command);
         let child = command.spawn().with_context(|| format!("starting {}", program.display()))?;
-        Ok(Self { keyboard, ..Self::of(child, screen)? })
+        Ok(Self { input, ..Self::of(child, screen)? })
     }
 
     /// One that nobody waits for: without a terminal, and ended with all that it starts. Who asks by stdin gets no answer,
@@ -104,8 +115,10 @@ impl Login {
     pub(crate) fn unattended(words: &[OsString], configuration: Option<&str>) -> Result<Self> {
         let (program, options) = words.split_first().context("a login needs a program")?;
         let mut command = secluded_with(configuration, program);
-        command.args(options).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Self::of(command.spawn().with_context(|| format!("starting {}", program.display()))?, None)
+        let (input, stdin) = written_to()?;
+        command.args(options).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().with_context(|| format!("starting {}", program.display()))?;
+        Ok(Self { input, ..Self::of(child, None)? })
     }
 
     fn of(mut child: Child, screen: Option<File>) -> Result<Self> {
@@ -118,18 +131,25 @@ impl Login {
             has_spoken: false,
             is_given_up: false,
             messages: Pipe::new(messages)?,
-            keyboard: None,
+            input: None,
             is_answered: false,
             transcript: Transcript::default(),
         })
     }
 
-    /// Until it is dropped.
+    /// Until it is dropped; it says what is written to it.
     #[cfg(test)]
     pub(crate) fn that_goes_on() -> Self {
-        let cat =
-            Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        Self::of(cat.expect("cat is everywhere"), None).expect("a child has a number")
+        Self::by_shell("exec cat")
+    }
+
+    #[cfg(test)]
+    pub(crate) fn by_shell(script: &str) -> Self {
+        let (input, stdin) = written_to().expect("sockets");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let login = Self::of(shell.spawn().expect("sh is everywhere"), None).expect("a child has a number");
+        Self { input, ..login }
     }
 
     /// What has come, or if ssh has `ended`, everything, with what has no end of a line.
@@ -162,15 +182,23 @@ impl Login {
 
     /// Whether the host reads what is typed.
     pub(crate) fn has_keyboard(&self) -> bool {
-        self.keyboard.is_some()
+        matches!(self.input, Some(Input::Terminal(_)))
     }
 
     /// What the host does not read in time is lost, as in any terminal.
     pub(crate) fn type_keys(&mut self, keys: &[u8]) {
-        self.is_answered |= !keys.is_empty();
-        if let Some(error) = self.keyboard.as_mut().and_then(|keyboard| keyboard.write(keys).err()) {
+        if keys.is_empty() {
+            return;
+        }
+        self.is_answered = true;
+        if let Some(error) = self.input.as_mut().and_then(|input| input.write(keys).err()) {
             tracing::debug!(%error, "not typed");
         }
+    }
+
+    /// For whoever writes from now on, and closes it.
+    pub(crate) fn take_input(&mut self) -> Option<Input> {
+        self.input.take()
     }
 
     /// How it ended, once it has. What it left behind is to be read first. One that has ended in good order may have left
@@ -212,8 +240,14 @@ impl Login {
         self.program.kill();
     }
 
-    pub(crate) fn into_program(self) -> Running {
-        self.program
+    /// Whoever reads its stdin until it has ended is not told that it is at an end, which may be taken for an answer.
+    pub(crate) fn program(&mut self) -> &mut Running {
+        &mut self.program
+    }
+
+    /// Can be read from once it has ended.
+    pub(crate) fn end_of_program(&self) -> PollFd<'_> {
+        self.program.end()
     }
 
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
@@ -224,16 +258,7 @@ impl Login {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-
     use super::*;
-
-    fn login(script: &str) -> Login {
-        let mut child = Command::new("sh");
-        let child =
-            child.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Login::of(child.spawn().unwrap(), None).unwrap()
-    }
 
     fn wait_for_end(login: &Login) {
         net::wait::wait_for(&mut [login.program.end()], None).unwrap();
@@ -241,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_line_whose_end_has_not_come_is_kept() {
-        let mut login = login("printf 'Welcome\\nMOSHPUNCH ABSENT'");
+        let mut login = Login::by_shell("printf 'Welcome\\nMOSHPUNCH ABSENT'");
         wait_for_end(&login);
         assert_eq!(login.lines(false), [Line::Text(b"Welcome".to_vec())]);
         assert_eq!(login.lines(true), [Line::Absent]);
@@ -249,7 +274,7 @@ mod tests {
 
     #[test]
     fn the_end_of_the_program_is_not_that_of_its_output() {
-        let mut login = login("exec 3<&0; cat <&3 & exit 0");
+        let mut login = Login::by_shell("exec 3<&0; cat <&3 & exit 0");
         wait_for_end(&login);
         assert_eq!((login.ended(), login.is_left_to_others()), (None, true));
         login.give_up();
@@ -258,7 +283,7 @@ mod tests {
 
     #[test]
     fn everything_is_read_of_a_login_that_has_ended() {
-        let mut login = login("head -c 60000 /dev/zero | tr '\\0' x; echo; echo MOSHPUNCH ABSENT");
+        let mut login = Login::by_shell("head -c 60000 /dev/zero | tr '\\0' x; echo; echo MOSHPUNCH ABSENT");
         wait_for_end(&login);
         assert_eq!(login.lines(true).last(), Some(&Line::Absent));
     }

@@ -1,15 +1,15 @@
 //! The bridges that links are, and the wires from them into the hosts.
 //!
 //! A wire is a pair of virtual Ethernet interfaces, one in the host, the other a port of the link's bridge. A wire
-//! with a delay leads to a small bridge of its own instead, from which a relay carries frames to the link's.
+//! with a delay or a rate leads to a small bridge of its own instead, from which a relay carries frames to the link's.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
 use crate::configure::{ip, nft, write_sysctl};
+use crate::delay_line::Pace;
 use crate::impairment::{Direction, Impairment, rules};
 use crate::namespace::Namespaces;
 use crate::relay::Relay;
@@ -123,7 +123,8 @@ impl Fabric {
         let Wiring { links, wires } = wiring;
         for wire in wires.iter_mut() {
             let of_link = links.get(&wire.link).copied().unwrap_or_default();
-            self.delay(wire, [of_link.delay + wire.from_host.delay, wire.to_host.delay])?;
+            let paces = [wire.from_host.pace_after(of_link), wire.to_host.pace_after(Impairment::NONE)];
+            self.keep_back(wire, paces)?;
         }
         let impaired = wires.iter().flat_map(|wire| {
             let of_link = links.get(&wire.link).copied().unwrap_or_default();
@@ -137,12 +138,12 @@ impl Fabric {
     }
 
     /// Once a wire has a relay it keeps it, without delay, so that no frame is lost when a delay ends.
-    fn delay(&self, wire: &mut Wire, delays: [Duration; 2]) -> Result<()> {
-        if wire.relay.is_none() && delays != [Duration::ZERO; 2] {
+    fn keep_back(&self, wire: &mut Wire, paces: [Pace; 2]) -> Result<()> {
+        if wire.relay.is_none() && paces != [Pace::AT_ONCE; 2] {
             wire.relay = Some(self.relay(&wire.port, &wire.link)?);
         }
         if let Some(relay) = &wire.relay {
-            relay.keep_back(delays);
+            relay.keep_back(paces);
         }
         Ok(())
     }

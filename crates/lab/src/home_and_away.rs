@@ -129,7 +129,7 @@ impl HomeAndAway {
         let miniupnpd = self.miniupnpd.take().context("miniupnpd runs")?;
         miniupnpd.signal(Signal::KILL)?;
         miniupnpd.wait_exit(PATIENCE)?;
-        self.router.command("rm").arg(LEASE_FILE).run(PATIENCE)?;
+        self.router.command("rm").args(["-f", LEASE_FILE]).run(PATIENCE)?;
         self.router.flush_upnp_rules()
     }
 

@@ -1,7 +1,10 @@
-//! What a network does to frames: losing some, losing all, delaying them.
+//! What a network does to frames: losing some, losing all, delaying them, letting few through at a time.
 
 use std::fmt::Write as _;
+use std::num::NonZeroU32;
 use std::time::Duration;
+
+use crate::delay_line::Pace;
 
 const TABLE: &str = "impairments";
 
@@ -16,10 +19,12 @@ pub struct Impairment {
     pub loss_per_mille: u16,
     /// How long every frame is kept back; see [`Link::impair`](crate::Link::impair) for its precision.
     pub delay: Duration,
+    /// How many bytes of frames go through in a second; what comes faster waits, for two seconds at most, or is lost.
+    pub rate: Option<NonZeroU32>,
 }
 
 impl Impairment {
-    pub const NONE: Self = Self { outage: false, loss_per_mille: 0, delay: Duration::ZERO };
+    pub const NONE: Self = Self { outage: false, loss_per_mille: 0, delay: Duration::ZERO, rate: None };
     pub const OUTAGE: Self = Self { outage: true, ..Self::NONE };
 
     pub fn loss(self, per_mille: u16) -> Self {
@@ -28,6 +33,19 @@ impl Impairment {
 
     pub fn delay(self, delay: Duration) -> Self {
         Self { delay, ..self }
+    }
+
+    /// # Panics
+    /// Where nothing at all is to go through: that is an outage.
+    pub fn rate(self, bytes_per_second: u32) -> Self {
+        let rate = NonZeroU32::new(bytes_per_second).expect("a line without a byte a second is an outage");
+        Self { rate: Some(rate), ..self }
+    }
+
+    /// After another has had its way with a frame.
+    pub(crate) fn pace_after(self, before: Self) -> Pace {
+        let rate = self.rate.into_iter().chain(before.rate).min();
+        Pace { delay: before.delay + self.delay, rate }
     }
 }
 
@@ -47,7 +65,7 @@ impl Direction {
     }
 }
 
-/// The nftables rules that lose frames. Each rule applies at a port of the lab's bridges; a delay is not theirs.
+/// The nftables rules that lose frames. Each rule applies at a port of the lab's bridges; delay and rate are not theirs.
 pub(crate) fn rules<'a>(impaired: impl Iterator<Item = (&'a str, Direction, Impairment)>) -> String {
     let mut text = format!(
         "table bridge {TABLE}\ndelete table bridge {TABLE}\ntable bridge {TABLE} {{\n\tchain forward {{\n\
@@ -94,8 +112,20 @@ mod tests {
     }
 
     #[test]
-    fn a_delay_alone_loses_nothing() {
+    fn of_two_rates_the_slower_holds_and_delays_add_up() {
+        let (slow, fast) = (Impairment::NONE.rate(1_000), Impairment::NONE.rate(9_000));
         let delay = Impairment::NONE.delay(Duration::from_millis(5));
+        for (first, second) in
+            [(slow, fast), (fast, slow), (slow, Impairment::NONE), (Impairment::NONE, slow)]
+        {
+            assert_eq!(second.pace_after(first).rate, slow.rate);
+        }
+        assert_eq!(delay.pace_after(delay), Pace { delay: Duration::from_millis(10), rate: None });
+    }
+
+    #[test]
+    fn a_delay_or_rate_alone_loses_nothing() {
+        let delay = Impairment::NONE.delay(Duration::from_millis(5)).rate(1_000);
         assert!(chain(&[("port3", Direction::FromHost, delay)]).is_empty());
     }
 }

@@ -8,7 +8,7 @@
 //! hosts. A scenario then runs programs ([`Host::command`]), lets some run beside it ([`Host::spawn`]), sits before
 //! others as a user would ([`Host::terminal`]), and reads the results.
 //!
-//! Meanwhile the network may change: [`Link::impair`] and [`Host::impair`] lose or delay frames, [`Host::join`] takes
+//! Meanwhile the network may change: [`Link::impair`] and [`Host::impair`] lose, delay or slow frames, [`Host::join`] takes
 //! a host to another link, [`Host::readdress`] gives it other addresses, [`Host::flush_upnp_rules`] reloads a
 //! router's firewall.
 //!

@@ -1,13 +1,11 @@
-//! Delays frames: a thread that carries them between two TAP interfaces, each way through a delay line.
+//! Delays and slows frames: a thread that carries them between two TAP interfaces, each way through a delay line.
 //!
 //! The kernel of a test machine need not have `tc netem`. A TAP rather than a packet socket, because the kernel
 //! completes checksums and cuts what it had joined before it hands a frame to one.
 
 use std::io::{self, ErrorKind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -16,7 +14,7 @@ use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
 use tun_rs::{DeviceBuilder, Layer, SyncDevice};
 
-use crate::delay_line::DelayLine;
+use crate::delay_line::{DelayLine, Pace};
 use crate::wait::now;
 
 /// An Ethernet frame, with room to spare.
@@ -25,7 +23,7 @@ const LONGEST_FRAME: usize = 2048;
 /// Ends, with its TAP interfaces, on drop.
 #[derive(Debug)]
 pub(crate) struct Relay {
-    delays: Arc<[AtomicU64; 2]>,
+    paces: Arc<Mutex<[Pace; 2]>>,
     stop: Option<OwnedFd>,
     thread: Option<JoinHandle<()>>,
 }
@@ -35,19 +33,15 @@ impl Relay {
     pub(crate) fn between(names: [&str; 2]) -> Result<Self> {
         let taps = [tap(names[0])?, tap(names[1])?];
         let (stopped, stop) = pipe_with(PipeFlags::CLOEXEC)?;
-        let delays = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
-        let carrier = Carrier { taps, lines: Default::default(), delays: Arc::clone(&delays), stopped };
+        let paces = Arc::new(Mutex::new([Pace::AT_ONCE; 2]));
+        let carrier = Carrier { taps, lines: Default::default(), paces: Arc::clone(&paces), stopped };
         let thread = thread::spawn(move || carrier.carry());
-        Ok(Self { delays, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { paces, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// How long frames are kept that come from the first interface, and from the second. Holds for what comes
-    /// from now on.
-    pub(crate) fn keep_back(&self, delays: [Duration; 2]) {
-        for (kept, delay) in self.delays.iter().zip(delays) {
-            let nanoseconds = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
-            kept.store(nanoseconds, Ordering::Relaxed);
-        }
+    /// How fast frames go that come from the first interface, and from the second. Holds for what comes from now on.
+    pub(crate) fn keep_back(&self, paces: [Pace; 2]) {
+        *self.paces.lock().unwrap_or_else(PoisonError::into_inner) = paces;
     }
 }
 
@@ -71,7 +65,7 @@ struct Carrier {
     taps: [SyncDevice; 2],
     /// The first holds what came from the first interface.
     lines: [DelayLine; 2],
-    delays: Arc<[AtomicU64; 2]>,
+    paces: Arc<Mutex<[Pace; 2]>>,
     stopped: OwnedFd,
 }
 
@@ -100,10 +94,10 @@ impl Carrier {
 
     fn take_in(&mut self) {
         let mut frame = [0; LONGEST_FRAME];
-        for (from, line) in self.lines.iter_mut().enumerate() {
-            let delay = Duration::from_nanos(self.delays[from].load(Ordering::Relaxed));
+        let paces = *self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        for (from, (line, pace)) in self.lines.iter_mut().zip(paces).enumerate() {
             while let Some(length) = received(self.taps[from].recv(&mut frame)) {
-                line.push(now(), delay, frame[..length].to_vec());
+                line.push(now(), pace, frame[..length].to_vec());
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Loss, silent outages and delays, switched on and off under running programs.
+//! Loss, silent outages, delays and slow lines, switched on and off under running programs.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -161,6 +161,22 @@ fn only_the_impaired_direction_is_delayed(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
+/// What is sent behind twelve thousand bytes waits for them.
+fn a_slow_link_lets_through_as_much_as_its_rate(lab: &Lab) -> Result<()> {
+    let pair = Pair::raise(lab)?;
+    let elsewhere = pair.right.udp("[::]:7001")?;
+    pair.takes(Duration::ZERO)?;
+    pair.link.impair(Impairment::NONE.rate(20_000))?;
+    let filling = "x".repeat(1_000);
+    (0..12).try_for_each(|_| pair.left_peer.send(&filling, "[::ffff:10.0.0.2]:7001"))?;
+    let took = pair.left_peer.round_trip(&pair.right_peer, RIGHT, LIMIT)?;
+    // It began a moment after they did.
+    ensure!(took > Duration::from_millis(400), "{took:?}");
+    (0..12).try_for_each(|_| elsewhere.receive(LIMIT).map(drop))?;
+    pair.link.impair(Impairment::NONE)?;
+    pair.takes(Duration::ZERO)
+}
+
 /// The kernel gives TCP's large writes to virtual Ethernet in one piece and without checksums.
 fn a_delayed_tcp_stream_arrives_whole(lab: &Lab) -> Result<()> {
     let pair = Pair::raise(lab)?;
@@ -190,6 +206,7 @@ fn main() -> ExitCode {
         scenario!(a_links_delay_counts_both_ways_for_ipv4_and_ipv6).needs_delays(),
         scenario!(an_interfaces_delay_counts_one_way_and_adds_to_its_links).needs_delays(),
         scenario!(only_the_impaired_direction_is_delayed).needs_delays(),
+        scenario!(a_slow_link_lets_through_as_much_as_its_rate).needs_delays(),
         scenario!(a_delayed_tcp_stream_arrives_whole).needs_delays(),
     ])
 }

@@ -1,5 +1,6 @@
 //! What each operating system does in its own way, behind one interface: time that goes on in sleep, this host's
-//! addresses and when they change, the mark of a datagram, processes and how they end, numbers by chance, a user's files.
+//! addresses and when they change, the mark of a datagram, processes, how they end and what is written to them, numbers by
+//! chance, a user's files.
 //!
 //! `linux` asks the kernel; `portable` does with what POSIX has, and looks once a second where that has nothing. A host and
 //! a router are Linux for now: what only they need is in [`linux`] alone.
@@ -14,6 +15,7 @@ pub mod clock;
 pub mod datagram;
 pub mod directories;
 pub mod network;
+mod one_way;
 pub mod process;
 pub mod random;
 pub mod signal;
@@ -26,3 +28,4 @@ use linux as own;
 use portable as own;
 
 pub use alarm::Alarm;
+pub use one_way::OneWay;

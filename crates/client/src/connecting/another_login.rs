@@ -54,7 +54,7 @@ impl Connecting {
         self.console.note(&format!(
             "the connection that ssh shares at {master} does not answer, and is left aside; `{call}` ends it"
         ));
-        self.configuration.ssh.extend(["-o", "ControlPath=none"].map(OsString::from));
+        self.configuration.ssh.extend(["-o", ssh::NO_MASTER].map(OsString::from));
         let another = log_in(&self.configuration, &self.destination, &self.command, &self.console)?;
         replace(&mut self.login, another).end();
         Ok(())

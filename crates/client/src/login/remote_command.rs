@@ -6,6 +6,7 @@ mod server;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use wire::channel::{self, SessionId};
 use wire::shell::{quoted, without_comments};
 use wire::{Bind, locale};
 
@@ -31,6 +32,16 @@ pub(crate) struct ServerWords {
     pub(crate) command: Vec<OsString>,
     /// The user wants to know by which address ssh came in.
     pub(crate) tell_address: bool,
+    /// A host that knows channels is asked for one.
+    pub(crate) channel: bool,
+}
+
+/// A line for a login shell there.
+#[derive(Debug, Clone)]
+pub(crate) struct RemoteCommand {
+    pub(crate) line: OsString,
+    /// What runs there reads what we say.
+    pub(crate) is_written_to: bool,
 }
 
 impl ServerWords {
@@ -52,17 +63,18 @@ impl ServerWords {
 }
 
 /// Starts a session. `server` is the user's own way to start one: text for a shell, as mosh's script takes it.
-pub(crate) fn start(server: Option<&str>, words: &ServerWords) -> OsString {
-    match server.map(|text| (text, Server::of(text))) {
+pub(crate) fn start(server: Option<&str>, words: &ServerWords) -> RemoteCommand {
+    let line = match server.map(|text| (text, Server::of(text))) {
         None => whatever_is_there(words),
         Some((text, Server::Ours)) => own(&format!("{text} --offer"), words),
         Some((text, Server::Unknown)) => own(text, &words.bound_as_mosh_does()),
-        Some((text, Server::Stock)) => stock(text, words),
-    }
+        Some((text, Server::Stock)) => return stock(text, words),
+    };
+    RemoteCommand { line, is_written_to: words.channel }
 }
 
 /// What mosh's script sends, byte for byte.
-pub(crate) fn stock(server: &str, words: &ServerWords) -> OsString {
+pub(crate) fn stock(server: &str, words: &ServerWords) -> RemoteCommand {
     let mut line = Vec::new();
     if words.tell_address {
         line.extend_from_slice(b"sh -c ");
@@ -73,17 +85,26 @@ pub(crate) fn stock(server: &str, words: &ServerWords) -> OsString {
     line.push(b' ');
     let words = words.bound_as_mosh_does().words();
     line.extend(words.iter().map(|word| quoted(word.as_bytes())).collect::<Vec<_>>().join(&b' '));
-    OsString::from_vec(line)
+    RemoteCommand { line: OsString::from_vec(line), is_written_to: false }
 }
 
-/// Asks for the offer of a session that runs.
-pub(crate) fn offer(port: u16) -> OsString {
-    line::running(&without_comments(&[PROGRAMS, OFFER].concat()), &[port.to_string().into()])
+/// Asks for the offer of a session that runs, and for a channel, if its id is known.
+pub(crate) fn offer(port: u16, session: Option<SessionId>) -> RemoteCommand {
+    let channel = session.map(|id| id.to_string());
+    let script = [&asked(channel.as_deref()), PROGRAMS, OFFER].concat();
+    let line = line::running(&without_comments(&script), &[port.to_string().into()]);
+    RemoteCommand { line, is_written_to: session.is_some() }
 }
 
 fn own(server: &str, words: &ServerWords) -> OsString {
+    let script = [&asked(words.channel.then_some(channel::NEW)), PROGRAMS, OWN].concat();
     let words: Vec<_> = [server.into()].into_iter().chain(words.words()).collect();
-    line::running(&without_comments(&[PROGRAMS, OWN].concat()), &words)
+    line::running(&without_comments(&script), &words)
+}
+
+/// A setting of the scripts: what [`channel::VARIABLE`] is to be for ours.
+fn asked(channel: Option<&str>) -> String {
+    format!("moshpunch_channel={}\n", channel.unwrap_or_default())
 }
 
 fn whatever_is_there(words: &ServerWords) -> OsString {
@@ -92,7 +113,8 @@ fn whatever_is_there(words: &ServerWords) -> OsString {
     let address = if words.tell_address { "yes" } else { "" };
     let settings =
         format!("moshpunch_bind={stock_bind} moshpunch_remote={address} moshpunch_session={session}\n");
-    let script = [settings.as_str(), PROGRAMS, &locale::needed(), START].concat();
+    let channel = asked(words.channel.then_some(channel::NEW));
+    let script = [&settings, &channel, PROGRAMS, &locale::needed(), START].concat();
     line::running(&without_comments(&script), &words.words())
 }
 

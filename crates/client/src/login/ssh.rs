@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::configuration::RemoteIp;
 use crate::configuration::{Configuration, Families};
+use crate::login::remote_command::RemoteCommand;
 
 /// ssh(1): "or with 255 if an error occurred". Any other code is that of what ran on the host.
 pub(crate) const FAILED: i32 = 255;
@@ -22,8 +23,15 @@ const OPTIONS: [&str; 6] =
 const UNATTENDED: [&str; 5] =
     ["BatchMode=yes", "ConnectTimeout=10", "PermitLocalCommand=no", "UpdateHostKeys=no", "LogLevel=DEBUG1"];
 
+/// A session's keys and screens may go by it. Without a terminal ssh marks it as what can wait; what the user's configuration
+/// says counts before.
+const MARKED_AS_TYPING: &str = "IPQoS lowdelay";
+
 /// ssh(1) hands its -F on to the jump hosts' ssh, and nothing else; of two values the first counts.
 const FILES: [&str; 2] = ["~/.ssh/config", "/etc/ssh/ssh_config"];
+
+/// Of ssh_config(5).
+pub(crate) const NO_MASTER: &str = "ControlPath=none";
 
 /// A master that has ended is not replaced by a new connection.
 const NO_OTHER_WAY: &str = "ProxyCommand=false";
@@ -32,13 +40,19 @@ const NO_OTHER_WAY: &str = "ProxyCommand=false";
 const OTHERS: [&str; 4] = ["dbclient", "dropbear", "dropbearmulti", "plink"];
 
 /// The login that starts a session, or the shell that does so locally.
-pub(crate) fn login(configuration: &Configuration, host: &str, command: OsString) -> Vec<OsString> {
+pub(crate) fn login(configuration: &Configuration, host: &str, command: &RemoteCommand) -> Vec<OsString> {
+    let RemoteCommand { line, is_written_to } = command.clone();
     if configuration.local {
-        return vec!["sh".into(), "-c".into(), command];
+        return vec!["sh".into(), "-c".into(), line];
     }
     // With a terminal there, ssh reads from one of ours.
-    let options = vec![if configuration.ssh_terminal { "-tt" } else { "-n" }];
-    call(configuration, options, host, command)
+    let option = if configuration.ssh_terminal { Some("-tt") } else { deaf(is_written_to) };
+    call(configuration, option.into_iter().collect(), host, line)
+}
+
+/// For an ssh that nothing is written to.
+fn deaf(is_written_to: bool) -> Option<&'static str> {
+    (!is_written_to).then_some("-n")
 }
 
 /// A login beside a session that runs, from which nobody expects to be asked anything: by a connection of its own, or by
@@ -46,27 +60,35 @@ pub(crate) fn login(configuration: &Configuration, host: &str, command: OsString
 pub(crate) fn unattended(
     configuration: &Configuration,
     master: Option<&str>,
-    command: OsString,
+    command: RemoteCommand,
 ) -> Vec<OsString> {
+    let RemoteCommand { line, is_written_to } = command;
+    let mut options: Vec<_> = deaf(is_written_to).into_iter().chain(["-T"]).collect();
     if !speaks_openssh(configuration) {
-        return call(configuration, vec!["-n", "-T"], &configuration.host, command);
+        return call(configuration, options, &configuration.host, line);
     }
     // Of two values the first counts (ssh_config(5)), but of two paths the last (ssh(1), -S).
     let path = master.map_or_else(|| "none".to_owned(), |path| path.replace('%', "%%"));
-    let words = call(configuration, vec!["-n", "-T", "-S", &path], &configuration.host, command);
+    options.extend(["-S", &path]);
+    let words = call(configuration, options, &configuration.host, line);
     let only = master.map(|_| NO_OTHER_WAY);
     let ours = UNATTENDED.into_iter().chain(only).flat_map(|option| ["-o", option]).map(OsString::from);
     let (program, options) = words.split_at(words_of_the_program(configuration));
     program.iter().cloned().chain(ours).chain(options.iter().cloned()).collect()
 }
 
+/// Whether the first login joins a master that is there.
+pub(crate) fn may_share(configuration: &Configuration) -> bool {
+    !configuration.local && !configuration.ssh.iter().any(|word| word == NO_MASTER)
+}
+
 /// What is to hold for jump hosts as well, before the user's own. A file that the user names comes later, and is taken
 /// instead.
 pub(crate) fn unattended_file(configuration: &Configuration) -> Option<String> {
     let lines = || {
-        let options = UNATTENDED.into_iter().chain(["ControlPath=none"]).map(str::to_owned);
+        let options = UNATTENDED.into_iter().chain([NO_MASTER]).map(str::to_owned);
         let files = FILES.into_iter().filter(|file| may_be_read(file)).map(|file| format!("Include {file}"));
-        options.chain(files).map(|line| line + "\n").collect()
+        options.chain(files).chain([MARKED_AS_TYPING.to_owned()]).map(|line| line + "\n").collect()
     };
     (speaks_openssh(configuration) && is_ssh(&configuration.ssh)).then(lines)
 }
@@ -155,7 +177,8 @@ mod tests {
     }
 
     fn unattended_words(configuration: &Configuration, master: Option<&str>) -> String {
-        let words = unattended(configuration, master, "true".into());
+        let command = RemoteCommand { line: "true".into(), is_written_to: false };
+        let words = unattended(configuration, master, command);
         words.join(OsStr::new(" ")).into_string().unwrap()
     }
 
@@ -184,6 +207,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_to_reads() {
+        let configuration = Configuration { ssh_terminal: false, ..by("ssh") };
+        let words = |is_written_to| {
+            login(&configuration, "host", &RemoteCommand { line: "true".into(), is_written_to })
+        };
+        let has = |words: &[OsString], option: &str| words.iter().any(|word| word == option);
+        assert!(has(&words(false), "-n") && !has(&words(true), "-n"));
+        let channel = RemoteCommand { line: "true".into(), is_written_to: true };
+        let words = unattended(&configuration, None, channel);
+        assert!(has(&words, "-T") && !has(&words, "-n"), "{words:?}");
+    }
+
+    #[test]
     fn another_program_gets_no_options_of_openssh() {
         let configuration = telling_the_address(by("dbclient"));
         assert_eq!(unattended_words(&configuration, None), "dbclient -n -T host -- true");
@@ -205,6 +241,7 @@ mod tests {
             file.starts_with("BatchMode=yes\n") && file.contains("\nControlPath=none\nInclude ~/"),
             "{file}"
         );
+        assert!(file.ends_with("/ssh_config\nIPQoS lowdelay\n"), "the user's own counts: {file}");
     }
 
     #[test]

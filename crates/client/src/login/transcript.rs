@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 
+use wire::channel::{Frame, Side};
 use wire::offer::{Offer, Unusable};
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -37,6 +38,8 @@ pub(crate) enum Line {
     /// Where the host itself says that it is.
     Address(IpAddr),
     Connect(Connect),
+    /// Said on the channel, by a host that was asked for one.
+    Channel(Frame),
     /// Meant for us, and not understood.
     Malformed(String),
     /// For the user: without its end.
@@ -143,7 +146,7 @@ impl Line {
             let server = rest.split(' ').nth(2).and_then(address);
             return server.map_or_else(|| malformed(text), Self::Address);
         }
-        Self::Text(line.to_vec())
+        Frame::parse(line, Side::Host).map_or_else(|| Self::Text(line.to_vec()), Self::Channel)
     }
 }
 

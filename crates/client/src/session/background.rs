@@ -1,19 +1,28 @@
-//! Logins beside the session: the one that began it, and those of silences, as [`Occasions`] wants them.
+//! Logins beside the session: the one that began it, and those of silences, as [`Occasions`] wants them. One whose host says
+//! hello becomes one of the [`Channels`].
 
+use std::mem::take;
 use std::num::NonZeroU16;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use path::Kind;
 use rustix::event::PollFd;
 use rustix::process::Signal;
+use wire::channel::SessionId;
 
 use crate::addresses::look_up::LookUp;
-use crate::children::child::{Leaving, Running};
+use crate::children::child::Leaving;
 use crate::configuration::Configuration;
 use crate::login::Login;
+use crate::login::transcript::Line;
 use crate::login::{remote_command, ssh};
+use crate::session::channels::{self, ChannelId, Channels};
 use crate::session::listened::{Listened, Said};
 use crate::session::occasions::{Connection, Ended, Occasions, Task};
+
+/// After which a silence has other causes.
+const OF_A_CHANGE: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(crate) struct Logins {
@@ -22,7 +31,18 @@ pub(crate) struct Logins {
     occasions: Occasions,
     login: Option<Listened>,
     /// Told to end; nobody listens to it any more, and how it ended is known.
-    leaving: Option<(Running, Ended)>,
+    leaving: Option<(Login, Ended)>,
+    channels: Channels,
+    /// As the host calls it, if it knows channels.
+    session: Option<SessionId>,
+    /// The session had no way but another login, and that was refused.
+    is_cut_off: bool,
+    /// When the network changed last.
+    changed: Option<Instant>,
+    /// Whether the login that began the session went by a master that was there, once that is known.
+    first_shares: Option<bool>,
+    /// A login is under way in place of that.
+    is_moving_off: bool,
     /// For a master.
     search: Option<LookUp>,
     searches_before: Leaving,
@@ -30,13 +50,25 @@ pub(crate) struct Logins {
 }
 
 impl Logins {
-    pub(crate) fn beside(first: Login, configuration: Configuration, port: NonZeroU16) -> Self {
+    /// `unread` came from the first with its connect line.
+    pub(crate) fn beside(
+        first: Login,
+        unread: Vec<Line>,
+        configuration: Configuration,
+        port: NonZeroU16,
+    ) -> Self {
         Self {
+            login: Some(Listened::to(first, unread, configuration.carry)),
             configuration,
             port,
             occasions: Occasions::beside_the_first(),
-            login: Some(Listened::to(first)),
             leaving: None,
+            channels: Channels::default(),
+            session: None,
+            is_cut_off: false,
+            changed: None,
+            first_shares: None,
+            is_moving_off: false,
             search: None,
             searches_before: Leaving::default(),
             master: None,
@@ -49,57 +81,161 @@ impl Logins {
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.occasions.deadline()
+        let deadlines = [self.occasions.deadline(), self.channels.deadline(), self.leaves_master()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// What is known first, counts.
+    pub(crate) fn first_shares(&mut self, a_master_is_there: bool) {
+        self.first_shares.get_or_insert(a_master_is_there);
+    }
+
+    /// What has come by channels since the last [`read`](Self::read).
+    pub(crate) fn poll_event(&mut self) -> Option<channels::Event> {
+        self.channels.poll_event()
+    }
+
+    pub(crate) fn carry(&mut self, by: ChannelId, tos: u8, datagram: &[u8], now: Instant) {
+        self.channels.carry(by, tos, datagram, now);
+    }
+
+    pub(crate) fn moved(&mut self, to: Kind, now: Instant) {
+        self.channels.moved(to, now);
+    }
+
+    /// Soon after a change of the network that is no accident: nothing answers where the host was.
+    pub(crate) fn fell_silent(&mut self, now: Instant) {
+        self.channels.fell_silent(now);
+        if self.changed.is_some_and(|changed| now < changed + OF_A_CHANGE) && !self.channels.any_is_sound() {
+            self.log_in_early(now);
+        }
+    }
+
+    /// Of where the host can be reached.
+    pub(crate) fn told(&mut self, is_all: bool, now: Instant) {
+        self.channels.told(is_all, now);
+    }
+
+    /// Whether the session went no further, since another login was refused.
+    pub(crate) fn say_goodbye(self) -> bool {
+        self.channels.say_goodbye();
+        self.is_cut_off
     }
 
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
         let login = self.login.iter().flat_map(Listened::descriptors);
         let search = self.search.iter().flat_map(LookUp::descriptors);
-        let leaving = self.leaving.iter().map(|(program, _)| program.end());
-        login.chain(search).chain(leaving).chain(self.searches_before.descriptors())
+        let leaving = self.leaving.iter().map(|(login, _)| login.end_of_program());
+        let channels = self.channels.descriptors();
+        login.chain(search).chain(leaving).chain(channels).chain(self.searches_before.descriptors())
     }
 
+    /// A host that is heard tells of itself what there is to tell.
     pub(crate) fn alarm(&mut self, now: Instant) {
+        self.channels.ping(now);
+        if self.channels.any_is_sound() {
+            return;
+        }
         let task = self.occasions.alarm(now);
         self.perform(task, now);
     }
 
-    pub(crate) fn network_changed(&mut self, now: Instant) {
+    /// Connections of before may be gone for sure.
+    pub(crate) fn network_changed(&mut self, are_gone: bool, now: Instant) {
         self.master = None;
+        self.changed = Some(now);
         self.end_search();
+        self.channels.ping(now);
         let task = self.occasions.network_changed(now);
         self.perform(task, now);
+        if are_gone && self.channels.are_urgent() {
+            self.log_in_early(now);
+        }
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.channels.handle_timeout(now);
+        if self.has_lost_its_way() {
+            self.log_in_early(now);
+        } else if self.leaves_master().is_some_and(|due| due <= now) {
+            self.first_shares = Some(false);
+            self.is_moving_off = self.log_in_early(now);
+        }
         let task = self.occasions.handle_timeout(now);
         self.perform(task, now);
     }
 
-    pub(crate) fn read(&mut self, now: Instant) -> Said {
+    pub(crate) fn read(&mut self, now: Instant) -> Vec<Said> {
+        let mut said = self.channels.read(now);
+        said.extend(self.read_login(now));
+        said
+    }
+
+    fn read_login(&mut self, now: Instant) -> Option<Said> {
         self.look_for_master();
-        if let Some((_, how)) = self.leaving.take_if(|(program, _)| program.ended().is_some()) {
+        if let Some((_, how)) = self.leaving.take_if(|(login, _)| login.program().ended().is_some()) {
             let task = self.occasions.ended(how, now);
             self.perform(task, now);
         }
         let is_first = self.has_first();
-        let Some(listened) = &mut self.login else { return Said::default() };
-        let (mut said, status) = listened.read();
+        let listened = self.login.as_mut()?;
+        let (mut said, status) = listened.read(now);
+        let is_channel = listened.channel().is_some();
         let task = match status {
             Some(status) => {
                 let how = listened.how_it_ended(status, ssh::ends_as_openssh(&self.configuration));
                 tracing::debug!(?how, %status, "the login has ended");
-                self.login = None;
+                (self.login, self.is_moving_off) = (None, false);
+                self.is_cut_off |= how == Ended::Refused && self.has_lost_its_way();
                 self.occasions.ended(how, now)
             }
             None if listened.floods() || !is_first && listened.asks() => self.occasions.end(now),
+            // This host begins a session with every login. That one ends of itself: nobody has its key.
+            None if !is_first && said.lines.iter().any(|line| matches!(line, Line::Connect(_))) => {
+                self.occasions.are_over(now)
+            }
+            None if is_channel => self.become_channel(&mut said, now),
             None => None,
         };
         self.perform(task, now);
         if !is_first {
             said.messages.clear();
         }
-        said
+        Some(said)
+    }
+
+    /// It is one of the logins no more, and may stay.
+    fn become_channel(&mut self, said: &mut Said, now: Instant) -> Option<Task> {
+        let session = self.login.as_ref()?.channel()?.session();
+        if *self.session.get_or_insert(session) != session {
+            return self.occasions.end(now);
+        }
+        if take(&mut self.is_moving_off) {
+            self.channels.end_all(now);
+        }
+        self.channels.add(self.login.take()?, take(&mut said.heard), now);
+        self.occasions.ended(Ended::Served, now)
+    }
+
+    /// A master waits at its end for those who share it, and what is copied over it stands in the way of what is typed: a
+    /// channel that is to stay makes a connection of its own.
+    fn leaves_master(&self) -> Option<Instant> {
+        let shares = self.first_shares == Some(true) && self.channels.any_is_sound();
+        self.channels.stay().filter(|_| shares)
+    }
+
+    /// It goes over ssh, or nowhere, and no channel is heard.
+    fn has_lost_its_way(&self) -> bool {
+        let is_sought = self.session.is_some() && !self.channels.is_over();
+        is_sought && self.channels.are_urgent() && !self.channels.any_is_sound()
+    }
+
+    /// Of a host that knows channels.
+    fn log_in_early(&mut self, now: Instant) -> bool {
+        let task = self.session.and_then(|_| self.occasions.early(now));
+        let is_begun = task.is_some();
+        self.perform(task, now);
+        is_begun
     }
 
     fn look_for_master(&mut self) {
@@ -138,7 +274,7 @@ impl Logins {
     fn start(&mut self, connection: Connection, now: Instant) {
         tracing::debug!(?connection, "logging in again");
         match self.login_by(connection) {
-            Ok(login) => self.login = Some(Listened::to(login)),
+            Ok(login) => self.login = Some(Listened::to(login, Vec::new(), self.session.is_some())),
             Err(error) => {
                 log(&error);
                 self.occasions.ended(Ended::Failed, now);
@@ -151,13 +287,13 @@ impl Logins {
             Connection::Own => None,
             Connection::Master => Some(self.master.as_deref().context("a master was found")?),
         };
-        let command = remote_command::offer(self.port.get());
+        let command = remote_command::offer(self.port.get(), self.session);
         let words = ssh::unattended(&self.configuration, master, command);
         Login::unattended(&words, ssh::unattended_file(&self.configuration).as_deref())
     }
 
-    fn signal_leaving(&self, signal: Signal) {
-        self.leaving.iter().for_each(|(program, _)| program.signal(signal));
+    fn signal_leaving(&mut self, signal: Signal) {
+        self.leaving.iter_mut().for_each(|(login, _)| login.program().signal(signal));
     }
 }
 

@@ -3,14 +3,22 @@
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use path::{Agent, Candidate, Entry, Kind, Reason};
-use report::{Machine, Step, Trouble};
+use report::{Machine, Step, Told, Trouble};
+use wire::channel;
 
 use crate::addresses::reachable::shown;
 use crate::login::diagnosis::named;
 use crate::session::forwarder::Find;
+use crate::session::scout::Failures;
+
+/// A moment over ssh is what a move costs; longer than this, somebody has to do something about it.
+const LONG_OVER_SSH: Duration = Duration::from_secs(60);
+
+const LET_THROUGH: &str = "a firewall or router on the way drops UDP: let these ports through, or have the host's router map them \
+                           (install moshpunch there, and `moshpunch map gateway` tells what its router can do)";
 
 /// Which path was used, in one line.
 pub(crate) fn path_used(agent: &Agent) -> Option<String> {
@@ -47,9 +55,44 @@ pub(crate) fn never_reached(tried: &[Candidate]) -> Trouble {
         [] => "no address of the host was found".to_owned(),
         _ => format!("no datagram came back from the host; tried {}", listed(tried)),
     };
-    let cure = "a firewall or router on the way drops UDP: let these ports through, or have the host's router map them \
-                (install moshpunch there, and `moshpunch map gateway` tells what its router can do)";
-    Trouble::told(Machine::Router, Step::Session, cause, cure)
+    Trouble::told(Machine::Router, Step::Session, cause, LET_THROUGH)
+}
+
+/// Said once, where the session went over ssh for long.
+pub(crate) fn would_be_direct(agent: &Agent, end: Instant) -> Option<Trouble> {
+    let carried = carried(agent, end);
+    let tried: Vec<_> = agent.candidates().collect();
+    let cause = format!(
+        "for {} min no datagram came back from the host but over ssh, which stalls where packets are lost; tried {}",
+        carried.as_secs() / 60,
+        listed(&tried)
+    );
+    let is_worth_a_word = carried > LONG_OVER_SSH;
+    is_worth_a_word.then(|| Trouble::told(Machine::Router, Step::Session, cause, LET_THROUGH))
+}
+
+/// A session over ssh that could not go on.
+pub(crate) fn cut_off(agent: &Agent, failures: &Failures) -> Option<Trouble> {
+    let went_over_ssh = agent.log().last().is_some_and(|entry| entry.kind == Kind::Carried);
+    let cause = "the ssh connection that carried the session ended, and another login was refused, since nobody was asked";
+    let cure = "with a key in an agent, or one without a passphrase, such a session goes on by itself";
+    let trouble = || Trouble::told(Machine::Laptop, Step::Login, cause, cure);
+    (failures.is_cut_off && went_over_ssh).then(trouble)
+}
+
+/// How long the session went over ssh.
+fn carried(agent: &Agent, end: Instant) -> Duration {
+    let ends = agent.log().skip(1).map(|entry| entry.at).chain([end]);
+    let spans = agent.log().zip(ends).filter(|(entry, _)| entry.kind == Kind::Carried);
+    spans.map(|(entry, end)| end.saturating_duration_since(entry.at)).sum()
+}
+
+/// What failed there, a line each.
+pub(crate) fn told_by_the_host(failures: &Failures) -> Vec<String> {
+    let told = |trouble: &channel::Trouble| {
+        Told { what: trouble.what.clone(), cure: trouble.cure.clone() }.in_one_line()
+    };
+    failures.notes.iter().cloned().chain(failures.troubles.iter().map(told)).collect()
 }
 
 /// mosh-client had nothing to say to the server.
@@ -103,8 +146,6 @@ fn because(reason: Reason) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use net::clock;
     use path::{Binding, Event, Family, Reply};
 
@@ -143,6 +184,40 @@ mod tests {
             "   4.000 s: found 20.0.0.1:60002 (mapped by its router)",
         ];
         assert_eq!(story(&agent, &finds), expected);
+    }
+
+    #[test]
+    fn what_would_be_direct_is_told_after_a_minute_over_ssh() {
+        let now = clock::now();
+        let seconds = |number| now + Duration::from_secs(number);
+        let mut agent = Agent::new(1);
+        let way = agent.handle_carrier(now);
+        agent.handle_reply(way, Reply { sequence: 1, answers: true }, seconds(1));
+        assert_eq!(path_used(&agent).as_deref(), Some("the session went over ssh"));
+        assert_eq!(story(&agent, &[]), ["   0.000 s: ssh, because it answered first"]);
+        assert_eq!(would_be_direct(&agent, seconds(61)), None);
+        let trouble = would_be_direct(&agent, seconds(122)).unwrap();
+        let expected = "for 2 min no datagram came back from the host but over ssh, which stalls where packets are lost; \
+                        tried no address";
+        assert_eq!(
+            (trouble.cause.what.as_str(), trouble.cause.cure.as_deref()),
+            (expected, Some(LET_THROUGH))
+        );
+        let is_told = |is_cut_off| cut_off(&agent, &Failures { is_cut_off, ..Failures::default() }).is_some();
+        assert!(is_told(true) && !is_told(false));
+    }
+
+    #[test]
+    fn what_the_host_told_by_its_channel_is_a_line_like_its_others() {
+        let trouble = channel::Trouble {
+            machine: "router".into(),
+            step: "mapping".into(),
+            what: "no gateway answers".into(),
+            cure: Some("ask it".into()),
+        };
+        let notes = vec!["a note".into()];
+        let failures = Failures { notes, troubles: vec![trouble], ..Failures::default() };
+        assert_eq!(told_by_the_host(&failures), ["a note", "no gateway answers; ask it"]);
     }
 
     #[test]

@@ -16,10 +16,11 @@ use rustix::event::{PollFd, PollFlags};
 use wire::datagram::LONGEST;
 
 use crate::configuration::Families;
+use crate::session::channels::{self, ChannelId};
 use crate::session::front::Front;
 use crate::session::gate::Gate;
 use crate::session::mosh_client::MoshClient;
-use crate::session::scout::Scout;
+use crate::session::scout::{Failures, Scout};
 
 /// A flood on one socket must not keep the loop from the others.
 const DATAGRAMS_PER_TURN: usize = 64;
@@ -43,6 +44,10 @@ pub(crate) struct Forwarder {
     /// Where its newest datagram came from: it changes its port now and then.
     client_at: Option<SocketAddr>,
     scout: Scout,
+    /// The ways of the channels that carry.
+    carriers: Vec<(ChannelId, WayId)>,
+    /// As the agent counts them.
+    silences: u64,
     finds: Vec<Find>,
     signals: Signals,
     newest: Vec<u8>,
@@ -62,8 +67,9 @@ pub(crate) struct Find {
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
     pub(crate) agent: Agent,
+    pub(crate) at: Instant,
     pub(crate) finds: Vec<Find>,
-    pub(crate) notes: Vec<String>,
+    pub(crate) failures: Failures,
 }
 
 impl Forwarder {
@@ -88,6 +94,8 @@ impl Forwarder {
             client,
             client_at: None,
             scout,
+            carriers: Vec::new(),
+            silences: 0,
             finds: Vec::new(),
             signals,
             newest: Vec::with_capacity(LONGEST),
@@ -112,14 +120,16 @@ impl Forwarder {
             // 4. Look around.
             self.handle_changes();
             self.handle_found();
+            self.handle_channels();
             self.handle_signals();
             if let Some(status) = self.client.ended() {
-                let notes = self.scout.notes().to_vec();
-                return Ok(Ended { status, agent: self.agent, finds: self.finds, notes });
+                let (agent, finds, at) = (self.agent, self.finds, clock::now());
+                return Ok(Ended { status, agent, at, finds, failures: self.scout.say_goodbye() });
             }
             // 5. Fire the timers.
             self.agent.handle_timeout(clock::now());
             self.scout.handle_timeout(clock::now());
+            self.tell_scout();
         }
     }
 
@@ -151,7 +161,7 @@ impl Forwarder {
                     }
                 },
                 Event::Close { socket } => self.back.close(socket),
-                Event::Moved { .. } => {}
+                Event::Moved { kind, .. } => self.scout.moved(kind, clock::now()),
                 Event::Nudge => self.client.nudge(),
                 Event::Silent => self.scout.search_again(clock::now()),
             }
@@ -161,12 +171,21 @@ impl Forwarder {
     /// Sends the newest datagram of mosh-client wherever the agent wants it.
     fn transmit(&mut self) {
         while let Some(transmit) = self.agent.poll_transmit() {
-            // No carrier is told to the agent.
-            let Route::Udp { socket, remote } = transmit.route else { continue };
-            let sent = self.back.send(socket, remote, &self.newest, self.newest_tos);
-            if let Err(NotSent::Unreachable) = sent {
-                self.agent.handle_unreachable(transmit.way, clock::now());
+            match transmit.route {
+                Route::Udp { socket, remote } => {
+                    let sent = self.back.send(socket, remote, &self.newest, self.newest_tos);
+                    if let Err(NotSent::Unreachable) = sent {
+                        self.agent.handle_unreachable(transmit.way, clock::now());
+                    }
+                }
+                Route::Carried => self.carry(transmit.way),
             }
+        }
+    }
+
+    fn carry(&mut self, way: WayId) {
+        if let Some((by, _)) = self.carriers.iter().find(|(_, carrier)| *carrier == way) {
+            self.scout.carry(*by, self.newest_tos, &self.newest, clock::now());
         }
     }
 
@@ -191,16 +210,55 @@ impl Forwarder {
             let Some((socket, received)) = self.back.receive(&mut *self.buffer) else { return };
             let datagram = &self.buffer[..received.length];
             let Some(reply) = self.gate.reply(datagram) else { continue };
-            if let Some(client) = self.client_at
-                && let Err(error) = self.front.send(datagram, client, received.tos)
-            {
-                tracing::debug!(%error, "mosh-client is not there");
-            }
+            self.hand_on(datagram, received.tos);
             let path: Option<WayId> = self.agent.way_between(socket, received.from);
             match path {
                 Some(path) => self.agent.handle_reply(path, reply, clock::now()),
                 None => self.agent.handle_stray_reply(reply, clock::now()),
             }
+        }
+    }
+
+    fn handle_channels(&mut self) {
+        while let Some(event) = self.scout.poll_event() {
+            match event {
+                channels::Event::Opened(channel) => {
+                    self.carriers.push((channel, self.agent.handle_carrier(clock::now())));
+                }
+                channels::Event::Datagram { by, tos, datagram } => self.handle_carried(by, tos, &datagram),
+                channels::Event::Closed(channel) => {
+                    let closed = self.carriers.extract_if(.., |(carrier, _)| *carrier == channel);
+                    closed.for_each(|(_, way)| self.agent.handle_carrier_gone(way, clock::now()));
+                }
+                // It has been kept.
+                channels::Event::Trouble(_) => {}
+            }
+        }
+    }
+
+    fn handle_carried(&mut self, by: ChannelId, tos: u8, datagram: &[u8]) {
+        let Some(reply) = self.gate.reply(datagram) else { return };
+        self.hand_on(datagram, tos);
+        if let Some((_, way)) = self.carriers.iter().find(|(carrier, _)| *carrier == by) {
+            self.agent.handle_reply(*way, reply, clock::now());
+        }
+    }
+
+    /// To mosh-client.
+    fn hand_on(&self, datagram: &[u8], tos: u8) {
+        if let Some(client) = self.client_at
+            && let Err(error) = self.front.send(datagram, client, tos)
+        {
+            tracing::debug!(%error, "mosh-client is not there");
+        }
+    }
+
+    /// A silence has begun.
+    fn tell_scout(&mut self) {
+        let silences = self.agent.counters().silences;
+        if silences != self.silences {
+            self.silences = silences;
+            self.scout.fell_silent(clock::now());
         }
     }
 

@@ -1,14 +1,18 @@
 //! A login beside the session, what it has said, and what that tells of its end.
 
+use std::mem::take;
 use std::process::ExitStatus;
+use std::time::Instant;
 
 use rustix::event::PollFd;
+use rustix::process::Signal;
+use wire::channel::{Frame, Heard};
 
-use crate::children::child::Running;
 use crate::login::Login;
-use crate::login::flood::Printed;
+use crate::login::flood::PrintedBeside;
 use crate::login::ssh;
 use crate::login::transcript::Line;
+use crate::session::channel::Channel;
 use crate::session::occasions::Ended;
 use crate::session::refusal;
 
@@ -19,43 +23,100 @@ const LAST_WORDS_BYTES: usize = 2 * 1024;
 #[derive(Debug)]
 pub(crate) struct Listened {
     login: Login,
-    printed: Printed,
+    /// What came with the connect line.
+    unread: Vec<Line>,
+    printed: PrintedBeside,
     last_words: Vec<u8>,
     has_offered: bool,
+    is_asked_for_channel: bool,
+    channel: Option<Channel>,
 }
 
 /// What was said since the last time.
 #[derive(Debug, Default)]
 pub(crate) struct Said {
     pub(crate) lines: Vec<Line>,
+    /// On the channel.
+    pub(crate) heard: Vec<Heard>,
     /// Beside its lines, by the login that began the session. Later ones say nothing that the user could act on.
     pub(crate) messages: Vec<u8>,
 }
 
 impl Listened {
-    pub(crate) fn to(login: Login) -> Self {
-        Self { login, printed: Printed::default(), last_words: Vec::new(), has_offered: false }
+    /// Some of whose lines may have come already.
+    pub(crate) fn to(login: Login, unread: Vec<Line>, is_asked_for_channel: bool) -> Self {
+        Self {
+            login,
+            unread,
+            printed: PrintedBeside::default(),
+            last_words: Vec::new(),
+            has_offered: false,
+            is_asked_for_channel,
+            channel: None,
+        }
     }
 
     /// How it ended, once it has; then everything is read.
-    pub(crate) fn read(&mut self) -> (Said, Option<ExitStatus>) {
-        let status = self.login.ended();
-        let ended = status.is_some();
-        let said = Said { lines: self.login.lines(ended), messages: self.login.messages(ended) };
-        self.printed.add(&said.lines, &said.messages);
-        self.last_words.extend(&said.messages);
+    pub(crate) fn read(&mut self, now: Instant) -> (Said, Option<ExitStatus>) {
+        let mut lines = take(&mut self.unread);
+        let mut messages = Vec::new();
+        let mut status = self.login.ended();
+        self.read_into(&mut lines, &mut messages, status.is_some());
+        // That it has ended may be known only by the end of what it says.
+        if status.is_none() {
+            status = self.login.ended();
+            status.iter().for_each(|_| self.read_into(&mut lines, &mut messages, true));
+        }
+        self.printed.add(&lines, &messages, now);
+        self.last_words.extend(&messages);
         let surplus = self.last_words.len().saturating_sub(LAST_WORDS_BYTES);
         self.last_words.drain(..surplus);
-        self.has_offered |= said.lines.iter().any(|line| matches!(line, Line::Offer(_)));
+        self.has_offered |= lines.iter().any(|line| matches!(line, Line::Offer(_)));
+        let mut said = Said { messages, ..Said::default() };
+        for line in lines {
+            match line {
+                Line::Channel(frame) => said.heard.extend(self.hear(frame, now)),
+                line => said.lines.push(line),
+            }
+        }
         (said, status)
     }
 
+    fn read_into(&mut self, lines: &mut Vec<Line>, messages: &mut Vec<u8>, ended: bool) {
+        lines.extend(self.login.lines(ended));
+        messages.extend(self.login.messages(ended));
+    }
+
+    /// Whoever was not asked for a channel has none.
+    fn hear(&mut self, frame: Frame, now: Instant) -> Option<Heard> {
+        if let Some(channel) = &mut self.channel {
+            return channel.handle(frame, now);
+        }
+        let Frame::Hello(hello) = frame else { return None };
+        let input = self.is_asked_for_channel.then(|| self.login.take_input()).flatten()?;
+        tracing::debug!(?hello, "there is a channel");
+        self.channel = Some(Channel::new(&hello, input, now));
+        Some(Heard::Hello(hello))
+    }
+
+    pub(crate) fn channel(&self) -> Option<&Channel> {
+        self.channel.as_ref()
+    }
+
+    pub(crate) fn channel_mut(&mut self) -> Option<&mut Channel> {
+        self.channel.as_mut()
+    }
+
+    pub(crate) fn signal(&mut self, signal: Signal) {
+        self.login.program().signal(signal);
+    }
+
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
-        self.login.descriptors()
+        self.login.descriptors().chain(self.channel.as_ref().and_then(Channel::room))
     }
 
     pub(crate) fn floods(&self) -> bool {
-        self.printed.is_a_flood_beside_a_session()
+        self.printed.is_a_flood()
     }
 
     /// Who cannot ask on a terminal asks on stderr. A question has no end of a line.
@@ -64,19 +125,22 @@ impl Listened {
         !line.starts_with(b"debug") && matches!(line.trim_ascii_end().last(), Some(b':' | b'?'))
     }
 
-    pub(crate) fn given_up(self) -> (Running, Ended) {
+    pub(crate) fn given_up(self) -> (Login, Ended) {
         let how = match (self.asks(), refusal::is_at_the_door(&self.last_words)) {
             (true, _) => Ended::Refused,
             (false, true) => Ended::Doubtful,
             (false, false) => Ended::Failed,
         };
-        (self.login.into_program(), how)
+        (self.login, how)
     }
 
     /// Only OpenSSH has an exit code of its own for what the host's command has no part in.
     pub(crate) fn how_it_ended(&self, status: ExitStatus, openssh: bool) -> Ended {
         let is_told = status.code().is_some() || !self.last_words.is_empty();
-        if self.has_offered || openssh && status.code().is_some_and(|code| code != ssh::FAILED) {
+        if self.has_offered
+            || self.channel.is_some()
+            || openssh && status.code().is_some_and(|code| code != ssh::FAILED)
+        {
             Ended::Served
         } else if is_told {
             refusal::how_it_failed(&self.last_words)
@@ -93,7 +157,7 @@ mod tests {
     use super::*;
 
     fn listened(last_words: &str) -> Listened {
-        Listened { last_words: last_words.into(), ..Listened::to(Login::that_goes_on()) }
+        Listened { last_words: last_words.into(), ..Listened::to(Login::that_goes_on(), Vec::new(), true) }
     }
 
     fn exited(code: i32) -> ExitStatus {

@@ -16,6 +16,14 @@ impl Network {
         Self::of(Attachment::read().unwrap_or_default())
     }
 
+    /// Whether connections of before are gone, as far as this machine can see: an address of ours is.
+    pub(crate) fn has_lost_an_address(&self, before: &Self) -> bool {
+        before
+            .addresses
+            .iter()
+            .any(|former| !self.addresses.iter().any(|local| local.address == former.address))
+    }
+
     fn of(Attachment { mut addresses, gateways }: Attachment) -> Self {
         addresses.retain(|local| !is_of_the_link(local.address));
         Self { addresses, gateways }
@@ -45,5 +53,13 @@ mod tests {
         assert_eq!(of(&["20.0.0.9", "fe80::9"]), of(&["20.0.0.9", "fe80::7", "169.254.1.1"]));
         assert_ne!(of(&["20.0.0.9"]), of(&["20.0.0.8"]));
         assert_ne!(of(&["20.0.0.9"]), of(&["20.0.0.9", "2a00::9"]));
+    }
+
+    #[test]
+    fn connections_are_gone_with_their_address() {
+        let of = |addresses: &[&str]| Network::of(attachment(addresses));
+        assert!(of(&["20.0.0.8"]).has_lost_an_address(&of(&["20.0.0.9"])));
+        assert!(of(&[]).has_lost_an_address(&of(&["20.0.0.9"])));
+        assert!(!of(&["20.0.0.9", "10.0.0.1"]).has_lost_an_address(&of(&["20.0.0.9"])));
     }
 }

@@ -1,6 +1,6 @@
 //! When a login beside the session may start, by which connection, and when it has to end.
 //!
-//! One at a time, and only on an alarm. A host that refused one is asked again only once the network has changed: it may
+//! One at a time, and only on an alarm, or where a session that goes over ssh has lost it. A host that refused one is asked again only once the network has changed: it may
 //! count the tries, and shut everybody out in the end.
 
 use std::mem::take;
@@ -12,6 +12,10 @@ const LIFE: Duration = Duration::from_secs(15);
 /// Of those that a host may have counted, so many in that time. fail2ban shuts out after five in ten minutes.
 const DOUBTFUL_MAXIMUM: usize = 3;
 const DOUBTFUL_PERIOD: Duration = Duration::from_secs(600);
+
+/// Between two logins that no alarm has asked for, doubled each time until the network changes: a host may end each of them.
+const FIRST_GAP: Duration = Duration::from_secs(3);
+const LAST_GAP: Duration = Duration::from_secs(60);
 
 /// What was told to end, and has not by then, does not listen.
 const TIME_TO_END: Duration = Duration::from_secs(5);
@@ -56,6 +60,11 @@ pub(crate) struct Occasions {
     /// An alarm came while the former login had still to end.
     is_due: bool,
     network_has_changed: bool,
+    /// Before which none starts without an alarm, and how long after that the next may.
+    early: Option<Instant>,
+    gap: Duration,
+    /// Whoever logs in begins another session.
+    is_over: bool,
     /// When the last that were doubtful ended.
     doubtful: Vec<Instant>,
 }
@@ -73,7 +82,16 @@ impl Occasions {
     pub(crate) fn beside_the_first() -> Self {
         let first = Login { tries: None, is_told_to_end: false, deadline: None };
         let next = Some(Connection::Own);
-        Self { next, login: Some(first), is_due: false, network_has_changed: false, doubtful: Vec::new() }
+        Self {
+            next,
+            login: Some(first),
+            is_due: false,
+            network_has_changed: false,
+            early: None,
+            gap: FIRST_GAP,
+            is_over: false,
+            doubtful: Vec::new(),
+        }
     }
 
     pub(crate) fn is_beside_the_first(&self) -> bool {
@@ -90,9 +108,28 @@ impl Occasions {
         self.end(now)
     }
 
+    /// Before any alarm, since the session has no other way.
+    pub(crate) fn early(&mut self, now: Instant) -> Option<Task> {
+        let is_under_way = self.login.as_ref().is_some_and(|login| !login.is_told_to_end);
+        if is_under_way || self.is_due || self.early.is_some_and(|early| now < early) {
+            return None;
+        }
+        self.early = Some(now + self.gap);
+        self.gap = LAST_GAP.min(self.gap * 2);
+        self.alarm(now)
+    }
+
+    /// The host begins a session with every login.
+    pub(crate) fn are_over(&mut self, now: Instant) -> Option<Task> {
+        (self.is_over, self.next) = (true, None);
+        self.end(now)
+    }
+
     /// What was learnt of the network before no longer counts.
     pub(crate) fn network_changed(&mut self, now: Instant) -> Option<Task> {
-        (self.next, self.is_due, self.network_has_changed) = (Some(Connection::Own), false, true);
+        let next = (!self.is_over).then_some(Connection::Own);
+        (self.next, self.is_due, self.network_has_changed) = (next, false, true);
+        (self.early, self.gap) = (None, FIRST_GAP);
         self.doubtful.clear();
         if self.is_beside_the_first() {
             return None;
@@ -120,7 +157,7 @@ impl Occasions {
     }
 
     pub(crate) fn found_master(&mut self) {
-        if self.next.is_none() && !self.network_has_changed {
+        if self.next.is_none() && !self.network_has_changed && !self.is_over {
             self.next = Some(Connection::Master);
         }
     }
@@ -161,7 +198,7 @@ impl Occasions {
     }
 
     fn may_find_master(&self, former: Option<Connection>) -> bool {
-        former == Some(Connection::Own) && !self.network_has_changed
+        former == Some(Connection::Own) && !self.network_has_changed && !self.is_over
     }
 }
 
@@ -256,6 +293,35 @@ mod tests {
         occasions.ended(Ended::Failed, now);
         assert_eq!(occasions.network_changed(now), None);
         assert_eq!(occasions.alarm(now), OWN, "in another network nobody has counted");
+    }
+
+    #[test]
+    fn without_an_alarm_they_are_ever_fewer_until_the_network_changes() {
+        let (mut occasions, now) = after_the_first();
+        let mut at = now;
+        for gap in [3, 6, 12, 24, 48, 60, 60].map(Duration::from_secs) {
+            assert_eq!(occasions.early(at), OWN);
+            assert_eq!(occasions.early(at), None, "one is under way");
+            assert_eq!(occasions.ended(Ended::Failed, at), None);
+            assert_eq!(occasions.early(at + gap - Duration::from_millis(1)), None);
+            at += gap;
+        }
+        assert_eq!(occasions.network_changed(now), None);
+        assert_eq!(occasions.early(now), OWN);
+        assert_eq!(occasions.network_changed(now), Some(Task::End));
+        assert_eq!(occasions.early(now), None, "the former has still to end");
+        assert_eq!(occasions.ended(Ended::Failed, now), OWN);
+    }
+
+    #[test]
+    fn where_each_login_begins_a_session_there_is_none_any_more() {
+        let (mut occasions, now) = after_the_first();
+        assert_eq!(occasions.early(now), OWN);
+        assert_eq!(occasions.are_over(now), Some(Task::End));
+        assert_eq!(occasions.ended(Ended::Served, now), None);
+        occasions.found_master();
+        assert_eq!((occasions.alarm(now), occasions.network_changed(now)), (None, None));
+        assert_eq!((occasions.alarm(now), occasions.early(now)), (None, None));
     }
 
     #[test]

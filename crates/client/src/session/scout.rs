@@ -3,9 +3,10 @@
 use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
-use path::Candidate;
+use path::{Candidate, Kind};
 use report::BEGINNING;
 use rustix::event::PollFd;
+use wire::channel::Trouble;
 use wire::offer;
 
 use crate::addresses::intake::Intake;
@@ -13,12 +14,13 @@ use crate::addresses::look_up::LookUp;
 use crate::addresses::whereabouts::Offers;
 use crate::children::child::Leaving;
 use crate::configuration::Configuration;
-use crate::login::Login;
 use crate::login::transcript::{Line, Transcript};
+use crate::login::{Login, ssh};
 use crate::session::background::Logins;
+use crate::session::channels::{self, ChannelId};
 use crate::session::network::Network;
 
-/// The host's own lines about what failed; more than this is noise.
+/// What the host tells of what failed; more than this is noise.
 const NOTES_MAXIMUM: usize = 4;
 
 /// The host waits for its router that long; half as much again is for a slow way there.
@@ -37,7 +39,18 @@ pub(crate) struct Scout {
     network: Network,
     look_up: Option<LookUp>,
     leaving: Leaving,
-    notes: Vec<String>,
+    failures: Failures,
+}
+
+/// What failed beside the session.
+#[derive(Debug, Default)]
+pub(crate) struct Failures {
+    /// On the host, in its own words, each once.
+    pub(crate) notes: Vec<String>,
+    /// The same, by a channel.
+    pub(crate) troubles: Vec<Trouble>,
+    /// ssh ended under a session that had no other way, and another login was refused.
+    pub(crate) is_cut_off: bool,
 }
 
 impl Scout {
@@ -46,11 +59,14 @@ impl Scout {
         port: NonZeroU16,
         intake: Intake,
         offers: Offers,
-        (login, look_up): (Login, Option<LookUp>),
+        (login, unread): (Login, Vec<Line>),
+        look_up: Option<LookUp>,
         now: Instant,
     ) -> Self {
+        let mut logins = Logins::beside(login, unread, configuration.clone(), port);
+        logins.told(offers != Offers::Unfinished, now);
         Self {
-            logins: Logins::beside(login, configuration.clone(), port),
+            logins,
             configuration,
             port,
             intake,
@@ -60,23 +76,48 @@ impl Scout {
             network: Network::read(),
             look_up,
             leaving: Leaving::default(),
-            notes: Vec::new(),
+            failures: Failures::default(),
         }
-    }
-
-    /// What the login has told already; the candidates in it.
-    pub(crate) fn read_all(&mut self, lines: Vec<Line>, now: Instant) -> Vec<Candidate> {
-        lines.into_iter().flat_map(|line| self.read(line, now)).collect()
     }
 
     /// What has been found since the last call.
     pub(crate) fn found(&mut self, now: Instant) -> Vec<Candidate> {
         self.leaving.reap();
         let mut found = self.looked_up(now);
-        let said = self.logins.read(now);
-        self.read_messages(&said.messages);
-        found.extend(self.read_all(said.lines, now));
+        for said in self.logins.read(now) {
+            self.read_messages(&said.messages);
+            found.extend(said.lines.into_iter().flat_map(|line| self.read(line, now)));
+        }
         found
+    }
+
+    /// What has come by channels, once [`found`](Self::found) was called.
+    pub(crate) fn poll_event(&mut self) -> Option<channels::Event> {
+        loop {
+            match self.logins.poll_event()? {
+                channels::Event::Trouble(trouble) => self.add(trouble),
+                event => return Some(event),
+            }
+        }
+    }
+
+    pub(crate) fn carry(&mut self, by: ChannelId, tos: u8, datagram: &[u8], now: Instant) {
+        self.logins.carry(by, tos, datagram, now);
+    }
+
+    /// The session goes by another path.
+    pub(crate) fn moved(&mut self, to: Kind, now: Instant) {
+        self.logins.moved(to, now);
+    }
+
+    /// An answer is overdue.
+    pub(crate) fn fell_silent(&mut self, now: Instant) {
+        self.logins.fell_silent(now);
+    }
+
+    /// What failed on the host.
+    pub(crate) fn say_goodbye(self) -> Failures {
+        Failures { is_cut_off: self.logins.say_goodbye(), ..self.failures }
     }
 
     /// Every path is silent: the host may have moved. What still runs since the last time is stuck in a network that is
@@ -96,8 +137,9 @@ impl Scout {
         let network = Network::read();
         if network != self.network {
             tracing::debug!(?network, "another network");
+            let are_gone = network.has_lost_an_address(&self.network);
             self.network = network;
-            self.logins.network_changed(now);
+            self.logins.network_changed(are_gone, now);
         }
     }
 
@@ -107,11 +149,6 @@ impl Scout {
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.logins.handle_timeout(now);
-    }
-
-    /// What failed on the host, in its own words.
-    pub(crate) fn notes(&self) -> &[String] {
-        &self.notes
     }
 
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
@@ -130,7 +167,10 @@ impl Scout {
     }
 
     fn looked_up(&mut self, now: Instant) -> Vec<Candidate> {
-        let Some(addresses) = self.look_up.as_mut().and_then(LookUp::finished) else { return Vec::new() };
+        let Some(look_up) = &mut self.look_up else { return Vec::new() };
+        let Some(addresses) = look_up.finished() else { return Vec::new() };
+        let shares = look_up.master().is_some() && ssh::may_share(&self.configuration);
+        self.logins.first_shares(shares);
         self.look_up = None;
         self.intake.all_resolved(&addresses, self.port, now)
     }
@@ -140,6 +180,7 @@ impl Scout {
         match line {
             Line::Offer(offer) => {
                 self.offers.follow(&offer);
+                self.logins.told(self.offers != Offers::Unfinished, now);
                 self.intake.offered(&offer, now)
             }
             other => {
@@ -158,9 +199,18 @@ impl Scout {
         let Line::Text(text) = line else { return };
         let Some(note) = text.strip_prefix(BEGINNING.as_bytes()).map(String::from_utf8_lossy) else { return };
         tracing::debug!(?note);
-        if self.notes.len() < NOTES_MAXIMUM && !self.notes.iter().any(|known| *known == note) {
-            self.notes.push(note.into_owned());
-        }
+        add_once(&mut self.failures.notes, note.into_owned());
+    }
+
+    fn add(&mut self, trouble: Trouble) {
+        tracing::debug!(?trouble);
+        add_once(&mut self.failures.troubles, trouble);
+    }
+}
+
+fn add_once<T: PartialEq>(all: &mut Vec<T>, one: T) {
+    if all.len() < NOTES_MAXIMUM && !all.contains(&one) {
+        all.push(one);
     }
 }
 
@@ -178,7 +228,7 @@ mod tests {
     fn scout(offers: Offers, now: Instant) -> Scout {
         let configuration = Configuration::of("host");
         let (login, intake) = (Login::that_goes_on(), Intake::new(&configuration));
-        Scout::new(configuration, NonZeroU16::MIN, intake, offers, (login, None), now)
+        Scout::new(configuration, NonZeroU16::MIN, intake, offers, (login, Vec::new()), None, now)
     }
 
     #[test]
@@ -207,6 +257,6 @@ mod tests {
             scout.read(Line::Text(format!("moshpunch: cause {number}").into()), now);
         }
         scout.read_messages(b"moshpunch: cause 1\nWelcome\n");
-        assert_eq!(scout.notes(), ["cause 1", "cause 2", "cause 3", "cause 4"]);
+        assert_eq!(scout.failures.notes, ["cause 1", "cause 2", "cause 3", "cause 4"]);
     }
 }

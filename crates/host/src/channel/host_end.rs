@@ -1,7 +1,7 @@
 //! The host's end of a channel, without I/O: what is said, what is done about what is heard, and when it is over.
 //!
 //! *Told*: who is here was said ([`Hello`]). *Serving*: the laptop has said something, too. *One way*: its input was at its
-//! end before that, as where the user's configuration closes it; then it hears what the keeper finds, as one that asked for no
+//! end before that, as where the user's configuration closes it, or nothing came for long; then it hears what the keeper finds, as one that asked for no
 //! channel. *Closing*: why this end goes is said. *Closed*.
 
 #[cfg(test)]
@@ -17,6 +17,10 @@ use crate::session::Answer;
 
 /// Where a cut is not seen, nobody else ends this. A laptop that sleeps for longer comes back by another login.
 const SILENCE_MAXIMUM: Duration = Duration::from_secs(15 * 60);
+
+/// A laptop that hears the hello says so at once. Whoever lets nothing through until then, as an ssh that goes into the
+/// background does, never will.
+const FIRST_WORD_MAXIMUM: Duration = Duration::from_secs(15);
 
 /// For the last line to be taken.
 const CLOSING_MAXIMUM: Duration = Duration::from_secs(2);
@@ -169,7 +173,7 @@ impl HostEnd {
         match self.phase {
             Phase::Told | Phase::Serving => {
                 let timeouts = [self.telling.poll_timeout(), self.talk.poll_timeout()];
-                timeouts.into_iter().flatten().chain([self.heard_at + SILENCE_MAXIMUM]).min()
+                timeouts.into_iter().flatten().chain([self.silence_ends()]).min()
             }
             Phase::OneWay => self.telling.poll_timeout(),
             Phase::Closing { until, .. } => Some(until),
@@ -181,9 +185,20 @@ impl HostEnd {
         self.telling.handle_timeout(now);
         if self.listens() {
             self.talk.handle_timeout(now);
-            if now >= self.heard_at + SILENCE_MAXIMUM {
-                self.close(Reason::Idle, now);
+            if now >= self.silence_ends() {
+                self.handle_silence(now);
             }
+        }
+    }
+
+    fn silence_ends(&self) -> Instant {
+        self.heard_at + if self.phase == Phase::Told { FIRST_WORD_MAXIMUM } else { SILENCE_MAXIMUM }
+    }
+
+    fn handle_silence(&mut self, now: Instant) {
+        match self.phase {
+            Phase::Told => self.handle_end_of_input(),
+            _ => self.close(Reason::Idle, now),
         }
     }
 

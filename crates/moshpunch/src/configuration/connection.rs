@@ -302,6 +302,21 @@ const SETTINGS: &[Setting<Connection>] = &[
         },
     },
     Setting {
+        name: "carry",
+        kind: Kind::Switch,
+        default: Some("true"),
+        flag: Some(Flag {
+            help: "Send nothing over ssh, also where UDP does not get through",
+            negation: Some("no-carry"),
+            ..OURS
+        }),
+        other: None,
+        set: |connection, text| {
+            connection.configuration.carry = is_on(text);
+            Ok(())
+        },
+    },
+    Setting {
         name: "verbose",
         kind: Kind::Switch,
         default: Some("false"),

@@ -30,8 +30,9 @@ impl Session {
         Ok(Self { place, shell, _miniupnpd: miniupnpd })
     }
 
+    /// Without a channel, which would end the silence.
     pub(crate) fn run(&mut self, command: &str) -> Result<()> {
-        self.shell.run(&command.replace("moshpunch", &format!("moshpunch --log={LOG}")))
+        self.shell.run(&command.replace("moshpunch", &format!("moshpunch --no-carry --log={LOG}")))
     }
 
     /// The first login has told all that it had to tell, and is over.

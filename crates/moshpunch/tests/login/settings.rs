@@ -161,6 +161,7 @@ impl Seen<'_> {
                 by_ssh(!words.is_empty() && options.clone().eq(words.iter().take(options.count())))
             }
             "ssh_pty" => by_ssh(has(&ssh, "-tt") == (value == true)),
+            "carry" => by_ssh(ssh.iter().any(|word| word.contains("moshpunch_channel=1")) == (value == true)),
             "local" => ssh.is_empty() == (value == true),
             "experimental_remote_ip" => {
                 let goes_to = ssh.iter().take_while(|word| *word != "--").last();

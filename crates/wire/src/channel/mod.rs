@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! host    MOSHPUNCH CHANNEL 1 session=5b1f0c3a window=16384 seen=20.0.0.9 carry
+//! laptop  MOSHPUNCH A 0
 //! host    MOSHPUNCH OFFER 1 mapped=20.0.0.1:60017
 //! laptop  MOSHPUNCH D 1 2 gAAAAAAAAAAx…
 //! host    MOSHPUNCH A 1
@@ -18,7 +19,7 @@
 //! [`LONGEST`] bytes: a terminal in between takes no more (N_TTY's 4096). A line is found behind whatever a login shell
 //! has printed before it, as an offer is; what follows a broken one is read again from the next line on. Nothing is written
 //! before the host has said [`Hello`], and a host says it only to who asked by [`VARIABLE`]: whoever knows no channel
-//! neither asks nor is asked.
+//! neither asks nor is asked. Then the laptop says something at once, for where ssh reads nothing the host may not see it.
 //!
 //! Each verb is taken from its own side alone ([`Side`]). Verbs and fields that a reader does not know are none to it, so that
 //! both may be added without a new [`VERSION`].

@@ -142,6 +142,12 @@ impl Talk {
         self.is_suspect
     }
 
+    /// Whether a ping is unanswered, however short a time.
+    #[must_use]
+    pub fn awaits_answer(&self) -> bool {
+        self.pinged.is_some()
+    }
+
     /// Whether datagrams wait for the other side to answer.
     #[must_use]
     pub fn is_congested(&self) -> bool {

@@ -89,3 +89,10 @@ moshpunch_ours() {
 moshpunch_address() {
     if [ -n "${SSH_CONNECTION-}" ]; then printf '\nMOSH SSH_CONNECTION %s\n' "$SSH_CONNECTION"; fi
 }
+
+moshpunch_ask_for_channel() {
+    if [ -n "$moshpunch_channel" ]; then
+        MOSHPUNCH_CHANNEL=$moshpunch_channel
+        export MOSHPUNCH_CHANNEL
+    fi
+}

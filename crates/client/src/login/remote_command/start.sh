@@ -1,11 +1,13 @@
 # Starts what the host has. Arguments: those of mosh-server. Set before: what stock mosh-server is told of where to listen
-# (moshpunch_bind), whether the user asks for the address of ssh (moshpunch_remote), and moshpunch_session.
+# (moshpunch_bind), whether the user asks for the address of ssh (moshpunch_remote), which channel ours is asked for
+# (moshpunch_channel), and moshpunch_session.
 
 if moshpunch_ours; then
     [ -z "$moshpunch_remote" ] || moshpunch_address
     printf '\nMOSHPUNCH PRESENT\n'
     MOSHPUNCH_OFFER=1
     export MOSHPUNCH_OFFER
+    moshpunch_ask_for_channel
     exec "$file" server "$@"
 elif [ -n "$complaint" ]; then
     printf '\nMOSHPUNCH BROKEN %s\n' "$complaint"

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-const PRINTS: &str = "printf '%s|' \"${0##*/}\" \"$@\"; printf '%s' \"$MOSHPUNCH_OFFER\"\n";
+const PRINTS: &str = "printf '%s|' \"${0##*/}\" \"$@\"; printf '%s' \"$MOSHPUNCH_OFFER$MOSHPUNCH_CHANNEL\"\n";
 const RUNS: &str = "if [ \"$1\" = --version ]; then echo moshpunch 7; exit; fi\n";
 const TOLD: &str = "\nMOSH SSH_CONNECTION a 1 192.168.1.10 22\n";
 
@@ -81,7 +81,12 @@ fn words(bind: Option<Bind>, command: &[&str]) -> ServerWords {
         locale: vec!["LANG=C.UTF-8".into()],
         command: command.iter().map(OsString::from).collect(),
         tell_address: false,
+        channel: false,
     }
+}
+
+fn start(server: Option<&str>, words: &ServerWords) -> OsString {
+    super::start(server, words).line
 }
 
 #[test]
@@ -114,7 +119,7 @@ fn what_is_found_beside_path_is_run_with_path_as_it_was() {
     host.put(".local/bin/moshpunch", shows, 0o755);
     let told = format!("{} {}\n", host.path(".local/bin/moshpunch").display(), host.search_path());
     assert!(host.run(&start(None, &words(None, &[]))).ends_with(&told));
-    assert_eq!(host.run(&offer(60_005)), told);
+    assert_eq!(host.run(&offer(60_005, None).line), told);
 }
 
 #[test]
@@ -293,7 +298,33 @@ fn a_mosh_server_is_asked_as_mosh_asks_it() {
 #[test]
 fn a_running_session_is_asked_by_its_port() {
     let host = Host::with(&["moshpunch", "mosh-server"]);
-    assert_eq!(host.run(&offer(60_005)), "moshpunch|server|offer|60005|");
+    assert_eq!(host.run(&offer(60_005, None).line), "moshpunch|server|offer|60005|");
+}
+
+#[test]
+fn ours_is_asked_for_a_channel_and_stock_mosh_is_not() {
+    let asks = |words: ServerWords| ServerWords { channel: true, ..words };
+    let host = Host::with(&["moshpunch", "mosh-server"]);
+    assert!(host.run(&start(None, &asks(words(None, &[])))).ends_with("|-l|LANG=C.UTF-8|11"));
+    assert!(host.run(&start(Some("moshpunch server"), &asks(words(None, &[])))).ends_with("|11"));
+    let session = Some(SessionId::new(0xca_fe));
+    assert_eq!(host.run(&offer(60_005, session).line), "moshpunch|server|offer|60005|0000cafe");
+    let stock = Host::with(&["mosh-server"]);
+    assert!(stock.run(&start(None, &asks(words(None, &[])))).ends_with("|-l|LANG=C.UTF-8|"));
+}
+
+#[test]
+fn what_is_not_asked_for_a_channel_is_told_nothing() {
+    for (server, asks, expected) in [
+        (None, true, true),
+        (None, false, false),
+        (Some("moshpunch server"), true, true),
+        (Some("my-server"), true, true),
+        (Some("mosh-server"), true, false),
+    ] {
+        let words = ServerWords { channel: asks, ..words(None, &[]) };
+        assert_eq!(super::start(server, &words).is_written_to, expected, "{server:?}");
+    }
 }
 
 #[test]

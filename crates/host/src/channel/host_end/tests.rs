@@ -85,6 +85,21 @@ fn an_input_that_was_never_open_leaves_what_the_keeper_finds() {
     assert!(end.is_over(true, now));
 }
 
+/// As by an ssh that has gone into the background, to a terminal: its end is not seen.
+#[test]
+fn an_input_that_never_says_a_word_is_taken_for_closed() {
+    let now = clock::now();
+    let mut end = end(waiting(now));
+    end.handle_input(b"noise\n", now);
+    end.handle_answer(mapped(), now);
+    assert_eq!(told(&mut end, now), [HELLO, OFFER]);
+    assert!(end.listens() && !end.is_over(true, now));
+    let late = end.poll_timeout().expect("a word is waited for");
+    assert!(late >= now + FIRST_WORD_MAXIMUM && late < now + 2 * FIRST_WORD_MAXIMUM, "{:?}", late - now);
+    end.handle_timeout(late);
+    assert!(end.is_over(true, late));
+}
+
 #[test]
 fn the_end_of_input_is_the_end_of_a_channel_that_was_used() {
     let now = clock::now();

@@ -21,11 +21,28 @@ pub(super) struct Session {
 impl Session {
     /// Returns when the shell of `host` prompts.
     pub(super) fn open(laptop: &Host, words: &[&str], host: &str) -> Result<Self> {
+        let session = Self::start(laptop, words, host)?;
+        let what = format!("a prompt of {host}");
+        session.terminal.wait_until(&what, PATIENCE, |screen| prompts(screen, host))?;
+        Ok(session)
+    }
+
+    /// Returns when there is no more than this to see.
+    pub(super) fn waits(laptop: &Host, words: &[&str], shown: &str) -> Result<Self> {
+        let session = Self::start(laptop, words, "nobody")?;
+        session.terminal.wait_for(shown, PATIENCE)?;
+        Ok(session)
+    }
+
+    fn start(laptop: &Host, words: &[&str], host: &str) -> Result<Self> {
         let command = laptop.command(words[0]).args(&words[1..]).as_user(USER);
         let terminal = laptop.terminal(&command, ROWS, COLUMNS)?;
-        terminal.wait_until(&format!("a prompt of {host}"), PATIENCE, |screen| prompts(screen, host))?;
         let command_line = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
         Ok(Self { command_line, host: host.to_owned(), terminal, typed: 0 })
+    }
+
+    pub(super) fn screen(&self) -> String {
+        self.terminal.screen()
     }
 
     pub(super) fn command_line(&self) -> &str {

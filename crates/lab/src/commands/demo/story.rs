@@ -1,5 +1,6 @@
 //! What the demo does, in order.
 
+mod no_udp;
 mod stock;
 mod walk;
 
@@ -23,8 +24,9 @@ const NETWORK: &str = "
    └──────────────┘     ┆     └────────────────────┘    ┆    └──────────────┘
     192.168.1.10        ┆ 192.168.1.1      20.0.0.1     ┆     20.0.0.9
                         ┆                               ┆
-             later, the laptop at home           and in a café, behind
-             192.168.1.50                        its router, 20.0.0.50
+             later, the laptop at home           in a café, behind its router,
+             192.168.1.50                        20.0.0.50; and in a hotel, behind
+                                                 20.0.0.80, which drops all UDP
 
    All programs but moshpunch are Debian's own, each in the network namespace
    of its host. Nothing leaves this machine.
@@ -52,6 +54,10 @@ pub(crate) fn tell(lab: &Lab, moshpunch: &Path, page: &mut Page) -> Result<()> {
 
     page.heading("One session of our own client, on a walk");
     walk::tell(lab, &network, page)?;
+    nothing_is_left(&network, page)?;
+
+    page.heading("One more, from where no UDP gets through");
+    no_udp::tell(lab, &network, page)?;
     nothing_is_left(&network, page)?;
     page.all_held();
     Ok(())

@@ -114,7 +114,7 @@ fn let_sessions_tell_their_clients(server: &Host) -> Result<()> {
 }
 
 /// As who(1) reads it. mosh-server has one IPv6 socket for both families.
-fn is_followed(server: &Host, address: &str) -> Result<()> {
+pub(super) fn is_followed(server: &Host, address: &str) -> Result<()> {
     let client = format!("::ffff:{address} via mosh");
     wait_until(&format!("{address} as the client's address on the server"), TO_FOLLOW, || {
         let logged_in = server.inside(|| Ok(fs::read("/run/utmp")?))?;

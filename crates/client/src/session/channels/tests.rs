@@ -1,0 +1,211 @@
+//! With shells for hosts.
+
+use std::iter::from_fn;
+
+use super::*;
+use crate::login::Login;
+use crate::login::transcript::Line;
+
+const HELLO: &str = "echo MOSHPUNCH CHANNEL 1 session=0000cafe window=16384 carry\n";
+const HANGS_UP: &str = "while read -r line; do case $line in *BYE*) exit ;; esac; done\n";
+
+fn listened(script: &str, is_asked: bool) -> Listened {
+    Listened::to(Login::by_shell(script), Vec::new(), is_asked)
+}
+
+/// A channel to a host that has said hello, and goes on so.
+fn to(script: &str) -> (Channels, ChannelId, Instant) {
+    let (mut channels, mut listened) = (Channels::default(), listened(&format!("{HELLO}{script}"), true));
+    let now = clock::now();
+    let heard = loop {
+        wait(&mut listened.descriptors().collect::<Vec<_>>(), None).unwrap();
+        let (said, _) = listened.read(now);
+        if listened.channel().is_some() {
+            break said.heard;
+        }
+    };
+    channels.add(listened, heard, now);
+    let Some(Event::Opened(id)) = channels.poll_event() else { panic!("it carries") };
+    (channels, id, now)
+}
+
+/// What happens next, with the clock standing still.
+fn event(channels: &mut Channels, now: Instant) -> Event {
+    loop {
+        if let Some(event) = channels.poll_event() {
+            return event;
+        }
+        wait(&mut channels.descriptors().collect::<Vec<_>>(), None).unwrap();
+        channels.read(now);
+    }
+}
+
+fn wait_until_gone(channels: &mut Channels, now: Instant) {
+    while !channels.open.is_empty() {
+        wait(&mut channels.descriptors().collect::<Vec<_>>(), None).unwrap();
+        channels.read(now);
+    }
+}
+
+/// Ten seconds before the last that the need ends.
+fn is_direct(channels: &mut Channels, now: Instant) -> Instant {
+    channels.told(true, now);
+    channels.moved(Kind::Mapped, now);
+    channels.need.ends().unwrap()
+}
+
+#[test]
+fn a_datagram_goes_to_and_fro() {
+    let (mut channels, id, now) = to("exec cat");
+    let datagram = vec![7; 64];
+    channels.carry(id, 3, &datagram, now);
+    assert_eq!(event(&mut channels, now), Event::Datagram { by: id, tos: 3, datagram });
+}
+
+#[test]
+fn what_came_with_the_hello_is_heard() {
+    let datagram = vec![7; 64];
+    let heard = Heard::Datagram { tos: 1, datagram: datagram.clone() };
+    let (channels, _, now) = to("exec cat");
+    let listened = channels.open.into_iter().next().unwrap().listened;
+    let mut channels = Channels::default();
+    channels.add(listened, vec![heard], now);
+    let events: Vec<_> = from_fn(|| channels.poll_event()).collect();
+    let id = ChannelId(1);
+    assert_eq!(events, [Event::Opened(id), Event::Datagram { by: id, tos: 1, datagram }]);
+}
+
+#[test]
+fn what_was_not_asked_for_is_no_channel() {
+    let mut listened = listened(HELLO, false);
+    let now = clock::now();
+    let status = loop {
+        wait(&mut listened.descriptors().collect::<Vec<_>>(), None).unwrap();
+        if let (_, Some(status)) = listened.read(now) {
+            break status;
+        }
+    };
+    assert!(status.success() && listened.channel().is_none());
+}
+
+/// Recorded of moshpunch as it was before there were channels.
+#[test]
+fn a_host_that_knows_no_channels_has_none() {
+    let today = "MOSHPUNCH OFFER 1 host=192.168.1.10:60001 more\nMOSHPUNCH OFFER 1 host=192.168.1.10:60001 \
+                 mapped=20.0.0.1:60001\n";
+    let mut listened = listened(&format!("printf '{today}'; read -r line; echo \"$line\""), true);
+    let (mut lines, now) = (Vec::new(), clock::now());
+    while lines.len() < 2 {
+        wait(&mut listened.descriptors().collect::<Vec<_>>(), None).unwrap();
+        lines.extend(listened.read(now).0.lines);
+    }
+    assert!(lines.iter().all(|line| matches!(line, Line::Offer(_))), "{lines:?}");
+    assert!(listened.channel().is_none());
+}
+
+#[test]
+fn one_that_is_needed_no_more_says_goodbye_and_is_gone() {
+    let (mut channels, id, now) = to(HANGS_UP);
+    let end = is_direct(&mut channels, now);
+    assert_eq!(channels.deadline(), Some(end));
+    channels.handle_timeout(end - Duration::from_millis(1));
+    assert_eq!(channels.poll_event(), None);
+    channels.handle_timeout(end);
+    assert_eq!(event(&mut channels, end), Event::Closed(id));
+    wait_until_gone(&mut channels, end);
+    assert_eq!((channels.deadline(), channels.poll_event()), (None, None));
+}
+
+#[test]
+fn one_that_does_not_hang_up_is_told_to_end_and_then_killed() {
+    for (script, is_deaf) in
+        [("exec cat >/dev/null", false), ("trap '' TERM; while :; do read -r l; done", true)]
+    {
+        let (mut channels, _, now) = to(script);
+        let end = is_direct(&mut channels, now);
+        channels.handle_timeout(end);
+        let told = end + TIME_TO_END;
+        assert_eq!(channels.deadline(), Some(told));
+        channels.handle_timeout(told);
+        if is_deaf {
+            channels.handle_timeout(told + TIME_TO_END);
+            assert_eq!(channels.open[0].state, State::Killed);
+        }
+        wait_until_gone(&mut channels, told);
+    }
+}
+
+#[test]
+fn while_it_carries_it_stays() {
+    let (mut channels, _, now) = to("exec cat >/dev/null");
+    channels.told(true, now);
+    channels.moved(Kind::Carried, now);
+    (1..10_000).for_each(|minute| channels.handle_timeout(now + Duration::from_secs(60) * minute));
+    assert!(channels.poll_event().is_none() && channels.present().count() == 1);
+}
+
+#[test]
+fn whatever_ends_it_its_way_is_gone_once() {
+    for script in ["", "echo MOSHPUNCH BYE; exec cat", "echo MOSHPUNCH BYE gone", "yes MOSHPUNCH PING 1"] {
+        let (mut channels, id, now) = to(&format!("read -r ping; {script}"));
+        channels.ping(now);
+        assert_eq!(event(&mut channels, now), Event::Closed(id), "{script}");
+        channels.handle_timeout(now + TIME_TO_END);
+        channels.handle_timeout(now + 2 * TIME_TO_END);
+        wait_until_gone(&mut channels, now);
+        assert_eq!(channels.poll_event(), None, "{script}");
+    }
+}
+
+#[test]
+fn one_that_is_closed_as_it_is_opened_never_carries() {
+    let mut ended = to("exec cat").0.open.into_iter().next().unwrap().listened;
+    let (mut channels, now) = (Channels::default(), clock::now());
+    ended.channel_mut().unwrap().handle(wire::channel::Frame::Bye { reason: None }, now);
+    channels.add(ended, Vec::new(), now);
+    channels.read(now);
+    assert_eq!((channels.poll_event(), channels.present().count()), (None, 0));
+}
+
+#[test]
+fn one_that_answers_a_ping_is_sound_and_one_that_does_not_is_kept() {
+    let answers =
+        "while read -r m verb number; do [ \"$verb\" != PING ] || echo MOSHPUNCH PONG \"$number\"; done";
+    for (script, is_sound) in [(answers, true), ("exec cat >/dev/null", false)] {
+        let (mut channels, _, now) = to(script);
+        channels.fell_silent(now);
+        if is_sound {
+            wait(&mut channels.descriptors().collect::<Vec<_>>(), None).unwrap();
+            channels.read(now);
+        }
+        let late = now + Duration::from_secs(2);
+        channels.handle_timeout(late);
+        assert_eq!(channels.any_is_sound(), is_sound, "{script}");
+        assert_eq!((channels.poll_event(), channels.present().count()), (None, 1), "it may be slow");
+    }
+}
+
+#[test]
+fn of_too_many_the_oldest_ends() {
+    let (mut channels, first, now) = to("exec cat >/dev/null");
+    for number in 2..=3 {
+        let (other, ..) = to("exec cat >/dev/null");
+        let listened = other.open.into_iter().next().unwrap().listened;
+        channels.add(listened, Vec::new(), now);
+        assert_eq!(channels.poll_event(), Some(Event::Opened(ChannelId(number))));
+    }
+    assert_eq!((channels.poll_event(), channels.poll_event()), (Some(Event::Closed(first)), None));
+    assert_eq!(channels.present().count(), CHANNELS_MAXIMUM);
+}
+
+#[test]
+fn at_the_end_of_the_session_all_hang_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let said = directory.path().join("said");
+    let (channels, ..) = to(&format!(
+        "while read -r line; do echo \"$line\" >>{0}; case $line in *BYE*) exit ;; esac; done",
+        said.display()
+    ));
+    channels.say_goodbye();
+    assert_eq!(std::fs::read_to_string(said).unwrap(), "MOSHPUNCH A 0\nMOSHPUNCH BYE\n");
+}

@@ -1,0 +1,117 @@
+//! How long channels are needed: no longer than a session over a direct path costs with mosh.
+
+use std::time::{Duration, Instant};
+
+use path::Kind;
+
+/// A path that has just been found may be lost again: to a firewall that lets the first datagrams through, to a laptop that
+/// is carried out of the house.
+const ON_A_DIRECT_PATH: Duration = Duration::from_secs(30);
+
+/// A direct path that is there at all is found by now.
+const FOR_A_MOMENT: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Default)]
+pub(crate) struct Need {
+    carried_since: Option<Instant>,
+    direct_since: Option<Instant>,
+    /// The host has told all that it knows of where it can be reached.
+    told_all_at: Option<Instant>,
+}
+
+impl Need {
+    pub(crate) fn moved(&mut self, to: Kind, now: Instant) {
+        (self.carried_since, self.direct_since) = match to {
+            Kind::Carried => (self.carried_since.or(Some(now)), None),
+            Kind::Lan | Kind::Global | Kind::Mapped | Kind::Resolved => {
+                (None, self.direct_since.or(Some(now)))
+            }
+        };
+    }
+
+    /// A direct path has yet to show that it is still one.
+    pub(crate) fn fell_silent(&mut self, now: Instant) {
+        self.direct_since = self.direct_since.map(|_| now);
+    }
+
+    pub(crate) fn told(&mut self, is_all: bool, now: Instant) {
+        self.told_all_at = is_all.then(|| self.told_all_at.unwrap_or(now));
+    }
+
+    /// Whether datagrams go over ssh, or nowhere yet.
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.direct_since.is_none()
+    }
+
+    /// When a channel that carries is one that is to stay.
+    pub(crate) fn stays(&self) -> Option<Instant> {
+        self.carried_since.map(|since| since + FOR_A_MOMENT)
+    }
+
+    /// When there is none any more.
+    pub(crate) fn ends(&self) -> Option<Instant> {
+        Some(self.told_all_at?.max(self.direct_since? + ON_A_DIRECT_PATH))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use net::clock;
+
+    use super::*;
+
+    fn told_all() -> (Need, Instant) {
+        let (mut need, now) = (Need::default(), clock::now());
+        need.told(true, now);
+        (need, now)
+    }
+
+    #[test]
+    fn while_it_carries_it_is_needed() {
+        let (mut need, now) = told_all();
+        assert_eq!(need.ends(), None, "no path is known");
+        need.moved(Kind::Carried, now);
+        assert_eq!((need.ends(), need.is_urgent()), (None, true));
+        need.moved(Kind::Mapped, now);
+        assert_eq!((need.ends(), need.is_urgent()), (Some(now + ON_A_DIRECT_PATH), false));
+        need.moved(Kind::Carried, now);
+        assert_eq!(need.ends(), None);
+    }
+
+    #[test]
+    fn what_carries_for_more_than_a_moment_is_to_stay() {
+        let (mut need, now) = told_all();
+        assert_eq!(need.stays(), None);
+        need.moved(Kind::Carried, now);
+        need.moved(Kind::Carried, now + FOR_A_MOMENT);
+        assert_eq!(need.stays(), Some(now + FOR_A_MOMENT));
+        need.moved(Kind::Lan, now);
+        assert_eq!(need.stays(), None);
+    }
+
+    #[test]
+    fn a_better_direct_path_does_not_prolong_it_and_a_silence_does() {
+        let (mut need, now) = told_all();
+        let later = now + Duration::from_secs(20);
+        need.fell_silent(now);
+        assert_eq!(need.ends(), None);
+        need.moved(Kind::Mapped, now);
+        need.moved(Kind::Lan, later);
+        assert_eq!(need.ends(), Some(now + ON_A_DIRECT_PATH));
+        need.fell_silent(later);
+        assert_eq!(need.ends(), Some(later + ON_A_DIRECT_PATH));
+    }
+
+    #[test]
+    fn what_the_host_has_yet_to_tell_is_waited_for() {
+        let (mut need, now) = (Need::default(), clock::now());
+        let later = now + Duration::from_secs(40);
+        need.moved(Kind::Lan, now);
+        need.told(false, now);
+        assert_eq!(need.ends(), None);
+        need.told(true, later);
+        assert_eq!(need.ends(), Some(later));
+        need.told(true, later + ON_A_DIRECT_PATH);
+        assert_eq!(need.ends(), Some(later));
+    }
+}
