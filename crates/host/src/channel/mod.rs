@@ -208,7 +208,7 @@ impl Channel {
                 Ok(Some(FromKeeper::Answer(answer))) => self.end.handle_answer(answer, clock::now()),
                 Ok(Some(FromKeeper::Trouble(trouble))) => self.end.handle_trouble(trouble.put_into_words()),
                 Ok(Some(FromKeeper::Superseded)) => self.end.close(Reason::Superseded, clock::now()),
-                Ok(Some(FromKeeper::Hears)) => {}
+                Ok(Some(FromKeeper::Hears | FromKeeper::Session { .. })) => {}
                 Ok(None) => return,
                 Err(error) => {
                     tracing::debug!(%error, "no keeper any more");

@@ -7,6 +7,7 @@ mod ends;
 mod floods;
 mod laptop;
 mod logins;
+mod surroundings;
 mod unchanged;
 
 use std::process::ExitCode;
@@ -99,6 +100,7 @@ fn main() -> ExitCode {
     lab::harness::run(
         own.into_iter()
             .chain(others.into_iter().flatten())
+            .chain(surroundings::scenarios())
             .chain(unchanged::scenarios())
             .map(|scenario| scenario.needs(&["mosh", "sshd"]).within(Duration::from_secs(180))),
     )
