@@ -3,7 +3,6 @@
 //! The keeper looks for the gateway while mosh-server starts. Whatever fails on our side, the user gets what
 //! mosh-server printed, and one line.
 
-mod candidates;
 mod current;
 mod offer;
 

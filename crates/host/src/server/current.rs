@@ -11,11 +11,12 @@ use net::clock;
 use wire::channel::SessionId;
 use wire::offer::{Candidate, Offer};
 
-use super::offer::{own_candidates, print};
+use super::offer::print;
 use crate::cause::Cause;
 use crate::channel::{self, Login, Reason, Session, Telling, opened};
 use crate::configuration::Configuration;
 use crate::mosh_server::ProcessIdentity;
+use crate::own_candidates;
 use crate::session::{FromKeeper, Kept, Link, Opening, Socket, StateFile};
 use crate::ssh_connection::SshConnection;
 use crate::state::runtime_directory;
@@ -50,7 +51,7 @@ pub(super) fn run(
 }
 
 fn tell(port: NonZeroU16) -> Result<()> {
-    let own = own_candidates(port);
+    let own = own_candidates::of(port);
     let mut candidates =
         own.with_context(|| format!("no session of yours has the port {port} on this host"))?;
     candidates.extend(opened_candidates(port)?);
@@ -69,7 +70,7 @@ fn attach(
     let Some(running) = running.filter(|running| running.port == port && running.process.is_alive()) else {
         return Ok(io::stdout().write_all(Reason::Gone.bye().as_bytes())?);
     };
-    let own = own_candidates(port).unwrap_or_default();
+    let own = own_candidates::of(port).unwrap_or_default();
     let candidates: Vec<_> = own.into_iter().chain(running.mappings.iter().filter_map(candidate)).collect();
     let mut telling = Telling::after(&candidates, clock::now());
     print(&Offer { candidates, more: false })?;
