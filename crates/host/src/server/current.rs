@@ -16,7 +16,7 @@ use crate::cause::Cause;
 use crate::channel::{self, Login, Reason, Session, Telling, opened};
 use crate::configuration::Configuration;
 use crate::mosh_server::ProcessIdentity;
-use crate::own_candidates;
+use crate::own_candidates::{self, OwnCandidates};
 use crate::session::{FromKeeper, Kept, Link, Opening, Socket, StateFile};
 use crate::ssh_connection::SshConnection;
 use crate::state::runtime_directory;
@@ -70,8 +70,9 @@ fn attach(
     let Some(running) = running.filter(|running| running.port == port && running.process.is_alive()) else {
         return Ok(io::stdout().write_all(Reason::Gone.bye().as_bytes())?);
     };
-    let own = own_candidates::of(port).unwrap_or_default();
-    let candidates: Vec<_> = own.into_iter().chain(running.mappings.iter().filter_map(candidate)).collect();
+    let own = OwnCandidates::read(port);
+    let candidates: Vec<_> =
+        own.present().iter().copied().chain(running.mappings.iter().filter_map(candidate)).collect();
     let mut telling = Telling::after(&candidates, clock::now());
     print(&Offer { candidates, more: false })?;
     let keeper = keeper.map_err(|error| {
@@ -81,7 +82,7 @@ fn attach(
     let seen = ssh.map(|ssh| ssh.client);
     channel::serve(
         session,
-        Login { seen, telling, keeper: keeper.ok(), reaper: None, carry: configuration.carry },
+        Login { seen, telling, own, keeper: keeper.ok(), reaper: None, carry: configuration.carry },
     )
 }
 

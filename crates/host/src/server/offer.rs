@@ -8,13 +8,13 @@ use anyhow::Result;
 use net::clock;
 use net::wait::wait;
 use rustix::event::{PollFd, PollFlags};
-use wire::offer::Offer;
+use wire::offer::{Candidate, Offer};
 
 use super::{Begun, ask};
 use crate::cause::Trouble;
 use crate::channel::{self, Login, Said, Session, Telling};
 use crate::mosh_server::{Printed, Reaper};
-use crate::own_candidates;
+use crate::own_candidates::{self, OwnCandidates};
 use crate::session::{FromKeeper, Link, Opening, ToKeeper};
 
 /// A session that has begun, and what is known of the keeper that is to look after it.
@@ -33,7 +33,8 @@ pub(super) fn give(beginning: Beginning) -> Result<()> {
     let (keeper, failure) = asked(keeper, request);
     failure.iter().for_each(report::in_one_line);
     let telling = Telling::of(openings(keeper.as_ref()), deadline);
-    let told = tell_at_once(!telling.is_complete(), printed).and_then(|()| match keeper {
+    let own = own_candidates::of(printed.port()).unwrap_or_default();
+    let told = tell_at_once(&own, !telling.is_complete(), printed).and_then(|()| match keeper {
         Some(Begun { link, .. }) => OneWay { link, telling, reaper }.tell_the_rest(),
         None => Ok(()),
     });
@@ -57,12 +58,13 @@ pub(super) fn give_and_serve(
     let mut telling = Telling::of(openings(keeper.as_ref()), deadline);
     let failure = failure.as_ref().map(Trouble::put_into_words);
     troubles.into_iter().chain(failure).for_each(|trouble| telling.trouble(trouble));
-    match tell_at_once(!telling.is_complete(), printed) {
+    let own = OwnCandidates::read(printed.port());
+    match tell_at_once(own.present(), !telling.is_complete(), printed) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
         told => told?,
     }
     let keeper = keeper.map(|Begun { link, .. }| link);
-    channel::serve(session, Login { seen, telling, keeper, reaper: Some(reaper), carry })
+    channel::serve(session, Login { seen, telling, own, keeper, reaper: Some(reaper), carry })
 }
 
 fn asked(
@@ -80,9 +82,9 @@ fn openings(keeper: Option<&Begun>) -> Vec<Opening> {
     keeper.map(|keeper| keeper.openings.clone()).unwrap_or_default()
 }
 
-fn tell_at_once(more: bool, printed: Printed) -> io::Result<()> {
+fn tell_at_once(own: &[Candidate], more: bool, printed: Printed) -> io::Result<()> {
     let port = printed.port();
-    let offer = Offer { candidates: own_candidates::of(port).unwrap_or_default(), more };
+    let offer = Offer { candidates: own.to_vec(), more };
     let mut stdout = io::stdout().lock();
     // As mosh-server does: whatever a login shell has printed, this is a line of its own.
     write!(stdout, "\r\n{}\n", offer.encode())?;

@@ -17,6 +17,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(an_input_that_is_none_is_told_as_today),
         scenario!(an_output_that_nobody_reads_is_the_end),
         scenario!(a_terminal_in_between_serves).needs(&["script"]),
+        scenario!(a_new_address_of_the_host_is_offered),
     ]
 }
 
@@ -121,5 +122,27 @@ fn a_terminal_in_between_serves(lab: &Lab) -> Result<()> {
         login.ends()?;
     }
     no_server_command_is_left(&network.server)?;
+    end_sessions(&network.server)
+}
+
+/// While its other addresses, and so ssh's connection, stay.
+fn a_new_address_of_the_host_is_offered(lab: &Lab) -> Result<()> {
+    let network = raise(lab)?;
+    let mut first = open(&network, "first", NEW)?;
+    first.hears("MOSHPUNCH OFFER 1\n")?;
+    let change = |words: &str| network.server.command("ip").args(words.split(' ')).run(PATIENCE);
+    change("address add 192.168.7.7/24 dev eth0")?;
+    first.hears("MOSHPUNCH OFFER 1 host=192.168.7.7:60001\n")?;
+    let mut second = attach(&network.laptop, "second", &first.session()?)?;
+    second.session()?;
+    change("address add 2a00:7::10/64 dev eth0")?;
+    for login in [&mut first, &mut second] {
+        login.hears("MOSHPUNCH OFFER 1 host=[2a00:7::10]:60001\n")?;
+        answers(login)?;
+    }
+    change("address del 192.168.7.7/24 dev eth0")?;
+    change("address add 192.168.8.8/24 dev eth0")?;
+    second.hears("MOSHPUNCH OFFER 1 host=192.168.8.8:60001\n")?;
+    ensure!(second.ssh.log().matches("192.168.7.7").count() == 1, "{}", second.ssh.log());
     end_sessions(&network.server)
 }
