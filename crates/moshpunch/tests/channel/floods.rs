@@ -19,11 +19,20 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// In kilobytes.
 fn resident(host: &Host) -> Result<u64> {
+    kilobytes(host, "VmRSS:")
+}
+
+/// The most that ever was.
+fn peak(host: &Host) -> Result<u64> {
+    kilobytes(host, "VmHWM:")
+}
+
+/// proc_pid_status(5).
+fn kilobytes(host: &Host, field: &str) -> Result<u64> {
     let server = server_command(host)?.context("the server command has ended")?;
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).context("no such field")?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
@@ -41,12 +50,12 @@ fn a_flood_of_every_verb_is_bounded(lab: &Lab) -> Result<()> {
         let words = [&[terminal], &TO_SERVER[..]].concat();
         let mut login = Login::open(&network.laptop, &format!("flood{number}"), &words, NEW)?;
         login.session()?;
-        let before = resident(&network.server)?;
+        let before = peak(&network.server)?;
         for number in 1..=400 {
             login.say(&every_verb(number))?;
         }
         login.hears("MOSHPUNCH A 400\n")?;
-        let after = resident(&network.server)?;
+        let after = peak(&network.server)?;
         ensure!(after < before + 2_048, "{before} kB before, {after} kB after");
         login.say("MOSHPUNCH PING 77777\n")?;
         login.hears("MOSHPUNCH PONG 77777\n")?;
@@ -62,7 +71,7 @@ fn what_is_no_line_is_read_over(lab: &Lab) -> Result<()> {
     let network = raise(lab)?;
     let marks: String = (0..=0x1f).chain([0x7f]).filter(|mark| *mark != b'\n').map(char::from).collect();
     let all = [
-        "x".repeat(1 << 20),
+        "x".repeat(8 << 20),
         "MOSHPUNCH ".repeat(100_000),
         "\0".repeat(10_000),
         format!("MOSHPUNCH D 1 0 {}", "=".repeat(3_000)),
@@ -79,12 +88,12 @@ fn what_is_no_line_is_read_over(lab: &Lab) -> Result<()> {
         let mut login = Login::open(&network.laptop, &format!("odd{number}"), &words, NEW)?;
         login.session()?;
         login.say("MOSHPUNCH A 0\n")?;
-        let before = resident(&network.server)?;
+        let before = peak(&network.server)?;
         for (number, line) in all.iter().enumerate() {
             login.say(&format!("{line}\nMOSHPUNCH PING 5{number}\r\n"))?;
             login.hears(&format!("MOSHPUNCH PONG 5{number}\n"))?;
         }
-        let after = resident(&network.server)?;
+        let after = peak(&network.server)?;
         ensure!(after < before + 2_048, "{before} kB before, {after} kB after");
         let log = login.ssh.log();
         ensure!(!log.contains("MOSHPUNCH A ") && !log.contains("MOSHPUNCH D "), "{log}");
