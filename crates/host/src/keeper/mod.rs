@@ -232,10 +232,7 @@ impl Keeper {
     }
 
     fn handle_logins(&mut self) {
-        if self.logins.accept(&self.known()) {
-            // A runtime directory that was deleted may be there again.
-            self.save();
-        }
+        self.logins.accept(&self.known());
         for heard in self.logins.hear() {
             match heard {
                 Heard::Message(message) => self.handle_message(message),

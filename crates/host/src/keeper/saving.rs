@@ -33,8 +33,9 @@ impl Saving {
         self.retries
     }
 
+    /// Whether to [`save`](Self::save), though nothing is new.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.retries.is_some_and(|retries| retries <= now)
+        self.retries.is_some_and(|retries| retries <= now) || self.is_out_of_place()
     }
 
     pub(super) fn save(&mut self, state: &State, now: Instant) {

@@ -224,15 +224,24 @@ fn a_runtime_directory_that_is_deleted_hinders_no_login(lab: &Lab) -> Result<()>
     let network = raise(lab)?;
     let first = Login::new_session(&network.laptop)?;
     let session = first.session()?;
+    // From now on the keeper sleeps.
+    first.hears("MOSHPUNCH OFFER 1\n")?;
     network.server.command("rm").args(["-r", "/run/user/1000"]).run(PATIENCE)?;
     let second = takes_over(&network.laptop, "second", &session, &first)?;
     let anew = ["-d", "-m", "700", "-o", USER, "-g", USER, "/run/user/1000"];
     network.server.command("install").args(anew).run(PATIENCE)?;
     let third = takes_over(&network.laptop, "third", &session, &second)?;
     let file = format!("/run/user/1000/moshpunch/{session}.session");
-    lab::wait_until("the state file", PATIENCE, || {
-        Ok(network.server.read_file(&file).is_ok_and(|state| state.contains(&session)).then_some(()))
-    })?;
+    let is_there = || {
+        lab::wait_until("the state file", PATIENCE, || {
+            Ok(network.server.read_file(&file).is_ok_and(|state| state.contains(&session)).then_some(()))
+        })
+    };
+    is_there()?;
+    network.server.command("rm").args(["-r", "/run/user/1000/moshpunch"]).run(PATIENCE)?;
+    // Whatever wakes the keeper.
+    is_refused_by_the_keeper(&network.server, &session)?;
+    is_there()?;
     end_sessions(&network.server)?;
     third.hears("MOSHPUNCH BYE ended\n")?;
     third.ends()?;
