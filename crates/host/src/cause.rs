@@ -76,8 +76,7 @@ impl Explain for Cause {
             Self::Broken(_) | Self::Uncarried(_) => "connect again; if it stays so, report it".into(),
             Self::NotCarried => "have UDP let through to the host, or ask who looks after it".into(),
             Self::NotListening(_) | Self::NotAttached(_) => {
-                "the session goes on; look at what is in the way there, or set XDG_RUNTIME_DIR to a directory of your own"
-                    .into()
+                "the session goes on; if it loses its way in another network, begin another one".into()
             }
         };
         Some(cure)

@@ -3,7 +3,6 @@
 //! The keeper looks for the gateway while mosh-server starts. Whatever fails on our side, the user gets what
 //! mosh-server printed, and one line.
 
-mod candidates;
 mod current;
 mod offer;
 
@@ -220,7 +219,7 @@ fn map(
         match keeper.receive().map_err(broken)? {
             Some(FromKeeper::Answer(answer)) => return answer.outcome,
             Some(FromKeeper::Hears) => is_heard = true,
-            Some(FromKeeper::Trouble(_) | FromKeeper::Superseded) => {}
+            Some(FromKeeper::Session { .. } | FromKeeper::Trouble(_) | FromKeeper::Superseded) => {}
             None if clock::now() >= deadline && is_heard && deadline < until.answers => {
                 report::note("the router is slow to answer; waiting for it");
                 deadline = until.answers;

@@ -8,7 +8,7 @@ use net::interfaces::Attachment;
 
 use crate::keeper::detached::{leave_session, spawn_detached};
 use crate::release::release;
-use crate::session::{Kept, Socket, State, StateFile};
+use crate::session::{Kept, State, StateFile};
 use crate::state::runtime_directory;
 
 /// By which this program is told to sweep.
@@ -20,8 +20,7 @@ pub(crate) fn start_if_needed() {
     let here = Attachment::read().unwrap_or_default();
     let is_for_now = StateFile::orphans(&directory)
         .is_ok_and(|orphans| orphans.iter().any(|(_, state)| is_dead(state) && is_for_now(state, &here)));
-    let is_needed =
-        is_for_now || StateFile::is_any_unfinished(&directory) || Socket::is_any_abandoned(&directory);
+    let is_needed = is_for_now || StateFile::is_any_unfinished(&directory);
     if is_needed && let Err(error) = spawn_detached(&[WORD], Stdio::null()) {
         tracing::debug!(%error);
     }
@@ -34,7 +33,6 @@ pub fn run() -> Result<ExitCode> {
     leave_session()?;
     let directory = runtime_directory::open()?;
     StateFile::remove_unfinished(&directory)?;
-    Socket::remove_abandoned(&directory)?;
     let here = Attachment::read()?;
     for (file, state) in StateFile::orphans(&directory)? {
         if is_dead(&state)

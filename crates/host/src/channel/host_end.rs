@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use wire::channel::credit::WINDOW;
 use wire::channel::{Carrying, Frame, Heard, Hello, Lines, Side, Talk};
+use wire::offer::Candidate;
 
 use super::telling::{Said, Telling};
 use crate::session::Answer;
@@ -135,6 +136,11 @@ impl HostEnd {
 
     pub(crate) fn handle_answer(&mut self, answer: Answer, now: Instant) {
         self.telling.handle_answer(answer, now);
+    }
+
+    /// This host has them since a moment ago.
+    pub(crate) fn handle_own_candidates(&mut self, candidates: Vec<Candidate>) {
+        self.telling.offer(candidates);
     }
 
     pub(crate) fn handle_trouble(&mut self, trouble: report::Trouble) {

@@ -1,6 +1,6 @@
 //! The host's end of the channel, in the process that ssh runs: see [`wire::channel`].
 //!
-//! It carries datagrams between the laptop and mosh-server, and tells what the keeper finds, for as long as the session lives
+//! It carries datagrams between the laptop and mosh-server, and tells what the keeper finds and which addresses this host gets, for as long as the session lives
 //! or until the laptop comes by another login. A keeper that is gone leaves a channel as it is.
 
 mod host_end;
@@ -24,6 +24,7 @@ use self::line::{Line, Read};
 use self::mosh_socket::MoshSocket;
 use crate::cause::{Cause, Trouble};
 use crate::mosh_server::{self, ProcessIdentity, Reaper, Watched};
+use crate::own_candidates::OwnCandidates;
 use crate::session::{FromKeeper, Link, ToKeeper};
 
 pub(crate) use self::host_end::Reason;
@@ -46,6 +47,8 @@ pub(crate) struct Login {
     /// From where ssh came.
     pub(crate) seen: Option<IpAddr>,
     pub(crate) telling: Telling,
+    /// What of this host's own has been told.
+    pub(crate) own: OwnCandidates,
     pub(crate) keeper: Option<Link>,
     /// Where this process is mosh-server's parent.
     pub(crate) reaper: Option<Reaper>,
@@ -77,6 +80,7 @@ pub(crate) fn serve(session: Session, mut login: Login) -> Result<()> {
         end: HostEnd::new(hello, login.telling, clock::now()),
         line,
         socket,
+        own: login.own,
         keeper: login.keeper,
         reaper: login.reaper,
         mosh_server: None,
@@ -100,6 +104,7 @@ struct Channel {
     end: HostEnd,
     line: Line,
     socket: Option<MoshSocket>,
+    own: OwnCandidates,
     keeper: Option<Link>,
     reaper: Option<Reaper>,
     mosh_server: Option<Watched>,
@@ -144,6 +149,7 @@ impl Channel {
             }
             self.receive();
             self.handle_keeper();
+            self.end.handle_own_candidates(self.own.new_ones(clock::now()));
             self.handle_end_of_mosh_server();
             // 4. Fire the timers.
             self.end.handle_timeout(clock::now());
@@ -159,8 +165,10 @@ impl Channel {
         let mut descriptors = vec![self.line.output()];
         descriptors.extend(input);
         let others = descriptors.len();
-        descriptors.extend([socket, keeper, reaper, mosh_server].into_iter().flatten());
-        wait(&mut descriptors, self.end.poll_timeout())?;
+        descriptors
+            .extend([socket, keeper, reaper, mosh_server, self.own.descriptor()].into_iter().flatten());
+        let deadline = self.end.poll_timeout().into_iter().chain(self.own.poll_timeout()).min();
+        wait(&mut descriptors, deadline)?;
         let output = descriptors[0].revents();
         Ok(Ready {
             input: descriptors[1..others].iter().any(|input| !input.revents().is_empty()),
@@ -208,7 +216,7 @@ impl Channel {
                 Ok(Some(FromKeeper::Answer(answer))) => self.end.handle_answer(answer, clock::now()),
                 Ok(Some(FromKeeper::Trouble(trouble))) => self.end.handle_trouble(trouble.put_into_words()),
                 Ok(Some(FromKeeper::Superseded)) => self.end.close(Reason::Superseded, clock::now()),
-                Ok(Some(FromKeeper::Hears)) => {}
+                Ok(Some(FromKeeper::Hears | FromKeeper::Session { .. })) => {}
                 Ok(None) => return,
                 Err(error) => {
                     tracing::debug!(%error, "no keeper any more");

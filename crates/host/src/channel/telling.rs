@@ -86,6 +86,13 @@ impl Telling {
         self.say(Said::Trouble(trouble));
     }
 
+    /// This host can be reached there, too, whatever its gateways open.
+    pub(crate) fn offer(&mut self, candidates: Vec<Candidate>) {
+        if !candidates.is_empty() {
+            self.say(Said::Offer(Offer { candidates, more: !self.is_complete }));
+        }
+    }
+
     pub(crate) fn handle_answer(&mut self, Answer { opening, outcome, more }: Answer, now: Instant) {
         let candidate = match outcome {
             Ok(Mapped { external_address: None, caution, .. }) => {
@@ -222,6 +229,24 @@ mod tests {
         let expected = ["MOSHPUNCH OFFER 1 mapped=20.0.0.1:60017 more", "MOSHPUNCH OFFER 1"];
         assert_eq!(told(&mut telling), expected, "of a pinhole that cannot be had nothing is told");
         assert!(telling.is_complete() && telling.poll_timeout().is_none());
+    }
+
+    #[test]
+    fn a_new_address_of_this_host_completes_nothing() {
+        let now = clock::now();
+        let mut telling = Telling::of(vec![Opening::Mapping], now + SOON);
+        let port = NonZeroU16::new(60001).unwrap();
+        let own = || vec![Candidate { kind: Kind::Host, address: [192, 168, 7, 7].into(), port }];
+        telling.offer(own());
+        telling.handle_answer(answer(Opening::Mapping, Ok(mapped(Some([20, 0, 0, 1]))), false), now);
+        telling.offer(own());
+        telling.offer(Vec::new());
+        let expected = [
+            "MOSHPUNCH OFFER 1 host=192.168.7.7:60001 more",
+            "MOSHPUNCH OFFER 1 mapped=20.0.0.1:60017",
+            "MOSHPUNCH OFFER 1 host=192.168.7.7:60001",
+        ];
+        assert_eq!(told(&mut telling), expected);
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! The logins that are told what the keeper finds: the one that has started it, and later ones that have come by its socket.
 
-use std::path::Path;
-
 use anyhow::Result;
 use rustix::event::{PollFd, PollFlags};
 
@@ -36,8 +34,8 @@ impl Logins {
         Self { socket: None, links: vec![Login { link: first, is_first: true }] }
     }
 
-    pub(super) fn listen(&mut self, directory: &Path, id: &str) -> Result<()> {
-        self.socket = Some(Socket::listen(directory, id)?);
+    pub(super) fn listen(&mut self, id: &str) -> Result<()> {
+        self.socket = Some(Socket::listen(id)?);
         Ok(())
     }
 
@@ -103,16 +101,19 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     use super::*;
+    use crate::session::Name;
 
-    fn listening(directory: &Path) -> (Logins, Link) {
+    /// With the id of a session of its own, whatever runs on this machine.
+    fn listening() -> (Logins, Link, String) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         let mut logins = Logins::new(Link::new(ours).unwrap());
-        logins.listen(directory, "aaaaaaaa").unwrap();
-        (logins, Link::new(theirs).unwrap())
+        let id = Name::new().unwrap().id;
+        logins.listen(&id).unwrap();
+        (logins, Link::new(theirs).unwrap(), id)
     }
 
-    fn join(logins: &mut Logins, directory: &Path) -> Link {
-        let link = Socket::connect(directory, "aaaaaaaa").unwrap();
+    fn join(logins: &mut Logins, id: &str) -> Link {
+        let link = Socket::connect(id).unwrap();
         logins.accept(&[FromKeeper::Hears]);
         link
     }
@@ -125,10 +126,9 @@ mod tests {
 
     #[test]
     fn only_older_logins_are_superseded_and_only_once_a_datagram_has_come() {
-        let directory = tempfile::tempdir().unwrap();
-        let (mut logins, mut first) = listening(directory.path());
-        let mut second = join(&mut logins, directory.path());
-        let mut third = join(&mut logins, directory.path());
+        let (mut logins, mut first, id) = listening();
+        let mut second = join(&mut logins, &id);
+        let mut third = join(&mut logins, &id);
         assert!(logins.hear().is_empty());
         assert_eq!(told(&mut first), [""; 0]);
         second.send(&ToKeeper::Delivered).unwrap();
@@ -142,9 +142,8 @@ mod tests {
 
     #[test]
     fn what_to_keep_is_for_the_first_alone_to_say() {
-        let directory = tempfile::tempdir().unwrap();
-        let (mut logins, mut first) = listening(directory.path());
-        let mut second = join(&mut logins, directory.path());
+        let (mut logins, mut first, id) = listening();
+        let mut second = join(&mut logins, &id);
         let told = ToKeeper::Told { port: 7.try_into().unwrap() };
         second.send(&told).unwrap();
         assert!(logins.hear().is_empty());
@@ -157,17 +156,15 @@ mod tests {
 
     #[test]
     fn of_too_many_the_oldest_is_told_nothing_more() {
-        let directory = tempfile::tempdir().unwrap();
-        let (mut logins, mut first) = listening(directory.path());
-        let links: Vec<_> = (0..LOGINS_MAXIMUM).map(|_| join(&mut logins, directory.path())).collect();
+        let (mut logins, mut first, id) = listening();
+        let links: Vec<_> = (0..LOGINS_MAXIMUM).map(|_| join(&mut logins, &id)).collect();
         assert_eq!(logins.links.len(), links.len());
         assert!(first.receive::<FromKeeper>().is_err());
     }
 
     #[test]
     fn one_that_floods_leaves_the_others_their_turns() {
-        let directory = tempfile::tempdir().unwrap();
-        let (mut logins, mut first) = listening(directory.path());
+        let (mut logins, mut first, _) = listening();
         for _ in 0..3 * MESSAGES_MAXIMUM {
             first.send(&ToKeeper::Delivered).unwrap();
         }

@@ -81,7 +81,7 @@ impl Keeper {
             budget,
             retry: stays.map(Retry::new),
             is_heard: false,
-            saving: Saving::new(),
+            saving: Saving::new(runtime_directory::open),
             elsewhere: Vec::new(),
             undeleted: Vec::new(),
             alarm: Alarm::new()?,
@@ -232,11 +232,7 @@ impl Keeper {
     }
 
     fn handle_logins(&mut self) {
-        let known = self.upkeeps.iter().filter_map(|upkeep| {
-            let outcome = Ok(upkeep.mapped()?.clone());
-            Some(FromKeeper::Answer(Answer { opening: upkeep.opening, outcome, more: false }))
-        });
-        self.logins.accept(&known.collect::<Vec<_>>());
+        self.logins.accept(&self.known());
         for heard in self.logins.hear() {
             match heard {
                 Heard::Message(message) => self.handle_message(message),
@@ -244,6 +240,19 @@ impl Keeper {
                 Heard::EndOfFirst => {}
             }
         }
+    }
+
+    /// For a later login.
+    fn known(&self) -> Vec<FromKeeper> {
+        let session = self
+            .session
+            .iter()
+            .map(|session| FromKeeper::Session { process: session.process.identity, port: session.port });
+        let opened = self.upkeeps.iter().filter_map(|upkeep| {
+            let outcome = Ok(upkeep.mapped()?.clone());
+            Some(FromKeeper::Answer(Answer { opening: upkeep.opening, outcome, more: false }))
+        });
+        session.chain(opened).collect()
     }
 
     fn handle_message(&mut self, message: ToKeeper) {
@@ -266,8 +275,7 @@ impl Keeper {
             return;
         }
         self.save();
-        let listening = runtime_directory::open().and_then(|it| self.logins.listen(&it, &self.name.id));
-        if let Err(error) = listening {
+        if let Err(error) = self.logins.listen(&self.name.id) {
             let cause = Cause::NotListening(format!("{error:#}"));
             self.logins.tell(&FromKeeper::Trouble(cause.trouble()));
         }

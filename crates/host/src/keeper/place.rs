@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use net::changes::{Changes, SETTLE};
+use net::changes::Settled;
 use net::interfaces::Attachment;
 use portmap::address::{Reach, reach};
 use rustix::event::PollFd;
@@ -13,15 +13,13 @@ pub(super) struct Place {
     internal: IpAddr,
     gateway: Option<IpAddr>,
     internal_is_fixed: bool,
-    /// Without it a move goes unnoticed, and the mapping is lost at its next renewal.
-    changes: Option<Changes>,
-    settles: Option<Instant>,
+    /// A move that goes unnoticed loses the mapping at its next renewal.
+    changes: Settled,
 }
 
 impl Place {
     pub(super) fn new(internal: IpAddr, gateway: IpAddr, internal_is_fixed: bool) -> Self {
-        let changes = Changes::open().inspect_err(|error| tracing::debug!(%error, "moves go unnoticed")).ok();
-        Self { internal, gateway: Some(gateway), internal_is_fixed, changes, settles: None }
+        Self { internal, gateway: Some(gateway), internal_is_fixed, changes: Settled::open() }
     }
 
     pub(super) fn internal(&self) -> IpAddr {
@@ -29,22 +27,18 @@ impl Place {
     }
 
     pub(super) fn descriptor(&self) -> Option<PollFd<'_>> {
-        self.changes.as_ref().and_then(Changes::descriptor)
+        self.changes.descriptor()
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.changes.as_ref().and_then(Changes::poll_timeout).into_iter().chain(self.settles).min()
+        self.changes.poll_timeout()
     }
 
     /// The new address and gateway, once a change has settled and was one for us.
     pub(super) fn moved(&mut self, now: Instant) -> Option<(IpAddr, Option<IpAddr>)> {
-        if self.changes.as_mut().is_some_and(|changes| changes.any(now)) {
-            self.settles = Some(now + SETTLE);
-        }
-        if self.settles.is_none_or(|settles| now < settles) {
+        if !self.changes.any(now) {
             return None;
         }
-        self.settles = None;
         let host = Attachment::read().inspect_err(|error| tracing::debug!(%error)).ok()?;
         self.take(&host)
     }

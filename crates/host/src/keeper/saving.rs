@@ -3,18 +3,20 @@
 //! Without it the mappings are kept all the same; only a crash would leave them to their leases, and the session's current
 //! offer lacks them. So what could not be written is tried again soon, and a file that says what is no longer so is removed.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
 use crate::session::{State, StateFile};
-use crate::state::runtime_directory;
 
 /// A disk that is full now may not be in a moment; one that stays so should not be written to all day long.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 
 pub(super) struct Saving {
+    /// Where others look for it now: that may be another one once the user has logged out, or in again.
+    directory: fn() -> Result<PathBuf>,
     file: Option<StateFile>,
     /// What is in the file.
     saved: Option<State>,
@@ -23,19 +25,25 @@ pub(super) struct Saving {
 }
 
 impl Saving {
-    pub(super) fn new() -> Self {
-        Self { file: None, saved: None, retries: None, patience: FIRST_RETRY }
+    pub(super) fn new(directory: fn() -> Result<PathBuf>) -> Self {
+        Self { directory, file: None, saved: None, retries: None, patience: FIRST_RETRY }
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.retries
     }
 
+    /// Whether to [`save`](Self::save), though nothing is new.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.retries.is_some_and(|retries| retries <= now)
+        self.retries.is_some_and(|retries| retries <= now) || self.is_out_of_place()
     }
 
     pub(super) fn save(&mut self, state: &State, now: Instant) {
+        if self.is_out_of_place()
+            && let Err(error) = self.remove()
+        {
+            tracing::debug!(%error, "left where nobody looks");
+        }
         if self.saved.as_ref() == Some(state) {
             self.retries = None;
             return;
@@ -57,19 +65,24 @@ impl Saving {
         match &mut self.file {
             Some(file) => file.replace(state),
             None => {
-                self.file = Some(StateFile::create(&runtime_directory::open()?, state)?);
+                self.file = Some(StateFile::create(&(self.directory)()?, state)?);
                 Ok(())
             }
         }
     }
 
-    /// Its room may be all that is needed. Or its directory was deleted with it.
+    /// Its room may be all that is needed.
     fn write_anew(&mut self, state: &State) -> Result<()> {
         let is_wrong = self.saved.as_ref().is_some_and(|saved| !saved.tells_as(state));
-        if is_wrong || self.file.as_ref().is_some_and(StateFile::is_gone) {
+        if is_wrong {
             self.remove()?;
         }
         self.write(state)
+    }
+
+    fn is_out_of_place(&self) -> bool {
+        let is_elsewhere = |file: &StateFile| (self.directory)().is_ok_and(|here| !file.is_in(&here));
+        self.file.as_ref().is_some_and(|file| file.is_gone() || is_elsewhere(file))
     }
 
     pub(super) fn remove(&mut self) -> Result<()> {
@@ -82,6 +95,7 @@ impl Saving {
 mod tests {
     use std::fs;
 
+    use anyhow::bail;
     use net::clock;
 
     use super::*;
@@ -99,7 +113,7 @@ mod tests {
         let file = StateFile::create(directory.path(), &state).unwrap();
         let in_its_way = directory.path().join("a.new");
         fs::create_dir(&in_its_way).unwrap();
-        let mut saving = Saving { file: Some(file), ..Saving::new() };
+        let mut saving = Saving { file: Some(file), ..Saving::new(|| bail!("no directory")) };
         let mut waits = Vec::new();
         for _ in 0..7 {
             saving.save(&state, now);

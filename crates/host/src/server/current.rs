@@ -4,21 +4,27 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::num::NonZeroU16;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use net::clock;
 use wire::channel::SessionId;
 use wire::offer::{Candidate, Offer};
 
-use super::offer::{own_candidates, print};
+use super::offer::print;
 use crate::cause::Cause;
 use crate::channel::{self, Login, Reason, Session, Telling, opened};
 use crate::configuration::Configuration;
-use crate::session::{Kept, Opening, Socket, StateFile};
+use crate::mosh_server::ProcessIdentity;
+use crate::own_candidates::{self, OwnCandidates};
+use crate::session::{FromKeeper, Kept, Link, Opening, Socket, StateFile};
 use crate::ssh_connection::SshConnection;
 use crate::state::runtime_directory;
 
 const WORD: &str = "offer";
+
+/// It answers at once, unless it is stopped.
+const PATIENCE_WITH_A_KEEPER: Duration = Duration::from_secs(2);
 
 /// What comes after `moshpunch server offer`, if these arguments are that.
 pub(super) fn is_asked_for(arguments: &[OsString]) -> Option<&[OsString]> {
@@ -45,7 +51,7 @@ pub(super) fn run(
 }
 
 fn tell(port: NonZeroU16) -> Result<()> {
-    let own = own_candidates(port);
+    let own = own_candidates::of(port);
     let mut candidates =
         own.with_context(|| format!("no session of yours has the port {port} on this host"))?;
     candidates.extend(opened_candidates(port)?);
@@ -59,25 +65,49 @@ fn attach(
     ssh: Option<SshConnection>,
     configuration: &Configuration,
 ) -> Result<()> {
-    let directory = runtime_directory::open();
-    let state = directory.as_ref().ok().and_then(|directory| StateFile::of(directory, id).ok());
-    let state = state.filter(|state| state.port == Some(port) && state.process.is_alive());
-    let (Ok(directory), Some(state)) = (directory, state) else {
+    let mut keeper = Socket::connect(&id.to_string());
+    let running = Running::written(id).or_else(|| Running::told(keeper.as_mut().ok()?));
+    let Some(running) = running.filter(|running| running.port == port && running.process.is_alive()) else {
         return Ok(io::stdout().write_all(Reason::Gone.bye().as_bytes())?);
     };
-    let own = own_candidates(port).unwrap_or_default();
-    let candidates: Vec<_> = own.into_iter().chain(state.mappings.iter().filter_map(candidate)).collect();
+    let own = OwnCandidates::read(port);
+    let candidates: Vec<_> =
+        own.present().iter().copied().chain(running.mappings.iter().filter_map(candidate)).collect();
     let mut telling = Telling::after(&candidates, clock::now());
     print(&Offer { candidates, more: false })?;
-    let keeper = Socket::connect(&directory, &state.name.id).map_err(|error| {
+    let keeper = keeper.map_err(|error| {
         telling.trouble(Cause::NotAttached(format!("{error:#}")).trouble().put_into_words());
     });
-    let session = Session { id, port, process: Some(state.process) };
+    let session = Session { id, port, process: Some(running.process) };
     let seen = ssh.map(|ssh| ssh.client);
     channel::serve(
         session,
-        Login { seen, telling, keeper: keeper.ok(), reaper: None, carry: configuration.carry },
+        Login { seen, telling, own, keeper: keeper.ok(), reaper: None, carry: configuration.carry },
     )
+}
+
+/// A session, as it is known to others.
+struct Running {
+    process: ProcessIdentity,
+    port: NonZeroU16,
+    mappings: Vec<Kept>,
+}
+
+impl Running {
+    fn written(id: SessionId) -> Option<Self> {
+        let state = StateFile::of(&runtime_directory::open().ok()?, id).ok()?;
+        Some(Self { process: state.process, port: state.port?, mappings: state.mappings })
+    }
+
+    /// Where nothing is written any more, or could be. Of the mappings it tells behind that.
+    fn told(keeper: &mut Link) -> Option<Self> {
+        match keeper.receive_within(PATIENCE_WITH_A_KEEPER) {
+            Ok(Some(FromKeeper::Session { process, port })) => {
+                Some(Self { process, port, mappings: Vec::new() })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What the keepers of sessions that run have written down.

@@ -2,26 +2,20 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::net::IpAddr;
-use std::num::NonZeroU16;
 use std::time::Instant;
 
 use anyhow::Result;
-use net::interfaces::Attachment;
-use net::own_addresses::{self, OwnAddress};
+use net::clock;
 use net::wait::wait;
-use net::{bound, clock};
 use rustix::event::{PollFd, PollFlags};
-use wire::offer::{Candidate, Kind, MOST_CANDIDATES, Offer};
+use wire::offer::{Candidate, Offer};
 
 use super::{Begun, ask};
 use crate::cause::Trouble;
 use crate::channel::{self, Login, Said, Session, Telling};
 use crate::mosh_server::{Printed, Reaper};
-use crate::server::candidates::{self, Served};
+use crate::own_candidates::{self, OwnCandidates};
 use crate::session::{FromKeeper, Link, Opening, ToKeeper};
-
-/// What gateways open comes behind these, and is not to be cut off.
-const MOST_OWN: usize = MOST_CANDIDATES - 4;
 
 /// A session that has begun, and what is known of the keeper that is to look after it.
 pub(super) struct Beginning {
@@ -39,7 +33,8 @@ pub(super) fn give(beginning: Beginning) -> Result<()> {
     let (keeper, failure) = asked(keeper, request);
     failure.iter().for_each(report::in_one_line);
     let telling = Telling::of(openings(keeper.as_ref()), deadline);
-    let told = tell_at_once(!telling.is_complete(), printed).and_then(|()| match keeper {
+    let own = own_candidates::of(printed.port()).unwrap_or_default();
+    let told = tell_at_once(&own, !telling.is_complete(), printed).and_then(|()| match keeper {
         Some(Begun { link, .. }) => OneWay { link, telling, reaper }.tell_the_rest(),
         None => Ok(()),
     });
@@ -63,12 +58,13 @@ pub(super) fn give_and_serve(
     let mut telling = Telling::of(openings(keeper.as_ref()), deadline);
     let failure = failure.as_ref().map(Trouble::put_into_words);
     troubles.into_iter().chain(failure).for_each(|trouble| telling.trouble(trouble));
-    match tell_at_once(!telling.is_complete(), printed) {
+    let own = OwnCandidates::read(printed.port());
+    match tell_at_once(own.present(), !telling.is_complete(), printed) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
         told => told?,
     }
     let keeper = keeper.map(|Begun { link, .. }| link);
-    channel::serve(session, Login { seen, telling, keeper, reaper: Some(reaper), carry })
+    channel::serve(session, Login { seen, telling, own, keeper, reaper: Some(reaper), carry })
 }
 
 fn asked(
@@ -86,9 +82,9 @@ fn openings(keeper: Option<&Begun>) -> Vec<Opening> {
     keeper.map(|keeper| keeper.openings.clone()).unwrap_or_default()
 }
 
-fn tell_at_once(more: bool, printed: Printed) -> io::Result<()> {
+fn tell_at_once(own: &[Candidate], more: bool, printed: Printed) -> io::Result<()> {
     let port = printed.port();
-    let offer = Offer { candidates: own_candidates(port).unwrap_or_default(), more };
+    let offer = Offer { candidates: own.to_vec(), more };
     let mut stdout = io::stdout().lock();
     // As mosh-server does: whatever a login shell has printed, this is a line of its own.
     write!(stdout, "\r\n{}\n", offer.encode())?;
@@ -100,18 +96,6 @@ pub(super) fn print(offer: &Offer) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{}", offer.encode())?;
     stdout.flush()
-}
-
-/// This host's addresses that this user's sockets on `port` serve; `None` without any such socket.
-pub(super) fn own_candidates(port: NonZeroU16) -> Option<Vec<Candidate>> {
-    let bound = bound::addresses(port, rustix::process::getuid().as_raw());
-    let own = OwnAddress::all().unwrap_or_default();
-    let gateways = Attachment::read().unwrap_or_default().gateways;
-    let dual_stack = own_addresses::is_dual_stack();
-    let served = bound.iter().map(|&address| Served::by(address, dual_stack));
-    let chosen = served.flat_map(|served| candidates::choose(served, &own, &gateways));
-    let chosen = chosen.map(|address| Candidate { kind: Kind::Host, address, port });
-    (!bound.is_empty()).then(|| chosen.take(MOST_OWN).collect())
 }
 
 struct OneWay {

@@ -1,4 +1,4 @@
-//! What server and keeper tell each other, a line of JSON each, over a socket pair that nobody else has.
+//! What server and keeper tell each other, a line of JSON each, over a socket pair that nobody else has or by [`Socket`](super::Socket).
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::IpAddr;
@@ -10,6 +10,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use net::clock;
+use net::wait::wait;
+use rustix::event::{PollFd, PollFlags};
 use rustix::net::{RecvFlags, recv};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -77,6 +80,11 @@ impl Toward {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FromKeeper {
+    /// To a later login, first of all: what the keeper is of.
+    Session {
+        process: ProcessIdentity,
+        port: NonZeroU16,
+    },
     /// A gateway answers, or is known to; how long it takes for the mapping is another question.
     Hears,
     Answer(Answer),
@@ -151,6 +159,18 @@ impl Link {
         }
     }
 
+    /// As [`receive`](Self::receive), but waits for it, no longer than `patience`.
+    pub(crate) fn receive_within<M: DeserializeOwned>(&mut self, patience: Duration) -> Result<Option<M>> {
+        let deadline = clock::now() + patience;
+        loop {
+            let message = self.receive()?;
+            if message.is_some() || clock::now() >= deadline {
+                return Ok(message);
+            }
+            wait(&mut [PollFd::new(self, PollFlags::IN)], Some(deadline))?;
+        }
+    }
+
     /// No further than to the end of a line: whoever waits for the next message waits for the stream, and would sleep
     /// through one that is read already.
     fn read(&mut self) -> io::Result<usize> {
@@ -173,7 +193,6 @@ impl AsFd for Link {
 mod tests {
     use net::wait::wait_for;
     use report::Explain;
-    use rustix::event::{PollFd, PollFlags};
 
     use super::*;
     use crate::cause::Cause;

@@ -1,81 +1,84 @@
-//! Where a session's keeper is found by later logins of the same user: a socket beside the state file.
+//! Where a session's keeper is found by later logins of the same user: a socket with a name that is in no directory
+//! (unix(7), *abstract*), so that none can be deleted, full, or too deep. It goes with the keeper, and is seen where
+//! mosh-server's port is: in this network namespace.
+//!
+//! Anybody may connect to such a name, or take one that is free. Each end asks who the other one is.
 
-use std::fs::{self, Permissions};
-use std::io::{self, ErrorKind};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::PermissionsExt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with,
+};
 use system::linux::peer;
 
 use super::Link;
 
-const EXTENSION: &str = "socket";
+/// Each is taken at once, unless the keeper is stopped.
+const WAITING_LOGINS_MAXIMUM: i32 = 64;
 
-/// The keeper's end, which is removed with it.
+/// In one turn of those of others.
+const REFUSED_MAXIMUM: usize = 32;
+
+/// The keeper's end.
 #[derive(Debug)]
-pub(crate) struct Socket {
-    path: PathBuf,
-    listener: UnixListener,
-}
+pub(crate) struct Socket(UnixListener);
 
 impl Socket {
-    /// Mode 0600, in a directory that only this user can enter.
-    pub(crate) fn listen(directory: &Path, id: &str) -> Result<Self> {
-        let path = path(directory, id);
-        let listener = UnixListener::bind(&path).with_context(|| path.display().to_string())?;
-        let socket = Self { path, listener };
-        fs::set_permissions(&socket.path, Permissions::from_mode(0o600))?;
-        socket.listener.set_nonblocking(true)?;
-        Ok(socket)
+    pub(crate) fn listen(id: &str) -> Result<Self> {
+        let listening = || {
+            let socket = socket()?;
+            bind(&socket, &address(id)?)?;
+            listen(&socket, WAITING_LOGINS_MAXIMUM)?;
+            anyhow::Ok(socket)
+        };
+        listening().map(|socket| Self(socket.into())).with_context(|| told_name(id))
     }
 
-    /// A login that wants to be told. `None`: there is none, or not this user's.
+    /// A login that wants to be told. `None`: there is none of this user's.
     pub(crate) fn accept(&self) -> Option<Link> {
-        let (stream, _) = self.listener.accept().ok()?;
-        let link = of_this_user(&stream).and_then(|()| Link::new(stream));
-        link.inspect_err(|error| tracing::debug!(%error, "not let in")).ok()
+        (0..REFUSED_MAXIMUM).map_while(|_| self.0.accept().ok()).find_map(|(stream, _)| {
+            let link = of_this_user(&stream).and_then(|()| Link::new(stream));
+            link.inspect_err(|error| tracing::debug!(%error, "not let in")).ok()
+        })
     }
 
-    /// The link to the keeper of a session, if it lives.
-    pub(crate) fn connect(directory: &Path, id: &str) -> Result<Link> {
-        let path = path(directory, id);
-        let stream = UnixStream::connect(&path).map_err(anyhow::Error::from);
-        let link = stream.and_then(|stream| {
+    /// The link to the keeper of a session, if it lives. Nobody is waited for.
+    pub(crate) fn connect(id: &str) -> Result<Link> {
+        let connected = || {
+            let socket = socket()?;
+            connect(&socket, &address(id)?)?;
+            let stream = UnixStream::from(socket);
             of_this_user(&stream)?;
             Link::new(stream)
-        });
-        link.with_context(|| path.display().to_string())
-    }
-
-    /// Deletes what keepers that were killed left behind.
-    pub(crate) fn remove_abandoned(directory: &Path) -> Result<()> {
-        abandoned(directory)?
-            .into_iter()
-            .try_for_each(|path| fs::remove_file(&path).with_context(|| path.display().to_string()))
-    }
-
-    pub(crate) fn is_any_abandoned(directory: &Path) -> bool {
-        abandoned(directory).is_ok_and(|abandoned| !abandoned.is_empty())
+        };
+        connected().with_context(|| told_name(id))
     }
 }
 
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.listener.as_fd()
+        self.0.as_fd()
     }
 }
 
-impl Drop for Socket {
-    fn drop(&mut self) {
-        let _somebody_may_have_deleted_it = fs::remove_file(&self.path);
-    }
+fn socket() -> Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    Ok(socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?)
 }
 
-fn path(directory: &Path, id: &str) -> PathBuf {
-    directory.join(id).with_extension(EXTENSION)
+fn address(id: &str) -> Result<SocketAddrUnix> {
+    Ok(SocketAddrUnix::new_abstract_name(name(id).as_bytes())?)
+}
+
+fn name(id: &str) -> String {
+    format!("moshpunch-{}-{id}", rustix::process::getuid().as_raw())
+}
+
+/// As ss(8) and `/proc/net/unix` write it.
+fn told_name(id: &str) -> String {
+    format!("@{}", name(id))
 }
 
 fn of_this_user(stream: &UnixStream) -> Result<()> {
@@ -84,30 +87,25 @@ fn of_this_user(stream: &UnixStream) -> Result<()> {
     Ok(())
 }
 
-/// Nobody listens there any more.
-fn abandoned(directory: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(directory).with_context(|| directory.display().to_string())?;
-    let paths = entries.flatten().map(|entry| entry.path());
-    let sockets = paths.filter(|path| path.extension().is_some_and(|extension| extension == EXTENSION));
-    Ok(sockets.filter(|path| is_abandoned(path)).collect())
-}
-
-fn is_abandoned(path: &Path) -> bool {
-    let refused = |error: io::Error| error.kind() == ErrorKind::ConnectionRefused;
-    UnixStream::connect(path).is_err_and(refused)
-}
-
 #[cfg(test)]
 mod tests {
+    use net::wait::wait_for;
+    use rustix::event::{PollFd, PollFlags};
+
     use super::*;
-    use crate::session::{FromKeeper, ToKeeper};
+    use crate::session::{FromKeeper, Name, ToKeeper};
+
+    /// Of no other test, whatever runs on this machine.
+    fn id() -> String {
+        Name::new().unwrap().id
+    }
 
     #[test]
     fn a_login_and_the_keeper_hear_each_other() {
-        let directory = tempfile::tempdir().unwrap();
-        let socket = Socket::listen(directory.path(), "aaaaaaaa").unwrap();
+        let id = id();
+        let socket = Socket::listen(&id).unwrap();
         assert!(socket.accept().is_none());
-        let mut login = Socket::connect(directory.path(), "aaaaaaaa").unwrap();
+        let mut login = Socket::connect(&id).unwrap();
         let mut keeper = socket.accept().unwrap();
         login.send(&ToKeeper::Delivered).unwrap();
         assert!(matches!(keeper.receive().unwrap(), Some(ToKeeper::Delivered)));
@@ -116,45 +114,31 @@ mod tests {
     }
 
     #[test]
-    fn only_the_user_can_open_it_and_it_goes_with_the_keeper() {
-        let directory = tempfile::tempdir().unwrap();
-        let socket = Socket::listen(directory.path(), "aaaaaaaa").unwrap();
-        let mode = fs::metadata(&socket.path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-        drop(socket);
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    fn it_goes_with_the_keeper_and_is_named() {
+        let id = id();
+        drop(Socket::listen(&id).unwrap());
+        let error = Socket::connect(&id).unwrap_err();
+        assert!(
+            format!("{error:#}").ends_with(&format!("-{id}: Connection refused (os error 111)")),
+            "{error:#}"
+        );
     }
 
     #[test]
-    fn what_is_in_its_place_stays_and_is_named() {
-        let directory = tempfile::tempdir().unwrap();
-        let in_its_way = path(directory.path(), "aaaaaaaa");
-        fs::write(&in_its_way, "x").unwrap();
-        for error in [
-            Socket::listen(directory.path(), "aaaaaaaa").unwrap_err(),
-            Socket::connect(directory.path(), "aaaaaaaa").unwrap_err(),
-        ] {
-            assert!(error.to_string().ends_with("/aaaaaaaa.socket"), "{error:#}");
-        }
-        assert_eq!(fs::read_to_string(&in_its_way).unwrap(), "x");
+    fn a_name_that_is_taken_is_an_error() {
+        let id = id();
+        let _taken = Socket::listen(&id).unwrap();
+        let error = Socket::listen(&id).unwrap_err();
+        assert!(error.to_string().starts_with("@moshpunch-"), "{error:#}");
     }
 
     #[test]
-    fn a_path_that_is_too_long_is_an_error() {
-        let directory = tempfile::tempdir().unwrap();
-        let deep = directory.path().join("x".repeat(90));
-        fs::create_dir(&deep).unwrap();
-        assert!(Socket::listen(&deep, "aaaaaaaa").is_err());
-    }
-
-    #[test]
-    fn one_that_was_left_behind_is_removed_and_one_that_is_used_stays() {
-        let directory = tempfile::tempdir().unwrap();
-        let _used = Socket::listen(directory.path(), "aaaaaaaa").unwrap();
-        drop(UnixListener::bind(path(directory.path(), "cccccccc")).unwrap());
-        assert!(Socket::is_any_abandoned(directory.path()));
-        Socket::remove_abandoned(directory.path()).unwrap();
-        assert!(!Socket::is_any_abandoned(directory.path()));
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    fn a_keeper_that_takes_nobody_is_not_waited_for() {
+        let id = id();
+        let socket = Socket::listen(&id).unwrap();
+        let waiting: Vec<_> = std::iter::from_fn(|| Socket::connect(&id).ok()).collect();
+        assert!(waiting.len() >= usize::try_from(WAITING_LOGINS_MAXIMUM).unwrap());
+        wait_for(&mut [PollFd::new(&socket, PollFlags::IN)], None).unwrap();
+        assert_eq!(std::iter::from_fn(|| socket.accept()).count(), waiting.len());
     }
 }

@@ -90,6 +90,10 @@ impl StateFile {
         self.0.is_gone()
     }
 
+    pub(crate) fn is_in(&self, directory: &Path) -> bool {
+        self.0.is_in(directory)
+    }
+
     /// Deletes the file, if nobody else has.
     pub(crate) fn remove(self) -> Result<()> {
         self.0.remove()

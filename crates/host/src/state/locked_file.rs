@@ -55,6 +55,10 @@ impl LockedFile {
         fs::symlink_metadata(&self.path).is_err_and(|error| error.kind() == ErrorKind::NotFound)
     }
 
+    pub(crate) fn is_in(&self, directory: &Path) -> bool {
+        self.path.parent() == Some(directory)
+    }
+
     /// Deletes the file, if nobody else has.
     pub(crate) fn remove(self) -> Result<()> {
         if self.is_gone() {

@@ -2,10 +2,10 @@
 
 use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
-use lab::{Lab, scenario};
+use lab::{Host, Lab, Signal, scenario, wait_until};
 
-use crate::common::PATIENCE;
 use crate::common::world::{BY_JUMP, LAN_ADDRESS, Spot, Walker, World};
+use crate::common::{PATIENCE, keeper, signal};
 use crate::out_of_reach::{Behind, FOUND_AGAIN, Hidden};
 use crate::wall::{BOTH_WAYS, raise_at};
 
@@ -19,6 +19,9 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(from_ipv6_alone_to_ipv4_alone_a_session_moves),
         scenario!(from_the_hosts_own_network_to_outside_and_back_a_session_moves),
         scenario!(where_nobody_may_use_udp_it_moves_from_the_hosts_own_network_too),
+        scenario!(without_its_keeper_a_session_moves),
+        scenario!(with_a_keeper_that_is_stopped_a_session_moves),
+        scenario!(without_its_users_runtime_directory_a_session_moves),
     ];
     scenarios.into_iter().map(|scenario| scenario.needs(&["miniupnpd"])).collect()
 }
@@ -94,4 +97,33 @@ fn where_nobody_may_use_udp_it_moves_from_the_hosts_own_network_too(lab: &Lab) -
     let paths = session.leave()?;
     ensure!(paths.iter().all(|path| path == "ssh"), "{paths:?}");
     Ok(())
+}
+
+/// Whatever has happened on the host; and nothing of it is left there.
+fn moves_though(lab: &Lab, happens: impl Fn(&Host) -> Result<()>) -> Result<()> {
+    let hidden = Hidden::raise(lab, Behind::JumpHost, Spot::CafeA)?;
+    let mut session = hidden.connect()?;
+    let host = &hidden.world.server;
+    happens(host)?;
+    moves(&hidden.world, &mut session, &[Spot::CafeB, Spot::CafeA])?;
+    let paths = session.leave()?;
+    ensure!(paths.iter().all(|path| path == "ssh"), "{paths:?}");
+    wait_until("the end of every server command", PATIENCE, || {
+        let mut ours = host.processes("moshpunch")?;
+        ours.retain(|process| process.arguments.iter().any(|word| word == "server"));
+        Ok(ours.is_empty().then_some(()))
+    })
+}
+
+fn without_its_keeper_a_session_moves(lab: &Lab) -> Result<()> {
+    moves_though(lab, |host| signal(&keeper(host)?, Signal::KILL))
+}
+
+fn with_a_keeper_that_is_stopped_a_session_moves(lab: &Lab) -> Result<()> {
+    moves_though(lab, |host| signal(&keeper(host)?, Signal::STOP))
+}
+
+/// As when the last login of the user ends, but for this session.
+fn without_its_users_runtime_directory_a_session_moves(lab: &Lab) -> Result<()> {
+    moves_though(lab, |host| host.command("rm").args(["-r", "/run/user/1000"]).run(PATIENCE).map(drop))
 }

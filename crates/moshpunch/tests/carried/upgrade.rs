@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
-use lab::{Host, Lab, scenario, wait_until};
+use lab::{Host, Lab, WriteUp, scenario, wait_until};
 
 use crate::common::home::nft;
 use crate::common::world::{FROM_OUTSIDE, Spot, World};
@@ -18,6 +18,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(once_the_host_may_use_udp_nothing_is_carried),
         scenario!(once_udp_gets_through_to_the_host_too_nothing_is_carried),
         scenario!(once_udp_gets_through_to_the_laptop_too_nothing_is_carried),
+        scenario!(once_the_host_has_another_address_nothing_is_carried),
         scenario!(once_its_router_maps_the_port_nothing_is_carried).needs(&["miniupnpd"]),
     ]
 }
@@ -63,6 +64,34 @@ fn nothing_is_carried_without(lab: &Lab, wall: Wall) -> Result<()> {
     scene.computes()?;
     let said = scene.leaves()?;
     ensure!(said.contains("the session went over 20.0.0.1:60001 "), "{said}");
+    Ok(())
+}
+
+/// It tells of it by the channel. To the one that it had, UDP finds no way.
+fn once_the_host_has_another_address_nothing_is_carried(lab: &Lab) -> Result<()> {
+    let mut scene = Scene::raise(lab, &[], &[])?;
+    let chain = "type filter hook prerouting priority -10; meta l4proto udp ip daddr 20.0.0.1 drop;";
+    nft(scene.host(), &format!("table inet wall {{ chain prerouting {{ {chain} }}; }}\n"))?;
+    scene.opens(LINE)?;
+    let carried = Carried::count(scene.laptop(), 2222)?;
+    scene.computes()?;
+    ensure!(carried.segments()? > 0, "ssh has no part in it:\n{}", scene.log());
+    let outside = WriteUp::OUTSIDE;
+    for words in [
+        format!("address add 20.0.0.2/24 dev {outside}"),
+        format!("route replace 20.0.0.0/24 dev {outside} src 20.0.0.2"),
+    ] {
+        scene.host().command("ip").args(words.split(' ')).run(PATIENCE)?;
+    }
+    let followed = wait_until("an echo in which ssh has no part", AFTER_AN_OFFER + PATIENCE, || {
+        let before = carried.segments()?;
+        scene.computes()?;
+        Ok((carried.segments()? == before).then_some(()))
+    });
+    scene.explained(followed)?;
+    no_login_is_left(scene.laptop(), SSH_ENDS + PATIENCE)?;
+    let said = scene.leaves()?;
+    ensure!(said.contains("20.0.0.2:60001 "), "{said}");
     Ok(())
 }
 

@@ -1,14 +1,15 @@
 //! A later login that attaches to a session that runs, and what is in its way.
 
 use std::io::Read;
-use std::os::unix::net::UnixStream;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
 use lab::{Host, Lab, Miniupnpd, Signal, USER, WriteUp, scenario};
 
-use crate::common::{PATIENCE, end_sessions, keeper, raise, signal};
+use crate::common::{PATIENCE, end_sessions, keeper, no_moshpunch_is_left, raise, signal};
 use crate::laptop::{Login, NEW, TO_SERVER, any_datagram};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
@@ -17,18 +18,19 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_later_login_is_told_the_mapping_that_there_is_and_the_next).needs(&["miniupnpd"]),
         scenario!(what_is_not_here_is_gone),
         scenario!(a_keeper_that_is_killed_ends_no_channel_and_hinders_no_login),
-        scenario!(what_is_in_the_sockets_place_is_told),
-        scenario!(a_runtime_directory_with_a_long_path_is_told),
+        scenario!(a_keepers_name_that_is_anothers_is_told),
+        scenario!(a_keeper_that_is_stopped_ends_no_channel_and_hinders_no_login),
         scenario!(what_a_killed_keeper_left_is_swept),
+        scenario!(a_runtime_directory_that_is_deleted_hinders_no_login),
     ]
 }
 
-fn attach(laptop: &Host, name: &str, session: &str) -> Result<Login> {
+pub(crate) fn attach(laptop: &Host, name: &str, session: &str) -> Result<Login> {
     let command = format!("MOSHPUNCH_OFFER=1 MOSHPUNCH_CHANNEL={session} moshpunch server offer 60001");
     Login::open(laptop, name, &[&["-T"], &TO_SERVER[..]].concat(), &command)
 }
 
-fn answers(login: &mut Login) -> Result<()> {
+pub(crate) fn answers(login: &mut Login) -> Result<()> {
     login.say("MOSHPUNCH PING 1234\n")?;
     login.hears("MOSHPUNCH PONG 1234\n")
 }
@@ -98,21 +100,29 @@ fn what_is_not_here_is_gone(lab: &Lab) -> Result<()> {
     is_refused_by_the_keeper(&network.server, &session)?;
     end_sessions(&network.server)?;
     first.ends()?;
-    assert_eq!(ask(USER, &session, "60001")?.stdout, "MOSHPUNCH BYE gone\n");
-    Ok(())
+    let gone = || {
+        assert_eq!(ask(USER, &session, "60001")?.stdout, "MOSHPUNCH BYE gone\n");
+        anyhow::Ok(())
+    };
+    gone()?;
+    let next = Login::open(&network.laptop, "next", &[&["-T"], &TO_SERVER[..]].concat(), NEW)?;
+    next.hears("MOSH CONNECT 60001 ")?;
+    next.session()?;
+    gone()?;
+    end_sessions(&network.server)
 }
 
-/// As root, whom no mode keeps out.
+/// As root.
 fn is_refused_by_the_keeper(server: &Host, session: &str) -> Result<()> {
-    let path = socket(session);
-    let mut stream = server.inside(|| Ok(UnixStream::connect(&path)?))?;
+    let name = socket(session)?;
+    let mut stream = server.inside(|| Ok(UnixStream::connect_addr(&name)?))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     assert_eq!(stream.read(&mut [0; 64])?, 0, "it is let in");
     Ok(())
 }
 
-fn socket(session: &str) -> String {
-    format!("/run/user/1000/moshpunch/{session}.socket")
+fn socket(session: &str) -> Result<SocketAddr> {
+    Ok(SocketAddr::from_abstract_name(format!("moshpunch-1000-{session}"))?)
 }
 
 fn a_keeper_that_is_killed_ends_no_channel_and_hinders_no_login(lab: &Lab) -> Result<()> {
@@ -140,41 +150,52 @@ fn a_keeper_that_is_killed_ends_no_channel_and_hinders_no_login(lab: &Lab) -> Re
     Ok(())
 }
 
-/// A file of anybody's, and a socket of root's.
-fn what_is_in_the_sockets_place_is_told(lab: &Lab) -> Result<()> {
+/// By root, once the keeper is gone.
+fn a_keepers_name_that_is_anothers_is_told(lab: &Lab) -> Result<()> {
     let network = raise(lab)?;
-    let first = Login::new_session(&network.laptop)?;
+    let mut first = Login::new_session(&network.laptop)?;
     let session = first.session()?;
-    let path = socket(&session);
-    let squat = |user: &str, script: &str| {
-        network.server.command("sh").args(["-c", script, "sh", &path]).as_user(user).run(PATIENCE)
-    };
-    squat(USER, "rm \"$1\" && echo mine >\"$1\"")?;
-    let told = "MOSHPUNCH TROUBLE host session this login does not hear of the router: ";
+    signal(&keeper(&network.server)?, Signal::KILL)?;
+    let name = socket(&session)?;
+    let _roots = network.server.inside(|| {
+        lab::wait_until("the name to be free", PATIENCE, || Ok(UnixListener::bind_addr(&name).ok()))
+    })?;
     let mut second = attach(&network.laptop, "second", &session)?;
-    second.hears(&format!("{told}{path}: Connection refused"))?;
-    answers(&mut second)?;
-    squat(USER, "rm \"$1\"")?;
-    let _roots = network.server.inside(|| Ok(std::os::unix::net::UnixListener::bind(&path)?))?;
-    squat("root", "chmod 777 \"$1\"")?;
-    let mut third = attach(&network.laptop, "third", &session)?;
-    third.hears(&format!("{told}{path}: the other end is user 0"))?;
-    answers(&mut third)?;
+    second.hears(&format!(
+        "MOSHPUNCH TROUBLE host session this login does not hear of the router: @moshpunch-1000-{session}: \
+         the other end is user 0\t"
+    ))?;
+    for login in [&mut first, &mut second] {
+        answers(login)?;
+        login.say(&any_datagram(1))?;
+        login.hears("MOSHPUNCH A 1\n")?;
+    }
     end_sessions(&network.server)
 }
 
-fn a_runtime_directory_with_a_long_path_is_told(lab: &Lab) -> Result<()> {
+/// It is in nobody's way, and goes on where it was.
+fn a_keeper_that_is_stopped_ends_no_channel_and_hinders_no_login(lab: &Lab) -> Result<()> {
     let network = raise(lab)?;
-    let long = format!("/tmp/{}", "x".repeat(100));
-    network.server.command("mkdir").args(["-m", "700", &long]).as_user(USER).run(PATIENCE)?;
-    let command = NEW.replace("moshpunch server", &format!("XDG_RUNTIME_DIR={long} moshpunch server"));
-    let mut first = Login::open(&network.laptop, "first", &[&["-T"], &TO_SERVER[..]].concat(), &command)?;
-    first.session()?;
-    first.hears("MOSHPUNCH TROUBLE host session later logins will not hear of the router: /tmp/xxx")?;
-    answers(&mut first)?;
-    keeper(&network.server)?;
+    let mut first = Login::new_session(&network.laptop)?;
+    let session = first.session()?;
+    let keeper = keeper(&network.server)?;
+    signal(&keeper, Signal::STOP)?;
+    let mut second = attach(&network.laptop, "second", &session)?;
+    second.session()?;
+    for login in [&mut first, &mut second] {
+        login.say(&any_datagram(1))?;
+        login.hears("MOSHPUNCH A 1\n")?;
+        answers(login)?;
+    }
+    signal(&keeper, Signal::CONT)?;
+    first.hears("MOSHPUNCH BYE superseded\n")?;
+    first.ends()?;
+    signal(&keeper, Signal::STOP)?;
     end_sessions(&network.server)?;
-    first.ends()
+    second.hears("MOSHPUNCH BYE ended\n")?;
+    second.ends()?;
+    signal(&keeper, Signal::CONT)?;
+    no_moshpunch_is_left(&network.server)
 }
 
 fn what_a_killed_keeper_left_is_swept(lab: &Lab) -> Result<()> {
@@ -189,14 +210,54 @@ fn what_a_killed_keeper_left_is_swept(lab: &Lab) -> Result<()> {
         Ok::<_, anyhow::Error>(list.stdout)
     };
     let left = list()?;
-    ensure!(
-        [".session\n", ".socket\n"].iter().all(|kind| left.contains(&format!("{session}{kind}"))),
-        "{left}"
-    );
+    ensure!(left.contains(&format!("{session}.session\n")), "{left}");
     let next = Login::open(&network.laptop, "next", &[&["-T"], &TO_SERVER[..]].concat(), NEW)?;
     next.session()?;
     lab::wait_until("the sweep", PATIENCE, || Ok((!list()?.contains(&session)).then_some(())))
         .with_context(|| list().unwrap_or_default())?;
     end_sessions(&network.server)?;
     next.ssh.wait_exit(PATIENCE + Duration::from_secs(2)).map(drop)
+}
+
+/// As when the user's last login ends, and when the next one begins.
+fn a_runtime_directory_that_is_deleted_hinders_no_login(lab: &Lab) -> Result<()> {
+    let network = raise(lab)?;
+    let first = Login::new_session(&network.laptop)?;
+    let session = first.session()?;
+    // From now on the keeper sleeps.
+    first.hears("MOSHPUNCH OFFER 1\n")?;
+    network.server.command("rm").args(["-r", "/run/user/1000"]).run(PATIENCE)?;
+    let second = takes_over(&network.laptop, "second", &session, &first)?;
+    let anew = ["-d", "-m", "700", "-o", USER, "-g", USER, "/run/user/1000"];
+    network.server.command("install").args(anew).run(PATIENCE)?;
+    let third = takes_over(&network.laptop, "third", &session, &second)?;
+    let file = format!("/run/user/1000/moshpunch/{session}.session");
+    let is_there = || {
+        lab::wait_until("the state file", PATIENCE, || {
+            Ok(network.server.read_file(&file).is_ok_and(|state| state.contains(&session)).then_some(()))
+        })
+    };
+    is_there()?;
+    network.server.command("rm").args(["-r", "/run/user/1000/moshpunch"]).run(PATIENCE)?;
+    // Whatever wakes the keeper.
+    is_refused_by_the_keeper(&network.server, &session)?;
+    is_there()?;
+    end_sessions(&network.server)?;
+    third.hears("MOSHPUNCH BYE ended\n")?;
+    third.ends()?;
+    no_moshpunch_is_left(&network.server)?;
+    ensure!(network.server.read_file(&file).is_err(), "the state file is left");
+    Ok(())
+}
+
+/// From the login before, which ends.
+fn takes_over(laptop: &Host, name: &str, session: &str, before: &Login) -> Result<Login> {
+    let mut login = attach(laptop, name, session)?;
+    assert_eq!(login.session()?, session);
+    login.say(&any_datagram(1))?;
+    login.hears("MOSHPUNCH A 1\n")?;
+    before.hears("MOSHPUNCH BYE superseded\n")?;
+    before.ends()?;
+    ensure!(!login.ssh.log().contains("TROUBLE host"), "{}", login.ssh.log());
+    Ok(login)
 }

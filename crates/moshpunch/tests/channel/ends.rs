@@ -27,7 +27,7 @@ pub(crate) fn server_command(host: &Host) -> Result<Option<HostProcess>> {
     Ok(host.processes("moshpunch")?.into_iter().find(is_it))
 }
 
-fn no_server_command_is_left(host: &Host) -> Result<()> {
+pub(crate) fn no_server_command_is_left(host: &Host) -> Result<()> {
     wait_until("the end of the server command", PATIENCE, || {
         Ok(server_command(host)?.is_none().then_some(()))
     })

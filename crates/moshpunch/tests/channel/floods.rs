@@ -13,16 +13,26 @@ use crate::laptop::{Login, NEW, TO_SERVER, any_datagram};
 pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         scenario!(a_flood_of_every_verb_is_bounded),
+        scenario!(what_is_no_line_is_read_over),
         scenario!(lines_are_cut_anywhere),
         scenario!(a_laptop_that_does_not_listen_costs_nothing_and_mosh_servers_end_is_the_end),
     ]
 }
 
-/// In kilobytes.
 fn resident(host: &Host) -> Result<u64> {
+    kilobytes(host, "VmRSS:")
+}
+
+/// The most that ever was.
+fn peak(host: &Host) -> Result<u64> {
+    kilobytes(host, "VmHWM:")
+}
+
+/// proc_pid_status(5).
+fn kilobytes(host: &Host, field: &str) -> Result<u64> {
     let server = server_command(host)?.context("the server command has ended")?;
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).context("no such field")?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
@@ -36,18 +46,62 @@ fn every_verb(number: u64) -> String {
 
 fn a_flood_of_every_verb_is_bounded(lab: &Lab) -> Result<()> {
     let network = raise(lab)?;
-    let mut login = Login::new_session(&network.laptop)?;
-    login.session()?;
-    let before = resident(&network.server)?;
-    for number in 1..=400 {
-        login.say(&every_verb(number))?;
+    for (number, terminal) in ["-T", "-tt"].into_iter().enumerate() {
+        let words = [&[terminal], &TO_SERVER[..]].concat();
+        let mut login = Login::open(&network.laptop, &format!("flood{number}"), &words, NEW)?;
+        login.session()?;
+        let before = peak(&network.server)?;
+        for number in 1..=400 {
+            login.say(&every_verb(number))?;
+        }
+        login.hears("MOSHPUNCH A 400\n")?;
+        let after = peak(&network.server)?;
+        ensure!(after < before + 2_048, "{before} kB before, {after} kB after");
+        login.say("MOSHPUNCH PING 77777\n")?;
+        login.hears("MOSHPUNCH PONG 77777\n")?;
+        login.say("MOSHPUNCH BYE\n")?;
+        login.ends()?;
+        end_sessions(&network.server)?;
     }
-    login.hears("MOSHPUNCH A 400\n")?;
-    let after = resident(&network.server)?;
-    ensure!(after < before + 2_048, "{before} kB before, {after} kB after");
-    login.say("MOSHPUNCH PING 77777\n")?;
-    login.hears("MOSHPUNCH PONG 77777\n")?;
-    end_sessions(&network.server)
+    Ok(())
+}
+
+/// Each is left aside, and what is behind it is heard. By a terminal, too, whose own limits and marks are none here.
+fn what_is_no_line_is_read_over(lab: &Lab) -> Result<()> {
+    let network = raise(lab)?;
+    let marks: String = (0..=0x1f).chain([0x7f]).filter(|mark| *mark != b'\n').map(char::from).collect();
+    let all = [
+        "x".repeat(8 << 20),
+        "MOSHPUNCH ".repeat(100_000),
+        "\0".repeat(10_000),
+        format!("MOSHPUNCH D 1 0 {}", "=".repeat(3_000)),
+        format!("MOSHPUNCH D 1 0 {}", "A".repeat(3_999)),
+        "MOSHPUNCH D 18446744073709551616 256 AAAA".into(),
+        format!("MOSHPUNCH A {}", u64::MAX),
+        format!("MOSHPUNCH PING {}", "9".repeat(100)),
+        "MOSHPUNCH CHANNEL 1 session=ffffffff window=0".into(),
+        marks,
+        "\r\r\r".into(),
+    ];
+    for (number, terminal) in ["-T", "-tt"].into_iter().enumerate() {
+        let words = [&[terminal], &TO_SERVER[..]].concat();
+        let mut login = Login::open(&network.laptop, &format!("odd{number}"), &words, NEW)?;
+        login.session()?;
+        login.say("MOSHPUNCH A 0\n")?;
+        let before = peak(&network.server)?;
+        for (number, line) in all.iter().enumerate() {
+            login.say(&format!("{line}\nMOSHPUNCH PING 5{number}\r\n"))?;
+            login.hears(&format!("MOSHPUNCH PONG 5{number}\n"))?;
+        }
+        let after = peak(&network.server)?;
+        ensure!(after < before + 2_048, "{before} kB before, {after} kB after");
+        let log = login.ssh.log();
+        ensure!(!log.contains("MOSHPUNCH A ") && !log.contains("MOSHPUNCH D "), "{log}");
+        login.say("MOSHPUNCH BYE\n")?;
+        login.ends()?;
+        end_sessions(&network.server)?;
+    }
+    Ok(())
 }
 
 fn lines_are_cut_anywhere(lab: &Lab) -> Result<()> {

@@ -7,6 +7,7 @@ mod ends;
 mod floods;
 mod laptop;
 mod logins;
+mod surroundings;
 mod unchanged;
 
 use std::process::ExitCode;
@@ -74,18 +75,35 @@ fn a_mapping_that_comes_late_is_told(lab: &Lab) -> Result<()> {
     common::wait_for_empty_table(&network.router, PATIENCE)
 }
 
+/// By a file, or by what sshd sets; to each login once.
 fn what_an_administrator_forbids_is_told(lab: &Lab) -> Result<()> {
     let network = raise(lab)?;
     let file = "/home/alice/.config/moshpunch/config.toml";
-    network.server.write_file(file, "[server]\nbudget = 20\ncarry = false\n")?;
-    let mut login = Login::new_session(&network.laptop)?;
-    login.hears("MOSHPUNCH TROUBLE host session the host's configuration (carry = false) lets no session go over ssh\t")?;
-    let log = login.ssh.log();
-    let hello = log.lines().find(|line| line.starts_with("MOSHPUNCH CHANNEL ")).unwrap_or_default();
-    ensure!(hello.ends_with(" seen=20.0.0.9"), "{hello}");
+    let by_environment = NEW.replacen("MOSHPUNCH", "MOSHPUNCH_CARRY=false MOSHPUNCH", 1);
+    for (name, carry, command) in
+        [("environment", "", by_environment.as_str()), ("file", "carry = false\n", NEW)]
+    {
+        network.server.write_file(file, &format!("[server]\nbudget = 20\n{carry}"))?;
+        let mut login = Login::open(&network.laptop, name, &[&["-T"], &TO_SERVER[..]].concat(), command)?;
+        carries_nothing(&mut login)?;
+        if name == "file" {
+            carries_nothing(&mut attaching::attach(&network.laptop, "next", &login.session()?)?)?;
+        }
+        end_sessions(&network.server)?;
+        login.ends()?;
+    }
+    Ok(())
+}
+
+fn carries_nothing(login: &mut Login) -> Result<()> {
+    let trouble = "MOSHPUNCH TROUBLE host session the host's configuration (carry = false) lets no session go over ssh\t";
+    login.hears(trouble)?;
     login.say(&format!("{}MOSHPUNCH PING 1\n", laptop::any_datagram(1)))?;
     login.hears("MOSHPUNCH PONG 1")?;
-    end_sessions(&network.server)
+    let log = login.ssh.log();
+    let hello = log.lines().find(|line| line.starts_with("MOSHPUNCH CHANNEL ")).unwrap_or_default();
+    ensure!(hello.ends_with(" seen=20.0.0.9") && log.matches(trouble).count() == 1, "{log}");
+    Ok(())
 }
 
 fn main() -> ExitCode {
@@ -99,6 +117,7 @@ fn main() -> ExitCode {
     lab::harness::run(
         own.into_iter()
             .chain(others.into_iter().flatten())
+            .chain(surroundings::scenarios())
             .chain(unchanged::scenarios())
             .map(|scenario| scenario.needs(&["mosh", "sshd"]).within(Duration::from_secs(180))),
     )
