@@ -194,3 +194,28 @@ impl Ways {
         ways
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "a starting point; nothing here waits")]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    #[test]
+    fn channels_take_no_flows_place() {
+        let (mut ways, now) = (Ways::default(), start());
+        let remote = SocketAddr::from(([198, 51, 100, 1], 60_001));
+        let by = |socket| Route::Udp { socket: SocketId(socket), remote };
+        let flows: Vec<_> = (0..4).map(|socket| ways.add(Kind::Mapped, by(socket))).collect();
+        assert_eq!(flows.len(), MAX_FLOWS);
+        let carrier = ways.add(Kind::Carried, Route::Carried);
+        flows.iter().for_each(|&flow| ways.hear(flow, now));
+        ways.hear(carrier, now + Duration::from_secs(1));
+        assert_eq!(ways.flows().iter().map(|way| way.id).collect::<Vec<_>>(), flows);
+    }
+}

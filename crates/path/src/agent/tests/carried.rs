@@ -158,6 +158,44 @@ fn an_answer_to_a_trial_moves_the_session_and_late_ones_do_not_move_it_back() {
     assert_eq!(story[0], (500, vec![], vec![WayId(4), CARRIER]), "it is still awaited");
 }
 
+/// Nothing is left of it: what it would have asked for at its end is not wanted any more.
+#[test]
+fn a_trial_that_was_answered_is_over() {
+    let now = start();
+    let mut agent = carried(now);
+    let tried = now + ms(1_250);
+    pass(&mut agent, now, tried);
+    datagram(&mut agent, tried + ms(5));
+    answer(&mut agent, WayId(3), 9, tried + ms(105));
+    events(&mut agent);
+    assert_eq!(datagram(&mut agent, tried + ms(110)), [WayId(3)]);
+    answer(&mut agent, WayId(3), 10, tried + ms(160));
+    assert_eq!(pass(&mut agent, tried, tried + ms(2_000)), []);
+}
+
+#[test]
+fn no_better_way_is_tried_while_none_answers() {
+    let now = start();
+    let mut agent = carried(now);
+    let typed = now + ms(1_000);
+    datagram(&mut agent, typed);
+    let story = pass(&mut agent, typed, typed + ms(1_000));
+    assert_eq!(story[0], (200, vec![], vec![LAN_WAY, MAPPED_WAY]), "a silence");
+    let opened = story.iter().flat_map(|(_, events, _)| events).copied().filter_map(opened);
+    assert_eq!(opened.count(), 0, "{story:?}");
+}
+
+/// A copy that comes behind that of the channel would tell nothing; a trial does.
+#[test]
+fn new_candidates_get_no_copy_of_what_was_carried() {
+    let now = start();
+    let mut agent = carried(now);
+    assert_eq!(datagram(&mut agent, now + ms(400)), [CARRIER]);
+    let new = Candidate { kind: Kind::Lan, address: "10.0.0.9:60001".parse().unwrap() };
+    agent.handle_candidates(&[new], now + ms(410));
+    assert_eq!(copies(&mut agent), []);
+}
+
 #[test]
 fn new_candidates_are_a_reason_to_try_at_once() {
     let now = start();
