@@ -3,11 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::candidate::{Candidate, Family, Kind, Rank};
 use crate::event::{Route, SocketId, Transmit, WayId};
-use crate::silence::AnswerTime;
+use crate::silence::RoundTrip;
 
 /// A path that the server has been heard over is a flow that the NATs on its way know. This many are kept, those that
 /// were heard last: after a move there and back the former one, by whichever kind of candidate.
@@ -22,7 +22,9 @@ pub struct Way {
     pub id: WayId,
     pub kind: Kind,
     pub route: Route,
-    pub(crate) answer_time: AnswerTime,
+    pub(crate) round_trip: RoundTrip,
+    /// How much later than others it got the last datagram.
+    pub(crate) lag: Duration,
     /// When the server was last heard over it.
     pub(crate) heard: Option<Instant>,
     /// The kernel did not take the last datagram.
@@ -88,14 +90,15 @@ impl Ways {
     pub(crate) fn add(&mut self, kind: Kind, route: Route) -> WayId {
         let id = WayId(self.next);
         self.next += 1;
-        let answer_time = AnswerTime::default();
+        let (round_trip, lag) = (RoundTrip::default(), Duration::ZERO);
         self.by_id.insert(
             id,
             Way {
                 id,
                 kind,
                 route,
-                answer_time,
+                round_trip,
+                lag,
                 heard: None,
                 refused: false,
                 has_newest: false,
@@ -107,10 +110,6 @@ impl Ways {
 
     pub(crate) fn find(&self, id: WayId) -> Option<&Way> {
         self.by_id.get(&id)
-    }
-
-    pub(crate) fn find_mut(&mut self, id: WayId) -> Option<&mut Way> {
-        self.by_id.get_mut(&id)
     }
 
     /// The server has answered over it.
@@ -126,9 +125,17 @@ impl Ways {
         }
     }
 
-    /// The newest datagram goes over it, whatever the kernel said before.
-    pub(crate) fn send(&mut self, id: WayId) {
+    /// A datagram is answered that was sent so long ago.
+    pub(crate) fn measure(&mut self, id: WayId, round_trip: Duration) {
         if let Some(way) = self.by_id.get_mut(&id) {
+            way.round_trip.sample(round_trip.saturating_sub(way.lag));
+        }
+    }
+
+    /// The newest datagram goes over it, so long after it was sent, and whatever the kernel said before.
+    pub(crate) fn send(&mut self, id: WayId, lag: Duration) {
+        if let Some(way) = self.by_id.get_mut(&id) {
+            way.lag = lag;
             way.refused = false;
             way.has_newest = true;
             way.was_used = true;
@@ -197,8 +204,6 @@ impl Ways {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[expect(clippy::disallowed_methods, reason = "a starting point; nothing here waits")]

@@ -123,12 +123,8 @@ impl Agent {
         let room = MAX_COPIES.saturating_sub(self.transmits.len());
         ways.retain(|way| !queued(&way.transmit()));
         ways.truncate(room);
-        ways.iter().for_each(|way| self.ways.send(way.id));
-        if let Some(awaited) = &mut self.awaited
-            && ways.iter().any(Way::is_last_resort)
-        {
-            awaited.carried.get_or_insert(now);
-        }
+        let lag = self.rhythm.since_datagram(now);
+        ways.iter().for_each(|way| self.ways.send(way.id, lag));
         self.transmits.extend(ways.iter().map(Way::transmit));
     }
 }

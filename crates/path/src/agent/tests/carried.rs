@@ -148,7 +148,7 @@ fn an_answer_to_a_trial_moves_the_session_and_late_ones_do_not_move_it_back() {
     datagram(&mut agent, tried + ms(5));
     pass(&mut agent, tried, tried + ms(205));
     assert_eq!(datagram(&mut agent, tried + ms(210)), [CARRIER]);
-    answer(&mut agent, WayId(3), 9, tried + ms(310));
+    answer_after(&mut agent, ms(305), WayId(3), 9, tried + ms(310));
     assert_eq!(events(&mut agent), [moved(WayId(3), MAPPED), Event::Nudge]);
     let fresh = tried + ms(315);
     datagram(&mut agent, fresh);
@@ -283,6 +283,7 @@ fn standing_tells_for_how_long_a_session_is_carried_or_needs_no_help() {
     let newer = agent.handle_carrier(now + ms(400));
     answer(&mut agent, newer, 8, now + ms(450));
     assert_eq!(standing(&agent), [Some(250), None], "another channel");
+    datagram(&mut agent, now + ms(900));
     answer(&mut agent, MAPPED_WAY, 9, now + ms(1_000));
     assert_eq!(standing(&agent), [None, Some(1_000)]);
     answer(&mut agent, LAN_WAY, 10, now + ms(1_100));
@@ -317,7 +318,7 @@ fn at_a_change_what_was_typed_just_before_is_left_to_others_first() {
 
 /// The mapped path answers, and then does not.
 fn fall(agent: &mut Agent, sequence: u64, at: Instant) {
-    answer(agent, MAPPED_WAY, sequence, at);
+    answer_after(agent, ms(150), MAPPED_WAY, sequence, at);
     datagram(agent, at + ms(500));
     pass(agent, at, at + ms(1_050));
     answer(agent, CARRIER, sequence + 1, at + ms(1_100));
