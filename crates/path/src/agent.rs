@@ -222,7 +222,7 @@ impl Agent {
         }
         if improved || !new.is_empty() {
             self.probe.hurry();
-            self.nudge_if_silent(now);
+            self.nudge_if_overtaken(now);
             self.hurry_trials(now);
         }
     }

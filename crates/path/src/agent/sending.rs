@@ -57,6 +57,28 @@ impl Agent {
         }
     }
 
+    /// The followed way has not answered in time, if there is one.
+    pub(super) fn look_elsewhere(&mut self, now: Instant) {
+        let (followed, last_resort_has_newest) = (self.followed, self.ways.last_resort_has_newest());
+        let carried = self.followed_way().is_some_and(Way::is_last_resort);
+        let last_resort = self.ways.last_resort().map(|way| way.kind.policy().head_start);
+        match last_resort.filter(|_| followed.is_some() && !carried && !last_resort_has_newest) {
+            Some(head_start) => {
+                self.transmit(|way| Some(way.id) != followed && !way.is_last_resort(), now);
+                self.give_head_start(head_start, now);
+                self.turns.was(Turn::LastResort);
+                self.nudge(now);
+            }
+            None => {
+                self.transmit(|way| Some(way.id) != followed, now);
+                self.turns.was(if carried { Turn::LastResort } else { Turn::Better });
+                if last_resort_has_newest && !carried {
+                    self.nudge(now);
+                }
+            }
+        }
+    }
+
     pub(super) fn give_head_start(&mut self, head_start: Duration, now: Instant) {
         if self.ways.newest_is_under_way() {
             self.timers.set_no_later(Timer::HeadStart, now + head_start);

@@ -93,13 +93,16 @@ fn in_a_silence_new_datagrams_go_in_turns_with_a_nudge_to_the_next() {
     assert_eq!(datagram(&mut agent, typed), [MAPPED_WAY]);
     assert_eq!(
         pass(&mut agent, typed, typed + ms(400)),
-        [(200, vec![], vec![LAN_WAY, CARRIER]), (400, vec![Event::Nudge], vec![])]
+        [(200, vec![Event::Nudge], vec![LAN_WAY]), (400, vec![Event::Nudge], vec![CARRIER])],
+        "without an answer to the nudge"
     );
-    let nudged = typed + ms(405);
+    assert_eq!(datagram(&mut agent, typed + ms(405)), [LAN_WAY, MAPPED_WAY], "it may have been lost");
+    assert_eq!(pass(&mut agent, typed, typed + ms(605)), [(605, vec![Event::Nudge], vec![CARRIER])]);
+    let nudged = typed + ms(610);
     assert_eq!(datagram(&mut agent, nudged), [CARRIER]);
     let copied = (200, vec![], vec![LAN_WAY, MAPPED_WAY]);
-    assert_eq!(pass(&mut agent, nudged, nudged + ms(399)), [copied, (395, vec![Event::Nudge], vec![])]);
-    let again = nudged + ms(400);
+    assert_eq!(pass(&mut agent, nudged, nudged + ms(200)), [(190, vec![Event::Nudge], vec![]), copied]);
+    let again = nudged + ms(300);
     assert_eq!(datagram(&mut agent, again), [LAN_WAY, MAPPED_WAY]);
     assert_eq!(pass(&mut agent, again, again + ms(200)), [(200, vec![Event::Nudge], vec![CARRIER])]);
     assert_eq!(datagram(&mut agent, again + ms(205)), [CARRIER]);
@@ -135,8 +138,29 @@ fn better_ways_are_tried_by_new_sockets_with_a_datagram_of_their_own() {
     assert_eq!(pass(&mut agent, tried, tried + ms(205)), [(205, vec![Event::Nudge], vec![])]);
     assert_eq!(datagram(&mut agent, tried + ms(210)), [CARRIER]);
     answer(&mut agent, CARRIER, 9, tried + ms(260));
-    assert_eq!(pass(&mut agent, tried, tried + ms(1_999)), []);
-    assert_eq!(datagram(&mut agent, tried + ms(1_999)), [CARRIER]);
+    assert_eq!(pass(&mut agent, tried, tried + ms(399)), []);
+    assert_eq!(datagram(&mut agent, tried + ms(399)), [CARRIER]);
+}
+
+#[test]
+fn a_trial_takes_three_datagrams_and_the_same_sockets() {
+    let now = start();
+    let mut agent = carried(now);
+    let tried = now + ms(1_250);
+    let (mut story, mut sequence) = (Vec::new(), 10);
+    pass(&mut agent, now, tried);
+    for turn in [0, 400, 800] {
+        let turn = tried + ms(turn);
+        story.push(datagram(&mut agent, turn + ms(5)));
+        pass(&mut agent, turn, turn + ms(205));
+        story.push(datagram(&mut agent, turn + ms(210)));
+        sequence += 1;
+        answer(&mut agent, CARRIER, sequence, turn + ms(260));
+        pass(&mut agent, turn, turn + ms(400));
+    }
+    let (better, channel) = (vec![WayId(4), WayId(3)], vec![CARRIER]);
+    assert_eq!(story, [&better, &channel, &better, &channel, &better, &channel].map(Vec::clone));
+    assert_eq!(agent.poll_timeout(), Some(tried + ms(2_000)), "another one");
 }
 
 #[test]
@@ -155,7 +179,7 @@ fn an_answer_to_a_trial_moves_the_session_and_late_ones_do_not_move_it_back() {
     answer(&mut agent, CARRIER, 10, fresh + ms(30));
     assert_eq!((followed(&agent), events(&mut agent)), (Some(WayId(3)), vec![]));
     let story = pass(&mut agent, fresh, fresh + ms(500));
-    assert_eq!(story[0], (500, vec![], vec![WayId(4), CARRIER]), "it is still awaited");
+    assert_eq!(story[0], (500, vec![Event::Nudge], vec![WayId(4)]), "it is still awaited");
 }
 
 /// Nothing is left of it: what it would have asked for at its end is not wanted any more.
@@ -269,6 +293,33 @@ fn a_channel_gets_no_datagram_twice_and_is_among_the_copies_however_many_ways_th
     assert_eq!(datagram(&mut agent, now + ms(5_000)), [carrier]);
     agent.handle_network(&[Binding::any(Family::V4)], now + ms(5_100));
     assert!(!copies(&mut agent).contains(&carrier));
+}
+
+/// A burst is not longer for a channel, and the channel is not left out of it for its rank.
+#[test]
+fn a_channel_is_one_of_the_copies_of_a_burst() {
+    let now = start();
+    let mut agent = Agent::new(7);
+    let address = |host| SocketAddr::from(([10, 0, 0, host], 60_001));
+    let kinds = [Kind::Lan, Kind::Global, Kind::Mapped, Kind::Resolved];
+    let many = (0..16).map(|host| Candidate { kind: kinds[usize::from(host) % 4], address: address(host) });
+    agent.handle_candidates(&many.collect::<Vec<_>>(), now);
+    let bindings = [2, 3].map(|host| Binding { family: Family::V4, address: Some([10, 9, 9, host].into()) });
+    agent.handle_network(&bindings, now);
+    let opened: Vec<_> = events(&mut agent).into_iter().filter_map(opened).collect();
+    opened.into_iter().for_each(|socket| agent.handle_opened(socket, now));
+    let followed = agent.handle_carrier(now);
+    datagram(&mut agent, now);
+    pass(&mut agent, now, now + HEAD_START);
+    answer(&mut agent, followed, 1, now + ms(250));
+    let beside = agent.handle_carrier(now + ms(260));
+    agent.handle_carrier_gone(followed, now + ms(1_000));
+    events(&mut agent);
+    datagram(&mut agent, now + ms(1_005));
+    pass(&mut agent, now, now + ms(1_010));
+    agent.handle_timeout(now + ms(2_000));
+    let copies = copies(&mut agent);
+    assert_eq!((copies.len(), copies.contains(&beside)), (MAX_COPIES, true));
 }
 
 #[test]
