@@ -37,6 +37,11 @@ impl Damping {
         self.0.retain(|&address, _| known(address));
     }
 
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// In another network everything may be different.
     pub(crate) fn forget(&mut self) {
         self.0.clear();

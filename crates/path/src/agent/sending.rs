@@ -6,7 +6,6 @@ use super::{Agent, MAX_COPIES};
 use crate::event::{Transmit, WayId};
 use crate::policy::Upgrade;
 use crate::race::Race;
-use crate::rhythm::Expected;
 use crate::silence::Silence;
 use crate::timer::Timer;
 use crate::trial::Tried;
@@ -57,12 +56,13 @@ impl Agent {
         }
     }
 
-    /// The followed way has not answered in time, if there is one.
-    pub(super) fn look_elsewhere(&mut self, now: Instant) {
+    /// No answer came in time. A datagram that was lost is no reason to leave for a channel; where the answer was `sought`
+    /// over all ways, there is.
+    pub(super) fn look_elsewhere(&mut self, sought: bool, now: Instant) {
         let (followed, last_resort_has_newest) = (self.followed, self.ways.last_resort_has_newest());
         let carried = self.followed_way().is_some_and(Way::is_last_resort);
         let last_resort = self.ways.last_resort().map(|way| way.kind.policy().head_start);
-        match last_resort.filter(|_| followed.is_some() && !carried && !last_resort_has_newest) {
+        match last_resort.filter(|_| !sought && !carried) {
             Some(head_start) => {
                 self.transmit(|way| Some(way.id) != followed && !way.is_last_resort(), now);
                 self.give_head_start(head_start, now);
@@ -98,13 +98,10 @@ impl Agent {
         if self.trial.end() {
             return self.nudge(now);
         }
-        let due = self.awaited.is_some_and(|awaited| awaited.expected == Expected::Soon);
-        if self.seeks() && (due || self.silence.is_some()) {
-            self.turns.overdue();
-            self.transmit(|way| !way.has_newest, now);
-            if self.silence.is_some() && self.turns.last() == Some(Turn::Better) {
-                self.nudge(now);
-            }
+        self.turns.overdue();
+        self.transmit(|way| !way.has_newest, now);
+        if self.silence.is_some() && self.turns.last() == Some(Turn::Better) {
+            self.nudge(now);
         }
     }
 

@@ -30,12 +30,13 @@ impl Agent {
         self.counters.silences += 1;
         self.standing.fall_silent();
         self.timers.clear(Timer::Answer);
+        let sought = self.seeks();
         if self.race.as_ref().is_none_or(Race::is_answered) {
             self.race = Some(Race::begun(Reason::Silence, now));
         }
         self.abandon_trial();
         self.begin_silence(now);
-        self.look_elsewhere(now);
+        self.look_elsewhere(sought, now);
     }
 
     /// Whatever is known of the paths may be wrong.

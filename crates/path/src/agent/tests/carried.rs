@@ -416,3 +416,152 @@ fn in_a_silence_of_the_channel_the_first_turn_is_the_others() {
     assert_eq!(datagram(&mut agent, typed + ms(405)), [LAN_WAY, MAPPED_WAY]);
     assert_eq!(datagram(&mut agent, typed + ms(410)), [CARRIER]);
 }
+
+#[test]
+fn who_types_on_gets_every_second_datagram_to_the_channel_before_a_silence() {
+    let now = start();
+    let mut agent = agent_with_carrier(now);
+    datagram(&mut agent, now);
+    assert_eq!(datagram(&mut agent, now + ms(150)), [LAN_WAY, MAPPED_WAY]);
+    pass(&mut agent, now, now + ms(200));
+    assert_eq!(datagram(&mut agent, now + ms(210)), [CARRIER]);
+    assert_eq!(datagram(&mut agent, now + ms(220)), [LAN_WAY, MAPPED_WAY]);
+    answer(&mut agent, MAPPED_WAY, 1, now + ms(230));
+    agent.handle_network(&[Binding::any(Family::V4)], now + ms(2_000));
+    for after in [2_005, 2_010] {
+        assert_eq!(datagram(&mut agent, now + ms(after)), [LAN_WAY, MAPPED_WAY], "all was answered");
+    }
+}
+
+#[test]
+fn after_a_change_a_channel_is_given_its_time_from_when_its_turn_comes() {
+    let now = start();
+    let mut agent = carried(now);
+    let change = now + ms(500);
+    agent.handle_network(&[Binding::any(Family::V4)], change);
+    events(&mut agent);
+    assert_eq!(datagram(&mut agent, change + ms(5)), [LAN_WAY, MAPPED_WAY]);
+    let story = pass(&mut agent, change, change + ms(404));
+    assert_eq!(story, [(100, vec![Event::Nudge], vec![]), (205, vec![], vec![CARRIER])][1..]);
+}
+
+#[test]
+fn a_silence_of_a_race_gives_no_second_head_start() {
+    let now = start();
+    let mut agent = settled(now);
+    agent.handle_carrier(now + ms(2_100));
+    let change = now + ms(2_500);
+    agent.handle_network(&[Binding::any(Family::V4)], change);
+    assert_eq!(datagram(&mut agent, change + ms(5)), [LAN_WAY, MAPPED_WAY]);
+    agent.handle_timeout(change + ms(205));
+    assert_eq!(agent.counters().silences, 1);
+    assert!(copies(&mut agent).contains(&CARRIER));
+    assert_eq!(datagram(&mut agent, change + ms(210)), [CARRIER]);
+}
+
+#[test]
+fn a_change_in_a_silence_leaves_no_head_start() {
+    let now = start();
+    let mut agent = settled(now);
+    agent.handle_carrier(now + ms(2_100));
+    let typed = now + ms(2_500);
+    datagram(&mut agent, typed);
+    pass(&mut agent, typed, typed + ms(200));
+    agent.handle_network(&[Binding::any(Family::V4)], typed + ms(250));
+    assert_eq!(copies(&mut agent), [LAN_WAY, MAPPED_WAY, CARRIER]);
+}
+
+#[test]
+fn what_a_trial_finds_no_way_for_goes_over_the_channel_at_once() {
+    let now = start();
+    let mut agent = carried(now);
+    let tried = now + ms(1_250);
+    pass(&mut agent, now, tried);
+    [LAN, MAPPED].into_iter().for_each(|text| agent.handle_withdrawn(candidate(text).address, tried));
+    assert_eq!(datagram(&mut agent, tried + ms(5)), [CARRIER]);
+}
+
+#[test]
+fn candidates_that_come_during_a_trial_begin_another_with_new_sockets() {
+    let now = start();
+    let mut agent = carried(now);
+    let tried = now + ms(1_250);
+    pass(&mut agent, now, tried);
+    let new = Candidate { kind: Kind::Lan, address: "10.0.0.9:60001".parse().unwrap() };
+    agent.handle_candidates(&[new], tried + ms(300));
+    assert_eq!(events(&mut agent), [open(2), Event::Nudge]);
+}
+
+#[test]
+fn a_trial_ends_with_the_silence_that_it_was_begun_before() {
+    let now = start();
+    let mut agent = carried(now);
+    let tried = now + ms(1_250);
+    datagram(&mut agent, tried - ms(100));
+    pass(&mut agent, now, tried);
+    datagram(&mut agent, tried + ms(5));
+    pass(&mut agent, tried, tried + ms(100));
+    assert_eq!(agent.counters().silences, 1);
+    datagram(&mut agent, tried + ms(110));
+    let story = pass(&mut agent, tried, tried + ms(310));
+    assert!(story.iter().any(|(_, _, copies)| copies.contains(&CARRIER)), "{story:?}");
+}
+
+#[test]
+fn a_move_among_direct_ways_or_into_another_network_is_no_fall() {
+    let now = start();
+    let [lan, mapped] = [LAN, MAPPED].map(|text| candidate(text).address);
+
+    let mut agent = carried(now);
+    answer_after(&mut agent, ms(50), MAPPED_WAY, 10, now + ms(1_000));
+    datagram(&mut agent, now + ms(1_500));
+    pass(&mut agent, now, now + ms(1_700));
+    answer(&mut agent, LAN_WAY, 11, now + ms(1_750));
+    events(&mut agent);
+    fall(&mut agent, 20, now + ms(3_000));
+    assert_eq!(next_trial(&mut agent, now + ms(4_100)).1, [lan, mapped]);
+
+    let mut agent = carried(now);
+    answer_after(&mut agent, ms(50), MAPPED_WAY, 10, now + ms(1_000));
+    agent.handle_network(&[Binding::any(Family::V4)], now + ms(1_500));
+    datagram(&mut agent, now + ms(1_505));
+    answer(&mut agent, CARRIER, 11, now + ms(1_750));
+    events(&mut agent);
+    fall(&mut agent, 20, now + ms(3_000));
+    assert_eq!(next_trial(&mut agent, now + ms(4_100)).1, [lan, mapped]);
+}
+
+/// It rests over the end of its channel, and no longer than the machine sleeps.
+#[test]
+fn an_address_rests_in_its_network_alone() {
+    let now = start();
+    let mut agent = carried(now);
+    let mapped = candidate(MAPPED).address;
+    fall(&mut agent, 10, now + ms(2_000));
+    next_trial(&mut agent, now + ms(3_100));
+    fall(&mut agent, 20, now + ms(5_000));
+    let later = now + ms(7_000);
+    agent.handle_carrier_gone(CARRIER, later);
+    assert!(agent.damping.holds(mapped, later));
+    agent.handle_timeout(later + CLOCK_JUMP);
+    assert!(!agent.damping.holds(mapped, later + CLOCK_JUMP));
+}
+
+#[test]
+fn falls_are_forgotten_with_their_addresses() {
+    let now = start();
+    let mut agent = carried(now);
+    for number in 0..100_u64 {
+        let at = now + ms(10_000 * number + 2_000);
+        let address = SocketAddr::from(([198, 51, 100, 100], 1_000 + u16::try_from(number).unwrap()));
+        agent.handle_candidates(&[Candidate { kind: Kind::Mapped, address }], at);
+        pass(&mut agent, at, at);
+        let way = agent.ways.ranked(|way| way.address() == Some(address))[0].id;
+        answer_after(&mut agent, ms(50), way, 10 * number + 10, at);
+        datagram(&mut agent, at + ms(500));
+        pass(&mut agent, at, at + ms(800));
+        answer(&mut agent, CARRIER, 10 * number + 11, at + ms(900));
+        events(&mut agent);
+    }
+    assert!(agent.damping.len() <= 2 * MAX_CANDIDATES_PER_KIND, "{:?}", agent.damping);
+}
