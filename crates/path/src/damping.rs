@@ -38,6 +38,11 @@ impl Damping {
     }
 
     #[cfg(test)]
+    pub(crate) fn has(&self, address: SocketAddr) -> bool {
+        self.0.contains_key(&address)
+    }
+
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

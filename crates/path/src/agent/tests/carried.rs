@@ -558,9 +558,11 @@ fn falls_are_forgotten_with_their_addresses() {
         pass(&mut agent, at, at);
         let way = agent.ways.ranked(|way| way.address() == Some(address))[0].id;
         answer_after(&mut agent, ms(50), way, 10 * number + 10, at);
+        datagram(&mut agent, at + ms(400));
         datagram(&mut agent, at + ms(500));
         pass(&mut agent, at, at + ms(800));
         answer(&mut agent, CARRIER, 10 * number + 11, at + ms(900));
+        assert!(agent.damping.has(address), "{number}");
         events(&mut agent);
     }
     assert!(agent.damping.len() <= 2 * MAX_CANDIDATES_PER_KIND, "{:?}", agent.damping);
