@@ -70,7 +70,7 @@ fn following() -> (Agent, WayId, Instant) {
         now += Duration::from_millis(100);
         agent.handle_outgoing(now);
         while agent.poll_transmit().is_some() {}
-        agent.handle_reply(path, Reply { sequence, answers: true }, now);
+        agent.handle_reply(path, Reply { sequence, round_trip: Some(Duration::from_millis(40)) }, now);
         while agent.poll_event().is_some() {}
     }
     (agent, path, now)
@@ -87,7 +87,7 @@ fn path_agent(criterion: &mut Criterion) {
             while let Some(transmit) = agent.poll_transmit() {
                 black_box(transmit);
             }
-            agent.handle_reply(path, Reply { sequence, answers: true }, now);
+            agent.handle_reply(path, Reply { sequence, round_trip: Some(Duration::from_millis(40)) }, now);
             while let Some(event) = agent.poll_event() {
                 black_box(event);
             }

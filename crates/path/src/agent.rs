@@ -56,8 +56,6 @@ pub struct Counters {
 #[derive(Debug, Clone, Copy)]
 struct Awaited {
     since: Instant,
-    /// When a way of last resort got it, or what came after it.
-    carried: Option<Instant>,
     expected: Expected,
 }
 
@@ -146,8 +144,11 @@ impl Agent {
         if self.followed != Some(way) {
             self.move_to(way, now);
         }
+        if let Some(round_trip) = reply.round_trip {
+            self.ways.measure(way, round_trip);
+        }
         match self.judge(reply, now) {
-            Verdict::Answered => self.hear(way, now),
+            Verdict::Answered => self.relax(now),
             Verdict::Unheard => self.miss(now),
             Verdict::Open => {}
         }
@@ -221,7 +222,7 @@ impl Agent {
         }
         if improved || !new.is_empty() {
             self.probe.hurry();
-            self.nudge_if_silent(now);
+            self.nudge_if_overtaken(now);
             self.hurry_trials(now);
         }
     }
@@ -324,7 +325,7 @@ impl Agent {
     fn await_answer(&mut self, racing: bool, now: Instant) {
         let expected = self.rhythm.datagram(racing, now);
         if self.awaited.is_none_or(|awaited| expected < awaited.expected) {
-            self.awaited = Some(Awaited { since: now, carried: None, expected });
+            self.awaited = Some(Awaited { since: now, expected });
         }
         if self.silence.is_none() {
             self.timers
@@ -333,7 +334,7 @@ impl Agent {
     }
 
     fn patience(&self) -> Duration {
-        self.followed_way().map_or(MAX_PATIENCE, |way| way.answer_time.patience())
+        self.followed_way().map_or(MAX_PATIENCE, |way| way.round_trip.patience())
     }
 
     /// In a silence.

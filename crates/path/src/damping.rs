@@ -37,6 +37,16 @@ impl Damping {
         self.0.retain(|&address, _| known(address));
     }
 
+    #[cfg(test)]
+    pub(crate) fn has(&self, address: SocketAddr) -> bool {
+        self.0.contains_key(&address)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// In another network everything may be different.
     pub(crate) fn forget(&mut self) {
         self.0.clear();

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::candidate::{Binding, Kind};
 
@@ -35,9 +36,10 @@ pub struct Transmit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reply {
     pub sequence: u64,
-    /// Its `timestamp_reply` is not 0xffff: since its last datagram, and within a second, mosh-server has heard us. Without
-    /// that it says nothing about the way there.
-    pub answers: bool,
+    /// How long ago mosh-client sent what it answers, without the time that mosh-server held it. `None` if its
+    /// `timestamp_reply` is 0xffff: since its last datagram, and within a second, mosh-server has not heard us. Then it says
+    /// nothing about the way there.
+    pub round_trip: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,7 +20,8 @@
 //! *Probe.* Three real datagrams in a row are copied to the paths that rank better than the followed one: soon after
 //! it was chosen, then ever more rarely ([`probe`]). A probe that overtakes the followed path moves the session.
 //!
-//! *Silence.* When no reply comes though one is due ([`rhythm`] says when that is), or one from which it is seen that the
+//! *Silence.* When no reply comes though one is due ([`rhythm`] says when that is, and the round trip, by mosh's own timestamps,
+//! how much later at most), or one from which it is seen that the
 //! server has not heard us, the newest datagram is copied to all other paths, and so is each one after it. If that is not
 //! answered either, mosh-client is [nudged](Event::Nudge) for a fresh one, for a server that has seen a datagram does not
 //! move to a copy of it. Then new sockets are opened, as mosh-client's port hop would do, again and again ([`silence`] says
@@ -44,15 +45,19 @@
 //! *Head start.* In a race, ways by UDP have a datagram for themselves for [`HEAD_START`]; unless it is answered by then, the
 //! newest goes over the channel, too. There is no wait where no way by UDP takes it.
 //!
+//! *Once more.* Where a way by UDP falls silent, mosh-client is nudged, and UDP has the fresh datagram for itself for a head
+//! start: one that was lost is no reason to leave for the channel.
+//!
 //! *Turns.* UDP may come through to the server and not back. Then the copy by the channel is one that the server has seen. So
 //! in a silence, and after two that were not answered in time, each second new datagram goes by the channel alone, and a
 //! nudge asks for it ([`turns`]). What was alone goes the other way, too, after a head start.
 //!
-//! *Trials.* While a channel is followed, datagrams go by it alone. Better ways get a datagram of their own now and then
+//! *Trials.* While a channel is followed, datagrams go by it alone. Better ways get some of their own now and then
 //! ([`trial`]): for ten seconds after a move, a change or new candidates, then once a minute. New sockets are opened for it, and
-//! mosh-client is nudged; what comes within a head start is theirs, then another nudge brings one for the channel. An answer
-//! moves the session, with a nudge, and what then still comes over the channel moves it back no more: the server had not heard
-//! of the better way. A way that is slower than the channel by more than a head start is never taken.
+//! mosh-client is nudged; what comes within a head start is theirs, then another nudge brings one for the channel; and so three
+//! times, for any may be lost. An answer moves the session, with a nudge, and what then still comes over the channel moves it
+//! back no more: the server had not heard of the better way. A way whose round trip is longer than the channel's by more than a
+//! head start is never taken: who types would wait for it.
 //!
 //! *Falls.* A way that falls silent within two minutes after it was taken, and not for the first time, gets no trials for a
 //! minute, then for two, up to ten; until the network changes ([`damping`]). In a silence it is used like any other.

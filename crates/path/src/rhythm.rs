@@ -54,6 +54,11 @@ impl Rhythm {
         self.last_datagram.is_some()
     }
 
+    /// How long ago the newest datagram was sent.
+    pub(crate) fn since_datagram(&self, now: Instant) -> Duration {
+        self.last_datagram.map_or(Duration::ZERO, |last| now.saturating_duration_since(last))
+    }
+
     pub(crate) fn reply(&mut self, now: Instant) {
         let first = self.replies.map_or(now, |replies| replies.first);
         self.replies = Some(Replies { first, last: now });

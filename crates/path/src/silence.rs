@@ -2,12 +2,22 @@
 
 use std::time::{Duration, Instant};
 
-/// mosh-server may wait 100 ms before it acknowledges (`ACK_DELAY`); the other 100 ms are for timers and jitter.
+/// mosh-server may wait 100 ms before it acknowledges (`ACK_DELAY`), and the timers of a busy machine are late.
+pub const ANSWER_DELAY: Duration = Duration::from_millis(150);
+
+/// The rest is for jitter.
 pub const MIN_PATIENCE: Duration = Duration::from_millis(200);
 
-/// What is typed is to be echoed within 1 s over another path, and that path has a round trip too. A path that
-/// takes longer is worth racing against others anyway.
+/// What is typed is to be echoed within 1 s over another path, and that path has a round trip too. So long, too, a path is
+/// given whose round trip is not known.
 pub const MAX_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Where a round trip alone takes so long, no answer can come sooner; by satellite it is 600 ms. A path that takes longer is
+/// worth racing against others anyway.
+pub const LONGEST_PATIENCE: Duration = Duration::from_millis(1_500);
+
+/// As mosh does: who takes longer was stopped.
+pub const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(5);
 
 /// With waits that double from 500 ms at most, the last comes 7.5 s after the silence began; from then on mosh-client's
 /// own heartbeats do as well.
@@ -33,12 +43,15 @@ pub const LAST_HOP_INTERVAL: Duration = Duration::from_secs(10);
 pub const FIRST_ALARM: Duration = Duration::from_secs(3);
 pub const LAST_ALARM: Duration = Duration::from_secs(60);
 
-/// How long answers take over a path: round trip and mosh-server's delay together, smoothed as in RFC 6298 §2.
+/// Of a path, smoothed as in RFC 6298 §2.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct AnswerTime(Option<(Duration, Duration)>);
+pub(crate) struct RoundTrip(Option<(Duration, Duration)>);
 
-impl AnswerTime {
+impl RoundTrip {
     pub(crate) fn sample(&mut self, taken: Duration) {
+        if taken >= LONGEST_ROUND_TRIP {
+            return;
+        }
         self.0 = Some(match self.0 {
             None => (taken, taken / 2),
             Some((smoothed, variation)) => {
@@ -53,7 +66,8 @@ impl AnswerTime {
 
     pub(crate) fn patience(&self) -> Duration {
         let Some((smoothed, variation)) = self.0 else { return MAX_PATIENCE };
-        (smoothed * 2 + variation * 4).clamp(MIN_PATIENCE, MAX_PATIENCE)
+        let at_most = (smoothed * 3 / 2).clamp(MAX_PATIENCE, LONGEST_PATIENCE);
+        (smoothed * 2 + variation * 4).max(smoothed + ANSWER_DELAY).clamp(MIN_PATIENCE, at_most)
     }
 }
 
@@ -125,17 +139,29 @@ mod tests {
     }
 
     #[test]
-    fn patience_is_a_few_answer_times_within_its_bounds() {
+    fn patience_is_a_few_round_trips_within_its_bounds() {
         let after = |samples: &[u64]| {
-            let mut time = AnswerTime::default();
-            samples.iter().for_each(|&sample| time.sample(ms(sample)));
-            time.patience()
+            let mut round_trip = RoundTrip::default();
+            samples.iter().for_each(|&sample| round_trip.sample(ms(sample)));
+            round_trip.patience()
         };
         assert_eq!(after(&[]), MAX_PATIENCE);
         assert_eq!(after(&[1]), MIN_PATIENCE);
         assert_eq!(after(&[100]), ms(400));
         assert_eq!(after(&[100, 100]), ms(350));
-        assert_eq!(after(&[900]), MAX_PATIENCE);
+        assert_eq!(after(&[100; 20]), ms(250), "an acknowledgement may be held");
+        assert_eq!(after(&[300]), MAX_PATIENCE);
+    }
+
+    #[test]
+    fn a_path_that_takes_long_is_given_half_a_round_trip_more() {
+        let after = |sample: u64| {
+            let mut round_trip = RoundTrip::default();
+            round_trip.sample(ms(sample));
+            round_trip.patience()
+        };
+        assert_eq!([600, 1_000, 4_999].map(after), [ms(900), LONGEST_PATIENCE, LONGEST_PATIENCE]);
+        assert_eq!(after(5_000), MAX_PATIENCE, "it was stopped");
     }
 
     #[test]

@@ -3,11 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::candidate::{Candidate, Family, Kind, Rank};
 use crate::event::{Route, SocketId, Transmit, WayId};
-use crate::silence::AnswerTime;
+use crate::silence::RoundTrip;
 
 /// A path that the server has been heard over is a flow that the NATs on its way know. This many are kept, those that
 /// were heard last: after a move there and back the former one, by whichever kind of candidate.
@@ -22,7 +22,9 @@ pub struct Way {
     pub id: WayId,
     pub kind: Kind,
     pub route: Route,
-    pub(crate) answer_time: AnswerTime,
+    pub(crate) round_trip: RoundTrip,
+    /// How much later than others it got the last datagram.
+    pub(crate) lag: Duration,
     /// When the server was last heard over it.
     pub(crate) heard: Option<Instant>,
     /// The kernel did not take the last datagram.
@@ -88,14 +90,15 @@ impl Ways {
     pub(crate) fn add(&mut self, kind: Kind, route: Route) -> WayId {
         let id = WayId(self.next);
         self.next += 1;
-        let answer_time = AnswerTime::default();
+        let (round_trip, lag) = (RoundTrip::default(), Duration::ZERO);
         self.by_id.insert(
             id,
             Way {
                 id,
                 kind,
                 route,
-                answer_time,
+                round_trip,
+                lag,
                 heard: None,
                 refused: false,
                 has_newest: false,
@@ -107,10 +110,6 @@ impl Ways {
 
     pub(crate) fn find(&self, id: WayId) -> Option<&Way> {
         self.by_id.get(&id)
-    }
-
-    pub(crate) fn find_mut(&mut self, id: WayId) -> Option<&mut Way> {
-        self.by_id.get_mut(&id)
     }
 
     /// The server has answered over it.
@@ -126,9 +125,17 @@ impl Ways {
         }
     }
 
-    /// The newest datagram goes over it, whatever the kernel said before.
-    pub(crate) fn send(&mut self, id: WayId) {
+    /// A datagram is answered that was sent so long ago.
+    pub(crate) fn measure(&mut self, id: WayId, round_trip: Duration) {
         if let Some(way) = self.by_id.get_mut(&id) {
+            way.round_trip.sample(round_trip.saturating_sub(way.lag));
+        }
+    }
+
+    /// The newest datagram goes over it, so long after it was sent, and whatever the kernel said before.
+    pub(crate) fn send(&mut self, id: WayId, lag: Duration) {
+        if let Some(way) = self.by_id.get_mut(&id) {
+            way.lag = lag;
             way.refused = false;
             way.has_newest = true;
             way.was_used = true;
@@ -192,5 +199,28 @@ impl Ways {
         let mut ways: Vec<_> = self.by_id.values().filter(|way| wanted(way)).copied().collect();
         ways.sort_by_key(|way| (way.rank(), Reverse(way.id)));
         ways
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "a starting point; nothing here waits")]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    #[test]
+    fn channels_take_no_flows_place() {
+        let (mut ways, now) = (Ways::default(), start());
+        let remote = SocketAddr::from(([198, 51, 100, 1], 60_001));
+        let by = |socket| Route::Udp { socket: SocketId(socket), remote };
+        let flows: Vec<_> = (0..4).map(|socket| ways.add(Kind::Mapped, by(socket))).collect();
+        assert_eq!(flows.len(), MAX_FLOWS);
+        let carrier = ways.add(Kind::Carried, Route::Carried);
+        flows.iter().for_each(|&flow| ways.hear(flow, now));
+        ways.hear(carrier, now + Duration::from_secs(1));
+        assert_eq!(ways.flows().iter().map(|way| way.id).collect::<Vec<_>>(), flows);
     }
 }

@@ -172,7 +172,11 @@ mod tests {
         let Some(Event::Open { socket, .. }) = agent.poll_event() else { panic!("a socket is wanted") };
         agent.handle_opened(socket, now);
         let path = agent.way_between(socket, lan.address).unwrap();
-        agent.handle_reply(path, Reply { sequence: 1, answers: true }, milliseconds(40));
+        agent.handle_reply(
+            path,
+            Reply { sequence: 1, round_trip: Some(Duration::from_millis(40)) },
+            milliseconds(40),
+        );
         let find = |at, kind, address: &str| Find {
             at: milliseconds(at),
             candidates: vec![Candidate { kind, address: address.parse().unwrap() }],
@@ -192,7 +196,11 @@ mod tests {
         let seconds = |number| now + Duration::from_secs(number);
         let mut agent = Agent::new(1);
         let way = agent.handle_carrier(now);
-        agent.handle_reply(way, Reply { sequence: 1, answers: true }, seconds(1));
+        agent.handle_reply(
+            way,
+            Reply { sequence: 1, round_trip: Some(Duration::from_millis(40)) },
+            seconds(1),
+        );
         assert_eq!(path_used(&agent).as_deref(), Some("the session went over ssh"));
         assert_eq!(story(&agent, &[]), ["   0.000 s: ssh, because it answered first"]);
         assert_eq!(would_be_direct(&agent, seconds(61)), None);

@@ -193,7 +193,7 @@ impl Forwarder {
         for _ in 0..DATAGRAMS_PER_TURN {
             let Some(received) = self.front.receive(&mut *self.buffer) else { return };
             let datagram = &self.buffer[..received.length];
-            if !self.gate.admits_to_server(datagram) {
+            if !self.gate.admits_to_server(datagram, clock::now()) {
                 continue;
             }
             self.client_at = Some(received.from);
@@ -209,7 +209,7 @@ impl Forwarder {
         for _ in 0..DATAGRAMS_PER_TURN {
             let Some((socket, received)) = self.back.receive(&mut *self.buffer) else { return };
             let datagram = &self.buffer[..received.length];
-            let Some(reply) = self.gate.reply(datagram) else { continue };
+            let Some(reply) = self.gate.reply(datagram, clock::now()) else { continue };
             self.hand_on(datagram, received.tos);
             let path: Option<WayId> = self.agent.way_between(socket, received.from);
             match path {
@@ -237,7 +237,7 @@ impl Forwarder {
     }
 
     fn handle_carried(&mut self, by: ChannelId, tos: u8, datagram: &[u8]) {
-        let Some(reply) = self.gate.reply(datagram) else { return };
+        let Some(reply) = self.gate.reply(datagram, clock::now()) else { return };
         self.hand_on(datagram, tos);
         if let Some((_, way)) = self.carriers.iter().find(|(carrier, _)| *carrier == by) {
             self.agent.handle_reply(*way, reply, clock::now());

@@ -6,7 +6,6 @@ use super::{Agent, MAX_COPIES};
 use crate::event::{Transmit, WayId};
 use crate::policy::Upgrade;
 use crate::race::Race;
-use crate::rhythm::Expected;
 use crate::silence::Silence;
 use crate::timer::Timer;
 use crate::trial::Tried;
@@ -57,6 +56,29 @@ impl Agent {
         }
     }
 
+    /// No answer came in time. A datagram that was lost is no reason to leave for a channel; where the answer was `sought`
+    /// over all ways, there is.
+    pub(super) fn look_elsewhere(&mut self, sought: bool, now: Instant) {
+        let (followed, last_resort_has_newest) = (self.followed, self.ways.last_resort_has_newest());
+        let carried = self.followed_way().is_some_and(Way::is_last_resort);
+        let last_resort = self.ways.last_resort().map(|way| way.kind.policy().head_start);
+        match last_resort.filter(|_| !sought && !carried) {
+            Some(head_start) => {
+                self.transmit(|way| Some(way.id) != followed && !way.is_last_resort(), now);
+                self.give_head_start(head_start, now);
+                self.turns.was(Turn::LastResort);
+                self.nudge(now);
+            }
+            None => {
+                self.transmit(|way| Some(way.id) != followed, now);
+                self.turns.was(if carried { Turn::LastResort } else { Turn::Better });
+                if last_resort_has_newest && !carried {
+                    self.nudge(now);
+                }
+            }
+        }
+    }
+
     pub(super) fn give_head_start(&mut self, head_start: Duration, now: Instant) {
         if self.ways.newest_is_under_way() {
             self.timers.set_no_later(Timer::HeadStart, now + head_start);
@@ -76,13 +98,10 @@ impl Agent {
         if self.trial.end() {
             return self.nudge(now);
         }
-        let due = self.awaited.is_some_and(|awaited| awaited.expected == Expected::Soon);
-        if self.seeks() && (due || self.silence.is_some()) {
-            self.turns.overdue();
-            self.transmit(|way| !way.has_newest, now);
-            if self.silence.is_some() && self.turns.last() == Some(Turn::Better) {
-                self.nudge(now);
-            }
+        self.turns.overdue();
+        self.transmit(|way| !way.has_newest, now);
+        if self.silence.is_some() && self.turns.last() == Some(Turn::Better) {
+            self.nudge(now);
         }
     }
 
@@ -123,12 +142,8 @@ impl Agent {
         let room = MAX_COPIES.saturating_sub(self.transmits.len());
         ways.retain(|way| !queued(&way.transmit()));
         ways.truncate(room);
-        ways.iter().for_each(|way| self.ways.send(way.id));
-        if let Some(awaited) = &mut self.awaited
-            && ways.iter().any(Way::is_last_resort)
-        {
-            awaited.carried.get_or_insert(now);
-        }
+        let lag = self.rhythm.since_datagram(now);
+        ways.iter().for_each(|way| self.ways.send(way.id, lag));
         self.transmits.extend(ways.iter().map(Way::transmit));
     }
 }

@@ -19,11 +19,13 @@ impl Agent {
 
     pub(super) fn try_better(&mut self, now: Instant) {
         let Some(followed) = self.followed_way().copied().filter(Way::is_last_resort) else { return };
-        self.timers.set(Timer::Trial, self.trial.next(now));
-        if self.seeks() {
-            return;
-        }
-        if let Some(tried) = self.worth_a_trial(&followed, now) {
+        let tried = if self.seeks() { None } else { self.worth_a_trial(&followed, now) };
+        let next = match tried {
+            Some(Tried::BetterRanks) => self.trial.take(followed.kind.policy().head_start, now),
+            Some(Tried::Channel(_)) | None => self.trial.next(now),
+        };
+        self.timers.set(Timer::Trial, next);
+        if let Some(tried) = tried {
             self.trial.begin(tried);
             self.timers.clear(Timer::HeadStart);
             self.nudge(now);
@@ -39,8 +41,10 @@ impl Agent {
         if self.better_than(followed, now).is_empty() {
             return None;
         }
-        // A NAT may be stuck with what was sent in vain by the old ones.
-        self.bindings_up().into_iter().for_each(|binding| self.open(binding));
+        if self.trial.is_new() {
+            // A NAT may be stuck with what was sent in vain by the old ones.
+            self.bindings_up().into_iter().for_each(|binding| self.open(binding));
+        }
         Some(Tried::BetterRanks)
     }
 

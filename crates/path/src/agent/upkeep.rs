@@ -9,7 +9,6 @@ use crate::log::Reason;
 use crate::race::Race;
 use crate::silence::{FIRST_ALARM, FIRST_HOP, HOP_INTERVAL, LAST_HOP_INTERVAL, Silence};
 use crate::timer::Timer;
-use crate::turns::Turn;
 use crate::ways::Way;
 use crate::{FLOW_LINGER, SOCKET_LINGER};
 
@@ -31,18 +30,13 @@ impl Agent {
         self.counters.silences += 1;
         self.standing.fall_silent();
         self.timers.clear(Timer::Answer);
+        let sought = self.seeks();
         if self.race.as_ref().is_none_or(Race::is_answered) {
             self.race = Some(Race::begun(Reason::Silence, now));
         }
         self.abandon_trial();
-        let has_all = self.ways.last_resort_has_newest();
-        self.copy_to_others(now);
         self.begin_silence(now);
-        let carried = self.followed_way().is_some_and(Way::is_last_resort);
-        self.turns.was(if carried { Turn::LastResort } else { Turn::Better });
-        if has_all && !carried {
-            self.nudge(now);
-        }
+        self.look_elsewhere(sought, now);
     }
 
     /// Whatever is known of the paths may be wrong.
@@ -86,9 +80,9 @@ impl Agent {
         }
     }
 
-    /// What the server has seen already does not move it to the new paths.
-    pub(super) fn nudge_if_silent(&mut self, now: Instant) {
-        if self.silence.is_some() {
+    /// What the server has seen already does not move it to new paths.
+    pub(super) fn nudge_if_overtaken(&mut self, now: Instant) {
+        if self.silence.is_some() || self.seeks() && self.ways.last_resort_has_newest() {
             self.nudge(now);
         }
     }
@@ -119,11 +113,6 @@ impl Agent {
         self.timers.set(Timer::Step, now + patience);
         self.timers.set_no_later(Timer::Hop, now + FIRST_HOP);
         self.timers.set_no_later(Timer::Alarm, now + FIRST_ALARM);
-    }
-
-    fn copy_to_others(&mut self, now: Instant) {
-        let followed = self.followed;
-        self.transmit(|way| Some(way.id) != followed, now);
     }
 
     fn step(&mut self, now: Instant) {

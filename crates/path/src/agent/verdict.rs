@@ -35,10 +35,10 @@ impl Agent {
 
     /// One that answers nothing is a heartbeat, or what is printed, or what the server says again, for nobody acknowledges it.
     pub(super) fn judge(&self, reply: Reply, now: Instant) -> Verdict {
-        if reply.answers {
+        if reply.round_trip.is_some() {
             return Verdict::Answered;
         }
-        let Some(Awaited { since, expected: Expected::WithHeartbeat, .. }) = self.awaited else {
+        let Some(Awaited { since, expected: Expected::WithHeartbeat }) = self.awaited else {
             return Verdict::Open;
         };
         let waited = now.saturating_duration_since(since);
@@ -53,8 +53,8 @@ impl Agent {
 
     /// For how long after a datagram a reply may come that was under way already, if that is known.
     fn crossing_at_most(&self) -> Option<Duration> {
-        let followed = self.followed_way().filter(|way| way.answer_time.is_known());
-        followed.map(|way| way.answer_time.patience() + self.head_start())
+        let followed = self.followed_way().filter(|way| way.round_trip.is_known());
+        followed.map(|way| way.round_trip.patience() + self.head_start())
     }
 
     /// From now on nothing but an answer will do.
@@ -95,17 +95,6 @@ impl Agent {
             None if better => Reason::Probe,
             None => Reason::Server,
         }
-    }
-
-    pub(super) fn hear(&mut self, way: WayId, now: Instant) {
-        if let Some(Awaited { since, carried, expected: Expected::Soon }) = self.awaited
-            && self.silence.is_none()
-            && let Some(way) = self.ways.find_mut(way)
-            && let Some(since) = if way.is_last_resort() { carried } else { Some(since) }
-        {
-            way.answer_time.sample(now.saturating_duration_since(since));
-        }
-        self.relax(now);
     }
 
     /// Nothing is due any more.

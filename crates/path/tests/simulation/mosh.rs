@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use path::Reply;
+
 const HEARTBEAT: Duration = Duration::from_secs(3);
 const RETRANSMISSION: Duration = Duration::from_secs(1);
 const RETRANSMITS: Duration = Duration::from_secs(10);
@@ -18,8 +20,24 @@ pub(crate) struct Datagram {
     pub(crate) state: usize,
     /// Of the client's: the server's newest state that it has seen.
     pub(crate) acknowledges: usize,
-    /// Of the server's: it carries a `timestamp_reply`.
-    pub(crate) answers: bool,
+    pub(crate) timestamp: Instant,
+    /// Of the server's: the timestamp of what it has heard, advanced by how long it has held it.
+    pub(crate) timestamp_reply: Option<Instant>,
+}
+
+impl Datagram {
+    /// As the forwarder reads it.
+    pub(crate) fn as_reply(&self, now: Instant) -> Reply {
+        let round_trip = self.timestamp_reply.map(|sent| now - sent);
+        Reply { sequence: self.sequence, round_trip }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Heard {
+    sequence: u64,
+    timestamp: Instant,
+    at: Instant,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +89,7 @@ impl Client {
         self.sent = now;
         self.pending = None;
         let (state, acknowledges) = (self.state, self.acknowledged);
-        Datagram { sequence: self.sequence, state, acknowledges, answers: false }
+        Datagram { sequence: self.sequence, state, acknowledges, timestamp: now, timestamp_reply: None }
     }
 
     pub(crate) fn receive(&mut self, reply: Datagram, now: Instant) {
@@ -100,7 +118,7 @@ pub(crate) struct Peer {
 #[derive(Debug)]
 pub(crate) struct Server {
     sequence: u64,
-    heard: Option<(u64, Instant)>,
+    heard: Option<Heard>,
     unanswered: bool,
     state: usize,
     acknowledged: usize,
@@ -126,10 +144,10 @@ impl Server {
     }
 
     pub(crate) fn receive(&mut self, datagram: Datagram, peer: Peer, now: Instant) {
-        if self.heard.is_some_and(|(newest, _)| datagram.sequence <= newest) {
+        if self.heard.is_some_and(|heard| datagram.sequence <= heard.sequence) {
             return;
         }
-        self.heard = Some((datagram.sequence, now));
+        self.heard = Some(Heard { sequence: datagram.sequence, timestamp: datagram.timestamp, at: now });
         self.unanswered = true;
         self.peer = Some(peer);
         let due = if datagram.state > self.state { now + ECHO } else { now + HEARTBEAT };
@@ -139,13 +157,15 @@ impl Server {
     }
 
     pub(crate) fn send(&mut self, now: Instant) -> Option<(Datagram, Peer)> {
-        let (_, heard) = self.heard?;
-        let speaks = now < heard + FORGETS;
-        let retransmits = self.acknowledged < self.state && now < heard + RETRANSMITS;
+        let heard = self.heard?;
+        let speaks = now < heard.at + FORGETS;
+        let retransmits = self.acknowledged < self.state && now < heard.at + RETRANSMITS;
         self.sends = speaks.then_some(now + if retransmits { RETRANSMISSION } else { HEARTBEAT });
         self.sequence += 1;
-        let answers = std::mem::take(&mut self.unanswered) && now < heard + TIMESTAMP_LASTS;
-        let datagram = Datagram { sequence: self.sequence, state: self.state, acknowledges: 0, answers };
+        let tells = std::mem::take(&mut self.unanswered) && now < heard.at + TIMESTAMP_LASTS;
+        let timestamp_reply = tells.then_some(heard.timestamp + (now - heard.at));
+        let (sequence, state) = (self.sequence, self.state);
+        let datagram = Datagram { sequence, state, acknowledges: 0, timestamp: now, timestamp_reply };
         speaks.then_some(datagram).zip(self.peer)
     }
 }

@@ -350,7 +350,7 @@ impl World {
             }
             Flight::CarriedDown { datagram, by } => {
                 if self.channels.source(by).is_some() {
-                    let reply = Reply { sequence: datagram.sequence, answers: datagram.answers };
+                    let reply = datagram.as_reply(self.now);
                     self.laptop.agent.handle_reply(by, reply, self.now);
                     self.client.receive(datagram, self.now);
                 }
@@ -380,7 +380,7 @@ impl World {
         else {
             return;
         };
-        let reply = Reply { sequence: datagram.sequence, answers: datagram.answers };
+        let reply = datagram.as_reply(self.now);
         if self.laptop.receive(inside.port(), from, reply, self.now) {
             self.replies.push(reply);
             self.client.receive(datagram, self.now);
