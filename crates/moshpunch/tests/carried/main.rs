@@ -1,5 +1,6 @@
 //! Where ssh gets through, mosh gets through: the ssh connection is the last path.
 
+mod abandoned;
 mod blocked;
 #[path = "../common/mod.rs"]
 mod common;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         set_ups::scenarios(),
         shells::scenarios(),
         leftovers::scenarios(),
+        abandoned::scenarios(),
         refused::scenarios(),
     ];
     let needs = ["mosh", "mosh-server", "ssh", "sshd"];

@@ -18,8 +18,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(who_may_use_a_password_alone_is_carried_while_the_login_lives),
         scenario!(a_key_that_starts_the_server_is_carried_where_it_asks_for_a_channel),
         scenario!(a_key_that_starts_the_server_serves_as_before),
-        scenario!(where_ssh_reads_nothing_sessions_are_as_before),
-        scenario!(an_ssh_that_goes_into_the_background_carries_and_ends_with_the_session),
+        scenario!(where_ssh_is_told_to_read_nothing_sessions_are_as_before),
+        scenario!(what_is_configured_of_ssh_for_other_logins_is_not_for_this_one),
         scenario!(a_master_in_the_foreground_may_end),
         scenario!(dropbear_carries_at_both_ends).needs(&dropbears),
         scenario!(nobody_else_may_talk_to_the_keeper).needs(&["socat"]),
@@ -103,11 +103,10 @@ fn nothing_comes_back(scene: &mut Scene, line: &str) -> Result<()> {
     no_login_is_left(scene.laptop(), PATIENCE)
 }
 
-fn where_ssh_reads_nothing_sessions_are_as_before(lab: &Lab) -> Result<()> {
+fn where_ssh_is_told_to_read_nothing_sessions_are_as_before(lab: &Lab) -> Result<()> {
     let mut scene = Scene::raise(lab, &[], &[])?;
-    let silent = "Host router\n Port 2222\n StdinNull yes\n";
-    scene.place.configure(silent)?;
-    for line in ["moshpunch router", "moshpunch --ssh='ssh -f' router", "moshpunch --ssh='ssh -n' router"] {
+    scene.place.configure("Host router\n Port 2222\n")?;
+    for line in ["moshpunch --ssh='ssh -f' router", "moshpunch --ssh='ssh -n' router"] {
         Wall::AtLaptop.raise(&scene.place.network)?;
         nothing_comes_back(&mut scene, line)?;
         Wall::AtLaptop.fall(&scene.place.network)?;
@@ -115,17 +114,20 @@ fn where_ssh_reads_nothing_sessions_are_as_before(lab: &Lab) -> Result<()> {
         no_login_is_left(scene.laptop(), PATIENCE * 2)?;
         let said = scene.leaves()?;
         ensure!(!said.contains(OVER_SSH), "{line}: {said}");
-        scene.place.configure("Host router\n Port 2222\n")?;
     }
     Ok(())
 }
 
-/// Unlike the flag, the option leaves it what it reads.
-fn an_ssh_that_goes_into_the_background_carries_and_ends_with_the_session(lab: &Lab) -> Result<()> {
+/// Unlike the flags, the options are for other logins. What this ssh does not know is no obstacle.
+fn what_is_configured_of_ssh_for_other_logins_is_not_for_this_one(lab: &Lab) -> Result<()> {
     let mut scene = Scene::raise(lab, &[Wall::AtLaptop], &[])?;
-    scene.place.configure("Host router\n Port 2222\n ForkAfterAuthentication yes\n")?;
-    is_carried(&mut scene, "moshpunch router")?;
-    no_login_is_left(scene.laptop(), PATIENCE)
+    for options in ["StdinNull yes", "ForkAfterAuthentication yes", "IgnoreUnknown OfAnother\n OfAnother yes"]
+    {
+        scene.place.configure(&format!("Host router\n Port 2222\n {options}\n"))?;
+        is_carried(&mut scene, "moshpunch router")?;
+        no_login_is_left(scene.laptop(), PATIENCE)?;
+    }
+    Ok(())
 }
 
 /// In another window; a channel through it would keep it.
