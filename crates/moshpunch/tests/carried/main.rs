@@ -7,6 +7,7 @@ mod common;
 mod cost;
 mod endings;
 mod flood;
+mod forced;
 mod leftovers;
 mod logins;
 mod moves;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         endings::scenarios(),
         logins::scenarios(),
         set_ups::scenarios(),
+        forced::scenarios(),
         shells::scenarios(),
         leftovers::scenarios(),
         abandoned::scenarios(),

@@ -16,8 +16,6 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(without_a_terminal_of_sshs_it_is_carried),
         scenario!(behind_a_shell_that_says_much_it_is_carried),
         scenario!(who_may_use_a_password_alone_is_carried_while_the_login_lives),
-        scenario!(a_key_that_starts_the_server_is_carried_where_it_asks_for_a_channel),
-        scenario!(a_key_that_starts_the_server_serves_as_before),
         scenario!(where_ssh_is_told_to_read_nothing_sessions_are_as_before),
         scenario!(what_is_configured_of_ssh_for_other_logins_is_not_for_this_one),
         scenario!(a_master_in_the_foreground_may_end),
@@ -68,34 +66,8 @@ fn who_may_use_a_password_alone_is_carried_while_the_login_lives(lab: &Lab) -> R
     scene.leaves_having_gone_over_ssh()
 }
 
-fn with_forced_command(lab: &Lab, walls: &[Wall], command: &str) -> Result<Scene> {
-    let scene = Scene::raise(lab, walls, &[])?;
-    let keys = "/home/alice/.ssh/authorized_keys";
-    let key = scene.host().read_file(keys)?;
-    scene.host().write_user_file(keys, &format!("command=\"{command}\" {key}"))?;
-    Ok(scene)
-}
-
-fn a_key_that_starts_the_server_is_carried_where_it_asks_for_a_channel(lab: &Lab) -> Result<()> {
-    let command = "MOSHPUNCH_OFFER=1 MOSHPUNCH_CHANNEL=1 moshpunch server new -c 256";
-    let mut scene = with_forced_command(lab, &[Wall::AtLaptop], command)?;
-    scene.opens(LINE)?;
-    scene.leaves_having_gone_over_ssh()
-}
-
-/// No channel was asked for.
-fn a_key_that_starts_the_server_serves_as_before(lab: &Lab) -> Result<()> {
-    let mut scene = with_forced_command(lab, &[], "moshpunch server new -c 256")?;
-    scene.opens(LINE)?;
-    no_login_is_left(scene.laptop(), PATIENCE)?;
-    let said = scene.leaves()?;
-    ensure!(!said.contains(OVER_SSH), "{said}");
-    Wall::AtLaptop.raise(&scene.place.network)?;
-    nothing_comes_back(&mut scene, LINE)
-}
-
 /// As before there was a channel: the cause is told at the end.
-fn nothing_comes_back(scene: &mut Scene, line: &str) -> Result<()> {
+pub(crate) fn nothing_comes_back(scene: &mut Scene, line: &str) -> Result<()> {
     scene.run(line)?;
     scene.shell.sees("mosh: ")?;
     scene.shell.terminal.type_text(QUIT)?;
