@@ -12,6 +12,7 @@ mod leftovers;
 mod logins;
 mod moves;
 mod out_of_reach;
+mod passwords;
 #[path = "../login/place.rs"]
 #[allow(dead_code, reason = "its other users need more of it")]
 mod place;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         endings::scenarios(),
         logins::scenarios(),
         set_ups::scenarios(),
+        passwords::scenarios(),
         forced::scenarios(),
         shells::scenarios(),
         leftovers::scenarios(),

@@ -5,7 +5,7 @@ use lab::harness::Scenario;
 use lab::{Lab, USER, scenario, wait_until};
 
 use crate::common::{PATIENCE, no_moshpunch_is_left};
-use crate::place::{BASHRC, PASSWORD, QUIT};
+use crate::place::{BASHRC, QUIT};
 use crate::scene::{LINE, OVER_SSH, Scene, WORDS, logins, no_login_is_left, only_login};
 use crate::stock::Stock;
 use crate::wall::Wall;
@@ -15,7 +15,6 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         scenario!(without_a_terminal_of_sshs_it_is_carried),
         scenario!(behind_a_shell_that_says_much_it_is_carried),
-        scenario!(who_may_use_a_password_alone_is_carried_while_the_login_lives),
         scenario!(where_ssh_is_told_to_read_nothing_sessions_are_as_before),
         scenario!(what_is_configured_of_ssh_for_other_logins_is_not_for_this_one),
         scenario!(a_master_in_the_foreground_may_end),
@@ -54,16 +53,6 @@ fn behind_a_shell_that_says_much_it_is_carried(lab: &Lab) -> Result<()> {
         scene.leaves_having_gone_over_ssh()?;
     }
     Ok(())
-}
-
-fn who_may_use_a_password_alone_is_carried_while_the_login_lives(lab: &Lab) -> Result<()> {
-    let options = ["PasswordAuthentication yes", "PubkeyAuthentication no"];
-    let mut scene = Scene::raise(lab, &[Wall::AtLaptop], &options)?;
-    scene.place.set_password()?;
-    scene.run(LINE)?;
-    scene.shell.answer("alice@router's password:", PASSWORD)?;
-    scene.is_in()?;
-    scene.leaves_having_gone_over_ssh()
 }
 
 /// As before there was a channel: the cause is told at the end.
