@@ -180,7 +180,10 @@ impl Scout {
     }
 
     fn read(&mut self, line: Line, now: Instant) -> Vec<Candidate> {
-        tracing::debug!(?line);
+        match &line {
+            Line::Text(text) => tracing::debug!(text = ?String::from_utf8_lossy(text)),
+            line => tracing::debug!(?line),
+        }
         match line {
             Line::Offer(offer) => {
                 self.offers.follow(&offer);

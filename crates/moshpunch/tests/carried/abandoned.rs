@@ -2,12 +2,12 @@
 
 use anyhow::{Result, ensure};
 use lab::harness::Scenario;
-use lab::{Lab, Signal, scenario, wait_until};
+use lab::{Lab, Signal, USER, scenario, wait_until};
 
 use crate::common::{PATIENCE, client, no_moshpunch_is_left, signal};
 use crate::logins::server_command;
 use crate::place::PASSWORD;
-use crate::scene::{LINE, Scene, no_login_is_left, only_login};
+use crate::scene::{LINE, Scene, logins, no_login_is_left, only_login};
 use crate::wall::Wall;
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
@@ -16,6 +16,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(an_ssh_of_a_script_ends_with_its_client),
         scenario!(an_ssh_that_is_stopped_ends_with_its_client),
         scenario!(an_ssh_ends_with_a_client_that_sleeps_and_is_killed),
+        scenario!(of_a_client_that_shared_a_master_the_master_is_left),
         scenario!(where_the_terminal_is_closed_the_host_is_told),
         scenario!(a_carried_session_goes_on_after_a_sleep),
     ]
@@ -27,6 +28,10 @@ const SCRIPT: &str = "#!/bin/sh\nssh -p 2222 \"$@\"\necho \"ended: $?\" >&2\n";
 fn nothing_is_left(scene: &Scene) -> Result<()> {
     no_login_is_left(scene.laptop(), PATIENCE)?;
     no_moshpunch_is_left(scene.laptop())?;
+    no_server_is_left(scene)
+}
+
+fn no_server_is_left(scene: &Scene) -> Result<()> {
     wait_until("the end of what served the channel", PATIENCE, || {
         Ok(server_command(scene.host()).is_err().then_some(()))
     })
@@ -73,6 +78,30 @@ fn an_ssh_ends_with_a_client_that_sleeps_and_is_killed(lab: &Lab) -> Result<()> 
     falls_asleep(&mut scene)?;
     signal(&client(scene.laptop())?, Signal::KILL)?;
     nothing_is_left(&scene)
+}
+
+/// First by that, and after a moment by a connection of its own.
+fn of_a_client_that_shared_a_master_the_master_is_left(lab: &Lab) -> Result<()> {
+    let master = " ControlMaster auto\n ControlPath ~/.ssh/master-%C\n ControlPersist yes\n";
+    let mut scene = Scene::raise(lab, &[Wall::AtLaptop], &[])?;
+    scene.place.configure(&format!("Host router\n Port 2222\n{master}"))?;
+    scene.laptop().command("ssh").args(["router", "true"]).as_user(USER).run(PATIENCE)?;
+    let master = only_login(scene.laptop())?;
+    for moves_off in [false, true] {
+        scene.opens("moshpunch router")?;
+        if moves_off {
+            let own = || Ok(scene.log().contains("the channel has ended").then_some(()));
+            wait_until("a connection of its own", PATIENCE, own)?;
+            scene.computes()?;
+        }
+        signal(&client(scene.laptop())?, Signal::KILL)?;
+        no_moshpunch_is_left(scene.laptop())?;
+        let alone = || Ok((logins(scene.laptop())? == [master.clone()]).then_some(()));
+        wait_until("the end of every other ssh", PATIENCE, alone)?;
+        no_server_is_left(&scene)?;
+        scene.shell.says_of_its_job("Killed")?;
+    }
+    Ok(())
 }
 
 /// Nobody could log in once more to tell.

@@ -1,10 +1,10 @@
 //! Configurations of ssh and sshd, and programs in their place.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use lab::harness::Scenario;
-use lab::{Lab, USER, scenario, wait_until};
+use lab::{Lab, Signal, USER, scenario, wait_until};
 
-use crate::common::{PATIENCE, no_moshpunch_is_left};
+use crate::common::{PATIENCE, no_moshpunch_is_left, signal};
 use crate::place::{BASHRC, QUIT};
 use crate::scene::{LINE, OVER_SSH, Scene, WORDS, logins, no_login_is_left, only_login};
 use crate::stock::Stock;
@@ -15,9 +15,11 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         scenario!(without_a_terminal_of_sshs_it_is_carried),
         scenario!(behind_a_shell_that_says_much_it_is_carried),
+        scenario!(a_host_of_stock_mosh_serves_as_mosh_and_what_would_carry_is_told),
         scenario!(where_ssh_is_told_to_read_nothing_sessions_are_as_before),
-        scenario!(what_is_configured_of_ssh_for_other_logins_is_not_for_this_one),
+        scenario!(whatever_is_configured_of_ssh_it_is_carried),
         scenario!(a_master_in_the_foreground_may_end),
+        scenario!(a_master_that_does_not_answer_is_left_aside),
         scenario!(dropbear_carries_at_both_ends).needs(&dropbears),
         scenario!(nobody_else_may_talk_to_the_keeper).needs(&["socat"]),
         scenario!(of_a_session_of_the_laptops_own_nothing_is_carried),
@@ -64,6 +66,19 @@ pub(crate) fn nothing_comes_back(scene: &mut Scene, line: &str) -> Result<()> {
     no_login_is_left(scene.laptop(), PATIENCE)
 }
 
+fn a_host_of_stock_mosh_serves_as_mosh_and_what_would_carry_is_told(lab: &Lab) -> Result<()> {
+    let mut scene = Scene::raise_stock(lab, &[Wall::AtHost])?;
+    nothing_comes_back(&mut scene, LINE)?;
+    scene.shell.sees("have moshpunch on the host")?;
+    Wall::AtHost.fall(&scene.place.network)?;
+    scene.run(LINE)?;
+    scene.computes()?;
+    no_login_is_left(scene.laptop(), PATIENCE)?;
+    let said = scene.leaves()?;
+    ensure!(!said.contains(OVER_SSH), "{said}");
+    Ok(())
+}
+
 fn where_ssh_is_told_to_read_nothing_sessions_are_as_before(lab: &Lab) -> Result<()> {
     let mut scene = Scene::raise(lab, &[], &[])?;
     scene.place.configure("Host router\n Port 2222\n")?;
@@ -80,13 +95,29 @@ fn where_ssh_is_told_to_read_nothing_sessions_are_as_before(lab: &Lab) -> Result
 }
 
 /// Unlike the flags, the options are for other logins. What this ssh does not know is no obstacle.
-fn what_is_configured_of_ssh_for_other_logins_is_not_for_this_one(lab: &Lab) -> Result<()> {
+const CONFIGURED: [&str; 11] = [
+    "StdinNull yes",
+    "ForkAfterAuthentication yes",
+    "IgnoreUnknown OfAnother\n OfAnother yes",
+    "RemoteCommand tmux new -A",
+    "RequestTTY no",
+    "RequestTTY force",
+    "LogLevel QUIET",
+    "LogLevel DEBUG3",
+    "EscapeChar M",
+    "RekeyLimit 16K",
+    "ControlMaster auto\n ControlPath ~/.ssh/master-%C\n ControlPersist yes",
+];
+
+fn whatever_is_configured_of_ssh_it_is_carried(lab: &Lab) -> Result<()> {
     let mut scene = Scene::raise(lab, &[Wall::AtLaptop], &[])?;
-    for options in ["StdinNull yes", "ForkAfterAuthentication yes", "IgnoreUnknown OfAnother\n OfAnother yes"]
-    {
+    for options in CONFIGURED {
         scene.place.configure(&format!("Host router\n Port 2222\n {options}\n"))?;
-        is_carried(&mut scene, "moshpunch router")?;
-        no_login_is_left(scene.laptop(), PATIENCE)?;
+        for line in ["moshpunch router", "moshpunch --no-ssh-pty router"] {
+            let gone_over_ssh = scene.opens(line).and_then(|()| scene.leaves_having_gone_over_ssh());
+            gone_over_ssh.with_context(|| format!("{line}, {options}"))?;
+            no_login_is_left(scene.laptop(), PATIENCE)?;
+        }
     }
     Ok(())
 }
@@ -105,6 +136,22 @@ fn a_master_in_the_foreground_may_end(lab: &Lab) -> Result<()> {
     ensure!(master.wait_exit(PATIENCE)?.success(), "{}", master.screen());
     scene.computes()?;
     scene.leaves_having_gone_over_ssh()
+}
+
+fn a_master_that_does_not_answer_is_left_aside(lab: &Lab) -> Result<()> {
+    let mut scene = Scene::raise(lab, &[Wall::AtLaptop], &[])?;
+    scene.place.configure(
+        "Host router\n Port 2222\n ControlMaster auto\n ControlPath ~/.ssh/master-%C\n ControlPersist yes\n",
+    )?;
+    scene.laptop().command("ssh").args(["router", "true"]).as_user(USER).run(PATIENCE)?;
+    let master = only_login(scene.laptop())?;
+    signal(&master, Signal::STOP)?;
+    scene.run("moshpunch router")?;
+    scene.computes_within(PATIENCE * 2)?;
+    let said = scene.leaves()?;
+    ensure!(said.contains(OVER_SSH) && said.contains("does not answer, and is left aside"), "{said}");
+    assert_eq!(only_login(scene.laptop())?.pid, master.pid);
+    Ok(())
 }
 
 fn dropbear_carries_at_both_ends(lab: &Lab) -> Result<()> {
