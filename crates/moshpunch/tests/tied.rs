@@ -75,8 +75,8 @@ fn nothing_of_ours_keeps_its_output_open_when_it_has_ended() {
 }
 
 fn kill(shell: &mut Child) {
-    shell.kill().unwrap();
-    shell.wait().unwrap();
+    shell.kill().expect("it is a child");
+    shell.wait().expect("it is a child");
 }
 
 /// Its output is at its end only once nobody has it.
