@@ -295,7 +295,8 @@ impl Logins {
             Connection::Own => None,
             Connection::Master => Some(self.master.as_deref().context("a master was found")?),
         };
-        let command = remote_command::offer(self.port.get(), self.session);
+        let server = self.configuration.server.as_deref();
+        let command = remote_command::offer(server, self.port.get(), self.session);
         let words = ssh::unattended(&self.configuration, master, command);
         Login::unattended(&words, ssh::unattended_file(&self.configuration).as_deref())
     }
