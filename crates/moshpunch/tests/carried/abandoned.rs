@@ -18,6 +18,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(an_ssh_ends_with_a_client_that_sleeps_and_is_killed),
         scenario!(of_a_client_that_shared_a_master_the_master_is_left),
         scenario!(where_the_terminal_is_closed_the_host_is_told),
+        scenario!(of_a_session_that_sleeps_nothing_is_left_of_a_closed_terminal),
         scenario!(a_carried_session_goes_on_after_a_sleep),
     ]
 }
@@ -124,6 +125,13 @@ fn where_the_terminal_is_closed_the_host_is_told(lab: &Lab) -> Result<()> {
         scene.explained(ended)?;
     }
     Ok(())
+}
+
+fn of_a_session_that_sleeps_nothing_is_left_of_a_closed_terminal(lab: &Lab) -> Result<()> {
+    let mut scene = in_session(lab, "")?;
+    falls_asleep(&mut scene)?;
+    scene.shell = scene.place.shell()?;
+    nothing_is_left(&scene)
 }
 
 fn a_carried_session_goes_on_after_a_sleep(lab: &Lab) -> Result<()> {
