@@ -90,9 +90,9 @@ fn say_farewell(ended: &Ended, verbose: bool) {
     would_be_direct.iter().chain(&cut_off).for_each(report::trouble);
 }
 
-fn without_a_path(Ended { agent, status, .. }: &Ended) -> Trouble {
+fn without_a_path(Ended { agent, status, failures, .. }: &Ended) -> Trouble {
     if agent.counters().datagrams == 0 {
         return farewell::never_began(*status);
     }
-    farewell::never_reached(&agent.candidates().collect::<Vec<_>>())
+    farewell::never_reached(&agent.candidates().collect::<Vec<_>>(), failures)
 }

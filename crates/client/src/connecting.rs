@@ -138,7 +138,7 @@ impl Connecting {
                 return self.connected(connect, unread);
             }
             if let Some(status) = ended {
-                if self.log_in_as_mosh(status)? {
+                if self.log_in_otherwise(status)? {
                     continue;
                 }
                 return self.failed(status);

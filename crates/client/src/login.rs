@@ -32,7 +32,7 @@ use rustix::event::PollFd;
 use system::OneWay;
 use zeroize::Zeroizing;
 
-use crate::children::child::{Running, secluded_with, tied};
+use crate::children::child::{Running, secluded_with, tied_whole};
 use crate::login::input::Input;
 use crate::login::transcript::{Line, Transcript};
 
@@ -93,7 +93,7 @@ impl Login {
         prepare: impl FnOnce(&mut Command),
     ) -> Result<Self> {
         let (program, options) = words.split_first().context("a login needs a program")?;
-        let mut command = tied(program);
+        let mut command = tied_whole(program);
         command.args(options).stdout(Stdio::piped()).stderr(Stdio::piped());
         let (input, stdin) = match terminals.keyboard {
             Some(keyboard) => (Some(Input::Terminal(keyboard.ours)), keyboard.theirs.into()),

@@ -63,6 +63,9 @@ pub(crate) struct TiedArguments {
     /// Give it the session's key and the terminal, which come by stdin
     #[arg(long, conflicts_with = "secluded")]
     pub(crate) keyed: bool,
+    /// Stay its parent, and end all that it starts
+    #[arg(long, conflicts_with_all = ["secluded", "keyed"])]
+    pub(crate) whole: bool,
     /// For such a session: give the program this text as the file that its -F names
     #[arg(long, value_name = "TEXT", requires = "secluded")]
     pub(crate) configuration: Option<String>,
@@ -93,8 +96,8 @@ pub(crate) struct ServerArguments {
 
 impl From<TiedArguments> for Tied {
     fn from(arguments: TiedArguments) -> Self {
-        let TiedArguments { secluded, keyed, configuration, parent, command } = arguments;
-        Self { secluded, keyed, configuration, parent, command }
+        let TiedArguments { secluded, keyed, whole, configuration, parent, command } = arguments;
+        Self { secluded, keyed, whole, configuration, parent, command }
     }
 }
 

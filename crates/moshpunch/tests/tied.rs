@@ -12,8 +12,17 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A shell that has started the script tied to itself, and waits.
 fn with_tied(script: &str) -> (Child, ChildStdout) {
+    started("--tied", script)
+}
+
+/// The same, with all that the script starts.
+fn with_whole(script: &str) -> (Child, ChildStdout) {
+    started("--tied --whole", script)
+}
+
+fn started(how: &str, script: &str) -> (Child, ChildStdout) {
     let mut shell = Command::new("sh")
-        .args(["-c", "\"$0\" --tied $$ sh -c \"$1\" & exec >&2; read -r end"])
+        .args(["-c", &format!("\"$0\" {how} $$ sh -c \"$1\" & exec >&2; read -r end")])
         .args([env!("CARGO_BIN_EXE_moshpunch"), script])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -61,6 +70,40 @@ fn nothing_of_ours_keeps_its_output_open_when_it_has_ended() {
     }
     assert!(is_closed, "{said}");
     assert_eq!(stdout.read_line(&mut said).unwrap(), 0);
+    drop(shell.stdin.take());
+    shell.wait().unwrap();
+}
+
+fn kill(shell: &mut Child) {
+    shell.kill().expect("it is a child");
+    shell.wait().expect("it is a child");
+}
+
+/// Its output is at its end only once nobody has it.
+#[test]
+fn all_that_it_starts_ends_with_its_parent() {
+    for script in [
+        "sleep 60 & echo ready; wait",
+        "sh -c 'sleep 60; echo more' & echo ready; wait",
+        "trap '' TERM; echo ready; while :; do sleep 60; done",
+        "sleep 60 & echo ready; kill -STOP $!; kill -STOP $$; echo more",
+    ] {
+        let (mut shell, mut stdout) = with_whole(script);
+        kill(&mut shell);
+        assert!(has_news(&stdout), "{script}: it goes on");
+        let mut said = String::new();
+        stdout.read_to_string(&mut said).unwrap();
+        assert_eq!(said, "", "{script}");
+    }
+}
+
+#[test]
+fn a_terminal_that_hangs_up_does_not_end_it() {
+    let deaf = "echo ready; kill -HUP $PPID; kill -HUP $$; sh -c 'kill -HUP $$; echo goodbye'; exit 3";
+    let (mut shell, mut stdout) = with_whole(deaf);
+    let mut said = String::new();
+    stdout.read_to_string(&mut said).unwrap();
+    assert_eq!(said, "goodbye\n");
     drop(shell.stdin.take());
     shell.wait().unwrap();
 }

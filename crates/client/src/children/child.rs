@@ -23,6 +23,13 @@ pub(crate) fn tied(program: impl AsRef<OsStr>) -> Command {
     itself("--tied", program.as_ref())
 }
 
+/// The same with all that it starts, in the user's terminal.
+pub(crate) fn tied_whole(program: impl AsRef<OsStr>) -> Command {
+    let mut command = own::command(own::path());
+    command.args(["--tied", "--whole"]).arg(id().to_string()).arg(program.as_ref());
+    command
+}
+
 /// As [`keyed`], and it stops and goes on when this process does.
 pub(crate) fn attended(program: impl AsRef<OsStr>) -> Command {
     itself("--attend", program.as_ref())

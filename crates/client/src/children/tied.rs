@@ -1,9 +1,10 @@
 //! `moshpunch --tied PARENT PROGRAM …`: becomes that program, which gets SIGTERM when the parent ends. A program that
 //! runs in the user's terminal must not outlive the process that carries its datagrams. With `--secluded` it runs in a
 //! session of its own, which ends as a whole. With `--keyed` it has the session's key in its environment, and nobody
-//! before it.
+//! before it. With `--whole` it is no such program, but the parent of one, and ends whatever that has started.
 
 mod session;
+mod whole;
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
@@ -30,6 +31,8 @@ pub struct Tied {
     pub secluded: bool,
     /// With the session's key and the terminal, which come by stdin.
     pub keyed: bool,
+    /// With all that it starts, in the user's terminal.
+    pub whole: bool,
     /// For a secluded one: the text that is in the file which its `-F` names.
     pub configuration: Option<String>,
     /// The process that started this one.
@@ -50,6 +53,9 @@ pub fn run(arguments: &Tied) -> Result<ExitCode> {
     let (program, words) = arguments.command.split_first().context("a program is required")?;
     if arguments.secluded {
         return session::lead(program, words, arguments.configuration.as_deref());
+    }
+    if arguments.whole {
+        return whole::accompany(program, words);
     }
     let mut command = own::command(program);
     if arguments.keyed {

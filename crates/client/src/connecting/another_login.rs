@@ -11,6 +11,7 @@ use super::{Connecting, log_in};
 use crate::addresses::look_up::LookUp;
 use crate::login::diagnosis::Evidence;
 use crate::login::fallback::Ended;
+use crate::login::remote_command::RemoteCommand;
 use crate::login::ssh;
 use crate::terminal::silence::Silence;
 
@@ -20,9 +21,36 @@ const WITH_ONE_OF_NO_USE: &str = "has a moshpunch that starts no session; loggin
 /// Of an account that did not run our line.
 const WITHOUT_OUR_COMMAND: &str = "did not run what starts a session; logging in once more, with what mosh itself sends (--server=mosh-server)";
 
+/// Of a host where ssh may have no terminal.
+const WITHOUT_TERMINAL: &str = "gives no terminal; logging in once more, without one (--no-ssh-pty)";
+
 impl Connecting {
-    /// Whether that is worth trying, and begun.
-    pub(super) fn log_in_as_mosh(&mut self, status: ExitStatus) -> Result<bool> {
+    /// Whether another login is worth trying, and begun.
+    pub(super) fn log_in_otherwise(&mut self, status: ExitStatus) -> Result<bool> {
+        Ok(self.log_in_without_terminal(status)? || self.log_in_as_mosh(status)?)
+    }
+
+    fn log_in_without_terminal(&mut self, status: ExitStatus) -> Result<bool> {
+        let may_be_without = self.configuration.ssh_terminal && !self.configuration.local;
+        let is_missing = status.code() == Some(ssh::FAILED) && self.evidence.misses_terminal();
+        if !may_be_without || !is_missing || self.login.is_given_up() {
+            return Ok(false);
+        }
+        self.configuration.ssh_terminal = false;
+        self.log_in_again(WITHOUT_TERMINAL, self.command.clone())?;
+        Ok(true)
+    }
+
+    fn log_in_again(&mut self, why: &str, command: RemoteCommand) -> Result<()> {
+        self.console.note(&format!("{} {why}", self.configuration.host));
+        self.evidence = Evidence::default();
+        self.silence = Silence::new(clock::now());
+        self.login = log_in(&self.configuration, &self.destination, &command, &self.console)?;
+        self.command = command;
+        Ok(())
+    }
+
+    fn log_in_as_mosh(&mut self, status: ExitStatus) -> Result<bool> {
         let is_openssh = ssh::is_openssh(&self.configuration.ssh);
         let (cause, _) = &self.evidence.cause(&self.attempt(), status);
         let ended = Ended {
@@ -38,11 +66,7 @@ impl Connecting {
         let Some(command) = self.as_mosh.take_if(|_| is_worth_it && !self.login.is_given_up()) else {
             return Ok(false);
         };
-        self.console.note(&format!("{} {why}", self.configuration.host));
-        self.evidence = Evidence::default();
-        self.silence = Silence::new(clock::now());
-        self.login = log_in(&self.configuration, &self.destination, &command, &self.console)?;
-        self.command = command;
+        self.log_in_again(why, command)?;
         Ok(true)
     }
 

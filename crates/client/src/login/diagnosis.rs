@@ -26,6 +26,9 @@ const NOT_RUN: i32 = 126;
 /// locale(1) print where there is no UTF-8.
 const LAST_LINES: usize = 32;
 
+/// As ssh(1) says it of a host that gives no terminal (sshd_config(5), PermitTTY; sshd(8), restrict).
+const NO_TERMINAL: &str = "PTY allocation request failed";
+
 /// What a login has printed so far.
 #[derive(Debug, Default)]
 pub(crate) struct Evidence {
@@ -56,6 +59,11 @@ impl Evidence {
         if !self.has_begun {
             *self = Self { output: Tail::default(), has_begun: true, ..std::mem::take(self) };
         }
+    }
+
+    /// ssh(1) was told by -tt to do nothing without one.
+    pub(crate) fn misses_terminal(&self) -> bool {
+        !self.has_begun && self.messages.lines().any(|line| line.starts_with(NO_TERMINAL))
     }
 
     /// `status` is that of ssh, or of what was started in its place.
@@ -132,10 +140,12 @@ fn is_unstarted(ssh: &[OsString], messages: &[&str]) -> bool {
     said.is_some_and(|said| messages.last().is_some_and(|line| line.starts_with(&said)))
 }
 
-/// As nologin(8), sshd(8) and passwd(1) say it.
+/// As nologin(8), sshd(8) (of an account for files alone, too) and passwd(1) say it.
 fn of_an_account<'a>(mut lines: impl Iterator<Item = &'a str>) -> Option<Cause> {
     lines.find_map(|line| match line {
-        "This account is currently not available." => Some(Cause::NoShell),
+        "This account is currently not available." | "This service allows sftp connections only." => {
+            Some(Cause::NoShell)
+        }
         "Password change required but no TTY available." => Some(Cause::ExpiredPassword),
         _ => line.starts_with("You must change your password now").then_some(Cause::ExpiredPassword),
     })
@@ -223,6 +233,7 @@ mod tests {
             (&long_ago, None, 1, Cause::SilentShell),
             ("", Some("zsh: exec format"), 126, Cause::MayNotRun),
             ("This account is currently not available.", None, 1, Cause::NoShell),
+            ("This service allows sftp connections only.", None, 1, Cause::NoShell),
             (
                 "You must change your password now and login again!\nCurrent password:",
                 None,

@@ -88,11 +88,14 @@ pub(crate) fn stock(server: &str, words: &ServerWords) -> RemoteCommand {
     RemoteCommand { line: OsString::from_vec(line), is_written_to: false }
 }
 
-/// Asks for the offer of a session that runs, and for a channel, if its id is known.
-pub(crate) fn offer(port: u16, session: Option<SessionId>) -> RemoteCommand {
+/// Asks for the offer of a session that runs, and for a channel, if its id is known. A `server` of the user's that is not
+/// ours may take that for something else: it is left aside.
+pub(crate) fn offer(server: Option<&str>, port: u16, session: Option<SessionId>) -> RemoteCommand {
     let channel = session.map(|id| id.to_string());
     let script = [&asked(channel.as_deref()), PROGRAMS, OFFER].concat();
-    let line = line::running(&without_comments(&script), &[port.to_string().into()]);
+    let ours = server.filter(|text| Server::of(text) == Server::Ours).map(OsString::from);
+    let words: Vec<_> = [port.to_string().into()].into_iter().chain(ours).collect();
+    let line = line::running(&without_comments(&script), &words);
     RemoteCommand { line, is_written_to: session.is_some() }
 }
 

@@ -14,9 +14,16 @@ use crate::login::remote_command::RemoteCommand;
 pub(crate) const FAILED: i32 = 255;
 
 /// ssh_config(5). Ours must not become the master of other connections, which would end with it; a master that is
-/// there serves. A command or forwards that the user has configured for logins are not for this one.
-const OPTIONS: [&str; 6] =
-    ["-o", "ControlMaster=no", "-o", "RemoteCommand=none", "-o", "ClearAllForwardings=yes"];
+/// there serves. A command or forwards that the user has configured for logins are not for this one; nor is it one that reads
+/// nothing, or goes into the background, where nobody ends it. Whoever is older than one of these takes it for nothing.
+const OPTIONS: [&str; 6] = [
+    "IgnoreUnknown=*",
+    "ControlMaster=no",
+    "RemoteCommand=none",
+    "ClearAllForwardings=yes",
+    "StdinNull=no",
+    "ForkAfterAuthentication=no",
+];
 
 /// A login in the background: without questions, nor for long. Whatever the user's configuration adds to a login is done
 /// once, by the one that began the session. How far it came is wanted, however quiet it is told to be.
@@ -120,7 +127,7 @@ fn call(configuration: &Configuration, options: Vec<&str>, host: &str, command: 
     words.extend(options.into_iter().map(OsString::from));
     words.extend(family(configuration.families).map(OsString::from));
     if speaks_openssh(configuration) {
-        words.extend(OPTIONS.map(OsString::from));
+        words.extend(OPTIONS.into_iter().flat_map(|option| ["-o", option]).map(OsString::from));
     }
     words.extend([host.into(), "--".into(), command]);
     words

@@ -35,8 +35,8 @@ pub(crate) struct Logins {
     channels: Channels,
     /// As the host calls it, if it knows channels.
     session: Option<SessionId>,
-    /// The session had no way but another login, and that was refused.
-    is_cut_off: bool,
+    /// The last one was, and no channel has come since.
+    is_refused: bool,
     /// When the network changed last.
     changed: Option<Instant>,
     /// Whether the login that began the session went by a master that was there, once that is known.
@@ -65,7 +65,7 @@ impl Logins {
             leaving: None,
             channels: Channels::default(),
             session: None,
-            is_cut_off: false,
+            is_refused: false,
             changed: None,
             first_shares: None,
             is_moving_off: false,
@@ -83,6 +83,11 @@ impl Logins {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let deadlines = [self.occasions.deadline(), self.channels.deadline(), self.leaves_master()];
         deadlines.into_iter().flatten().min()
+    }
+
+    /// Whether the host knows channels.
+    pub(crate) fn has_channels(&self) -> bool {
+        self.session.is_some()
     }
 
     /// What is known first, counts.
@@ -116,10 +121,11 @@ impl Logins {
         self.channels.told(is_all, now);
     }
 
-    /// Whether the session went no further, since another login was refused.
+    /// Whether the host is heard by no channel, since another login was refused.
     pub(crate) fn say_goodbye(self) -> bool {
+        let is_cut_off = self.is_refused && !self.channels.is_over() && !self.channels.any_is_sound();
         self.channels.say_goodbye();
-        self.is_cut_off
+        is_cut_off
     }
 
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
@@ -186,7 +192,7 @@ impl Logins {
                 let how = listened.how_it_ended(status, ssh::ends_as_openssh(&self.configuration));
                 tracing::debug!(?how, %status, "the login has ended");
                 (self.login, self.is_moving_off) = (None, false);
-                self.is_cut_off |= how == Ended::Refused && self.has_lost_its_way();
+                self.is_refused = how == Ended::Refused && self.session.is_some();
                 self.occasions.ended(how, now)
             }
             None if listened.floods() || !is_first && listened.asks() => self.occasions.end(now),
@@ -213,6 +219,7 @@ impl Logins {
         if take(&mut self.is_moving_off) {
             self.channels.end_all(now);
         }
+        self.is_refused = false;
         self.channels.add(self.login.take()?, take(&mut said.heard), now);
         self.occasions.ended(Ended::Served, now)
     }
@@ -260,6 +267,7 @@ impl Logins {
         match task {
             Some(Task::Start(connection)) => self.start(connection, now),
             Some(Task::End) => {
+                tracing::debug!("the login is told to end");
                 self.leaving = self.login.take().map(Listened::given_up);
                 self.signal_leaving(Signal::TERM);
             }
@@ -287,7 +295,8 @@ impl Logins {
             Connection::Own => None,
             Connection::Master => Some(self.master.as_deref().context("a master was found")?),
         };
-        let command = remote_command::offer(self.port.get(), self.session);
+        let server = self.configuration.server.as_deref();
+        let command = remote_command::offer(server, self.port.get(), self.session);
         let words = ssh::unattended(&self.configuration, master, command);
         Login::unattended(&words, ssh::unattended_file(&self.configuration).as_deref())
     }

@@ -243,6 +243,20 @@ mod tests {
         assert!(pongs.starts_with(begun) && begun.ends_with('\n'), "{begun}");
     }
 
+    /// Of such a one nobody waits for the goodbye.
+    #[test]
+    fn what_was_asked_and_has_not_answered_may_be_gone() {
+        let ((mut channel, mut login), now) = (channel(), clock::now());
+        assert!(channel.is_answered());
+        channel.ping(now);
+        assert!(!channel.is_answered());
+        let [Frame::Ping { number }] = said(&mut login)[..] else { panic!("a ping") };
+        channel.handle(Frame::Pong { number: number + 1 }, now);
+        assert!(!channel.is_answered(), "that is no answer");
+        channel.handle(Frame::Pong { number }, now);
+        assert!(channel.is_answered());
+    }
+
     #[test]
     fn who_reads_no_more_is_suspect() {
         let (ours, theirs) = system::OneWay::new().unwrap();

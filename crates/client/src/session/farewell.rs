@@ -20,6 +20,9 @@ const LONG_OVER_SSH: Duration = Duration::from_secs(60);
 const LET_THROUGH: &str = "a firewall or router on the way drops UDP: let these ports through, or have the host's router map them \
                            (install moshpunch there, and `moshpunch map gateway` tells what its router can do)";
 
+const CARRY: &str = "a firewall or router on the way drops UDP: let these ports through, or have moshpunch on the host, as new \
+                     as this one, and such a session goes over ssh";
+
 /// Which path was used, in one line.
 pub(crate) fn path_used(agent: &Agent) -> Option<String> {
     let last = agent.log().last()?;
@@ -50,12 +53,15 @@ fn seconds_after(begin: Instant, at: Instant) -> f64 {
 }
 
 /// Nothing was ever heard of the server.
-pub(crate) fn never_reached(tried: &[Candidate]) -> Trouble {
+pub(crate) fn never_reached(tried: &[Candidate], failures: &Failures) -> Trouble {
     let cause = match tried {
         [] => "no address of the host was found".to_owned(),
         _ => format!("no datagram came back from the host; tried {}", listed(tried)),
     };
-    Trouble::told(Machine::Router, Step::Session, cause, LET_THROUGH)
+    match failures.has_no_channel {
+        true => Trouble::told(Machine::Host, Step::Session, cause, CARRY),
+        false => Trouble::told(Machine::Router, Step::Session, cause, LET_THROUGH),
+    }
 }
 
 /// Said once, where the session went over ssh for long.
@@ -71,13 +77,18 @@ pub(crate) fn would_be_direct(agent: &Agent, end: Instant) -> Option<Trouble> {
     is_worth_a_word.then(|| Trouble::told(Machine::Router, Step::Session, cause, LET_THROUGH))
 }
 
-/// A session over ssh that could not go on.
+/// A session that could not go on: what would have carried it has ended, or is not there.
 pub(crate) fn cut_off(agent: &Agent, failures: &Failures) -> Option<Trouble> {
     let went_over_ssh = agent.log().last().is_some_and(|entry| entry.kind == Kind::Carried);
-    let cause = "the ssh connection that carried the session ended, and another login was refused, since nobody was asked";
+    let cause = match went_over_ssh {
+        true => "the ssh connection that carried the session has ended or does not answer",
+        false => "no datagram comes back from the host any more",
+    };
+    let cause = format!("{cause}, and another login was refused, since nobody was asked");
     let cure = "with a key in an agent, or one without a passphrase, such a session goes on by itself";
+    let is_answered = agent.standing().direct_since.is_some();
     let trouble = || Trouble::told(Machine::Laptop, Step::Login, cause, cure);
-    (failures.is_cut_off && went_over_ssh).then(trouble)
+    (failures.is_cut_off && !is_answered).then(trouble)
 }
 
 /// How long the session went over ssh.
@@ -157,8 +168,12 @@ mod tests {
         let tried = [candidate(Kind::Lan, "192.168.1.10:60001"), candidate(Kind::Mapped, "20.0.0.1:60002")];
         let expected = "no datagram came back from the host; tried 192.168.1.10:60001 (its own private address), \
                         20.0.0.1:60002 (mapped by its router)";
-        assert_eq!(never_reached(&tried).cause.what, expected);
-        assert_eq!(never_reached(&[]).cause.what, "no address of the host was found");
+        let (carries, does_not) =
+            (Failures::default(), Failures { has_no_channel: true, ..Failures::default() });
+        assert_eq!(never_reached(&tried, &carries).cause.what, expected);
+        assert_eq!(never_reached(&[], &carries).cause.what, "no address of the host was found");
+        let cures = [carries, does_not].map(|failures| never_reached(&tried, &failures).cause.cure);
+        assert_eq!(cures, [LET_THROUGH, CARRY].map(|cure| Some(cure.to_owned())));
     }
 
     #[test]
@@ -211,8 +226,34 @@ mod tests {
             (trouble.cause.what.as_str(), trouble.cause.cure.as_deref()),
             (expected, Some(LET_THROUGH))
         );
-        let is_told = |is_cut_off| cut_off(&agent, &Failures { is_cut_off, ..Failures::default() }).is_some();
-        assert!(is_told(true) && !is_told(false));
+    }
+
+    #[test]
+    fn who_was_refused_another_login_is_told_so_if_nothing_answers() {
+        let now = clock::now();
+        let told = |agent: &Agent, is_cut_off| {
+            let trouble = cut_off(agent, &Failures { is_cut_off, ..Failures::default() });
+            trouble.map(|trouble| trouble.cause.what.split(',').next().unwrap().to_owned())
+        };
+        let mut agent = Agent::new(1);
+        let way = agent.handle_carrier(now);
+        agent.handle_reply(way, Reply { sequence: 1, answers: true }, now);
+        let carried = "the ssh connection that carried the session has ended or does not answer";
+        assert_eq!((told(&agent, true).as_deref(), told(&agent, false)), (Some(carried), None));
+        let lan = Candidate { kind: Kind::Lan, address: "192.168.1.10:60001".parse().unwrap() };
+        agent.handle_candidates(&[lan], now);
+        agent.handle_network(&[Binding::any(Family::V4)], now);
+        let sockets = std::iter::from_fn(|| agent.poll_event());
+        let Some(socket) = sockets.into_iter().find_map(|event| match event {
+            Event::Open { socket, .. } => Some(socket),
+            _ => None,
+        }) else {
+            panic!("a socket is wanted")
+        };
+        agent.handle_opened(socket, now);
+        let direct = agent.way_between(socket, lan.address).unwrap();
+        agent.handle_reply(direct, Reply { sequence: 2, answers: true }, now);
+        assert_eq!(told(&agent, true), None, "it is answered");
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! When a login beside the session may start, by which connection, and when it has to end.
 //!
-//! One at a time, and only on an alarm, or where a session that goes over ssh has lost it. A host that refused one is asked again only once the network has changed: it may
-//! count the tries, and shut everybody out in the end.
+//! One at a time, and only on an alarm, or where a session that goes over ssh has lost it. A host that refused one is asked
+//! again only once the network has changed: it may count the tries, and shut everybody out in the end.
 
 use std::mem::take;
 use std::time::{Duration, Instant};
 
 /// A login that takes longer hangs in a network that is gone.
 const LIFE: Duration = Duration::from_secs(15);
+
+/// Until then it may be on its way: two alarms are farther apart, but one that no alarm has asked for may just have begun.
+const YOUTH: Duration = Duration::from_secs(5);
 
 /// Of those that a host may have counted, so many in that time. fail2ban shuts out after five in ten minutes.
 const DOUBTFUL_MAXIMUM: usize = 3;
@@ -75,12 +78,14 @@ struct Login {
     tries: Option<Connection>,
     is_told_to_end: bool,
     deadline: Option<Instant>,
+    /// Until when no alarm ends it.
+    is_young_until: Option<Instant>,
 }
 
 impl Occasions {
     /// While the login that began the session still runs, which may take its time.
     pub(crate) fn beside_the_first() -> Self {
-        let first = Login { tries: None, is_told_to_end: false, deadline: None };
+        let first = Login { tries: None, is_told_to_end: false, deadline: None, is_young_until: None };
         let next = Some(Connection::Own);
         Self {
             next,
@@ -101,8 +106,9 @@ impl Occasions {
     /// Every path is silent. A login that still runs since the last time hangs, and gives way.
     pub(crate) fn alarm(&mut self, now: Instant) -> Option<Task> {
         let connection = self.next.filter(|_| !self.is_tried_enough(now))?;
-        if self.login.is_none() {
-            return Some(self.start(connection, now));
+        let Some(login) = &self.login else { return Some(self.start(connection, now)) };
+        if !login.is_told_to_end && login.is_young_until.is_some_and(|until| now < until) {
+            return None;
         }
         self.is_due = true;
         self.end(now)
@@ -192,8 +198,8 @@ impl Occasions {
     }
 
     fn start(&mut self, connection: Connection, now: Instant) -> Task {
-        let deadline = Some(now + LIFE);
-        self.login = Some(Login { tries: Some(connection), is_told_to_end: false, deadline });
+        let (deadline, is_young_until) = (Some(now + LIFE), Some(now + YOUTH));
+        self.login = Some(Login { tries: Some(connection), is_told_to_end: false, deadline, is_young_until });
         Task::Start(connection)
     }
 
@@ -240,10 +246,21 @@ mod tests {
     fn one_that_hangs_is_gone_before_the_next_starts() {
         let (mut occasions, now) = after_the_first();
         occasions.alarm(now);
-        assert_eq!(occasions.alarm(now), Some(Task::End));
-        assert_eq!(occasions.alarm(now), None, "it has been told");
-        assert_eq!(occasions.ended(Ended::Failed, now), OWN);
-        assert_eq!(occasions.ended(Ended::Failed, now), None);
+        let later = now + YOUTH;
+        assert_eq!(occasions.alarm(later), Some(Task::End));
+        assert_eq!(occasions.alarm(later), None, "it has been told");
+        assert_eq!(occasions.ended(Ended::Failed, later), OWN);
+        assert_eq!(occasions.ended(Ended::Failed, later), None);
+    }
+
+    #[test]
+    fn an_alarm_does_not_end_one_that_has_just_begun() {
+        let (mut occasions, now) = after_the_first();
+        assert_eq!(occasions.early(now), OWN);
+        assert_eq!(occasions.alarm(now + YOUTH - Duration::from_millis(1)), None);
+        assert_eq!(occasions.ended(Ended::Failed, now + YOUTH), None, "nor is another due");
+        assert_eq!(occasions.early(now + YOUTH), OWN);
+        assert_eq!(occasions.alarm(now + 2 * YOUTH), Some(Task::End));
     }
 
     #[test]
@@ -328,8 +345,8 @@ mod tests {
     fn a_refusal_counts_even_if_the_next_was_due() {
         let (mut occasions, now) = after_the_first();
         occasions.alarm(now);
-        occasions.alarm(now);
-        assert_eq!(occasions.ended(Ended::Refused, now), Some(Task::FindMaster));
+        occasions.alarm(now + YOUTH);
+        assert_eq!(occasions.ended(Ended::Refused, now + YOUTH), Some(Task::FindMaster));
         assert_eq!(occasions.alarm(now), None);
     }
 

@@ -49,8 +49,10 @@ pub(crate) struct Failures {
     pub(crate) notes: Vec<String>,
     /// The same, by a channel.
     pub(crate) troubles: Vec<Trouble>,
-    /// ssh ended under a session that had no other way, and another login was refused.
+    /// The host is heard by no channel, and another login was refused.
     pub(crate) is_cut_off: bool,
+    /// The host was asked for a channel, and has none to offer.
+    pub(crate) has_no_channel: bool,
 }
 
 impl Scout {
@@ -117,7 +119,9 @@ impl Scout {
 
     /// What failed on the host.
     pub(crate) fn say_goodbye(self) -> Failures {
-        Failures { is_cut_off: self.logins.say_goodbye(), ..self.failures }
+        let is_asked = self.configuration.carry && !self.configuration.local;
+        let has_no_channel = is_asked && !self.logins.has_channels();
+        Failures { is_cut_off: self.logins.say_goodbye(), has_no_channel, ..self.failures }
     }
 
     /// Every path is silent: the host may have moved. What still runs since the last time is stuck in a network that is
@@ -176,7 +180,10 @@ impl Scout {
     }
 
     fn read(&mut self, line: Line, now: Instant) -> Vec<Candidate> {
-        tracing::debug!(?line);
+        match &line {
+            Line::Text(text) => tracing::debug!(text = ?String::from_utf8_lossy(text)),
+            line => tracing::debug!(?line),
+        }
         match line {
             Line::Offer(offer) => {
                 self.offers.follow(&offer);

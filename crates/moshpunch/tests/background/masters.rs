@@ -10,7 +10,7 @@ use crate::common::PATIENCE;
 use crate::common::home::nft;
 use crate::common::world::{Spot, World};
 use crate::place::PASSWORD;
-use crate::silence::Session;
+use crate::silence::{Session, Way, by_each_way};
 
 /// The first alarm, and a login.
 const FOUND_AGAIN: Duration = Duration::from_secs(60);
@@ -18,13 +18,16 @@ const FOUND_AGAIN: Duration = Duration::from_secs(60);
 const MULTIPLEXED: &str = " ControlMaster auto\n ControlPath ~/.ssh/master-%C\n ControlPersist 10m\n";
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
-    vec![
+    let by_each_way = [
+        by_each_way!(where_only_a_password_opens_the_master_serves_in_the_same_network),
+        by_each_way!(a_master_that_has_ended_is_not_replaced_by_a_login_that_is_refused),
+    ];
+    let by_one = [
         scenario!(a_master_that_the_routers_new_address_has_cut_off_is_not_used),
         scenario!(nor_is_one_to_a_jump_host),
         scenario!(a_master_of_before_a_move_is_not_used),
-        scenario!(where_only_a_password_opens_the_master_serves_in_the_same_network),
-        scenario!(a_master_that_has_ended_is_not_replaced_by_a_login_that_is_refused),
-    ]
+    ];
+    by_each_way.into_iter().flatten().chain(by_one).collect()
 }
 
 /// ssh goes to an address of the router that leads to no session.
@@ -90,10 +93,10 @@ fn a_master_of_before_a_move_is_not_used(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
-fn by_password_with_master(lab: &Lab) -> Result<Session> {
+fn by_password_with_master(lab: &Lab, way: Way) -> Result<Session> {
     let options = ["PasswordAuthentication yes", "PubkeyAuthentication no"];
     let configuration = format!("Host router\n Port 2222\n{MULTIPLEXED}");
-    let mut session = Session::prepare(lab, &options, &configuration)?;
+    let mut session = Session::prepare(lab, way, &options, &configuration)?;
     session.shell.run("ssh router true")?;
     session.shell.answer("alice@router's password:", PASSWORD)?;
     session.shell.is_back("0")?;
@@ -104,8 +107,8 @@ fn by_password_with_master(lab: &Lab) -> Result<Session> {
 }
 
 /// `ssh router true`, the first login, and one in the background.
-fn where_only_a_password_opens_the_master_serves_in_the_same_network(lab: &Lab) -> Result<()> {
-    let mut session = by_password_with_master(lab)?;
+fn where_only_a_password_opens_the_master_serves_in_the_same_network(lab: &Lab, way: Way) -> Result<()> {
+    let mut session = by_password_with_master(lab, way)?;
     let sshd = |text: &str| session.place.sshd.log().matches(text).count();
     let served = || Ok((sshd("Starting session: command") == 3).then_some(()));
     wait_until("a login by the master", PATIENCE, served)?;
@@ -115,8 +118,8 @@ fn where_only_a_password_opens_the_master_serves_in_the_same_network(lab: &Lab) 
     session.shell.is_back("0")
 }
 
-fn a_master_that_has_ended_is_not_replaced_by_a_login_that_is_refused(lab: &Lab) -> Result<()> {
-    let mut session = by_password_with_master(lab)?;
+fn a_master_that_has_ended_is_not_replaced_by_a_login_that_is_refused(lab: &Lab, way: Way) -> Result<()> {
+    let mut session = by_password_with_master(lab, way)?;
     session.place.laptop().command("ssh").args(["-O", "exit", "router"]).as_user(USER).run(PATIENCE)?;
     session.waits_for_alarm(3)?;
     let log = session.place.sshd.log();

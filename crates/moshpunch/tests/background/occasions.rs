@@ -6,21 +6,23 @@ use lab::{Lab, USER, scenario, wait_until};
 
 use crate::common::PATIENCE;
 use crate::place::{CONFIGURATION, PASSWORD, QUIT};
-use crate::silence::Session;
+use crate::silence::{Session, Way, by_each_way};
 
 const BY_PASSWORD: [&str; 2] = ["PasswordAuthentication yes", "PubkeyAuthentication no"];
 const ASKED: &str = "alice@router's password:";
 const REFUSED: &str = "Connection closed by authenticating user";
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
-    vec![
-        scenario!(another_program_than_openssh_is_refused_once).needs(&["dbclient"]),
-        scenario!(after_a_refusal_the_network_must_change_first),
-        scenario!(after_an_unknown_host_key_the_network_must_change_first),
-        scenario!(a_configuration_that_may_not_be_read_is_no_obstacle),
-        scenario!(an_agent_that_asks_is_not_asked_for_long).needs(&["ssh-agent"]),
-        scenario!(another_program_than_openssh_is_called_for_logins_alone),
-    ]
+    let by_each_way = [
+        by_each_way!(another_program_than_openssh_is_refused_once)
+            .map(|scenario| scenario.needs(&["dbclient"])),
+        by_each_way!(after_a_refusal_the_network_must_change_first),
+        by_each_way!(after_an_unknown_host_key_the_network_must_change_first),
+        by_each_way!(a_configuration_that_may_not_be_read_is_no_obstacle),
+        by_each_way!(an_agent_that_asks_is_not_asked_for_long).map(|scenario| scenario.needs(&["ssh-agent"])),
+    ];
+    let by_one = [scenario!(another_program_than_openssh_is_called_for_logins_alone)];
+    by_each_way.into_iter().flatten().chain(by_one).collect()
 }
 
 fn wait_for_refusals(session: &Session, number: usize) -> Result<()> {
@@ -28,8 +30,8 @@ fn wait_for_refusals(session: &Session, number: usize) -> Result<()> {
     wait_until(&format!("{number} refused logins"), PATIENCE, refused)
 }
 
-fn after_a_refusal_the_network_must_change_first(lab: &Lab) -> Result<()> {
-    let mut session = Session::prepare(lab, &BY_PASSWORD, "Host router\n Port 2222\n LogLevel QUIET\n")?;
+fn after_a_refusal_the_network_must_change_first(lab: &Lab, way: Way) -> Result<()> {
+    let mut session = Session::prepare(lab, way, &BY_PASSWORD, "Host router\n Port 2222\n LogLevel QUIET\n")?;
     session.run("moshpunch router")?;
     session.shell.answer(ASKED, PASSWORD)?;
     session.begins_on("router")?;
@@ -45,21 +47,23 @@ fn after_a_refusal_the_network_must_change_first(lab: &Lab) -> Result<()> {
 }
 
 /// As where the host was installed anew during the session.
-fn after_an_unknown_host_key_the_network_must_change_first(lab: &Lab) -> Result<()> {
-    let mut session = Session::prepare(lab, &[], "Host router\n Port 2222\n")?;
+fn after_an_unknown_host_key_the_network_must_change_first(lab: &Lab, way: Way) -> Result<()> {
+    let mut session = Session::prepare(lab, way, &[], "Host router\n Port 2222\n")?;
     session.run("moshpunch router")?;
     session.begins_on("router")?;
     session.place.configure("Host router\n Port 2222\n GlobalKnownHostsFile /dev/null\n")?;
     session.falls_silent()?;
     session.waits_for_alarm(3)?;
     let log = session.place.sshd.log();
-    assert_eq!(log.matches("Connection closed by 20.0.0.9").count(), 1, "{log}");
+    let refused =
+        |line: &&str| line.starts_with("Connection closed by 20.0.0.9") && line.ends_with("[preauth]");
+    assert_eq!(log.lines().filter(refused).count(), 1, "{log}");
     session.shell.terminal.type_text(QUIT)?;
     session.shell.sees("the session went over")
 }
 
 fn another_program_than_openssh_is_called_for_logins_alone(lab: &Lab) -> Result<()> {
-    let mut session = Session::prepare(lab, &[], "Host gw\n HostName router\n Port 2222\n")?;
+    let mut session = Session::prepare(lab, Way::Udp, &[], "Host gw\n HostName router\n Port 2222\n")?;
     let through = "#!/bin/bash\necho \"$*\" >>/tmp/calls\nexec ssh -tt gw ssh \"${@@Q}\"\n";
     session.place.laptop().write_script("/usr/local/bin/through", through)?;
     session.run("moshpunch --ssh=through --experimental-remote-ip=remote 192.168.1.10")?;
@@ -78,8 +82,8 @@ fn another_program_than_openssh_is_called_for_logins_alone(lab: &Lab) -> Result<
 }
 
 /// It cannot ask on a terminal, and would take the end of stdin for an empty password.
-fn another_program_than_openssh_is_refused_once(lab: &Lab) -> Result<()> {
-    let mut session = Session::prepare(lab, &BY_PASSWORD, "")?;
+fn another_program_than_openssh_is_refused_once(lab: &Lab, way: Way) -> Result<()> {
+    let mut session = Session::prepare(lab, way, &BY_PASSWORD, "")?;
     let dropbears = "--ssh='dbclient -y -p 2222' --experimental-remote-ip=remote";
     session.run(&format!("moshpunch --no-ssh-pty {dropbears} router"))?;
     session.shell.answer(ASKED, PASSWORD)?;
@@ -94,13 +98,12 @@ fn another_program_than_openssh_is_refused_once(lab: &Lab) -> Result<()> {
 }
 
 /// ssh passes over it.
-fn a_configuration_that_may_not_be_read_is_no_obstacle(lab: &Lab) -> Result<()> {
-    let mut session = Session::prepare(lab, &[], "")?;
+fn a_configuration_that_may_not_be_read_is_no_obstacle(lab: &Lab, way: Way) -> Result<()> {
+    let mut session = Session::prepare(lab, way, &[], "")?;
     session.place.laptop().command("chown").args(["root:", CONFIGURATION]).run(PATIENCE)?;
     session.run("moshpunch --ssh='ssh -p 2222' router")?;
     session.begins_on("router")?;
     session.falls_silent()?;
-    session.waits_for_alarm(1)?;
     let served =
         || Ok((session.place.sshd.log().matches("Starting session: command").count() == 2).then_some(()));
     wait_until("a login in the background", PATIENCE, served).with_context(|| session.log())?;
@@ -110,8 +113,9 @@ fn a_configuration_that_may_not_be_read_is_no_obstacle(lab: &Lab) -> Result<()> 
 }
 
 /// Only the first login's question is answered.
-fn an_agent_that_asks_is_not_asked_for_long(lab: &Lab) -> Result<()> {
-    let mut session = Session::prepare(lab, &[], "Host router\n Port 2222\n IdentityAgent /tmp/agent\n")?;
+fn an_agent_that_asks_is_not_asked_for_long(lab: &Lab, way: Way) -> Result<()> {
+    let mut session =
+        Session::prepare(lab, way, &[], "Host router\n Port 2222\n IdentityAgent /tmp/agent\n")?;
     let confirms = "#!/bin/sh\necho asked >>/tmp/asked\n[ $(wc -l </tmp/asked) = 1 ] || exec sleep 1000\n";
     let laptop = session.place.laptop();
     laptop.write_script("/usr/local/bin/confirms", confirms)?;

@@ -2,26 +2,27 @@
 
 use anyhow::{Result, ensure};
 use lab::harness::Scenario;
-use lab::{Lab, USER, scenario};
+use lab::{Lab, USER};
 
 use crate::common::PATIENCE;
 use crate::place::PASSWORD;
-use crate::silence::Session;
+use crate::silence::{Session, Way, by_each_way};
 
 const BY_PASSWORD: [&str; 2] = ["PasswordAuthentication yes", "PubkeyAuthentication no"];
 const GATEWAY: &str = "Host gw\n HostName router\n Port 2222\n";
 const ASKED: &str = "alice@router's password:";
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
-    vec![
-        scenario!(a_jump_host_that_wants_a_password_is_not_heard),
-        scenario!(a_jump_host_behind_a_locked_key_is_not_heard),
-        scenario!(a_proxy_command_that_asks_is_not_heard),
-        scenario!(a_proxy_command_of_another_program_cannot_ask),
-        scenario!(a_local_command_is_not_run_again),
-        scenario!(a_program_that_asks_in_a_window_is_not_started),
-        scenario!(a_match_that_asks_is_not_heard_by_look_ups),
-    ]
+    let by_each_way = [
+        by_each_way!(a_jump_host_that_wants_a_password_is_not_heard),
+        by_each_way!(a_jump_host_behind_a_locked_key_is_not_heard),
+        by_each_way!(a_proxy_command_that_asks_is_not_heard),
+        by_each_way!(a_proxy_command_of_another_program_cannot_ask),
+        by_each_way!(a_local_command_is_not_run_again),
+        by_each_way!(a_program_that_asks_in_a_window_is_not_started),
+        by_each_way!(a_match_that_asks_is_not_heard_by_look_ups),
+    ];
+    by_each_way.into_iter().flatten().collect()
 }
 
 fn inner(by: &str) -> String {
@@ -33,8 +34,8 @@ fn refusals(session: &Session) -> usize {
     session.place.sshd.log().matches("Connection closed by authenticating user").count()
 }
 
-fn by_password(lab: &Lab, by: &str) -> Result<()> {
-    let mut session = Session::prepare(lab, &BY_PASSWORD, &inner(by))?;
+fn by_password(lab: &Lab, way: Way, by: &str) -> Result<()> {
+    let mut session = Session::prepare(lab, way, &BY_PASSWORD, &inner(by))?;
     session.run("moshpunch inner")?;
     session.shell.answer(ASKED, PASSWORD)?;
     session.begins_on("server")?;
@@ -45,18 +46,18 @@ fn by_password(lab: &Lab, by: &str) -> Result<()> {
     session.ends()
 }
 
-fn a_jump_host_that_wants_a_password_is_not_heard(lab: &Lab) -> Result<()> {
-    by_password(lab, "ProxyJump gw")
+fn a_jump_host_that_wants_a_password_is_not_heard(lab: &Lab, way: Way) -> Result<()> {
+    by_password(lab, way, "ProxyJump gw")
 }
 
-fn a_proxy_command_that_asks_is_not_heard(lab: &Lab) -> Result<()> {
-    by_password(lab, "ProxyCommand ssh -W %h:%p gw")
+fn a_proxy_command_that_asks_is_not_heard(lab: &Lab, way: Way) -> Result<()> {
+    by_password(lab, way, "ProxyCommand ssh -W %h:%p gw")
 }
 
-fn a_jump_host_behind_a_locked_key_is_not_heard(lab: &Lab) -> Result<()> {
+fn a_jump_host_behind_a_locked_key_is_not_heard(lab: &Lab, way: Way) -> Result<()> {
     let configuration =
         format!("{} IdentityFile ~/.ssh/locked\n IdentitiesOnly yes\n", inner("ProxyJump gw"));
-    let mut session = Session::prepare(lab, &[], &configuration)?;
+    let mut session = Session::prepare(lab, way, &[], &configuration)?;
     let (key, locked) = ("/home/alice/.ssh/id_ed25519", "/home/alice/.ssh/locked");
     session.place.laptop().command("cp").args([key, locked]).as_user(USER).run(PATIENCE)?;
     let lock = ["-p", "-q", "-P", "", "-N", PASSWORD, "-f", locked];
@@ -69,11 +70,11 @@ fn a_jump_host_behind_a_locked_key_is_not_heard(lab: &Lab) -> Result<()> {
     session.ends()
 }
 
-fn a_proxy_command_of_another_program_cannot_ask(lab: &Lab) -> Result<()> {
+fn a_proxy_command_of_another_program_cannot_ask(lab: &Lab, way: Way) -> Result<()> {
     let asks = "printf 'Way: ' >/dev/tty && read -r way </dev/tty\nexec 3<>\"/dev/tcp/$1/$2\"\n";
     let relays = "cat <&3 &\ncat >&3\n";
     let configuration = "Host away\n HostName 20.0.0.1\n ProxyCommand relay %h %p\n";
-    let mut session = Session::prepare(lab, &[], configuration)?;
+    let mut session = Session::prepare(lab, way, &[], configuration)?;
     session.place.laptop().write_script("/usr/local/bin/relay", &format!("#!/bin/bash\n{asks}{relays}"))?;
     session.run("moshpunch away")?;
     session.shell.answer("Way: ", "this")?;
@@ -82,10 +83,10 @@ fn a_proxy_command_of_another_program_cannot_ask(lab: &Lab) -> Result<()> {
     session.ends()
 }
 
-fn a_local_command_is_not_run_again(lab: &Lab) -> Result<()> {
+fn a_local_command_is_not_run_again(lab: &Lab, way: Way) -> Result<()> {
     let command = "LocalCommand echo %n >>/tmp/run; printf 'hello %n' >/dev/tty";
     let configuration = format!("Host router\n Port 2222\n PermitLocalCommand yes\n {command}\n");
-    let mut session = Session::prepare(lab, &[], &configuration)?;
+    let mut session = Session::prepare(lab, way, &[], &configuration)?;
     session.run("moshpunch router")?;
     session.begins_on("router")?;
     session.is_not_disturbed()?;
@@ -93,8 +94,8 @@ fn a_local_command_is_not_run_again(lab: &Lab) -> Result<()> {
     session.ends()
 }
 
-fn a_program_that_asks_in_a_window_is_not_started(lab: &Lab) -> Result<()> {
-    let mut session = Session::prepare(lab, &BY_PASSWORD, &inner("ProxyJump gw"))?;
+fn a_program_that_asks_in_a_window_is_not_started(lab: &Lab, way: Way) -> Result<()> {
+    let mut session = Session::prepare(lab, way, &BY_PASSWORD, &inner("ProxyJump gw"))?;
     let answers = format!("#!/bin/sh\necho \"$1\" >>/tmp/asked\necho {PASSWORD}\n");
     session.place.laptop().write_script("/usr/local/bin/answers", &answers)?;
     let window = "DISPLAY=:9 WAYLAND_DISPLAY=wayland-9 SSH_ASKPASS=/usr/local/bin/answers";
@@ -107,9 +108,9 @@ fn a_program_that_asks_in_a_window_is_not_started(lab: &Lab) -> Result<()> {
 }
 
 /// The login that begins the session is answered, whom nobody asks twice.
-fn a_match_that_asks_is_not_heard_by_look_ups(lab: &Lab) -> Result<()> {
+fn a_match_that_asks_is_not_heard_by_look_ups(lab: &Lab, way: Way) -> Result<()> {
     let configuration = "Match host router exec \"asks\"\n Port 2222\n";
-    let mut session = Session::prepare(lab, &[], configuration)?;
+    let mut session = Session::prepare(lab, way, &[], configuration)?;
     let asks = "#!/bin/sh\nprintf 'Away? ' >/dev/tty && read -r away </dev/tty\n";
     session.place.laptop().write_script("/usr/local/bin/asks", asks)?;
     session.run("moshpunch router")?;

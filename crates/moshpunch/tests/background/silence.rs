@@ -1,10 +1,10 @@
-//! A session whose datagrams the router drops, and what its user sees meanwhile.
+//! A session that loses its only way, and what its user sees meanwhile.
 
 use anyhow::{Context, Result, ensure};
-use lab::{Daemon, Lab, WriteUp, wait_until};
+use lab::{Daemon, HostProcess, Lab, Signal, WriteUp, wait_until};
 
-use crate::common::PATIENCE;
 use crate::common::home::nft;
+use crate::common::{PATIENCE, signal};
 use crate::place::{Place, Shell};
 
 /// As [`path::Event`] is logged.
@@ -13,48 +13,87 @@ const ALARM: &str = "event=Silent";
 pub(crate) const LOG: &str = "/tmp/log";
 const PROMPT: &str = "alice@";
 
+/// Of the session's datagrams, until it falls silent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Without a channel, which would end the silence. The router drops them then.
+    Udp,
+    /// The router drops all others from the beginning. Their login is killed then, and each that has taken its place.
+    Ssh,
+}
+
+/// A scenario of each way, of a function that takes it.
+macro_rules! by_each_way {
+    ($function:ident) => {
+        [
+            lab::harness::Scenario::new(stringify!($function), |lab| $function(lab, Way::Udp)),
+            lab::harness::Scenario::new(concat!(stringify!($function), "_where_ssh_carries"), |lab| {
+                $function(lab, Way::Ssh)
+            }),
+        ]
+    };
+}
+pub(crate) use by_each_way;
+
 pub(crate) struct Session {
     pub(crate) place: Place,
     pub(crate) shell: Shell,
+    way: Way,
     _miniupnpd: Daemon,
 }
 
 impl Session {
     /// A shell on the laptop, from which moshpunch is to be run; the router maps ports, and its second sshd has `options`.
-    pub(crate) fn prepare(lab: &Lab, options: &[&str], configuration: &str) -> Result<Self> {
+    pub(crate) fn prepare(lab: &Lab, way: Way, options: &[&str], configuration: &str) -> Result<Self> {
         let place = Place::raise(lab, options)?;
         place.set_password()?;
         place.configure(configuration)?;
         let miniupnpd = place.network.router.miniupnpd(&WriteUp::miniupnpd())?;
         let shell = place.shell()?;
-        Ok(Self { place, shell, _miniupnpd: miniupnpd })
+        if way == Way::Ssh {
+            drop_datagrams(&place)?;
+        }
+        Ok(Self { place, shell, way, _miniupnpd: miniupnpd })
     }
 
-    /// Without a channel, which would end the silence.
     pub(crate) fn run(&mut self, command: &str) -> Result<()> {
-        self.shell.run(&command.replace("moshpunch", &format!("moshpunch --no-carry --log={LOG}")))
+        let carry = if self.way == Way::Udp { " --no-carry" } else { "" };
+        self.shell.run(&command.replace("moshpunch", &format!("moshpunch{carry} --log={LOG}")))
     }
 
-    /// The first login has told all that it had to tell, and is over.
+    /// The first login has told all that it had to tell, and is over, unless it carries.
     pub(crate) fn begins_on(&self, host: &str) -> Result<()> {
-        self.shell.terminal.wait_until("a session", PATIENCE, |screen| {
-            screen.trim_start().starts_with(&format!("{PROMPT}{host}:"))
-        })?;
-        wait_until("the end of the first login", PATIENCE, || {
-            let logins = self.place.laptop().processes("ssh")?;
-            let is_master = |words: &[String]| words.first().is_some_and(|word| word.contains("[mux]"));
-            Ok(logins.iter().all(|login| is_master(&login.arguments)).then_some(()))
-        })
+        let prompts = |screen: &str| screen.trim_start().starts_with(&format!("{PROMPT}{host}:"));
+        self.shell.terminal.wait_until("a session", PATIENCE, prompts).with_context(|| self.log())?;
+        match self.way {
+            Way::Udp => {
+                let ended = || Ok(self.logins()?.is_empty().then_some(()));
+                wait_until("the end of the first login", PATIENCE, ended)
+            }
+            // Of itself, the router tells all before it begins.
+            Way::Ssh if host == "router" => Ok(()),
+            Way::Ssh => {
+                let told = || Ok((self.logged("more: false") > 0).then_some(()));
+                wait_until("all that the host has to tell", PATIENCE, told).with_context(|| self.log())
+            }
+        }
     }
 
-    /// No datagram of a session passes the router, whichever host has it.
+    fn logins(&self) -> Result<Vec<HostProcess>> {
+        let laptop = self.place.laptop();
+        let mut logins = [laptop.processes("ssh")?, laptop.processes("dbclient")?].concat();
+        logins.retain(|login| login.arguments.first().is_some_and(|word| !word.contains("[mux]")));
+        Ok(logins)
+    }
+
     pub(crate) fn falls_silent(&self) -> Result<()> {
-        let chain = |hook: &str| {
-            let ports = "udp dport 60000-60999 drop; udp sport 60000-60999 drop;";
-            format!("chain {hook} {{ type filter hook {hook} priority -10; {ports} }};")
-        };
-        let chains = ["forward", "input", "output"].map(chain).join(" ");
-        nft(&self.place.network.router, &format!("table inet dead {{ {chains} }}\n"))
+        match self.way {
+            Way::Udp => drop_datagrams(&self.place),
+            Way::Ssh => self.logins()?.iter().try_for_each(|login| {
+                let _has_ended = signal(login, Signal::KILL);
+                Ok(())
+            }),
+        }
     }
 
     pub(crate) fn is_heard_again(&self) -> Result<()> {
@@ -69,11 +108,29 @@ impl Session {
     }
 
     pub(crate) fn alarms(&self) -> usize {
-        self.log().matches(ALARM).count()
+        self.logged(ALARM)
+    }
+
+    fn logged(&self, text: &str) -> usize {
+        self.log().matches(text).count()
     }
 
     pub(crate) fn log(&self) -> String {
         self.place.laptop().read_file(LOG).unwrap_or_default()
+    }
+
+    /// That often, an alarm has come, or where ssh carries, a login has begun without one, and has ended or carries.
+    fn waits_for_occasion(&self, number: usize) -> Result<()> {
+        if self.way == Way::Udp {
+            return self.waits_for_alarm(number);
+        }
+        let come = || {
+            let begun = self.logged("logging in again");
+            let ends = ["there is a channel", "the login has ended", "the login is told to end"];
+            let settled: usize = ends.iter().map(|end| self.logged(end)).sum();
+            Ok((self.alarms().max(begun) >= number && settled > begun).then_some(()))
+        };
+        wait_until(&format!("occasion {number}"), PATIENCE * 2, come).with_context(|| self.log())
     }
 
     /// Until the third login in the background is due, everything that is typed comes to the session, and nothing is seen
@@ -84,7 +141,10 @@ impl Session {
         self.falls_silent()?;
         let mut typed = String::new();
         for (number, word) in (1..).zip(["one ", "two ", "three "]) {
-            self.waits_for_alarm(number)?;
+            self.waits_for_occasion(number)?;
+            if self.way == Way::Ssh {
+                self.falls_silent()?;
+            }
             self.shell.terminal.type_text(word)?;
             typed.push_str(word);
             self.shows_nothing_but(&typed)?;
@@ -113,6 +173,16 @@ impl Session {
         self.shell.is_back("0")?;
         nothing_is_left(&self.place)
     }
+}
+
+/// None of a session passes the router, whichever host has it.
+fn drop_datagrams(place: &Place) -> Result<()> {
+    let chain = |(hook, elsewhere): (&str, &str)| {
+        let ports = ["dport", "sport"].map(|port| format!("{elsewhere} udp {port} 60000-60999 drop;"));
+        format!("chain {hook} {{ type filter hook {hook} priority -10; {} }};", ports.concat())
+    };
+    let hooks = [("forward", ""), ("input", "iifname != \"lo\""), ("output", "oifname != \"lo\"")];
+    nft(&place.network.router, &format!("table inet dead {{ {} }}\n", hooks.map(chain).join(" ")))
 }
 
 pub(crate) fn nothing_is_left(place: &Place) -> Result<()> {

@@ -15,6 +15,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_carried_session_outlives_sshds_process),
         scenario!(a_carried_session_outlives_what_serves_it_on_the_host),
         scenario!(a_carried_session_goes_on_beside_an_ssh_that_stays_stopped),
+        scenario!(another_login_runs_the_users_own_moshpunch_there),
         scenario!(a_master_that_a_move_has_cut_off_is_not_used),
     ]
 }
@@ -60,6 +61,19 @@ fn a_carried_session_goes_on_beside_an_ssh_that_stays_stopped(lab: &Lab) -> Resu
     scene.computes_within(FOUND_AGAIN)?;
     scene.computes()?;
     ensure!(logins(scene.laptop())?.iter().any(|login| login.pid != ssh.pid), "who carries it?");
+    scene.leaves_having_gone_over_ssh()
+}
+
+/// Which nobody would find.
+fn another_login_runs_the_users_own_moshpunch_there(lab: &Lab) -> Result<()> {
+    let mut scene = Scene::raise(lab, &[Wall::AtLaptop], &[])?;
+    // What the lab installs is mounted.
+    let hide = "mkdir -p '/opt/her own' && cd /usr/local/bin && cp moshpunch '/opt/her own' && umount $PWD/moshpunch && rm moshpunch";
+    scene.host().command("sh").args(["-c", hide]).run(PATIENCE)?;
+    let server = "--server=\"'/opt/her own/moshpunch' server --budget 20\"";
+    scene.opens(&LINE.replace("moshpunch", &format!("moshpunch {server}")))?;
+    signal(&only_login(scene.laptop())?, Signal::KILL)?;
+    scene.computes_within(FOUND_AGAIN)?;
     scene.leaves_having_gone_over_ssh()
 }
 

@@ -1,15 +1,18 @@
 //! Where ssh gets through, mosh gets through: the ssh connection is the last path.
 
+mod abandoned;
 mod blocked;
 #[path = "../common/mod.rs"]
 mod common;
 mod cost;
 mod endings;
 mod flood;
+mod forced;
 mod leftovers;
 mod logins;
 mod moves;
 mod out_of_reach;
+mod passwords;
 #[path = "../login/place.rs"]
 #[allow(dead_code, reason = "its other users need more of it")]
 mod place;
@@ -38,8 +41,11 @@ fn main() -> ExitCode {
         endings::scenarios(),
         logins::scenarios(),
         set_ups::scenarios(),
+        passwords::scenarios(),
+        forced::scenarios(),
         shells::scenarios(),
         leftovers::scenarios(),
+        abandoned::scenarios(),
         refused::scenarios(),
     ];
     let needs = ["mosh", "mosh-server", "ssh", "sshd"];

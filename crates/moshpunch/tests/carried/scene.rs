@@ -26,13 +26,21 @@ pub(crate) struct Scene {
 impl Scene {
     /// A shell on the laptop; moshpunch is everywhere. sshd has `options`.
     pub(crate) fn raise(lab: &Lab, walls: &[Wall], options: &[&str]) -> Result<Self> {
-        let place = Place::raise(lab, options)?;
+        Self::in_place(Place::raise(lab, options)?, walls)
+    }
+
+    /// The host has stock mosh alone.
+    pub(crate) fn raise_stock(lab: &Lab, walls: &[Wall]) -> Result<Self> {
+        Self::in_place(Place::raise_stock(lab, &[])?, walls)
+    }
+
+    fn in_place(place: Place, walls: &[Wall]) -> Result<Self> {
         walls.iter().try_for_each(|wall| wall.raise(&place.network))?;
         let shell = place.shell()?;
         Ok(Self { place, shell, typed: 3_000 })
     }
 
-    /// As above, in a session that is used already.
+    /// As by `raise`, in a session that is used already.
     pub(crate) fn in_session(lab: &Lab, walls: &[Wall], line: &str) -> Result<Self> {
         let mut scene = Self::raise(lab, walls, &[])?;
         scene.opens(line)?;

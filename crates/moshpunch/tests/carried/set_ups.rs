@@ -1,11 +1,11 @@
 //! Configurations of ssh and sshd, and programs in their place.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use lab::harness::Scenario;
-use lab::{Lab, USER, scenario, wait_until};
+use lab::{Lab, Signal, USER, scenario, wait_until};
 
-use crate::common::{PATIENCE, no_moshpunch_is_left};
-use crate::place::{BASHRC, PASSWORD, QUIT};
+use crate::common::{PATIENCE, no_moshpunch_is_left, signal};
+use crate::place::{BASHRC, QUIT};
 use crate::scene::{LINE, OVER_SSH, Scene, WORDS, logins, no_login_is_left, only_login};
 use crate::stock::Stock;
 use crate::wall::Wall;
@@ -15,12 +15,11 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         scenario!(without_a_terminal_of_sshs_it_is_carried),
         scenario!(behind_a_shell_that_says_much_it_is_carried),
-        scenario!(who_may_use_a_password_alone_is_carried_while_the_login_lives),
-        scenario!(a_key_that_starts_the_server_is_carried_where_it_asks_for_a_channel),
-        scenario!(a_key_that_starts_the_server_serves_as_before),
-        scenario!(where_ssh_reads_nothing_sessions_are_as_before),
-        scenario!(an_ssh_that_goes_into_the_background_carries_and_ends_with_the_session),
+        scenario!(a_host_of_stock_mosh_serves_as_mosh_and_what_would_carry_is_told),
+        scenario!(where_ssh_is_told_to_read_nothing_sessions_are_as_before),
+        scenario!(whatever_is_configured_of_ssh_it_is_carried),
         scenario!(a_master_in_the_foreground_may_end),
+        scenario!(a_master_that_does_not_answer_is_left_aside),
         scenario!(dropbear_carries_at_both_ends).needs(&dropbears),
         scenario!(nobody_else_may_talk_to_the_keeper).needs(&["socat"]),
         scenario!(of_a_session_of_the_laptops_own_nothing_is_carried),
@@ -58,44 +57,8 @@ fn behind_a_shell_that_says_much_it_is_carried(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
-fn who_may_use_a_password_alone_is_carried_while_the_login_lives(lab: &Lab) -> Result<()> {
-    let options = ["PasswordAuthentication yes", "PubkeyAuthentication no"];
-    let mut scene = Scene::raise(lab, &[Wall::AtLaptop], &options)?;
-    scene.place.set_password()?;
-    scene.run(LINE)?;
-    scene.shell.answer("alice@router's password:", PASSWORD)?;
-    scene.is_in()?;
-    scene.leaves_having_gone_over_ssh()
-}
-
-fn with_forced_command(lab: &Lab, walls: &[Wall], command: &str) -> Result<Scene> {
-    let scene = Scene::raise(lab, walls, &[])?;
-    let keys = "/home/alice/.ssh/authorized_keys";
-    let key = scene.host().read_file(keys)?;
-    scene.host().write_user_file(keys, &format!("command=\"{command}\" {key}"))?;
-    Ok(scene)
-}
-
-fn a_key_that_starts_the_server_is_carried_where_it_asks_for_a_channel(lab: &Lab) -> Result<()> {
-    let command = "MOSHPUNCH_OFFER=1 MOSHPUNCH_CHANNEL=1 moshpunch server new -c 256";
-    let mut scene = with_forced_command(lab, &[Wall::AtLaptop], command)?;
-    scene.opens(LINE)?;
-    scene.leaves_having_gone_over_ssh()
-}
-
-/// No channel was asked for.
-fn a_key_that_starts_the_server_serves_as_before(lab: &Lab) -> Result<()> {
-    let mut scene = with_forced_command(lab, &[], "moshpunch server new -c 256")?;
-    scene.opens(LINE)?;
-    no_login_is_left(scene.laptop(), PATIENCE)?;
-    let said = scene.leaves()?;
-    ensure!(!said.contains(OVER_SSH), "{said}");
-    Wall::AtLaptop.raise(&scene.place.network)?;
-    nothing_comes_back(&mut scene, LINE)
-}
-
 /// As before there was a channel: the cause is told at the end.
-fn nothing_comes_back(scene: &mut Scene, line: &str) -> Result<()> {
+pub(crate) fn nothing_comes_back(scene: &mut Scene, line: &str) -> Result<()> {
     scene.run(line)?;
     scene.shell.sees("mosh: ")?;
     scene.shell.terminal.type_text(QUIT)?;
@@ -103,11 +66,23 @@ fn nothing_comes_back(scene: &mut Scene, line: &str) -> Result<()> {
     no_login_is_left(scene.laptop(), PATIENCE)
 }
 
-fn where_ssh_reads_nothing_sessions_are_as_before(lab: &Lab) -> Result<()> {
+fn a_host_of_stock_mosh_serves_as_mosh_and_what_would_carry_is_told(lab: &Lab) -> Result<()> {
+    let mut scene = Scene::raise_stock(lab, &[Wall::AtHost])?;
+    nothing_comes_back(&mut scene, LINE)?;
+    scene.shell.sees("have moshpunch on the host")?;
+    Wall::AtHost.fall(&scene.place.network)?;
+    scene.run(LINE)?;
+    scene.computes()?;
+    no_login_is_left(scene.laptop(), PATIENCE)?;
+    let said = scene.leaves()?;
+    ensure!(!said.contains(OVER_SSH), "{said}");
+    Ok(())
+}
+
+fn where_ssh_is_told_to_read_nothing_sessions_are_as_before(lab: &Lab) -> Result<()> {
     let mut scene = Scene::raise(lab, &[], &[])?;
-    let silent = "Host router\n Port 2222\n StdinNull yes\n";
-    scene.place.configure(silent)?;
-    for line in ["moshpunch router", "moshpunch --ssh='ssh -f' router", "moshpunch --ssh='ssh -n' router"] {
+    scene.place.configure("Host router\n Port 2222\n")?;
+    for line in ["moshpunch --ssh='ssh -f' router", "moshpunch --ssh='ssh -n' router"] {
         Wall::AtLaptop.raise(&scene.place.network)?;
         nothing_comes_back(&mut scene, line)?;
         Wall::AtLaptop.fall(&scene.place.network)?;
@@ -115,17 +90,36 @@ fn where_ssh_reads_nothing_sessions_are_as_before(lab: &Lab) -> Result<()> {
         no_login_is_left(scene.laptop(), PATIENCE * 2)?;
         let said = scene.leaves()?;
         ensure!(!said.contains(OVER_SSH), "{line}: {said}");
-        scene.place.configure("Host router\n Port 2222\n")?;
     }
     Ok(())
 }
 
-/// Unlike the flag, the option leaves it what it reads.
-fn an_ssh_that_goes_into_the_background_carries_and_ends_with_the_session(lab: &Lab) -> Result<()> {
+/// Unlike the flags, the options are for other logins. What this ssh does not know is no obstacle.
+const CONFIGURED: [&str; 11] = [
+    "StdinNull yes",
+    "ForkAfterAuthentication yes",
+    "IgnoreUnknown OfAnother\n OfAnother yes",
+    "RemoteCommand tmux new -A",
+    "RequestTTY no",
+    "RequestTTY force",
+    "LogLevel QUIET",
+    "LogLevel DEBUG3",
+    "EscapeChar M",
+    "RekeyLimit 16K",
+    "ControlMaster auto\n ControlPath ~/.ssh/master-%C\n ControlPersist yes",
+];
+
+fn whatever_is_configured_of_ssh_it_is_carried(lab: &Lab) -> Result<()> {
     let mut scene = Scene::raise(lab, &[Wall::AtLaptop], &[])?;
-    scene.place.configure("Host router\n Port 2222\n ForkAfterAuthentication yes\n")?;
-    is_carried(&mut scene, "moshpunch router")?;
-    no_login_is_left(scene.laptop(), PATIENCE)
+    for options in CONFIGURED {
+        scene.place.configure(&format!("Host router\n Port 2222\n {options}\n"))?;
+        for line in ["moshpunch router", "moshpunch --no-ssh-pty router"] {
+            let gone_over_ssh = scene.opens(line).and_then(|()| scene.leaves_having_gone_over_ssh());
+            gone_over_ssh.with_context(|| format!("{line}, {options}"))?;
+            no_login_is_left(scene.laptop(), PATIENCE)?;
+        }
+    }
+    Ok(())
 }
 
 /// In another window; a channel through it would keep it.
@@ -142,6 +136,22 @@ fn a_master_in_the_foreground_may_end(lab: &Lab) -> Result<()> {
     ensure!(master.wait_exit(PATIENCE)?.success(), "{}", master.screen());
     scene.computes()?;
     scene.leaves_having_gone_over_ssh()
+}
+
+fn a_master_that_does_not_answer_is_left_aside(lab: &Lab) -> Result<()> {
+    let mut scene = Scene::raise(lab, &[Wall::AtLaptop], &[])?;
+    scene.place.configure(
+        "Host router\n Port 2222\n ControlMaster auto\n ControlPath ~/.ssh/master-%C\n ControlPersist yes\n",
+    )?;
+    scene.laptop().command("ssh").args(["router", "true"]).as_user(USER).run(PATIENCE)?;
+    let master = only_login(scene.laptop())?;
+    signal(&master, Signal::STOP)?;
+    scene.run("moshpunch router")?;
+    scene.computes_within(PATIENCE * 2)?;
+    let said = scene.leaves()?;
+    ensure!(said.contains(OVER_SSH) && said.contains("does not answer, and is left aside"), "{said}");
+    assert_eq!(only_login(scene.laptop())?.pid, master.pid);
+    Ok(())
 }
 
 fn dropbear_carries_at_both_ends(lab: &Lab) -> Result<()> {

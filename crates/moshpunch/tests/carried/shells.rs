@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use lab::harness::Scenario;
-use lab::{Lab, scenario};
+use lab::{Lab, USER, scenario};
 
 use crate::common::PATIENCE;
 use crate::scene::{LINE, OVER_SSH, Scene};
@@ -19,11 +19,19 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
+/// What they read whatever they are to run, and of zsh what it would ask for.
+const START_UP_FILES: [&str; 4] = [".zshenv", ".zshrc", ".tcshrc", ".config/fish/config.fish"];
+
+const CHATTER: &str = "printf 'Welcome!\\r\\n\\tMOSHPUNCH CHANNEL 1\\nMOSHPUNCH BYE\\nno end'\n";
+
 /// By words that each shell takes as they are.
 fn is_carried(lab: &Lab, shell: &str) -> Result<()> {
     let mut scene = Scene::raise(lab, &[Wall::AtLaptop], &[])?;
-    // Without it, zsh asks the user for one.
-    scene.host().write_user_file("/home/alice/.zshrc", "")?;
+    let fish = ["-p", "/home/alice/.config/fish"];
+    scene.host().command("mkdir").args(fish).as_user(USER).run(PATIENCE)?;
+    for file in START_UP_FILES {
+        scene.host().write_user_file(&format!("/home/alice/{file}"), CHATTER)?;
+    }
     scene.place.set_shell(shell)?;
     for options in ["", "--no-ssh-pty "] {
         scene.run(&LINE.replace("moshpunch ", &format!("moshpunch {options}")))?;

@@ -23,10 +23,10 @@ use system::process::{Other, TextFile, adopt_orphans};
 use crate::children::child::{Running, tied};
 
 /// ssh and what it starts need none but for a busy machine.
-const TIME_TO_END: Duration = Duration::from_secs(2);
+pub(super) const TIME_TO_END: Duration = Duration::from_secs(2);
 
 /// Who was not adopted ends without our being told.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+pub(super) const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// Runs the program in a session of its own. Whatever it started has ended when this returns, but for what has left it to
 /// stay (an agent, a master connection): of SIGTERM, or of SIGKILL.

@@ -119,7 +119,7 @@ fn what_is_found_beside_path_is_run_with_path_as_it_was() {
     host.put(".local/bin/moshpunch", shows, 0o755);
     let told = format!("{} {}\n", host.path(".local/bin/moshpunch").display(), host.search_path());
     assert!(host.run(&start(None, &words(None, &[]))).ends_with(&told));
-    assert_eq!(host.run(&offer(60_005, None).line), told);
+    assert_eq!(host.run(&offer(None, 60_005, None).line), told);
 }
 
 #[test]
@@ -298,7 +298,14 @@ fn a_mosh_server_is_asked_as_mosh_asks_it() {
 #[test]
 fn a_running_session_is_asked_by_its_port() {
     let host = Host::with(&["moshpunch", "mosh-server"]);
-    assert_eq!(host.run(&offer(60_005, None).line), "moshpunch|server|offer|60005|");
+    for server in [None, Some("moshpunch server"), Some("mosh-server"), Some("my-server")] {
+        assert_eq!(host.run(&offer(server, 60_005, None).line), "moshpunch|server|offer|60005|");
+    }
+    let (elsewhere, session) = (Host::new(), Some(SessionId::new(0xca_fe)));
+    elsewhere.put("my own/moshpunch", format!("#!/bin/sh\n{PRINTS}"), 0o755);
+    let text = format!("A='1 2' '{}' server --lease 9", elsewhere.path("my own/moshpunch").display());
+    let said = elsewhere.run(&offer(Some(&text), 60_005, session).line);
+    assert_eq!(said, "moshpunch|server|--lease|9|offer|60005|0000cafe");
 }
 
 #[test]
@@ -308,7 +315,7 @@ fn ours_is_asked_for_a_channel_and_stock_mosh_is_not() {
     assert!(host.run(&start(None, &asks(words(None, &[])))).ends_with("|-l|LANG=C.UTF-8|11"));
     assert!(host.run(&start(Some("moshpunch server"), &asks(words(None, &[])))).ends_with("|11"));
     let session = Some(SessionId::new(0xca_fe));
-    assert_eq!(host.run(&offer(60_005, session).line), "moshpunch|server|offer|60005|0000cafe");
+    assert_eq!(host.run(&offer(None, 60_005, session).line), "moshpunch|server|offer|60005|0000cafe");
     let stock = Host::with(&["mosh-server"]);
     assert!(stock.run(&start(None, &asks(words(None, &[])))).ends_with("|-l|LANG=C.UTF-8|"));
 }
