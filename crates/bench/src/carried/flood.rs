@@ -15,6 +15,9 @@ use crate::turns::{Contender, take_turns};
 /// In bytes a second.
 const SLOW: u32 = 32_000;
 
+/// ssh takes half a minute each time.
+const RUNS: usize = 5;
+
 /// By then every queue on the way is as full as it gets over a link of so many bytes.
 const FLOODED: Duration = Duration::from_secs(5);
 /// Who has shown nothing of an interrupt by then shows it never.
@@ -61,7 +64,7 @@ pub(super) fn measure(bench: &Bench) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (name, flood, asked, aim) in floods {
         let contender = |client| Contender::new(client, || be_flooded(&network, client, flood, asked));
-        let samples = take_turns(name, vec![contender(OURS), contender(SSH)], bench.runs)?;
+        let samples = take_turns(name, vec![contender(OURS), contender(SSH)], bench.runs.min(RUNS))?;
         let row = Row::new(name, Unit::Milliseconds, samples[OURS].clone());
         rows.push(row.beside(SSH, samples[SSH].clone()).aiming_at(aim));
     }
