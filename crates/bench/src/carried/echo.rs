@@ -22,7 +22,7 @@ const KEYS_A_TURN: usize = 20;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// In milliseconds, of the slowest in twenty.
-const AIM: Aim = Aim::AboveAtMost(5.0);
+const AIM: Aim = Aim::AbovePeer(5.0);
 
 pub(super) fn measure(bench: &Bench) -> Result<Vec<Row>> {
     let lab = Lab::new("bench")?;

@@ -26,7 +26,7 @@ const RUNS: usize = 5;
 const SSH_ENDS: Duration = Duration::from_secs(90);
 
 /// In milliseconds.
-const AIM: Aim = Aim::AboveAtMost(1_000.0);
+const AIM: Aim = Aim::AbovePeer(1_000.0);
 
 struct Move {
     name: &'static str,

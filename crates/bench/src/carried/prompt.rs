@@ -31,7 +31,7 @@ pub(super) fn measure(bench: &Bench) -> Result<Vec<Row>> {
         let name = format!("prompt, {round_trip} ms round trip");
         let samples = take_turns(&name, vec![contender(OURS), contender(SSH)], bench.runs)?;
         let row = Row::new(name, Unit::Milliseconds, samples[OURS].clone());
-        let aim = Aim::AboveAtMost((ABOVE_SSH + 2 * round_trip).into());
+        let aim = Aim::AbovePeer((ABOVE_SSH + 2 * round_trip).into());
         rows.push(row.beside(SSH, samples[SSH].clone()).aiming_at(aim));
     }
     Ok(rows)
