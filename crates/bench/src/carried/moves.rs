@@ -38,7 +38,7 @@ const MOVES: [Move; 3] = [
     Move { name: "from UDP, 1 ms round trip", from: Spot::Internet, round_trip: Duration::ZERO },
     Move { name: "from UDP, 50 ms round trip", from: Spot::Internet, round_trip: Duration::from_millis(50) },
     Move {
-        name: "from another such network, 50 ms round trip",
+        name: "from ssh alone, 50 ms round trip",
         from: Spot::CafeB,
         round_trip: Duration::from_millis(50),
     },
