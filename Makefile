@@ -16,7 +16,7 @@ help:
 	@echo 'make demo           as root: mosh through a NAT router, and on a walk, in a network of namespaces'
 	@echo 'make test           all tests; those that need root or a missing program are shown as ignored'
 	@echo 'make test-portable  the scenarios of the client, with what other systems get in place of the own of Linux'
-	@echo 'make bench          as root: moshpunch beside its peers; half an hour (see docs/benchmarks.md)'
+	@echo 'make bench          as root: moshpunch beside its peers; an hour (see docs/benchmarks.md)'
 	@echo 'make check          format, lints (also for macOS and FreeBSD), documentation, licences'
 	@echo 'make fuzz           every parser, for a short while'
 	@echo 'make set-up         install the Debian packages that these need, if any is missing'

@@ -3,6 +3,7 @@
 //! Each group of measurements has a module, which raises a network of its own and gives [`row::Group`]s. Those who are
 //! compared take turns ([`turns`]). `docs/benchmarks.md` explains each row.
 
+mod carried;
 mod clock;
 mod connect;
 mod footprint;
@@ -53,6 +54,8 @@ enum Subject {
     Mapping,
     /// From a new link to a sign on the screen
     Moves,
+    /// Sessions over ssh, where UDP is blocked
+    Carried,
     /// What the forwarder adds to a datagram's way
     Forwarder,
     /// Memory, wake-ups and packets of idle sessions, and many of them on one host
@@ -77,6 +80,7 @@ impl Subject {
             Self::Connect => connect::measure(bench),
             Self::Mapping => mapping::measure(bench),
             Self::Moves => moves::measure(bench),
+            Self::Carried => carried::measure(bench),
             Self::Forwarder => forwarder::measure(bench),
             Self::Footprint => footprint::measure(bench),
             Self::Guard => guard::measure(bench),

@@ -46,7 +46,7 @@ struct Move {
 }
 
 #[derive(Clone, Copy)]
-enum Change {
+pub(crate) enum Change {
     To(Spot),
     /// The router drops what comes by the family that the session goes by; links stay up.
     Death,
@@ -123,7 +123,7 @@ fn measure_move(bench: &Bench, step: &Move) -> Result<Vec<Row>> {
 
 /// What tells the user that the session goes on.
 #[derive(Clone, Copy)]
-enum Sign {
+pub(crate) enum Sign {
     OfAKey,
     /// Nothing is typed; the server has something to say.
     OfTheServer,
@@ -138,7 +138,7 @@ impl Sign {
     }
 }
 
-struct Session<'a> {
+pub(crate) struct Session<'a> {
     home: &'a HomeAndAway,
     client: &'static str,
     terminal: Terminal,
@@ -148,7 +148,12 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn open(home: &'a HomeAndAway, client: &'static str, words: &[&str], pipe: &'static str) -> Result<Self> {
+    pub(crate) fn open(
+        home: &'a HomeAndAway,
+        client: &'static str,
+        words: &[&str],
+        pipe: &'static str,
+    ) -> Result<Self> {
         let command = home.laptop.command(client).arg("--predict=never").args(words).as_user(USER);
         let terminal = home.laptop.terminal(&command, 24, 100)?;
         terminal.wait_for(PROMPT, PATIENCE)?;
@@ -157,7 +162,7 @@ impl<'a> Session<'a> {
         Ok(Self { home, client, terminal, pipe, count: 0 })
     }
 
-    fn survive(&mut self, from: Spot, change: Change, sign: Sign) -> Result<Reading> {
+    pub(crate) fn survive(&mut self, from: Spot, change: Change, sign: Sign) -> Result<Reading> {
         self.settle(from)?;
         self.prepare(sign)?;
         rest(REST)?;

@@ -44,6 +44,8 @@ pub(crate) enum Aim {
     AtMost(f64),
     /// Ours as a part of the peer's.
     RatioAtMost(f64),
+    /// As the peer's and this much more, in the row's unit.
+    AbovePeer(f64),
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -88,12 +90,18 @@ impl Row {
         Some(self.ours.median()? / peer)
     }
 
+    /// Of the medians, in the row's unit.
+    fn above(&self) -> Reading {
+        Some(self.ours.median()? - self.peer.as_ref()?.sample.median()?)
+    }
+
     /// `None` where nothing is aimed at. A peer that never arrives is as slow as can be.
     pub(crate) fn is_met(&self) -> Option<bool> {
         let ours = self.ours.median();
         Some(match self.aim? {
             Aim::AtMost(limit) => ours.is_some_and(|ours| ours <= limit),
             Aim::RatioAtMost(limit) => self.ratio().map_or(ours.is_some(), |ratio| ratio <= limit),
+            Aim::AbovePeer(limit) => self.above().map_or(ours.is_some(), |above| above <= limit),
         })
     }
 }
@@ -130,6 +138,8 @@ mod tests {
         assert_eq!(row(75.0, Some(100.0), Aim::RatioAtMost(0.75)).is_met(), Some(true));
         assert_eq!(row(76.0, Some(100.0), Aim::RatioAtMost(0.75)).is_met(), Some(false));
         assert_eq!(row(76.0, Some(100.0), Aim::AtMost(75.0)).is_met(), Some(false));
+        assert_eq!(row(75.0, Some(70.0), Aim::AbovePeer(5.0)).is_met(), Some(true));
+        assert_eq!(row(76.0, Some(70.0), Aim::AbovePeer(5.0)).is_met(), Some(false));
         assert_eq!(Row::new("a way", Unit::Milliseconds, 1.0).is_met(), None);
     }
 

@@ -7,7 +7,29 @@ use crate::host::Host;
 use crate::nat::Protocol;
 use crate::nat_rules::{TABLE, UPNP_FORWARD, UPNP_POSTROUTING, UPNP_PREROUTING};
 
+/// Which UDP a firewall drops, but for what stays on its host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blocked {
+    /// What the host gets and what it sends; who sends it there is told so.
+    BothWays,
+    /// What the host gets, and what it would pass on.
+    Incoming,
+}
+
 impl Host {
+    /// # Errors
+    /// When the host has ended.
+    pub fn block_udp(&self, blocked: Blocked) -> Result<()> {
+        let chains: String = blocked.hooks().iter().map(|hook| chain(hook)).collect();
+        self.inside(|| nft(&format!("table inet {WALL} {{ {chains} }}\n")))
+    }
+
+    /// # Errors
+    /// When it is not [blocked](Self::block_udp).
+    pub fn let_udp_through(&self) -> Result<()> {
+        self.inside(|| nft(&format!("delete table inet {WALL}\n")))
+    }
+
     /// All rules of this host, as `nft list ruleset` shows them.
     ///
     /// # Errors
@@ -35,6 +57,23 @@ impl Host {
             chains.iter().map(|chain| format!("flush chain inet {TABLE} {chain}\n")).collect();
         self.inside(|| nft(&batch))
     }
+}
+
+const WALL: &str = "wall";
+
+impl Blocked {
+    fn hooks(self) -> &'static [&'static str] {
+        match self {
+            Self::BothWays => &["input", "output"],
+            Self::Incoming => &["prerouting"],
+        }
+    }
+}
+
+fn chain(hook: &str) -> String {
+    let interface = if hook == "output" { "oifname" } else { "iifname" };
+    let rule = format!("meta l4proto udp {interface} != \"lo\" drop;");
+    format!("chain {hook} {{ type filter hook {hook} priority -10; {rule} }};")
 }
 
 /// Of a rule such as `iif "wan0" @nh,72,8 0x11 th dport 60001 dnat ip to 192.168.1.10:60002`. The protocol stands

@@ -64,6 +64,7 @@ pub use clean::{Cleaned, clean, holders};
 pub use command::{Command, Output};
 pub use daemon::Daemon;
 pub use directory::{FoundLab, find_labs};
+pub use firewall::Blocked;
 pub use home_and_away::{HomeAndAway, Spot};
 pub use host::{Host, HostBuilder};
 pub use impairment::{Direction, Impairment};

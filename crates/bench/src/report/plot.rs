@@ -83,6 +83,7 @@ fn drawn(mut document: Document, row: &Row, y: f64) -> Document {
     let aim = match row.aim {
         Some(Aim::AtMost(limit)) => limit / peer,
         Some(Aim::RatioAtMost(limit)) => limit,
+        Some(Aim::AbovePeer(limit)) => (peer + limit) / peer,
         None => return document,
     };
     let x = across(aim);

@@ -54,6 +54,7 @@ fn aim(row: &Row) -> String {
     let aim = match aim {
         Aim::AtMost(limit) => format!("≤ {} {}", figure(limit), row.unit.symbol()),
         Aim::RatioAtMost(limit) => format!("≤ {limit} of the peer's"),
+        Aim::AbovePeer(limit) => format!("≤ the peer's and {} {}", figure(limit), row.unit.symbol()),
     };
     format!("{aim}: {}", if met { "met" } else { "NOT MET" })
 }

@@ -24,6 +24,9 @@ use crate::session::occasions::{Connection, Ended, Occasions, Task};
 /// After which a silence has other causes.
 const OF_A_CHANGE: Duration = Duration::from_secs(10);
 
+/// A direct path is found by then in a network that has one: two round trips of a slow one.
+const FOR_A_DIRECT_PATH: Duration = Duration::from_millis(500);
+
 #[derive(Debug)]
 pub(crate) struct Logins {
     configuration: Configuration,
@@ -39,6 +42,9 @@ pub(crate) struct Logins {
     is_refused: bool,
     /// When the network changed last.
     changed: Option<Instant>,
+    is_silent: bool,
+    /// When a silence that a change of the network has not ended is one of that network.
+    settles: Option<Instant>,
     /// Whether the login that began the session went by a master that was there, once that is known.
     first_shares: Option<bool>,
     /// A login is under way in place of that.
@@ -67,6 +73,8 @@ impl Logins {
             session: None,
             is_refused: false,
             changed: None,
+            is_silent: false,
+            settles: None,
             first_shares: None,
             is_moving_off: false,
             search: None,
@@ -81,7 +89,8 @@ impl Logins {
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let deadlines = [self.occasions.deadline(), self.channels.deadline(), self.leaves_master()];
+        let deadlines =
+            [self.occasions.deadline(), self.channels.deadline(), self.leaves_master(), self.settles];
         deadlines.into_iter().flatten().min()
     }
 
@@ -110,10 +119,17 @@ impl Logins {
 
     /// Soon after a change of the network that is no accident: nothing answers where the host was.
     pub(crate) fn fell_silent(&mut self, now: Instant) {
+        self.is_silent = true;
         self.channels.fell_silent(now);
-        if self.changed.is_some_and(|changed| now < changed + OF_A_CHANGE) && !self.channels.any_is_sound() {
+        let is_soon = self.changed.is_some_and(|changed| now < changed + OF_A_CHANGE);
+        if is_soon && self.settles.is_none() && !self.channels.any_is_sound() {
             self.log_in_early(now);
         }
+    }
+
+    /// Over a direct path.
+    pub(crate) fn was_answered(&mut self) {
+        self.is_silent = false;
     }
 
     /// Of where the host can be reached.
@@ -149,19 +165,25 @@ impl Logins {
     /// Connections of before may be gone for sure.
     pub(crate) fn network_changed(&mut self, are_gone: bool, now: Instant) {
         self.master = None;
-        self.changed = Some(now);
+        (self.changed, self.settles) = (Some(now), Some(now + FOR_A_DIRECT_PATH));
         self.end_search();
-        self.channels.ping(now);
+        if are_gone {
+            self.channels.distrust(now);
+        } else {
+            self.channels.ping(now);
+        }
         let task = self.occasions.network_changed(now);
         self.perform(task, now);
-        if are_gone && self.channels.are_urgent() {
+        if self.has_lost_its_way() {
             self.log_in_early(now);
         }
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.channels.handle_timeout(now);
-        if self.has_lost_its_way() {
+        let has_settled = self.settles.take_if(|settles| *settles <= now).is_some();
+        let is_still_silent = has_settled && self.is_silent && !self.channels.any_is_sound();
+        if self.has_lost_its_way() || is_still_silent {
             self.log_in_early(now);
         } else if self.leaves_master().is_some_and(|due| due <= now) {
             self.first_shares = Some(false);

@@ -72,6 +72,12 @@ impl Channel {
         self.write(now);
     }
 
+    /// What it went by is gone: nothing is expected of it any more.
+    pub(crate) fn distrust(&mut self, now: Instant) {
+        self.talk.distrust(now);
+        self.write(now);
+    }
+
     /// Whether the answer to that is overdue.
     pub(crate) fn is_suspect(&self) -> bool {
         self.talk.is_suspect() || self.input.is_none()

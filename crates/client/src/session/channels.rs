@@ -125,6 +125,11 @@ impl Channels {
         self.present_mut().for_each(|channel| channel.ping(now));
     }
 
+    /// An address of this machine is gone, and with it what was connected there. Whose was another still answers.
+    pub(crate) fn distrust(&mut self, now: Instant) {
+        self.present_mut().for_each(|channel| channel.distrust(now));
+    }
+
     /// When one of them is to stay.
     pub(crate) fn stay(&self) -> Option<Instant> {
         self.need.stays()

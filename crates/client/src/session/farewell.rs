@@ -237,7 +237,7 @@ mod tests {
         };
         let mut agent = Agent::new(1);
         let way = agent.handle_carrier(now);
-        agent.handle_reply(way, Reply { sequence: 1, answers: true }, now);
+        agent.handle_reply(way, Reply { sequence: 1, round_trip: Some(Duration::from_millis(40)) }, now);
         let carried = "the ssh connection that carried the session has ended or does not answer";
         assert_eq!((told(&agent, true).as_deref(), told(&agent, false)), (Some(carried), None));
         let lan = Candidate { kind: Kind::Lan, address: "192.168.1.10:60001".parse().unwrap() };
@@ -252,7 +252,7 @@ mod tests {
         };
         agent.handle_opened(socket, now);
         let direct = agent.way_between(socket, lan.address).unwrap();
-        agent.handle_reply(direct, Reply { sequence: 2, answers: true }, now);
+        agent.handle_reply(direct, Reply { sequence: 2, round_trip: Some(Duration::from_millis(40)) }, now);
         assert_eq!(told(&agent, true), None, "it is answered");
     }
 

@@ -253,12 +253,15 @@ impl Forwarder {
         }
     }
 
-    /// A silence has begun.
+    /// A silence has begun, or is over.
     fn tell_scout(&mut self) {
         let silences = self.agent.counters().silences;
         if silences != self.silences {
             self.silences = silences;
             self.scout.fell_silent(clock::now());
+        }
+        if self.agent.standing().direct_since.is_some() {
+            self.scout.was_answered();
         }
     }
 

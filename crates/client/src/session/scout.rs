@@ -117,6 +117,11 @@ impl Scout {
         self.logins.fell_silent(now);
     }
 
+    /// Over a direct path.
+    pub(crate) fn was_answered(&mut self) {
+        self.logins.was_answered();
+    }
+
     /// What failed on the host.
     pub(crate) fn say_goodbye(self) -> Failures {
         let is_asked = self.configuration.carry && !self.configuration.local;

@@ -2,11 +2,10 @@
 
 use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
-use lab::{Host, Lab, Signal, scenario, wait_until};
+use lab::{Blocked, Host, Lab, Signal, scenario, wait_until};
 
 use crate::common::world::{FROM_OUTSIDE, Spot, World};
 use crate::common::{PATIENCE, client, signal, wait_for_empty_table};
-use crate::wall::{BOTH_WAYS, raise_at};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     let scenarios = vec![
@@ -36,7 +35,7 @@ fn files(host: &Host) -> Result<Vec<String>> {
 /// The router maps the port, in vain.
 fn carried(lab: &Lab) -> Result<(World, crate::common::world::Walker)> {
     let world = World::raise(lab, Spot::CafeA)?;
-    raise_at(&world.laptop, &BOTH_WAYS)?;
+    world.laptop.block_udp(Blocked::BothWays)?;
     let session = world.connect_by_any_way(&FROM_OUTSIDE)?;
     wait_until("a mapping", PATIENCE, || world.mapped().map(Some))?;
     ensure!(!files(&world.server)?.is_empty(), "a session has files");

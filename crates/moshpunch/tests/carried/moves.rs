@@ -2,12 +2,11 @@
 
 use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
-use lab::{Host, Lab, Signal, scenario, wait_until};
+use lab::{Blocked, Host, Lab, Signal, scenario, wait_until};
 
 use crate::common::world::{BY_JUMP, LAN_ADDRESS, Spot, Walker, World};
 use crate::common::{PATIENCE, keeper, signal};
 use crate::out_of_reach::{Behind, FOUND_AGAIN, Hidden};
-use crate::wall::{BOTH_WAYS, raise_at};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
     let scenarios = vec![
@@ -62,7 +61,7 @@ fn behind_a_reverse_tunnel_a_session_moves(lab: &Lab) -> Result<()> {
 /// The host's router maps the port, but the laptop lets nothing out.
 fn where_the_laptop_may_not_use_udp_a_session_moves(lab: &Lab) -> Result<()> {
     let world = World::raise(lab, Spot::CafeA)?;
-    raise_at(&world.laptop, &BOTH_WAYS)?;
+    world.laptop.block_udp(Blocked::BothWays)?;
     let mut session = world.connect_by_any_way(&BY_JUMP)?;
     moves(&world, &mut session, &[Spot::CafeB, Spot::CafeA])?;
     let paths = session.leave()?;
@@ -91,7 +90,7 @@ fn from_the_hosts_own_network_to_outside_and_back_a_session_moves(lab: &Lab) -> 
 
 fn where_nobody_may_use_udp_it_moves_from_the_hosts_own_network_too(lab: &Lab) -> Result<()> {
     let hidden = Hidden::raise(lab, Behind::JumpHost, Spot::Lan)?;
-    raise_at(&hidden.world.laptop, &BOTH_WAYS)?;
+    hidden.world.laptop.block_udp(Blocked::BothWays)?;
     let mut session = hidden.connect()?;
     moves(&hidden.world, &mut session, &[Spot::CafeA, Spot::Lan])?;
     let paths = session.leave()?;

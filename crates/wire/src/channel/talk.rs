@@ -119,6 +119,12 @@ impl Talk {
         self.ping_at = now + PING_INTERVAL;
     }
 
+    /// The other end is most likely gone: suspect from now on, unless it answers.
+    pub fn distrust(&mut self, now: Instant) {
+        self.ping(now);
+        self.is_suspect = true;
+    }
+
     /// The next line to write, with its end.
     pub fn poll_line(&mut self, now: Instant) -> Option<String> {
         self.poll_frame(now).map(|frame| frame.encode())
@@ -136,7 +142,7 @@ impl Talk {
         Some(Frame::Datagram { number, tos, datagram })
     }
 
-    /// Whether the answer to a ping is overdue: the other end is slow, or gone.
+    /// Whether the answer to a ping is overdue, or hardly expected: the other end is slow, or gone.
     #[must_use]
     pub fn is_suspect(&self) -> bool {
         self.is_suspect

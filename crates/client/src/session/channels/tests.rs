@@ -217,6 +217,18 @@ fn one_that_answers_a_ping_is_sound_and_one_that_does_not_is_kept() {
 }
 
 #[test]
+fn one_whose_address_is_gone_is_sound_again_once_it_answers() {
+    let (mut channels, _, now) =
+        to("while read -r m verb number; do [ \"$verb\" != PING ] || echo MOSHPUNCH PONG \"$number\"; done");
+    assert!(channels.any_is_sound());
+    channels.distrust(now);
+    assert!(!channels.any_is_sound(), "before anything is overdue");
+    wait(&mut channels.descriptors().collect::<Vec<_>>(), None).unwrap();
+    channels.read(now);
+    assert!(channels.any_is_sound());
+}
+
+#[test]
 fn of_too_many_the_oldest_ends() {
     let (mut channels, first, now) = to("exec cat >/dev/null");
     for number in 2..=3 {

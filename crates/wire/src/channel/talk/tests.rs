@@ -64,6 +64,20 @@ fn an_idle_channel_is_pinged_once_a_minute_and_a_busy_one_is_not() {
 }
 
 #[test]
+fn one_that_is_distrusted_is_suspect_until_it_answers() {
+    let now = start();
+    let mut talk = Talk::new(WINDOW, now);
+    talk.distrust(now);
+    assert!(talk.is_suspect());
+    let line = talk.poll_line(now);
+    assert_eq!(line.as_deref(), Some("MOSHPUNCH PING 1\n"));
+    talk.handle_timeout(now);
+    assert!(talk.is_suspect());
+    talk.handle(Frame::Pong { number: 1 }, now);
+    assert!(!talk.is_suspect());
+}
+
+#[test]
 fn an_answer_that_is_overdue_makes_it_suspect_until_it_comes() {
     let begin = start();
     let mut talk = Talk::new(WINDOW, begin);

@@ -36,6 +36,7 @@ pub(super) fn tell(lab: &Lab, network: &WriteUp, page: &mut Page) -> Result<()> 
     let screen = session.type_command(TYPED)?;
     page.step_held();
     page.screen(session.command_line(), "in the hotel", &screen);
+    page.note("What ssh brings comes from the server itself: 127.0.0.1.");
 
     page.begin("The laptop goes to the street; the idle session goes on by UDP");
     network.laptop.join("eth0", &network.internet, &["20.0.0.9/24"], &[])?;
@@ -44,7 +45,7 @@ pub(super) fn tell(lab: &Lab, network: &WriteUp, page: &mut Page) -> Result<()> 
 
     page.begin("The session ends by `exit`, and tells how it went");
     let command_line = session.command_line().to_owned();
-    let farewell = session.exit("(mapped by its router), after 1 move")?;
+    let farewell = session.exit("(mapped by its router), after ")?;
     page.step_held();
     page.screen(&command_line, "on the internet", &farewell);
     Ok(())

@@ -44,6 +44,7 @@ pub(super) fn tell(lab: &Lab, network: &WriteUp, page: &mut Page) -> Result<()> 
     let screen = session.type_command(TYPED)?;
     page.step_held();
     page.screen(session.command_line(), "on the internet", &screen);
+    page.note("`who` names the login by ssh, too. It ends once a direct path has held for 30 s.");
     page.leases("The router's leases while it is open", slice::from_ref(&lease));
 
     for stop in [home(&network.home), in_the_cafe(&cafe)] {
@@ -52,8 +53,7 @@ pub(super) fn tell(lab: &Lab, network: &WriteUp, page: &mut Page) -> Result<()> 
 
     page.begin("The session ends by `exit`, and tells how it went");
     let command_line = session.command_line().to_owned();
-    let farewell =
-        session.exit(&format!("the session went over {mapped} (mapped by its router), after 2 moves"))?;
+    let farewell = session.exit(&format!("the session went over {mapped} (mapped by its router), after "))?;
     page.step_held();
     page.screen(&command_line, "in the café", &farewell);
     Ok(())
