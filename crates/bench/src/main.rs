@@ -3,6 +3,7 @@
 //! Each group of measurements has a module, which raises a network of its own and gives [`row::Group`]s. Those who are
 //! compared take turns ([`turns`]). `docs/benchmarks.md` explains each row.
 
+mod client;
 mod clock;
 mod connect;
 mod footprint;
