@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use lab::{Command, HomeAndAway, Host, HostProcess, Lab, Spot, Terminal, USER, wait_until};
 
 use crate::Bench;
+use crate::client;
 use crate::clock::{milliseconds, rest};
 use crate::row::{Aim, Group, Row, Unit};
 use crate::sample::{Reading, Sample};
@@ -174,11 +175,7 @@ fn client_while_idle(bench: &Bench) -> Result<Vec<Row>> {
     let command = home.laptop.command("moshpunch").args(["--ssh=ssh -p 8022", "router"]).as_user(USER);
     let terminal = home.laptop.terminal(&command, 24, 80)?;
     terminal.wait_for("alice@server", PATIENCE)?;
-    // The login ends by itself once the router has answered, and so does the look-up of the name.
-    let ours = wait_until("the client to be on its own", PATIENCE, || {
-        let ours = home.laptop.processes("moshpunch")?;
-        Ok((home.laptop.processes("ssh")?.is_empty() && ours.len() == 1).then_some(ours))
-    })?;
+    let ours = [client::on_its_own(&home.laptop)?];
     let theirs = home.laptop.processes("mosh-client")?;
     let before = (switches(&ours)?, switches(&theirs)?);
     rest(WATCHED)?;

@@ -7,12 +7,13 @@ use std::net::{SocketAddr, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use lab::{Host, Lab, USER, wait_until};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use wire::datagram::{Direction, Header, LONGEST, SessionKey};
 
 use crate::Bench;
+use crate::client;
 use crate::row::{Aim, Group, Row, Unit};
 use crate::sample::Sample;
 use crate::turns::progress;
@@ -197,9 +198,8 @@ fn moshpunch(host: &Host, server: SocketAddr) -> Result<Relay> {
     let port = wait_until("mosh-client's stand-in", PATIENCE, || {
         Ok(host.read_file("/tmp/front").ok().and_then(|port| port.trim().parse::<u16>().ok()))
     })?;
-    let processes = host.processes("moshpunch")?;
-    ensure!(processes.len() == 1, "one moshpunch expected: {processes:?}");
-    Ok(Relay { front: ([127, 0, 0, 1], port).into(), pid: processes[0].pid, _runs: Box::new(terminal) })
+    let pid = client::on_its_own(host)?.pid;
+    Ok(Relay { front: ([127, 0, 0, 1], port).into(), pid, _runs: Box::new(terminal) })
 }
 
 fn socat(host: &Host, server: SocketAddr) -> Result<Relay> {

@@ -4,6 +4,7 @@
 //! compared take turns ([`turns`]). `docs/benchmarks.md` explains each row.
 
 mod carried;
+mod client;
 mod clock;
 mod connect;
 mod footprint;

@@ -196,10 +196,14 @@ impl Ways {
 
     /// Best first; the newest first among equals.
     pub(crate) fn ranked(&self, wanted: impl Fn(&Way) -> bool) -> Vec<Way> {
-        let mut ways: Vec<_> = self.by_id.values().filter(|way| wanted(way)).copied().collect();
-        ways.sort_by_key(|way| (way.rank(), Reverse(way.id)));
-        ways
+        ranked(self.by_id.values().filter(|way| wanted(way)).copied().collect())
     }
+}
+
+/// Apart from what chooses them, so that the program has the sort once.
+fn ranked(mut ways: Vec<Way>) -> Vec<Way> {
+    ways.sort_by_key(|way| (way.rank(), Reverse(way.id)));
+    ways
 }
 
 #[cfg(test)]

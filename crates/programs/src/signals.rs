@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use anyhow::Result;
 use rustix::event::{PollFd, PollFlags};
@@ -10,6 +11,7 @@ use signal_hook::consts::SIGTSTP;
 use signal_hook::iterator::backend::SignalDelivery;
 use signal_hook::iterator::exfiltrator::SignalOnly;
 use signal_hook::low_level;
+use system::wait::wait_for;
 
 /// As signal(7) calls it, such as "SIGKILL".
 pub fn name(signal: i32) -> Option<&'static str> {
@@ -50,7 +52,15 @@ impl Signals {
 
     /// Since the last call.
     pub fn pending(&mut self) -> impl Iterator<Item = Signal> {
-        self.delivery.pending().filter_map(Signal::from_named_raw)
+        // A forwarder asks after each datagram, and to go through all signals there are takes longer than to pass one on.
+        let come = self.is_told().then(|| self.delivery.pending());
+        come.into_iter().flatten().filter_map(Signal::from_named_raw)
+    }
+
+    /// Each is kept before it is told.
+    fn is_told(&self) -> bool {
+        let mut told = [PollFd::new(self, PollFlags::IN)];
+        wait_for(&mut told, Some(Duration::ZERO)).is_err() || !told[0].revents().is_empty()
     }
 
     /// Whether any has come since the last call.
@@ -102,5 +112,23 @@ impl JobControl {
     /// Can be read when one of the two has come.
     pub fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
         [&self.stop, &self.goes_on].into_iter().map(|signals| PollFd::new(signals, PollFlags::IN))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_that_has_come_is_told_once() {
+        let signals = [Signal::URG, Signal::WINCH];
+        let mut told = Signals::of(&signals).unwrap();
+        assert!(!told.have_come());
+        for _ in 0..2 {
+            signals.iter().for_each(|signal| low_level::raise(signal.as_raw()).unwrap());
+            assert!(told.is_told());
+            assert_eq!(told.pending().count(), signals.len());
+            assert!(!told.have_come());
+        }
     }
 }

@@ -121,6 +121,11 @@ impl Agent {
     /// The newest datagram goes over the wanted of those paths that are of use: by the newest sockets, by the flows that are
     /// known on the way, and by channels that do not have it yet.
     pub(super) fn transmit(&mut self, wanted: impl Fn(&Way) -> bool, now: Instant) {
+        let wanted = self.ways.ranked(wanted);
+        self.transmit_over(wanted, now);
+    }
+
+    fn transmit_over(&mut self, mut ways: Vec<Way>, now: Instant) {
         let flows: Vec<_> = self.ways.flows().iter().map(|way| way.id).collect();
         let is_flow = |way: &Way| flows.contains(&way.id);
         let is_kept = |way: &Way| is_flow(way) || way.is_last_resort();
@@ -128,7 +133,7 @@ impl Agent {
             Some(socket) => is_flow(way) || self.sockets.is_current(socket),
             None => way.kind.policy().repeats || !way.has_newest,
         };
-        let mut ways = self.ways.ranked(|way| wanted(way) && of_use(way));
+        ways.retain(of_use);
         if self.silence.as_ref().is_some_and(Silence::flows_first) {
             ways.sort_by_key(|way| (way.rank(), !is_flow(way)));
         }
