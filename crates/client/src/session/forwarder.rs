@@ -72,6 +72,13 @@ pub(crate) struct Ended {
     pub(crate) failures: Failures,
 }
 
+/// What a wait was ended by.
+struct Ready {
+    front: bool,
+    back: bool,
+    surroundings: bool,
+}
+
 impl Forwarder {
     pub(crate) fn new(
         gate: Gate,
@@ -113,19 +120,25 @@ impl Forwarder {
             // 1. Do what the agent wants.
             self.obey();
             // 2. Wait, once everything that changes the deadline is done.
-            self.wait()?;
+            let ready = self.wait()?;
             // 3. Pass on what has come, typing first.
-            self.handle_client();
-            self.handle_server();
-            // 4. Look around.
-            self.handle_changes();
-            self.handle_found();
-            self.handle_channels();
-            self.handle_signals();
-            if let Some(status) = self.client.ended() {
-                let (agent, finds, at) = (self.agent, self.finds, clock::now());
-                return Ok(Ended { status, agent, at, finds, failures: self.scout.say_goodbye() });
+            if ready.front {
+                self.handle_client();
             }
+            if ready.back {
+                self.handle_server();
+            }
+            // 4. Look around, unless a datagram was all.
+            if ready.surroundings {
+                self.handle_changes();
+                self.handle_found();
+                self.handle_signals();
+                if let Some(status) = self.client.ended() {
+                    let (agent, finds, at) = (self.agent, self.finds, clock::now());
+                    return Ok(Ended { status, agent, at, finds, failures: self.scout.say_goodbye() });
+                }
+            }
+            self.handle_channels();
             // 5. Fire the timers.
             self.agent.handle_timeout(clock::now());
             self.scout.handle_timeout(clock::now());
@@ -133,18 +146,27 @@ impl Forwarder {
         }
     }
 
-    fn wait(&self) -> Result<()> {
+    fn wait(&self) -> Result<Ready> {
         let now = clock::now();
         let of_changes = self.changes.as_ref().and_then(Changes::poll_timeout);
         let deadlines = [self.agent.poll_timeout(), self.scout.deadline(), of_changes];
         let deadline = deadlines.into_iter().flatten().min();
         let longest = deadline.map(|deadline| deadline.saturating_duration_since(now));
-        let mut descriptors = vec![self.front.descriptor(), PollFd::new(&self.signals, PollFlags::IN)];
-        descriptors.extend(self.client.descriptors());
+        let mut descriptors = vec![self.front.descriptor()];
         descriptors.extend(self.back.descriptors());
+        let of_paths = descriptors.len();
+        descriptors.push(PollFd::new(&self.signals, PollFlags::IN));
+        descriptors.extend(self.client.descriptors());
         descriptors.extend(self.changes.as_ref().and_then(Changes::descriptor));
         descriptors.extend(self.scout.descriptors());
-        Ok(wait_for(&mut descriptors, longest)?)
+        wait_for(&mut descriptors, longest)?;
+        let any = |some: &[PollFd<'_>]| some.iter().any(|descriptor| !descriptor.revents().is_empty());
+        let change_is_due = of_changes.is_some_and(|due| due <= clock::now());
+        Ok(Ready {
+            front: any(&descriptors[..1]),
+            back: any(&descriptors[1..of_paths]),
+            surroundings: any(&descriptors[of_paths..]) || change_is_due,
+        })
     }
 
     fn obey(&mut self) {
