@@ -15,6 +15,7 @@ use crate::link::Link;
 use crate::names;
 use crate::namespace::Namespaces;
 use crate::process::Process;
+use crate::signals;
 
 /// A network of hosts. Torn down on drop.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ impl Lab {
     /// # Errors
     /// Where [`Requirements`](crate::Requirements) are not met.
     pub fn new(name: &str) -> Result<Self> {
+        signals::leave_to_programs()?;
         let directory = LabDirectory::create(name)?;
         let fabric = Arc::new(Fabric::new(Namespaces::network(directory.path())?)?);
         keys::make_user_key(&directory.path().join("shared"))?;

@@ -53,6 +53,7 @@ mod relay;
 mod requirements;
 mod roam;
 mod router;
+mod signals;
 mod sshd;
 mod terminal;
 mod udp;
