@@ -90,12 +90,14 @@ impl Walker {
         result.with_context(|| self.laptop.read_file("/tmp/moshpunch.log").unwrap_or_default())
     }
 
-    /// Ends the session; the moves that it made, by address and kind.
+    /// Ends the session; the moves that it made, by address and kind. From one socket of ours to another is none: where the
+    /// router maps the port while the first datagram is under way, a new one is tried beside it, and both may answer.
     pub(crate) fn leave(self) -> Result<Vec<String>> {
         let screen = leave_and_read(self.terminal)?;
         let paths = screen.lines().filter_map(|line| line.split_once(" s: ")?.1.split_once(", because "));
-        let paths: Vec<_> = paths.map(|(path, _)| path.to_owned()).collect();
+        let mut paths: Vec<_> = paths.map(|(path, _)| path.to_owned()).collect();
         ensure!(!paths.is_empty(), "no paths told:\n{screen}");
+        paths.dedup();
         Ok(paths)
     }
 }
