@@ -171,9 +171,16 @@ impl Ways {
         self.by_id.values().find(|way| way.route == Route::Udp { socket, remote })
     }
 
-    pub(crate) fn improve(&mut self, candidate: Candidate) {
-        let known = self.by_id.values_mut().filter(|way| way.address() == Some(candidate.address));
-        known.for_each(|way| way.kind = candidate.kind);
+    /// The candidate turned out to be of another kind, and with it the ways to it; but not those of a round.
+    pub(crate) fn reconsider(&mut self, candidate: Candidate, is_of_round: impl Fn(SocketId) -> bool) {
+        let leads_there = |way: &&mut Way| {
+            way.address() == Some(candidate.address) && !way.socket().is_some_and(&is_of_round)
+        };
+        self.by_id.values_mut().filter(leads_there).for_each(|way| way.kind = candidate.kind);
+    }
+
+    pub(crate) fn any_heard(&self, wanted: impl Fn(&Way) -> bool) -> bool {
+        self.by_id.values().any(|way| way.heard.is_some() && wanted(way))
     }
 
     pub(crate) fn remove_where(&mut self, gone: impl Fn(&Way) -> bool) {
@@ -192,6 +199,11 @@ impl Ways {
     /// Whether the kernel takes datagrams by that socket, as far as was tried.
     pub(crate) fn takes(&self, socket: SocketId) -> bool {
         self.by_id.values().any(|way| way.socket() == Some(socket) && !way.refused)
+    }
+
+    /// Whether it takes none of those that were tried, though there were some.
+    pub(crate) fn refuses(&self, socket: SocketId) -> bool {
+        !self.takes(socket) && self.by_id.values().any(|way| way.socket() == Some(socket))
     }
 
     /// Best first; the newest first among equals.

@@ -11,6 +11,8 @@ mod nat;
 mod one_way;
 mod outages;
 mod property;
+mod punched;
+mod punching;
 mod router;
 mod scenarios;
 mod upgrades;
