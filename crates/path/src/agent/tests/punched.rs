@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::HEAD_START;
-use crate::round::{FIRST_ROUND_PATIENCE, MAX_SOURCES, ROUND_SPAN, ROUND_WAITS};
+use crate::round::{FIRST_ROUND_PATIENCE, MAX_REMOTES, MAX_SOURCES, ROUND_SPAN, ROUND_WAITS};
 
 const CARRIER: WayId = WayId(2);
 
@@ -138,6 +138,26 @@ fn a_source_of_an_opener_is_one_more_address() {
     let ways = (0..10_000).filter_map(|id| agent.way(WayId(id)));
     assert_eq!(ways.filter(|way| way.socket() == Some(FRESH)).count(), 2 + MAX_SOURCES);
     assert!(datagram(&mut agent, now + ms(420)).len() <= MAX_COPIES);
+}
+
+#[test]
+fn ways_of_a_round_get_their_copies_however_many_others_rank_before_them() {
+    let now = start();
+    let mut agent = carried(now);
+    let kinds = [Kind::Lan, Kind::Global, Kind::Mapped, Kind::Resolved];
+    let many = kinds.iter().enumerate().flat_map(|(network, &kind)| {
+        let address = move |host| SocketAddr::from(([10, 0, u8::try_from(network).unwrap(), host], 60_001));
+        (1..5).map(move |host| Candidate { kind, address: address(host) })
+    });
+    agent.handle_candidates(&many.collect::<Vec<_>>(), now + ms(251));
+    pass(&mut agent, now, now + ms(260));
+    agent.handle_punched(1, &[address(NAMED)], now + ms(400));
+    let fresh: Vec<_> = (0..1_000).filter_map(|id| agent.way(WayId(id))).collect();
+    let fresh = fresh.iter().filter(|way| way.kind == Kind::Punched && way.socket() != Some(SocketId(0)));
+    let fresh: Vec<_> = fresh.map(|way| way.id).collect();
+    let copies = datagram(&mut agent, now + ms(405));
+    assert_eq!((fresh.len(), copies.len()), (MAX_REMOTES, MAX_COPIES));
+    assert!(fresh.iter().all(|way| copies.contains(way)), "{copies:?}");
 }
 
 #[test]
