@@ -7,6 +7,7 @@ use path::{Family, Kind};
 use crate::carried::time_until;
 use crate::link::Link;
 use crate::nat::{Behaviour, Nat};
+use crate::scenarios::home;
 use crate::world::{BEHIND_NAT, LAN, World, ms};
 
 const HOST: &str = "198.51.100.99";
@@ -119,6 +120,13 @@ fn the_sockets_of_rounds_are_closed() {
     let mut world = punched_session(&[BEHIND_NAT]);
     world.run(Duration::from_secs(600));
     assert_eq!(world.laptop.sockets(), 3, "one a family, and the hole's");
+    world.host_nat = None;
+    world.offer(&[LAN]);
+    world.attach(Some(home()));
+    assert!(world.echo_within(ms(1_000)).is_some());
+    assert_eq!(world.followed().as_deref(), Some(LAN));
+    world.run(Duration::from_secs(600));
+    assert_eq!(world.laptop.sockets(), 2, "a hole that is not in use is forgotten");
 }
 
 /// A router that lets nothing by a port any more a minute after the first.
@@ -161,4 +169,8 @@ fn rounds_that_come_to_nothing_become_rare() {
     assert_eq!(rounds, [2, 3, 4, 5, 7, 9]);
     assert_eq!((world.primes, world.openers), (9, 27));
     assert!(world.echo_within(ms(1_000)).is_some());
+    world.attach(Some(network("192.0.2.7")));
+    world.open_puncher(CHANNEL);
+    world.run(Duration::from_secs(40));
+    assert_eq!(world.rounds, 11, "a change begins anew");
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::HEAD_START;
-use crate::round::{FIRST_ROUND_PATIENCE, MAX_REMOTES, MAX_SOURCES, ROUND_SPAN, ROUND_WAITS};
+use crate::round::{FIRST_ROUND_PATIENCE, MAX_REMOTES, MAX_SOURCES, ROUND_GAP, ROUND_SPAN, ROUND_WAITS};
 
 const CARRIER: WayId = WayId(2);
 
@@ -242,4 +242,19 @@ fn what_is_left_of_a_round_that_is_over_is_not_asked_for() {
     agent.handle_puncher_gone(now + ms(260));
     assert_eq!(events(&mut agent), [Event::Close { socket: FRESH }]);
     assert_eq!(agent.poll_timeout().filter(|&next| next < now + ms(1_000)), None);
+}
+
+#[test]
+fn a_change_ends_a_round_and_begins_another_by_other_sockets() {
+    let now = start();
+    let mut agent = proving(now);
+    events(&mut agent);
+    let changed = now + ms(1_000);
+    agent.handle_network(&[Binding::any(Family::V4)], changed);
+    assert!(events(&mut agent).contains(&Event::Close { socket: FRESH }));
+    let story = pass(&mut agent, now, now + ms(250) + ROUND_GAP);
+    let asked = story.iter().filter(|(_, events, _)| {
+        events.iter().any(|event| matches!(event, Event::Punch { round: 2, v4, .. } if *v4 != Some(FRESH)))
+    });
+    assert_eq!(asked.map(|(at, ..)| *at).collect::<Vec<_>>(), [1_750]);
 }
