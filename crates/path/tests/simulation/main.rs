@@ -12,6 +12,7 @@ mod one_way;
 mod outages;
 mod property;
 mod punched;
+mod punched_property;
 mod punching;
 mod router;
 mod scenarios;

@@ -52,6 +52,22 @@ fn punched_session(candidates: &[&str]) -> World {
     world
 }
 
+/// Around the world, by satellite, and that with a queue.
+#[test]
+fn a_hole_is_found_however_long_the_round_trip_is() {
+    for (round_trip, seed) in
+        [300, 600, 1_000].into_iter().flat_map(|it| (1..=50).map(move |seed| (it, seed)))
+    {
+        let mut world = World::new(&[LAN, BEHIND_NAT], seed);
+        world.host_nat = Some(port_restricted(HOST));
+        let delay = ms(round_trip / 2);
+        world.attach(Some(Link { delay, loss_percent: 10, ..network("203.0.113.5") }));
+        world.open_puncher(delay + ms(2));
+        let found = time_until(&mut world, ms(3_000 + 2 * round_trip), is_punched);
+        assert!(found.is_some(), "{round_trip} ms, seed {seed}: {}", world.in_short());
+    }
+}
+
 /// A login later another channel is there; what was typed meanwhile is echoed by it, and then the session goes directly.
 fn goes_on_by_a_login(world: &mut World) {
     world.type_key();

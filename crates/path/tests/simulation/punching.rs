@@ -148,3 +148,21 @@ fn so_it_is_where_the_hosts_router_keeps_what_is_early() {
 fn so_it_is_where_both_routers_keep_what_is_early() {
     [0, 10, 30].into_iter().for_each(|loss_percent| pairs_are_as_told(BOTH, loss_percent));
 }
+
+#[test]
+fn a_hole_is_found_within_a_second_and_three_round_trips() {
+    for (first, seed) in
+        [First::Openers, First::Word].into_iter().flat_map(|first| (1..20).map(move |seed| (first, seed)))
+    {
+        for (laptop, host) in [("IP", "IP"), ("PP", "II"), ("II", "PP")] {
+            let nats = (nat(laptop, LAPTOP, seed, true), nat(host, HOST, seed, true));
+            let mut world = beginning(nats.0, nats.1, first, 0, seed);
+            let bound = ms(1_000) + 3 * 2 * world.link().delay;
+            let found = time_until(&mut world, FOUND, is_by_udp);
+            assert!(
+                found.is_some_and(|found| found <= bound),
+                "{laptop} and {host}, {first:?}: {found:?} of {bound:?}"
+            );
+        }
+    }
+}
