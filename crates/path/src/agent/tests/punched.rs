@@ -258,3 +258,69 @@ fn a_change_ends_a_round_and_begins_another_by_other_sockets() {
     });
     assert_eq!(asked.map(|(at, ..)| *at).collect::<Vec<_>>(), [1_750]);
 }
+
+/// Of both families, with candidates of both, carried, and asked to open the sockets of a round.
+fn gathering(now: Instant) -> (Agent, [SocketId; 2]) {
+    let mut agent = Agent::new(7);
+    let global = Candidate { kind: Kind::Global, address: address(GLOBAL) };
+    agent.handle_candidates(&[candidate(MAPPED), global], now);
+    agent.handle_network(&[Family::V4, Family::V6].map(Binding::any), now);
+    events(&mut agent).into_iter().filter_map(opened).for_each(|socket| agent.handle_opened(socket, now));
+    let carrier = agent.handle_carrier(now);
+    agent.handle_puncher(now);
+    datagram(&mut agent, now);
+    answer(&mut agent, carrier, 1, now + ms(50));
+    events(&mut agent);
+    agent.handle_timeout(now + ms(50));
+    let fresh: Vec<_> = events(&mut agent).into_iter().filter_map(opened).collect();
+    (agent, fresh.try_into().expect("one a family"))
+}
+
+const GLOBAL: &str = "[2001:db8::10]:60001";
+
+fn opened(event: Event) -> Option<SocketId> {
+    match event {
+        Event::Open { socket, .. } => Some(socket),
+        _ => None,
+    }
+}
+
+#[test]
+fn each_family_has_a_socket_of_its_own_in_a_round() {
+    let now = start();
+    let (mut agent, [v6, v4]) = gathering(now);
+    agent.handle_opened(v4, now + ms(50));
+    assert_eq!(events(&mut agent), [], "the other one is waited for");
+    agent.handle_opened(v6, now + ms(50));
+    let primes =
+        [(v6, GLOBAL), (v4, MAPPED)].map(|(socket, remote)| Event::Prime { socket, remote: address(remote) });
+    let punch = Event::Punch { round: 1, v6: Some(v6), v4: Some(v4) };
+    assert_eq!(events(&mut agent), [primes[0], primes[1], punch]);
+    agent.handle_punched(1, &[], now + ms(150));
+    let ways = [way(&agent, v6, GLOBAL), way(&agent, v4, MAPPED), way(&agent, v4, GLOBAL)];
+    assert_eq!(ways.map(|way| way.is_some()), [true, true, false]);
+}
+
+#[test]
+fn a_family_without_a_socket_is_left_out_of_a_round() {
+    let now = start();
+    let (mut agent, [v6, v4]) = gathering(now);
+    agent.handle_opened(v4, now + ms(50));
+    agent.handle_open_failed(v6, now + ms(50));
+    let prime = Event::Prime { socket: v4, remote: address(MAPPED) };
+    assert_eq!(events(&mut agent), [prime, Event::Punch { round: 1, v6: None, v4: Some(v4) }]);
+}
+
+#[test]
+fn a_refused_round_is_asked_again_when_the_host_takes_one() {
+    let now = start();
+    let mut agent = asked(now);
+    agent.handle_punch_refused(2, now + ms(400));
+    assert!(!events(&mut agent).contains(&Event::Close { socket: FRESH }), "that is another one");
+    agent.handle_punch_refused(1, now + ms(400));
+    assert!(events(&mut agent).contains(&Event::Close { socket: FRESH }));
+    let story = pass(&mut agent, now, now + ms(400) + ROUND_GAP);
+    let asks = |event: &Event| matches!(event, Event::Punch { round: 2, .. });
+    let asked = story.iter().filter(|(_, events, _)| events.iter().any(asks)).map(|(at, ..)| *at);
+    assert_eq!(asked.collect::<Vec<_>>(), [1_900]);
+}
