@@ -249,7 +249,7 @@ impl Agent {
         self.observe(now);
         let Some(binding) = self.sockets.opened(socket) else { return };
         if self.rounds.has(socket) {
-            self.rounds.settle(socket, true);
+            self.rounds.gather(socket, true);
             return self.prime_and_ask(now);
         }
         let reachable: Vec<_> =
@@ -264,7 +264,7 @@ impl Agent {
         self.sockets.remove(socket);
         self.remove_ways(|way| way.socket() == Some(socket), now);
         if self.rounds.has(socket) {
-            self.rounds.settle(socket, false);
+            self.rounds.gather(socket, false);
             self.prime_and_ask(now);
         }
     }

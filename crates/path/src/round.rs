@@ -152,7 +152,7 @@ impl Rounds {
     }
 
     /// One of its sockets is open, or cannot be opened and is gone.
-    pub(crate) fn settle(&mut self, socket: SocketId, is_open: bool) {
+    pub(crate) fn gather(&mut self, socket: SocketId, is_open: bool) {
         if let Some(round) = &mut self.under_way {
             round.not_yet_open.retain(|&waiting| waiting != socket);
             round.sockets.retain(|&kept| is_open || kept != socket);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::candidate::{Candidate, Family, Kind, Rank};
 use crate::event::{Route, SocketId, Transmit, WayId};
+use crate::policy::Dependence;
 use crate::silence::RoundTrip;
 
 /// A path that the server has been heard over is a flow that the NATs on its way know. This many are kept, those that
@@ -68,6 +69,11 @@ impl Way {
     /// Whether better ways get a head start over it.
     pub(crate) fn is_last_resort(&self) -> bool {
         !self.kind.policy().head_start.is_zero()
+    }
+
+    /// Whether an opener may be all that lets it through.
+    pub(crate) fn is_hole(&self) -> bool {
+        self.kind.policy().depends_on == Dependence::Openers
     }
 
     /// Whether the session leaves it for the other as soon as that works: for a better rank, or a newer channel.

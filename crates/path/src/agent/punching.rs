@@ -6,7 +6,6 @@ use std::time::Instant;
 use super::Agent;
 use crate::candidate::{Binding, Candidate, Family, Kind};
 use crate::event::{Event, Route, SocketId, WayId};
-use crate::policy::Dependence;
 use crate::round::{FIRST_ROUND_PATIENCE, ROUND_PATIENCE, ROUND_SPAN};
 use crate::sockets::Purpose;
 use crate::timer::Timer;
@@ -221,16 +220,9 @@ impl Agent {
         for socket in sockets {
             if Some(socket) == followed {
                 self.sockets.keep_hole(socket);
-            } else {
+            } else if self.sockets.is_for(Purpose::Round, socket) {
                 self.close(socket);
             }
         }
-    }
-}
-
-impl Way {
-    /// Whether an opener may be all that lets it through.
-    pub(super) fn is_hole(&self) -> bool {
-        self.kind.policy().depends_on == Dependence::Openers
     }
 }

@@ -31,7 +31,7 @@ fn asked(known: &[SocketAddr], now: Instant) -> Rounds {
 
 fn ask_again(rounds: &mut Rounds, known: &[SocketAddr], now: Instant) -> Option<u32> {
     rounds.begin(vec![SOCKET], now);
-    rounds.settle(SOCKET, true);
+    rounds.gather(SOCKET, true);
     rounds.ask(known.iter().copied())
 }
 
@@ -121,9 +121,9 @@ fn one_that_nobody_was_asked_for_is_no_reason_to_wait() {
 fn it_is_asked_for_once_all_sockets_are_there_or_cannot_be() {
     let (now, mut rounds) = (start(), with_puncher());
     rounds.begin(vec![SOCKET, OTHER], now);
-    rounds.settle(SOCKET, true);
+    rounds.gather(SOCKET, true);
     assert_eq!(rounds.ask([address(1)].into_iter()), None);
-    rounds.settle(OTHER, false);
+    rounds.gather(OTHER, false);
     assert_eq!(rounds.ask([address(1)].into_iter()), Some(1));
     assert_eq!((rounds.sockets(), rounds.remotes()), ([SOCKET].as_slice(), [address(1)].as_slice()));
     assert_eq!(rounds.ask([address(2)].into_iter()), None, "and once only");
@@ -133,7 +133,7 @@ fn it_is_asked_for_once_all_sockets_are_there_or_cannot_be() {
 fn one_without_any_socket_is_never_asked_for() {
     let (now, mut rounds) = (start(), with_puncher());
     rounds.begin(vec![SOCKET], now);
-    rounds.settle(SOCKET, false);
+    rounds.gather(SOCKET, false);
     assert_eq!(rounds.ask([address(1)].into_iter()), None);
 }
 

@@ -193,6 +193,8 @@ fn an_address_that_is_withdrawn_leaves_the_hole_to_there() {
     let hole = way(&agent, FRESH, MAPPED).unwrap();
     datagram(&mut agent, now + ms(405));
     answer(&mut agent, hole, 3, now + ms(450));
+    agent.handle_candidates(&[Candidate { kind: Kind::Lan, address: address(MAPPED) }], now + ms(480));
+    assert_eq!(agent.log().last().map(|entry| entry.kind), Some(Kind::Punched), "whatever else leads there");
     agent.handle_withdrawn(address(MAPPED), now + ms(500));
     assert_eq!(followed(&agent), Some(hole));
     assert_eq!(way(&agent, SocketId(0), MAPPED), None);
