@@ -1,6 +1,7 @@
 //! The state machine.
 
 mod carriers;
+mod punching;
 mod sending;
 #[cfg(test)]
 mod tests;
@@ -20,13 +21,14 @@ use crate::log::{Entry, Log, Reason};
 use crate::probe::Probe;
 use crate::race::Race;
 use crate::rhythm::{Expected, Rhythm};
+use crate::round::{MAX_REMOTES, MAX_SOURCES, Rounds};
 use crate::silence::{MAX_PATIENCE, Silence};
 use crate::sockets::Sockets;
 use crate::standing::Standing;
 use crate::timer::{Timer, Timers};
 use crate::trial::Trial;
 use crate::turns::Turns;
-use crate::ways::{Way, Ways};
+use crate::ways::{MAX_CARRIERS, MAX_FLOWS, Way, Ways};
 
 /// A burst of this many datagrams, 20 kB at most, does not fill a home router's queue. Every kind is among the best 16
 /// as long as there is one binding of each family.
@@ -34,6 +36,8 @@ pub const MAX_COPIES: usize = 16;
 
 /// One change of the network is told in several messages, within milliseconds.
 pub const NUDGE_GAP: Duration = Duration::from_millis(100);
+
+const _: () = assert!(MAX_FLOWS + MAX_CARRIERS + MAX_REMOTES + MAX_SOURCES <= MAX_COPIES);
 
 /// mosh-client sends every 3 s at least. After a gap of three times that, the machine or mosh-client was stopped.
 pub const CLOCK_JUMP: Duration = Duration::from_secs(10);
@@ -76,6 +80,7 @@ pub struct Agent {
     probe: Probe,
     trial: Trial,
     damping: Damping,
+    rounds: Rounds,
     last_nudge: Option<Instant>,
     timers: Timers,
     transmits: VecDeque<Transmit>,
@@ -104,6 +109,7 @@ impl Agent {
             probe: Probe::new(seed),
             trial: Trial::new(seed),
             damping: Damping::default(),
+            rounds: Rounds::default(),
             last_nudge: None,
             timers: Timers::default(),
             transmits: VecDeque::new(),
@@ -126,7 +132,10 @@ impl Agent {
         self.await_answer(racing, now);
         match self.followed_way().copied() {
             Some(followed) if !self.seeks() => self.follow(&followed, racing, now),
-            _ => self.seek(now),
+            _ => {
+                self.seek(now);
+                self.plan_round(now);
+            }
         }
     }
 
@@ -203,12 +212,12 @@ impl Agent {
             let added = self.candidates.add(candidate, kept);
             if let Added::Improved { replaced: Some(old) } | Added::New { replaced: Some(old) } = added {
                 new.retain(|&candidate| candidate != old);
-                self.remove_ways(|way| way.address() == Some(old.address), now);
+                self.remove_ways_to(old.address, now);
             }
             match added {
                 Added::Known => {}
                 Added::Improved { .. } => {
-                    self.ways.improve(candidate);
+                    self.reconsider(candidate);
                     self.log.improve(candidate);
                     improved = true;
                 }
@@ -224,6 +233,7 @@ impl Agent {
             self.probe.hurry();
             self.nudge_if_overtaken(now);
             self.hurry_trials(now);
+            self.hurry_round(now);
         }
     }
 
@@ -231,13 +241,17 @@ impl Agent {
     pub fn handle_withdrawn(&mut self, address: SocketAddr, now: Instant) {
         self.observe(now);
         if self.candidates.remove(address) {
-            self.remove_ways(|way| way.address() == Some(address), now);
+            self.remove_ways_to(address, now);
         }
     }
 
     pub fn handle_opened(&mut self, socket: SocketId, now: Instant) {
         self.observe(now);
         let Some(binding) = self.sockets.opened(socket) else { return };
+        if self.rounds.has(socket) {
+            self.rounds.gather(socket, true);
+            return self.prime_and_ask(now);
+        }
         let reachable: Vec<_> =
             self.candidates.iter().filter(|candidate| candidate.family() == binding.family).collect();
         self.add_ways(|id| id == socket, &reachable, now);
@@ -249,6 +263,10 @@ impl Agent {
         self.observe(now);
         self.sockets.remove(socket);
         self.remove_ways(|way| way.socket() == Some(socket), now);
+        if self.rounds.has(socket) {
+            self.rounds.gather(socket, false);
+            self.prime_and_ask(now);
+        }
     }
 
     pub fn handle_timeout(&mut self, now: Instant) {

@@ -18,6 +18,9 @@ pub enum Kind {
     /// What the host's name resolves to, with mosh-server's own port: what stock mosh would use, and only right
     /// where somebody forwards that port.
     Resolved,
+    /// Through what the host's openers have opened, whatever the address: works as long as routers remember the flow, and not
+    /// over a sleep. No candidate is of this kind.
+    Punched,
     /// By the channel to the host, whatever that takes to get there: it has no address, so no candidate is of this kind.
     Carried,
 }

@@ -12,25 +12,40 @@ pub const SHORT_LIVED: Duration = Duration::from_secs(120);
 pub const FIRST_REST: Duration = Duration::from_secs(60);
 pub const LAST_REST: Duration = Duration::from_secs(600);
 
-#[derive(Debug, Clone, Copy)]
-struct Fall {
-    rest: Duration,
-    ends: Instant,
+/// Of one thing that may fall again and again.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Rest {
+    last: Option<Duration>,
+    ends: Option<Instant>,
+}
+
+impl Rest {
+    /// It fell silent, so long after it was taken. The first time is forgiven.
+    pub(crate) fn fall(&mut self, lived: Duration, now: Instant) {
+        let before = self.last.filter(|_| lived < SHORT_LIVED);
+        let rest = before.map_or(Duration::ZERO, |last| (last * 2).clamp(FIRST_REST, LAST_REST));
+        *self = Self { last: Some(rest), ends: Some(now + rest) };
+    }
+
+    pub(crate) fn ends(&self) -> Option<Instant> {
+        self.ends
+    }
+
+    pub(crate) fn holds(&self, now: Instant) -> bool {
+        self.ends.is_some_and(|ends| now < ends)
+    }
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Damping(BTreeMap<SocketAddr, Fall>);
+pub(crate) struct Damping(BTreeMap<SocketAddr, Rest>);
 
 impl Damping {
-    /// It fell silent, so long after it was taken. The first time is forgiven.
     pub(crate) fn fall(&mut self, address: SocketAddr, lived: Duration, now: Instant) {
-        let before = self.0.get(&address).filter(|_| lived < SHORT_LIVED);
-        let rest = before.map_or(Duration::ZERO, |fall| (fall.rest * 2).clamp(FIRST_REST, LAST_REST));
-        self.0.insert(address, Fall { rest, ends: now + rest });
+        self.0.entry(address).or_default().fall(lived, now);
     }
 
     pub(crate) fn holds(&self, address: SocketAddr, now: Instant) -> bool {
-        self.0.get(&address).is_some_and(|fall| now < fall.ends)
+        self.0.get(&address).is_some_and(|rest| rest.holds(now))
     }
 
     pub(crate) fn retain(&mut self, known: impl Fn(SocketAddr) -> bool) {

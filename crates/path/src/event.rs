@@ -49,6 +49,13 @@ pub enum Event {
     Open { socket: SocketId, binding: Binding },
     /// Its paths are gone already.
     Close { socket: SocketId },
+    /// Send something there from that socket, once, that dies behind our own router: with a TTL of 2.
+    Prime { socket: SocketId, remote: SocketAddr },
+    /// Ask the host for openers to where these sockets of ours are seen, with a cookie that is new. To be answered by
+    /// [`Agent::handle_punched`](crate::Agent::handle_punched) or
+    /// [`Agent::handle_punch_refused`](crate::Agent::handle_punch_refused), and openers by
+    /// [`Agent::handle_opener`](crate::Agent::handle_opener).
+    Punch { round: u32, v6: Option<SocketId>, v4: Option<SocketId> },
     /// The server answers over this path now, which has an address unless it is carried.
     Moved { to: WayId, kind: Kind, address: Option<SocketAddr> },
     /// Send SIGWINCH to mosh-client, for a fresh datagram.
@@ -68,13 +75,23 @@ impl Events {
             Event::Nudge | Event::Silent if self.0.contains(&event) => return,
             Event::Moved { .. } => self.0.retain(|queued| !matches!(queued, Event::Moved { .. })),
             Event::Close { socket } if self.forget_open(socket) => return,
-            Event::Nudge | Event::Silent | Event::Open { .. } | Event::Close { .. } => {}
+            Event::Nudge
+            | Event::Silent
+            | Event::Open { .. }
+            | Event::Close { .. }
+            | Event::Prime { .. }
+            | Event::Punch { .. } => {}
         }
         self.0.push_back(event);
     }
 
     pub(crate) fn pop(&mut self) -> Option<Event> {
         self.0.pop_front()
+    }
+
+    /// It is over.
+    pub(crate) fn forget_round(&mut self) {
+        self.0.retain(|queued| !matches!(queued, Event::Prime { .. } | Event::Punch { .. }));
     }
 
     fn forget_open(&mut self, closed: SocketId) -> bool {

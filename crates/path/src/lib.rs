@@ -2,9 +2,10 @@
 //!
 //! A *path*, or [`Way`], has an id, a [`Kind`], which ranks it, and a [`Route`]: one of our UDP sockets and one candidate address
 //! of the server, or a channel to the host that *carries* datagrams, and has no address. Ways by UDP come of sockets and
-//! candidates; carried ones come and go as the owner tells. The [`Agent`] never sees a datagram: a [`Transmit`] always means
+//! candidates, or of a [`round`] of hole punching; carried ones come and go as the owner tells. The [`Agent`] never sees a datagram: a [`Transmit`] always means
 //! "the newest datagram of mosh-client, over this path". One is enough, for mosh sends what changed since the last state that
-//! the server acknowledged. Nothing of our own is ever sent.
+//! the server acknowledged. Nothing of our own is ever sent,
+//! but what makes our router expect the host ([`Event::Prime`]).
 //!
 //! # The life of a session
 //!
@@ -67,6 +68,16 @@
 //!
 //! Without a channel nothing of this is done.
 //!
+//! # Holes
+//!
+//! Where a host takes rounds of hole punching ([`round`]), and no way by UDP answers, it is asked for one: at once while the
+//! session is carried, half a second into a silence or after a change, a second after the first datagram. What it opens is
+//! reached by sockets of its own, over [punched](Kind::Punched) ways, which are better than a channel and worse than any other:
+//! they do not outlive a sleep, and need the host again. Once one is followed it costs nothing but mosh-client's datagrams. What
+//! works again and again for less than two minutes rests as addresses do.
+//!
+//! Without such a host nothing of this is done.
+//!
 //! # What drives it
 //!
 //! The owner calls `handle_*` with what happened, takes everything from `poll_transmit` and `poll_event` before it
@@ -87,6 +98,7 @@ mod policy;
 pub mod probe;
 mod race;
 pub mod rhythm;
+pub mod round;
 pub mod silence;
 mod sockets;
 mod standing;

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::candidate::{Candidate, Kind};
 use crate::event::WayId;
+use crate::policy::Dependence;
 
 /// A day of changes between two networks; the first move is kept besides.
 pub const MAX_LOG: usize = 64;
@@ -48,10 +49,12 @@ impl Log {
         self.0.push_back(entry);
     }
 
-    /// A known address turned out to be of a better kind.
+    /// A known address turned out to be of a better kind. A hole was one all the same.
     pub(crate) fn improve(&mut self, candidate: Candidate) {
-        let same = self.0.iter_mut().filter(|entry| entry.address == Some(candidate.address));
-        same.for_each(|entry| entry.kind = candidate.kind);
+        let is_lifted = |entry: &&mut Entry| {
+            entry.address == Some(candidate.address) && entry.kind.policy().depends_on == Dependence::Nothing
+        };
+        self.0.iter_mut().filter(is_lifted).for_each(|entry| entry.kind = candidate.kind);
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {

@@ -12,6 +12,7 @@ pub const HEAD_START: Duration = Duration::from_millis(200);
 pub(crate) struct Policy {
     /// How long a datagram is left to better ways before it goes over these, too, unless it was answered.
     pub(crate) head_start: Duration,
+    pub(crate) depends_on: Dependence,
     /// How better ways are tried while one of these is followed.
     pub(crate) upgrade: Upgrade,
     /// Whether a datagram may go over it again, for it may have been lost.
@@ -27,14 +28,36 @@ pub(crate) enum Upgrade {
     ByTrial,
 }
 
-const UDP: Policy = Policy { head_start: Duration::ZERO, upgrade: Upgrade::ByCopies, repeats: true };
+/// What of the host's help a way needs, beyond mosh-server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dependence {
+    Nothing,
+    /// Another one, once routers have forgotten the flow.
+    Openers,
+    Channel,
+}
 
-const CARRIED: Policy = Policy { head_start: HEAD_START, upgrade: Upgrade::ByTrial, repeats: false };
+const UDP: Policy = Policy {
+    head_start: Duration::ZERO,
+    depends_on: Dependence::Nothing,
+    upgrade: Upgrade::ByCopies,
+    repeats: true,
+};
+
+const PUNCHED: Policy = Policy { depends_on: Dependence::Openers, ..UDP };
+
+const CARRIED: Policy = Policy {
+    head_start: HEAD_START,
+    depends_on: Dependence::Channel,
+    upgrade: Upgrade::ByTrial,
+    repeats: false,
+};
 
 impl Kind {
     pub(crate) fn policy(self) -> &'static Policy {
         match self {
             Self::Lan | Self::Global | Self::Mapped | Self::Resolved => &UDP,
+            Self::Punched => &PUNCHED,
             Self::Carried => &CARRIED,
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::candidate::Binding;
+use crate::candidate::{Binding, Family};
 use crate::event::SocketId;
 
 /// One a family, and two networks at once.
@@ -20,7 +20,18 @@ pub const SOCKET_LINGER: Duration = Duration::from_secs(60);
 pub const FLOW_LINGER: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Of its binding the newest is in use.
+    Any,
+    /// Of a round of hole punching that is under way.
+    Round,
+    /// What is left of a round.
+    Hole,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Socket {
+    purpose: Purpose,
     binding: Binding,
     open: bool,
 }
@@ -42,14 +53,15 @@ impl Sockets {
         self.bindings = bindings.iter().copied().take(MAX_BINDINGS).collect();
         self.bindings.sort_unstable();
         self.bindings.dedup();
-        let has_socket = |binding: &Binding| self.by_id.values().any(|socket| socket.binding == *binding);
+        let fits = |socket: &Socket, binding| socket.purpose == Purpose::Any && socket.binding == binding;
+        let has_socket = |binding: &Binding| self.by_id.values().any(|socket| fits(socket, *binding));
         self.bindings.iter().copied().filter(|binding| !has_socket(binding)).collect()
     }
 
-    pub(crate) fn add(&mut self, binding: Binding) -> SocketId {
+    pub(crate) fn add(&mut self, purpose: Purpose, binding: Binding) -> SocketId {
         let id = SocketId(self.next);
         self.next += 1;
-        self.by_id.insert(id, Socket { binding, open: false });
+        self.by_id.insert(id, Socket { purpose, binding, open: false });
         id
     }
 
@@ -68,9 +80,28 @@ impl Sockets {
         self.by_id.iter().filter(|(_, socket)| socket.open).map(|(&id, socket)| (id, socket.binding))
     }
 
-    /// Whether it is the newest open one of a binding that is still there.
+    /// Whether it is the newest open one of a binding that is still there, or of a round that is under way.
     pub(crate) fn is_current(&self, id: SocketId) -> bool {
-        self.bindings.iter().any(|&binding| self.newest(binding) == Some(id))
+        self.is_for(Purpose::Round, id)
+            || self.bindings.iter().any(|&binding| self.newest(binding) == Some(id))
+    }
+
+    pub(crate) fn is_for(&self, purpose: Purpose, id: SocketId) -> bool {
+        self.by_id.get(&id).is_some_and(|socket| socket.purpose == purpose)
+    }
+
+    /// Of one that is under way, or that was.
+    pub(crate) fn is_of_round(&self, id: SocketId) -> bool {
+        self.is_for(Purpose::Round, id) || self.is_for(Purpose::Hole, id)
+    }
+
+    pub(crate) fn family(&self, id: SocketId) -> Option<Family> {
+        self.by_id.get(&id).map(|socket| socket.binding.family)
+    }
+
+    /// Its round is over.
+    pub(crate) fn keep_hole(&mut self, id: SocketId) {
+        self.by_id.entry(id).and_modify(|socket| socket.purpose = Purpose::Hole);
     }
 
     /// Neither in use nor to come.
@@ -89,6 +120,7 @@ impl Sockets {
     }
 
     pub(crate) fn newest(&self, binding: Binding) -> Option<SocketId> {
-        self.open().filter(|&(_, bound)| bound == binding).map(|(id, _)| id).last()
+        let fits = |&(id, bound): &(SocketId, Binding)| bound == binding && self.is_for(Purpose::Any, id);
+        self.open().filter(fits).map(|(id, _)| id).last()
     }
 }

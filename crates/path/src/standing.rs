@@ -3,8 +3,10 @@
 use std::time::Instant;
 
 use crate::candidate::Kind;
+use crate::policy::Dependence;
 
-/// At most one of the two is there; neither until the server has been heard, and after a path was withdrawn.
+/// At most one of the two is there; neither until the server has been heard, after a path was withdrawn, and over a punched
+/// way, which is not carried and may need the host's help again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Standing {
     /// Since when all followed ways were carried. A silence does not end it, and neither does another channel.
@@ -17,11 +19,10 @@ impl Standing {
     /// The server answers over a way of this kind.
     pub(crate) fn answer(&mut self, kind: Kind, now: Instant) {
         let (carried, direct) = (self.carried_since.unwrap_or(now), self.direct_since.unwrap_or(now));
-        *self = match kind {
-            Kind::Lan | Kind::Global | Kind::Mapped | Kind::Resolved => {
-                Self { carried_since: None, direct_since: Some(direct) }
-            }
-            Kind::Carried => Self { carried_since: Some(carried), direct_since: None },
+        *self = match kind.policy().depends_on {
+            Dependence::Nothing => Self { carried_since: None, direct_since: Some(direct) },
+            Dependence::Openers => Self::default(),
+            Dependence::Channel => Self { carried_since: Some(carried), direct_since: None },
         };
     }
 

@@ -18,11 +18,13 @@ pub(crate) enum Timer {
     Hop,
     /// The owner should look for other candidates.
     Alarm,
+    /// A round of hole punching may begin, or has failed.
+    Round,
     /// Old sockets have been kept long enough.
     Retire,
 }
 
-const ALL: [Timer; 8] = [
+const ALL: [Timer; 9] = [
     Timer::Answer,
     Timer::HeadStart,
     Timer::Trial,
@@ -30,6 +32,7 @@ const ALL: [Timer; 8] = [
     Timer::Nudge,
     Timer::Hop,
     Timer::Alarm,
+    Timer::Round,
     Timer::Retire,
 ];
 

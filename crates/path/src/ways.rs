@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::candidate::{Candidate, Family, Kind, Rank};
 use crate::event::{Route, SocketId, Transmit, WayId};
+use crate::policy::Dependence;
 use crate::silence::RoundTrip;
 
 /// A path that the server has been heard over is a flow that the NATs on its way know. This many are kept, those that
@@ -68,6 +69,11 @@ impl Way {
     /// Whether better ways get a head start over it.
     pub(crate) fn is_last_resort(&self) -> bool {
         !self.kind.policy().head_start.is_zero()
+    }
+
+    /// Whether an opener may be all that lets it through.
+    pub(crate) fn is_hole(&self) -> bool {
+        self.kind.policy().depends_on == Dependence::Openers
     }
 
     /// Whether the session leaves it for the other as soon as that works: for a better rank, or a newer channel.
@@ -171,9 +177,16 @@ impl Ways {
         self.by_id.values().find(|way| way.route == Route::Udp { socket, remote })
     }
 
-    pub(crate) fn improve(&mut self, candidate: Candidate) {
-        let known = self.by_id.values_mut().filter(|way| way.address() == Some(candidate.address));
-        known.for_each(|way| way.kind = candidate.kind);
+    /// The candidate turned out to be of another kind, and with it the ways to it; but not those of a round.
+    pub(crate) fn reconsider(&mut self, candidate: Candidate, is_of_round: impl Fn(SocketId) -> bool) {
+        let leads_there = |way: &&mut Way| {
+            way.address() == Some(candidate.address) && !way.socket().is_some_and(&is_of_round)
+        };
+        self.by_id.values_mut().filter(leads_there).for_each(|way| way.kind = candidate.kind);
+    }
+
+    pub(crate) fn any_heard(&self, wanted: impl Fn(&Way) -> bool) -> bool {
+        self.by_id.values().any(|way| way.heard.is_some() && wanted(way))
     }
 
     pub(crate) fn remove_where(&mut self, gone: impl Fn(&Way) -> bool) {
@@ -192,6 +205,11 @@ impl Ways {
     /// Whether the kernel takes datagrams by that socket, as far as was tried.
     pub(crate) fn takes(&self, socket: SocketId) -> bool {
         self.by_id.values().any(|way| way.socket() == Some(socket) && !way.refused)
+    }
+
+    /// Whether it takes none of those that were tried, though there were some.
+    pub(crate) fn refuses(&self, socket: SocketId) -> bool {
+        !self.takes(socket) && self.by_id.values().any(|way| way.socket() == Some(socket))
     }
 
     /// Best first; the newest first among equals.

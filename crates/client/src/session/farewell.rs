@@ -138,6 +138,7 @@ fn described(kind: Kind, address: Option<SocketAddr>) -> String {
         Kind::Global => "its own public address",
         Kind::Mapped => "mapped by its router",
         Kind::Resolved => "looked up by its name",
+        Kind::Punched => "through a punched hole",
         Kind::Carried => "ssh",
     };
     address.map_or_else(|| kind.to_owned(), |address| format!("{} ({kind})", shown(address)))

@@ -186,6 +186,8 @@ impl Forwarder {
                 Event::Moved { kind, .. } => self.scout.moved(kind, clock::now()),
                 Event::Nudge => self.client.nudge(),
                 Event::Silent => self.scout.search_again(clock::now()),
+                // None comes as long as the agent is told of no puncher.
+                Event::Prime { .. } | Event::Punch { .. } => {}
             }
         }
     }

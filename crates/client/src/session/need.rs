@@ -26,6 +26,8 @@ impl Need {
             Kind::Lan | Kind::Global | Kind::Mapped | Kind::Resolved => {
                 (None, self.direct_since.or(Some(now)))
             }
+            // It goes directly, and may need the host again.
+            Kind::Punched => (None, None),
         };
     }
 

@@ -7,6 +7,7 @@ use crate::event::{Transmit, WayId};
 use crate::policy::Upgrade;
 use crate::race::Race;
 use crate::silence::Silence;
+use crate::sockets::Purpose;
 use crate::timer::Timer;
 use crate::trial::Tried;
 use crate::turns::Turn;
@@ -128,7 +129,9 @@ impl Agent {
     fn transmit_over(&mut self, mut ways: Vec<Way>, now: Instant) {
         let flows: Vec<_> = self.ways.flows().iter().map(|way| way.id).collect();
         let is_flow = |way: &Way| flows.contains(&way.id);
-        let is_kept = |way: &Way| is_flow(way) || way.is_last_resort();
+        let is_of_round =
+            |way: &Way| way.socket().is_some_and(|socket| self.sockets.is_for(Purpose::Round, socket));
+        let is_kept = |way: &Way| is_flow(way) || is_of_round(way) || way.is_last_resort();
         let of_use = |way: &Way| match way.socket() {
             Some(socket) => is_flow(way) || self.sockets.is_current(socket),
             None => way.kind.policy().repeats || !way.has_newest,

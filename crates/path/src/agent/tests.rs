@@ -1,6 +1,7 @@
 mod bounds;
 mod carried;
 mod changes;
+mod punched;
 
 use std::iter::from_fn;
 

@@ -1,10 +1,12 @@
 //! How a session gets off a way of last resort, and how often it falls back.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::Agent;
 use crate::event::WayId;
 use crate::log::Reason;
+use crate::policy::Dependence;
 use crate::timer::Timer;
 use crate::trial::Tried;
 use crate::ways::Way;
@@ -12,9 +14,16 @@ use crate::ways::Way;
 impl Agent {
     /// Those of better ranks that are worth a trial.
     pub(super) fn better_than(&self, followed: &Way, now: Instant) -> Vec<WayId> {
-        let rests = |way: &Way| way.address().is_some_and(|address| self.damping.holds(address, now));
-        let better = self.ways.ranked(|way| way.rank() < followed.rank() && !rests(way));
+        let better = self.ways.ranked(|way| way.rank() < followed.rank() && !self.rests(way, now));
         better.iter().map(|way| way.id).collect()
+    }
+
+    fn rests(&self, way: &Way, now: Instant) -> bool {
+        match way.kind.policy().depends_on {
+            Dependence::Nothing => way.address().is_some_and(|address| self.damping.holds(address, now)),
+            Dependence::Openers => self.rounds.rest(now),
+            Dependence::Channel => false,
+        }
     }
 
     pub(super) fn try_better(&mut self, now: Instant) {
@@ -53,13 +62,14 @@ impl Agent {
         self.try_better(now);
     }
 
-    /// What is under way is enough for now, but there is reason to try again.
+    /// What is under way is enough for now, but there is reason to try again; at once what a round has just opened.
     pub(super) fn put_off_trials(&mut self, now: Instant) {
         self.abandon_trial();
         self.timers.clear(Timer::Trial);
         if self.followed_way().is_some_and(Way::is_last_resort) {
             self.trial.hurry(now);
-            self.timers.set(Timer::Trial, self.trial.next(now));
+            let next = if self.rounds.is_proving() { now } else { self.trial.next(now) };
+            self.timers.set(Timer::Trial, next);
         }
     }
 
@@ -70,12 +80,18 @@ impl Agent {
     }
 
     pub(super) fn notice_fall(&mut self, to: &Way, reason: Reason, now: Instant) {
-        let from = self.followed_way().and_then(Way::address).filter(|_| to.is_last_resort());
-        if let Some(from) = from.filter(|_| reason == Reason::Silence) {
-            let taken = self.log.iter().last().map(|entry| entry.at);
-            let lived = taken.map_or(Duration::ZERO, |taken| now.saturating_duration_since(taken));
-            self.damping.retain(|address| self.candidates.iter().any(|known| known.address == address));
-            self.damping.fall(from, lived, now);
+        let Some(from) = self.followed_way().copied().filter(|_| reason == Reason::Silence) else { return };
+        match (from.kind.policy().depends_on, from.address()) {
+            (Dependence::Nothing, Some(address)) if to.is_last_resort() => self.address_fell(address, now),
+            (Dependence::Openers, _) => self.rounds.fall(now),
+            (Dependence::Nothing | Dependence::Channel, _) => {}
         }
+    }
+
+    fn address_fell(&mut self, address: SocketAddr, now: Instant) {
+        let taken = self.log.iter().last().map(|entry| entry.at);
+        let lived = taken.map_or(Duration::ZERO, |taken| now.saturating_duration_since(taken));
+        self.damping.retain(|address| self.candidates.iter().any(|known| known.address == address));
+        self.damping.fall(address, lived, now);
     }
 }

@@ -1,13 +1,16 @@
 //! What an agent does of itself: at its deadlines, and when paths come and go.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::{Agent, NUDGE_GAP};
 use crate::candidate::{Binding, Candidate};
-use crate::event::{Event, Route, SocketId};
+use crate::event::{Event, Route, SocketId, WayId};
 use crate::log::Reason;
 use crate::race::Race;
+use crate::round::ROUND_PATIENCE;
 use crate::silence::{FIRST_ALARM, FIRST_HOP, HOP_INTERVAL, LAST_HOP_INTERVAL, Silence};
+use crate::sockets::Purpose;
 use crate::timer::Timer;
 use crate::ways::Way;
 use crate::{FLOW_LINGER, SOCKET_LINGER};
@@ -22,6 +25,7 @@ impl Agent {
             Timer::Nudge => self.nudge(now),
             Timer::Hop => self.hop(now),
             Timer::Alarm => self.alarm(now),
+            Timer::Round => self.round_is_due(now),
             Timer::Retire => self.retire(now),
         }
     }
@@ -37,18 +41,26 @@ impl Agent {
         self.abandon_trial();
         self.begin_silence(now);
         self.look_elsewhere(sought, now);
+        self.plan_round(now);
     }
 
     /// Whatever is known of the paths may be wrong.
     pub(super) fn start_over(&mut self, reason: Reason, now: Instant) {
         self.race = Some(Race::new(reason));
-        if matches!(reason, Reason::NetworkChanged | Reason::Woke) {
+        let is_elsewhere = matches!(reason, Reason::NetworkChanged | Reason::Woke);
+        if is_elsewhere {
             self.damping.forget();
+            self.rounds.forget_falls();
+            self.abandon_round();
         }
         self.put_off_trials(now);
         if !self.rhythm.has_begun() {
             return;
         }
+        if is_elsewhere {
+            self.rounds.hurry(now + ROUND_PATIENCE);
+        }
+        self.plan_round(now);
         if self.awaited.is_some() {
             self.spread(now);
         }
@@ -65,15 +77,20 @@ impl Agent {
         candidates: &[Candidate],
         now: Instant,
     ) {
-        let sockets: Vec<_> = self.sockets.open().filter(|&(id, _)| over(id)).collect();
+        let wanted = |id| over(id) && !self.sockets.is_of_round(id);
+        let sockets: Vec<_> = self.sockets.open().filter(|&(id, _)| wanted(id)).collect();
         let mut added = Vec::new();
         for &candidate in candidates {
             let bound = |&&(_, binding): &&(SocketId, Binding)| binding.family == candidate.family();
             for &(socket, _) in sockets.iter().filter(bound) {
                 let route = Route::Udp { socket, remote: candidate.address };
-                added.push(self.ways.add(candidate.kind, route));
+                added.push(self.ways.add(self.rounds.kind_of(candidate), route));
             }
         }
+        self.copy_to_new(&added, now);
+    }
+
+    pub(super) fn copy_to_new(&mut self, added: &[WayId], now: Instant) {
         let carried = self.followed_way().is_some_and(Way::is_last_resort) && !self.seeks();
         if self.race.is_some() && self.awaited.is_some() && !carried {
             self.transmit(|way| added.contains(&way.id), now);
@@ -98,13 +115,30 @@ impl Agent {
         }
     }
 
+    pub(super) fn remove_ways_to(&mut self, candidate: SocketAddr, now: Instant) {
+        let leads_there = |way: &Way| way.address() == Some(candidate);
+        let is_of_round = |way: &Way| way.socket().is_some_and(|socket| self.sockets.is_of_round(socket));
+        let ways = self.ways.ranked(|way| leads_there(way) && !is_of_round(way));
+        self.remove_ways(|gone| ways.iter().any(|way| way.id == gone.id), now);
+    }
+
+    pub(super) fn reconsider(&mut self, candidate: Candidate) {
+        let kind = self.rounds.kind_of(candidate);
+        self.ways.reconsider(Candidate { kind, ..candidate }, |socket| self.sockets.is_of_round(socket));
+    }
+
     pub(super) fn open(&mut self, binding: Binding) {
+        self.open_for(Purpose::Any, binding);
+    }
+
+    pub(super) fn open_for(&mut self, purpose: Purpose, binding: Binding) -> SocketId {
         let kept: Vec<_> = self.ways.flows().iter().filter_map(Way::socket).collect();
         if let Some(surplus) = self.sockets.surplus(&kept) {
             self.close(surplus);
         }
-        let socket = self.sockets.add(binding);
+        let socket = self.sockets.add(purpose, binding);
         self.events.push(Event::Open { socket, binding });
+        socket
     }
 
     fn begin_silence(&mut self, now: Instant) {
@@ -173,7 +207,7 @@ impl Agent {
         }
     }
 
-    fn close(&mut self, socket: SocketId) {
+    pub(super) fn close(&mut self, socket: SocketId) {
         self.sockets.remove(socket);
         self.ways.remove_where(|way| way.socket() == Some(socket));
         let ways = &self.ways;

@@ -85,6 +85,7 @@ impl Agent {
         self.probe.restart(now);
         self.put_off_trials(now);
         self.timers.set(Timer::Retire, now + SOCKET_LINGER);
+        self.settle_round(now);
     }
 
     fn why(&self, to: &Way) -> Reason {
@@ -114,5 +115,7 @@ impl Agent {
         if let Some(race) = &mut self.race {
             race.answer();
         }
+        self.settle_round(now);
+        self.plan_round(now);
     }
 }

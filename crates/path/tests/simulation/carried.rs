@@ -123,14 +123,18 @@ enum Beside {
     Channel,
     /// As the client does when a direct way has held for 30 s.
     ChannelThatCloses,
+    /// One whose host takes rounds of hole punching.
+    Puncher,
 }
 
 /// What has been sent by UDP in the whole story of a session.
 fn sent_by_udp(delay: Duration, beside: Beside) -> Vec<(Kind, u64)> {
     let mut world = World::new(ALL, 1);
     world.attach(Some(abroad("203.0.113.5", delay)));
-    if beside != Beside::Nothing {
-        world.open_channel(delay + ms(2));
+    match beside {
+        Beside::Nothing => {}
+        Beside::Channel | Beside::ChannelThatCloses => world.open_channel(delay + ms(2)),
+        Beside::Puncher => world.open_puncher(delay + ms(2)),
     }
     world.run(ms(2_000));
     for _ in 0..100 {
@@ -150,7 +154,7 @@ fn sent_by_udp(delay: Duration, beside: Beside) -> Vec<(Kind, u64)> {
 fn a_session_over_a_direct_way_sends_not_one_datagram_more_for_a_channel() {
     for delay in [1, 20, 90, 150, 240].map(ms) {
         let alone = sent_by_udp(delay, Beside::Nothing);
-        for beside in [Beside::Channel, Beside::ChannelThatCloses] {
+        for beside in [Beside::Channel, Beside::ChannelThatCloses, Beside::Puncher] {
             assert_eq!(sent_by_udp(delay, beside), alone, "{delay:?}, {beside:?}");
         }
     }

@@ -12,11 +12,22 @@ pub(crate) struct Laptop {
     socket_by_port: BTreeMap<u16, SocketId>,
     next_port: u16,
     pub(crate) alarms: usize,
+    /// To be sent so that they die behind the laptop's own router.
+    pub(crate) primes: Vec<(SocketId, SocketAddr)>,
+    /// The last round that the host is to be asked for.
+    pub(crate) asked: Option<(u32, SocketId)>,
 }
 
 impl Laptop {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { agent: Agent::new(seed), socket_by_port: BTreeMap::new(), next_port: 40_000, alarms: 0 }
+        Self {
+            agent: Agent::new(seed),
+            socket_by_port: BTreeMap::new(),
+            next_port: 40_000,
+            alarms: 0,
+            primes: Vec::new(),
+            asked: None,
+        }
     }
 
     /// Does what the agent wants, and returns whether mosh-client is to be nudged.
@@ -33,6 +44,8 @@ impl Laptop {
                 Event::Moved { .. } => {}
                 Event::Nudge => nudged = true,
                 Event::Silent => self.alarms += 1,
+                Event::Prime { socket, remote } => self.primes.push((socket, remote)),
+                Event::Punch { round, v4, .. } => self.asked = v4.map(|socket| (round, socket)),
             }
         }
         nudged
@@ -53,6 +66,12 @@ impl Laptop {
             self.agent.handle_reply(path, reply, now);
         }
         path.is_some()
+    }
+
+    pub(crate) fn receive_opener(&mut self, port: u16, from: SocketAddr, now: Instant) {
+        if let Some(&socket) = self.socket_by_port.get(&port) {
+            self.agent.handle_opener(socket, from, now);
+        }
     }
 
     pub(crate) fn sockets(&self) -> usize {

@@ -29,6 +29,16 @@ struct Entry {
     outside: SocketAddr,
     contacted: Vec<SocketAddr>,
     used: Instant,
+    /// It is for what it was made for alone: its port had to be another one.
+    is_exception: bool,
+}
+
+/// What came before anything went there, and was taken for the router's own.
+#[derive(Debug, Clone)]
+struct Kept {
+    outside: SocketAddr,
+    from: SocketAddr,
+    used: Instant,
 }
 
 #[derive(Debug, Clone)]
@@ -39,12 +49,27 @@ pub(crate) struct Nat {
     pub(crate) external: IpAddr,
     entries: Vec<Entry>,
     next_port: u16,
+    /// What is inside is seen by its own port, if that is free.
+    pub(crate) keeps_ports: bool,
+    /// As Linux does that does not drop in INPUT: what comes too early is a connection, and its addresses and ports are taken.
+    pub(crate) keeps_early: bool,
+    kept: Vec<Kept>,
 }
 
 impl Nat {
     pub(crate) fn new(mapping: Behaviour, filtering: Behaviour, external: &str) -> Self {
         let (external, expiry) = (external.parse().unwrap(), Duration::from_secs(30));
-        Self { mapping, filtering, expiry, external, entries: Vec::new(), next_port: 20_000 }
+        Self {
+            mapping,
+            filtering,
+            expiry,
+            external,
+            entries: Vec::new(),
+            next_port: 20_000,
+            keeps_ports: false,
+            keeps_early: false,
+            kept: Vec::new(),
+        }
     }
 
     /// Ports that no NAT before it has given.
@@ -54,22 +79,49 @@ impl Nat {
 
     pub(crate) fn outbound(&mut self, inside: SocketAddr, to: SocketAddr, now: Instant) -> SocketAddr {
         self.entries.retain(|entry| entry.used + self.expiry > now);
-        let mapping = self.mapping;
-        let fits = |entry: &&mut Entry| entry.inside == inside && mapping.alike(entry.contacted[0], to);
-        if let Some(entry) = self.entries.iter_mut().find(fits) {
+        self.kept.retain(|kept| kept.used + self.expiry > now);
+        let is_taken = |outside| self.kept.iter().any(|kept| (kept.outside, kept.from) == (outside, to));
+        let known = |entry: &Entry| entry.contacted.contains(&to);
+        let alike = |entry: &Entry| {
+            !entry.is_exception && self.mapping.alike(entry.contacted[0], to) && !is_taken(entry.outside)
+        };
+        let fits = |entry: &Entry| entry.inside == inside && (known(entry) || alike(entry));
+        if let Some(at) = self.entries.iter().position(fits) {
+            let entry = &mut self.entries[at];
             entry.used = now;
             if !entry.contacted.contains(&to) {
                 entry.contacted.push(to);
             }
             return entry.outside;
         }
+        let own = SocketAddr::new(self.external, inside.port());
+        let is_exception = self.keeps_ports && is_taken(own);
         self.next_port += 1;
-        let outside = SocketAddr::new(self.external, self.next_port);
-        self.entries.push(Entry { inside, outside, contacted: vec![to], used: now });
+        let given = SocketAddr::new(self.external, self.next_port);
+        let outside = if self.keeps_ports && !is_exception { own } else { given };
+        self.entries.push(Entry { inside, outside, contacted: vec![to], used: now, is_exception });
         outside
     }
 
-    pub(crate) fn inbound(&self, outside: SocketAddr, from: SocketAddr, now: Instant) -> Option<SocketAddr> {
+    pub(crate) fn inbound(
+        &mut self,
+        outside: SocketAddr,
+        from: SocketAddr,
+        now: Instant,
+    ) -> Option<SocketAddr> {
+        self.kept.retain(|kept| kept.used + self.expiry > now);
+        if let Some(kept) = self.kept.iter_mut().find(|kept| (kept.outside, kept.from) == (outside, from)) {
+            kept.used = now;
+            return None;
+        }
+        let inside = self.admitted(outside, from, now);
+        if inside.is_none() && self.keeps_early {
+            self.kept.push(Kept { outside, from, used: now });
+        }
+        inside
+    }
+
+    fn admitted(&self, outside: SocketAddr, from: SocketAddr, now: Instant) -> Option<SocketAddr> {
         let lives = |entry: &&Entry| entry.outside == outside && entry.used + self.expiry > now;
         let entry = self.entries.iter().find(lives)?;
         let passes = entry.contacted.iter().any(|&contacted| self.filtering.alike(contacted, from));

@@ -4,18 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use path::{Binding, Candidate, Family, Kind, Reply, Route, Transmit, Way, WayId};
+use path::{Binding, Candidate, Family, Kind, Reply, Route, SocketId, Transmit, Way, WayId};
 
 use crate::channel::Channels;
 use crate::laptop::{Laptop, family};
 use crate::link::Link;
 use crate::mosh::{Client, Datagram, Peer, Server};
+use crate::nat::Nat;
 use crate::router::Router;
 
 pub(crate) const LAN: &str = "192.168.1.10:60001";
 pub(crate) const IPV6: &str = "[2001:db8::10]:60001";
 pub(crate) const MAPPED: &str = "198.51.100.1:60001";
 pub(crate) const MAPPED_AGAIN: &str = "198.51.100.77:60001";
+/// Where the server is seen behind its NAT, as long as that keeps ports.
+pub(crate) const BEHIND_NAT: &str = "198.51.100.99:60001";
 
 /// What a host takes to map the port again.
 const KEEPER: Duration = ms(1_500);
@@ -35,9 +38,36 @@ pub(crate) fn address(text: &str) -> SocketAddr {
 
 #[derive(Debug, Clone, Copy)]
 enum Flight {
-    Up { datagram: Datagram, peer: Peer },
-    Down { datagram: Datagram, to: SocketAddr, from: SocketAddr },
-    CarriedDown { datagram: Datagram, by: WayId },
+    Up {
+        datagram: Datagram,
+        peer: Peer,
+    },
+    Down {
+        datagram: Datagram,
+        to: SocketAddr,
+        from: SocketAddr,
+    },
+    CarriedDown {
+        datagram: Datagram,
+        by: WayId,
+    },
+    /// By a channel: openers are wanted, to there.
+    Ask {
+        round: u32,
+        to: SocketAddr,
+    },
+    /// By a channel: they are under way.
+    Punched {
+        round: u32,
+    },
+    /// Its time has come to be sent.
+    OpenerDue {
+        to: SocketAddr,
+    },
+    Opener {
+        to: SocketAddr,
+        from: SocketAddr,
+    },
 }
 
 /// In which directions UDP comes through.
@@ -56,6 +86,7 @@ impl Udp {
 
 #[derive(Debug)]
 pub(crate) struct World {
+    began: Instant,
     pub(crate) now: Instant,
     pub(crate) laptop: Laptop,
     pub(crate) client: Client,
@@ -68,6 +99,12 @@ pub(crate) struct World {
     /// The server's addresses that lead to it.
     pub(crate) serves: BTreeSet<SocketAddr>,
     pub(crate) router: Router,
+    /// Another router of the server, which maps nothing.
+    pub(crate) host_nat: Option<Nat>,
+    /// Since the beginning.
+    pub(crate) openers: u64,
+    pub(crate) primes: u64,
+    pub(crate) rounds: u64,
     pub(crate) udp: Udp,
     pub(crate) channels: Channels,
     /// Copies of mosh-client's datagrams.
@@ -87,6 +124,7 @@ impl World {
     pub(crate) fn new(candidates: &[&str], seed: u64) -> Self {
         let now = start();
         let mut world = Self {
+            began: now,
             now,
             laptop: Laptop::new(seed),
             client: Client::new(now),
@@ -98,6 +136,10 @@ impl World {
             newest: None,
             serves: [LAN, IPV6, MAPPED].map(address).into(),
             router: Router::new(),
+            host_nat: None,
+            openers: 0,
+            primes: 0,
+            rounds: 0,
             udp: Udp::OPEN,
             channels: Channels::default(),
             sent: BTreeMap::new(),
@@ -116,6 +158,7 @@ impl World {
         let kind = |text| match text {
             LAN => Kind::Lan,
             IPV6 => Kind::Global,
+            BEHIND_NAT => Kind::Resolved,
             _ => Kind::Mapped,
         };
         let offered: Vec<_> =
@@ -143,6 +186,16 @@ impl World {
         channel.up = false;
         let way = channel.way;
         self.laptop.agent.handle_carrier_gone(way, self.now);
+        if self.host_nat.is_some() && self.channels.up().next().is_none() {
+            self.laptop.agent.handle_puncher_gone(self.now);
+        }
+        self.settle();
+    }
+
+    /// A channel to a host that takes rounds.
+    pub(crate) fn open_puncher(&mut self, delay: Duration) {
+        self.open_channel(delay);
+        self.laptop.agent.handle_puncher(self.now);
         self.settle();
     }
 
@@ -172,6 +225,10 @@ impl World {
         let carried = self.channels.working().count();
         let ways = format!("{:?} serves {:?} by {:?}", self.followed(), self.serves, self.link);
         format!("{ways}, {:?}, {carried} channels, {:?}", self.udp, agent.counters())
+    }
+
+    pub(crate) fn since_start(&self) -> Duration {
+        self.now - self.began
     }
 
     pub(crate) fn type_key(&mut self) {
@@ -278,6 +335,7 @@ impl World {
                 self.client.nudge(self.now);
             }
             self.most_sockets = self.most_sockets.max(self.laptop.sockets());
+            self.punch();
             let transmits = self.laptop.transmits();
             if transmits.is_empty() {
                 return;
@@ -286,9 +344,61 @@ impl World {
         }
     }
 
+    /// What the laptop's owner does for a round.
+    fn punch(&mut self) {
+        for (socket, remote) in std::mem::take(&mut self.laptop.primes) {
+            self.primes += 1;
+            self.translate(socket, remote);
+        }
+        let Some((round, socket)) = self.laptop.asked.take() else { return };
+        self.rounds += 1;
+        let Some((own, port)) = self.own_address(address(BEHIND_NAT)).zip(self.laptop.port_of(socket)) else {
+            return;
+        };
+        let seen = self.link.as_ref().and_then(|link| link.nat.as_ref()).map_or(own, |nat| nat.external);
+        if let Some(delay) = self.channels.working().last().map(|channel| channel.delay) {
+            self.carry(Flight::Ask { round, to: SocketAddr::new(seen, port) }, delay);
+        }
+    }
+
+    fn handle_ask(&mut self, round: u32, to: SocketAddr) {
+        for after in [0, 100, 300] {
+            self.carry(Flight::OpenerDue { to }, ms(after));
+        }
+        if let Some(delay) = self.channels.working().last().map(|channel| channel.delay) {
+            self.carry(Flight::Punched { round }, delay);
+        }
+    }
+
+    fn send_opener(&mut self, to: SocketAddr) {
+        self.openers += 1;
+        let now = self.now;
+        if let Some(nat) = &mut self.host_nat {
+            let from = nat.outbound(address(LAN), to, now);
+            self.launch(Flight::Opener { to, from });
+        }
+    }
+
+    /// As the laptop's router does, which remembers it.
+    fn translate(&mut self, socket: SocketId, to: SocketAddr) -> Option<SocketAddr> {
+        let port = self.laptop.port_of(socket).expect("what is sent goes through open sockets");
+        let inside = SocketAddr::new(self.own_address(to)?, port);
+        let (home, now) = (to == address(LAN), self.now);
+        let link = self.link.as_mut()?;
+        let translated = link.nat.as_mut().filter(|_| to.is_ipv4() && !home);
+        Some(translated.map_or(inside, |nat| nat.outbound(inside, to, now)))
+    }
+
+    /// The address that the host's router shows, unless it is none of that router's.
+    fn behind_nat(&mut self, by_way_of: SocketAddr) -> Option<&mut Nat> {
+        self.host_nat.as_mut().filter(|nat| nat.external == by_way_of.ip())
+    }
+
     fn answer(&mut self, datagram: Datagram, peer: Peer) {
         if !peer.address.ip().is_loopback() {
-            return self.launch(Flight::Down { datagram, to: peer.address, from: peer.by_way_of });
+            let (to, now) = (peer.address, self.now);
+            let by = self.behind_nat(peer.by_way_of).map(|nat| nat.outbound(address(LAN), to, now));
+            return self.launch(Flight::Down { datagram, to, from: by.unwrap_or(peer.by_way_of) });
         }
         if let Some((by, delay)) =
             self.channels.behind(peer.address).map(|channel| (channel.way, channel.delay))
@@ -310,14 +420,9 @@ impl World {
             return;
         };
         let port = self.laptop.port_of(socket).expect("copies go through open sockets");
-        let Some(own) = self.own_address(to) else {
+        let Some(source) = self.translate(socket, to) else {
             return self.laptop.agent.handle_unreachable(transmit.way, self.now);
         };
-        let inside = SocketAddr::new(own, port);
-        let (home, now) = (to == address(LAN), self.now);
-        let Some(link) = &mut self.link else { return };
-        let translated = link.nat.as_mut().filter(|_| to.is_ipv4() && !home);
-        let source = translated.map_or(inside, |nat| nat.outbound(inside, to, now));
         if !self.stuck_ports.contains(&port) {
             self.launch(Flight::Up { datagram, peer: Peer { address: source, by_way_of: to } });
         }
@@ -355,33 +460,54 @@ impl World {
                     self.client.receive(datagram, self.now);
                 }
             }
+            Flight::Ask { round, to } => self.handle_ask(round, to),
+            Flight::Punched { round } => {
+                self.laptop.agent.handle_punched(round, &[address(BEHIND_NAT)], self.now);
+            }
+            Flight::OpenerDue { to } => self.send_opener(to),
             Flight::Up { .. } if !self.udp.up => {}
-            Flight::Down { .. } if !self.udp.down => {}
+            Flight::Down { .. } | Flight::Opener { .. } if !self.udp.down => {}
+            Flight::Opener { to, from } => {
+                if let Some(port) = self.reached_port(to, from) {
+                    self.laptop.receive_opener(port, from, self.now);
+                }
+            }
             Flight::Up { datagram, peer } => {
-                let let_in = peer.by_way_of != address(MAPPED) || self.router.lets_in(peer.address, self.now);
-                if let_in && self.leads_to_server(peer.by_way_of) {
+                if self.lets_in(peer) {
                     self.server.receive(datagram, peer, self.now);
                 }
             }
             Flight::Down { datagram, to, from } => {
                 let let_out = from != address(MAPPED) || self.router.lets_out(to);
-                if let_out && self.leads_to_server(from) {
+                if self.behind_nat(from).is_some() || let_out && self.leads_to_server(from) {
                     self.arrive(datagram, to, from);
                 }
             }
         }
     }
 
+    fn lets_in(&mut self, peer: Peer) -> bool {
+        let now = self.now;
+        if let Some(nat) = self.behind_nat(peer.by_way_of) {
+            return nat.inbound(peer.by_way_of, peer.address, now).is_some();
+        }
+        let let_in = peer.by_way_of != address(MAPPED) || self.router.lets_in(peer.address, now);
+        let_in && self.leads_to_server(peer.by_way_of)
+    }
+
+    /// Of the laptop's, through its router.
+    fn reached_port(&mut self, to: SocketAddr, from: SocketAddr) -> Option<u16> {
+        let now = self.now;
+        let nat = self.link.as_mut().and_then(|link| link.nat.as_mut()).filter(|nat| nat.external == to.ip());
+        let inside = nat.map_or(Some(to), |nat| nat.inbound(to, from, now))?;
+        let here = self.own_address(from) == Some(inside.ip());
+        Some(inside.port()).filter(|port| here && !self.deaf_ports.contains(port))
+    }
+
     fn arrive(&mut self, datagram: Datagram, to: SocketAddr, from: SocketAddr) {
-        let nat = self.link.as_ref().and_then(|link| link.nat.as_ref()).filter(|nat| nat.external == to.ip());
-        let inside = nat.map_or(Some(to), |nat| nat.inbound(to, from, self.now));
-        let here = |inside: &SocketAddr| self.own_address(from) == Some(inside.ip());
-        let Some(inside) = inside.filter(here).filter(|inside| !self.deaf_ports.contains(&inside.port()))
-        else {
-            return;
-        };
+        let Some(port) = self.reached_port(to, from) else { return };
         let reply = datagram.as_reply(self.now);
-        if self.laptop.receive(inside.port(), from, reply, self.now) {
+        if self.laptop.receive(port, from, reply, self.now) {
             self.replies.push(reply);
             self.client.receive(datagram, self.now);
         }

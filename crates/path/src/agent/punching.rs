@@ -1,0 +1,228 @@
+//! What an agent does for a round of hole punching, and with what comes of it.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::Agent;
+use crate::candidate::{Binding, Candidate, Family, Kind};
+use crate::event::{Event, Route, SocketId, WayId};
+use crate::round::{FIRST_ROUND_PATIENCE, ROUND_PATIENCE, ROUND_SPAN};
+use crate::sockets::Purpose;
+use crate::timer::Timer;
+use crate::ways::Way;
+
+impl Agent {
+    /// A channel is up whose host takes rounds. What another one was asked for, and has not answered, is asked again.
+    pub fn handle_puncher(&mut self, now: Instant) {
+        self.observe(now);
+        self.rounds.puncher_came();
+        self.give_up_unanswered();
+        self.plan_round(now);
+    }
+
+    /// There is none any more. Openers may be under way all the same.
+    pub fn handle_puncher_gone(&mut self, now: Instant) {
+        self.observe(now);
+        self.rounds.puncher_went();
+        self.give_up_unanswered();
+    }
+
+    /// The host's openers of that round are under way. To others they come from these addresses, as far as it knows, if they
+    /// may be let in.
+    pub fn handle_punched(&mut self, round: u32, from: &[SocketAddr], now: Instant) {
+        self.observe(now);
+        if self.rounds.is_asked(round) {
+            self.rounds.tell(from);
+            self.prove(now);
+        }
+    }
+
+    /// The host sends none, or could not be asked.
+    pub fn handle_punch_refused(&mut self, round: u32, now: Instant) {
+        self.observe(now);
+        if self.rounds.is_asked(round) {
+            let sockets = self.rounds.refuse(now);
+            self.close_round(sockets);
+            self.plan_round(now);
+        }
+    }
+
+    /// An opener with the cookie of the last [`Event::Punch`] has come in, from an address that may be let in.
+    pub fn handle_opener(&mut self, socket: SocketId, source: SocketAddr, now: Instant) {
+        self.observe(now);
+        if !self.rounds.has(socket) {
+            return;
+        }
+        self.prove(now);
+        if self.rounds.is_proving() && self.rounds.takes_source(source) {
+            self.add_punched(&[source], now);
+        }
+    }
+
+    /// The next round begins when it may, if one is wanted by then.
+    pub(super) fn plan_round(&mut self, now: Instant) {
+        if !self.wants_round() {
+            return;
+        }
+        let unanswered_since = self.awaited.map_or(now, |awaited| awaited.since);
+        let earliest = match self.followed_way() {
+            None => unanswered_since + FIRST_ROUND_PATIENCE,
+            Some(_) if self.is_lost() => unanswered_since + ROUND_PATIENCE,
+            Some(_) => now,
+        };
+        if let Some(next) = self.rounds.next(now) {
+            self.timers.set_no_later(Timer::Round, next.max(earliest));
+        }
+    }
+
+    /// The next one begins as soon as it may, however many have failed.
+    pub(super) fn hurry_round(&mut self, now: Instant) {
+        self.rounds.hurry(now);
+        self.plan_round(now);
+    }
+
+    pub(super) fn round_is_due(&mut self, now: Instant) {
+        if self.rounds.are_under_way() {
+            return self.fail_round(now);
+        }
+        if !self.wants_round() {
+            return;
+        }
+        if self.followed_way().is_some_and(Way::is_hole) {
+            self.rounds.fall(now);
+        }
+        match self.rounds.next(now) {
+            Some(next) if next <= now => self.begin_round(now),
+            Some(next) => self.timers.set(Timer::Round, next),
+            None => {}
+        }
+    }
+
+    /// Whether no way by UDP is known to work.
+    fn wants_round(&self) -> bool {
+        self.rhythm.has_begun() && (self.is_lost() || self.followed_way().is_none_or(Way::is_last_resort))
+    }
+
+    fn is_lost(&self) -> bool {
+        self.silence.is_some() || self.seeks()
+    }
+
+    fn begin_round(&mut self, now: Instant) {
+        let mut bindings = self.bindings_not_refused();
+        bindings.dedup_by_key(|binding| binding.family);
+        if bindings.is_empty() {
+            return;
+        }
+        let sockets = bindings.into_iter().map(|binding| self.open_for(Purpose::Round, binding)).collect();
+        self.rounds.begin(sockets, now);
+        self.timers.set(Timer::Round, now + ROUND_SPAN);
+    }
+
+    fn bindings_not_refused(&self) -> Vec<Binding> {
+        let is_refused =
+            |binding: &Binding| self.sockets.newest(*binding).is_some_and(|socket| self.ways.refuses(socket));
+        self.sockets.bindings().iter().copied().filter(|binding| !is_refused(binding)).collect()
+    }
+
+    /// Once all sockets of the round are there.
+    pub(super) fn prime_and_ask(&mut self, now: Instant) {
+        let mut known: Vec<_> = self.candidates.iter().collect();
+        known.sort_by_key(Candidate::rank);
+        let Some(round) = self.rounds.ask(known.iter().map(|candidate| candidate.address)) else { return };
+        for &remote in self.rounds.remotes() {
+            if let Some(socket) = self.round_socket(Family::of(remote)) {
+                self.events.push(Event::Prime { socket, remote });
+            }
+        }
+        let [v6, v4] = [Family::V6, Family::V4].map(|family| self.round_socket(family));
+        self.events.push(Event::Punch { round, v6, v4 });
+        self.timers.set(Timer::Round, now + ROUND_SPAN);
+    }
+
+    fn round_socket(&self, family: Family) -> Option<SocketId> {
+        let sockets = self.rounds.sockets().iter().copied();
+        sockets.into_iter().find(|&socket| self.sockets.family(socket) == Some(family))
+    }
+
+    fn prove(&mut self, now: Instant) {
+        if self.rounds.prove() {
+            self.timers.set(Timer::Round, now + ROUND_SPAN);
+            self.doubt_resolved();
+        }
+        if self.rounds.is_proving() {
+            let remotes = self.rounds.remotes().to_vec();
+            self.add_punched(&remotes, now);
+        }
+    }
+
+    /// What has not answered before may do so now thanks to an opener.
+    fn doubt_resolved(&mut self) {
+        let answers = |address| self.ways.any_heard(|way| way.address() == Some(address) && !way.is_hole());
+        let remotes = self.rounds.remotes().iter().copied();
+        let doubtful: Vec<_> = remotes.filter(|&remote| !answers(remote)).collect();
+        let candidates = &self.candidates;
+        self.rounds.open(doubtful, |address| candidates.iter().any(|known| known.address == address));
+        let candidates: Vec<_> = self.candidates.iter().collect();
+        candidates.into_iter().for_each(|candidate| self.reconsider(candidate));
+    }
+
+    fn add_punched(&mut self, remotes: &[SocketAddr], now: Instant) {
+        let mut added: Vec<WayId> = Vec::new();
+        for &remote in remotes {
+            let Some(socket) = self.round_socket(Family::of(remote)) else { continue };
+            if self.ways.between(socket, remote).is_none() {
+                added.push(self.ways.add(Kind::Punched, Route::Udp { socket, remote }));
+            }
+        }
+        if !added.is_empty() {
+            self.copy_to_new(&added, now);
+            self.nudge_if_overtaken(now);
+            self.hurry_trials(now);
+        }
+    }
+
+    /// A way by UDP answers, so that no round is needed.
+    pub(super) fn settle_round(&mut self, now: Instant) {
+        let Some(followed) = self.followed_way().copied().filter(|way| !way.is_last_resort()) else { return };
+        let sockets = self.rounds.end();
+        self.close_round(sockets);
+        if followed.is_hole() {
+            self.rounds.hold(now);
+        }
+    }
+
+    pub(super) fn fail_round(&mut self, now: Instant) {
+        let sockets = self.rounds.fail(now);
+        self.close_round(sockets);
+        self.plan_round(now);
+    }
+
+    /// In another network it leads to nothing.
+    pub(super) fn abandon_round(&mut self) {
+        let sockets = self.rounds.end();
+        self.close_round(sockets);
+    }
+
+    fn give_up_unanswered(&mut self) {
+        if !self.rounds.is_proving() {
+            let sockets = self.rounds.give_up();
+            self.close_round(sockets);
+        }
+    }
+
+    fn close_round(&mut self, sockets: Vec<SocketId>) {
+        if sockets.is_empty() {
+            return;
+        }
+        self.events.forget_round();
+        self.timers.clear(Timer::Round);
+        let followed = self.followed_way().and_then(Way::socket);
+        for socket in sockets {
+            if Some(socket) == followed {
+                self.sockets.keep_hole(socket);
+            } else if self.sockets.is_for(Purpose::Round, socket) {
+                self.close(socket);
+            }
+        }
+    }
+}

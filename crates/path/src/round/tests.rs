@@ -1,0 +1,212 @@
+use super::*;
+
+const SOCKET: SocketId = SocketId(0);
+const OTHER: SocketId = SocketId(1);
+
+#[expect(clippy::disallowed_methods, reason = "a starting point; nothing here waits")]
+fn start() -> Instant {
+    Instant::now()
+}
+
+const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+fn address(number: u16) -> SocketAddr {
+    SocketAddr::from(([198, 51, 100, 1], number))
+}
+
+fn with_puncher() -> Rounds {
+    let mut rounds = Rounds::default();
+    rounds.puncher_came();
+    rounds
+}
+
+/// With one socket, and asked for.
+fn asked(known: &[SocketAddr], now: Instant) -> Rounds {
+    let mut rounds = with_puncher();
+    ask_again(&mut rounds, known, now);
+    rounds
+}
+
+fn ask_again(rounds: &mut Rounds, known: &[SocketAddr], now: Instant) -> Option<u32> {
+    rounds.begin(vec![SOCKET], now);
+    rounds.gather(SOCKET, true);
+    rounds.ask(known.iter().copied())
+}
+
+/// How long it is to the next one.
+fn wait(rounds: &Rounds, now: Instant) -> Duration {
+    rounds.next(now).expect("there is a puncher and no round") - now
+}
+
+#[test]
+fn none_begins_without_a_puncher_nor_beside_another() {
+    let now = start();
+    assert_eq!(Rounds::default().next(now), None);
+    let mut rounds = with_puncher();
+    assert_eq!(rounds.next(now), Some(now));
+    rounds.begin(vec![SOCKET], now);
+    assert_eq!(rounds.next(now), None);
+    assert_eq!(rounds.end(), [SOCKET]);
+    rounds.puncher_went();
+    assert_eq!(rounds.next(now), None);
+}
+
+#[test]
+fn one_that_fails_is_followed_by_others_ever_more_rarely() {
+    let (mut now, mut rounds) = (start(), with_puncher());
+    let waits: Vec<_> = (0..6)
+        .map(|_| {
+            ask_again(&mut rounds, &[], now);
+            now += ROUND_SPAN;
+            rounds.fail(now);
+            let waited = wait(&rounds, now);
+            now += waited;
+            waited.as_secs()
+        })
+        .collect();
+    assert_eq!(waits, [30, 120, 600, 1_800, 1_800, 1_800]);
+}
+
+#[test]
+fn a_change_begins_anew_and_is_not_forgotten_by_a_round_that_began_before() {
+    let (now, mut rounds) = (start(), with_puncher());
+    for _ in 0..3 {
+        ask_again(&mut rounds, &[], now);
+        rounds.fail(now);
+    }
+    rounds.hurry(now + ms(10_000));
+    assert_eq!(wait(&rounds, now + ms(9_000)), ms(1_000));
+    ask_again(&mut rounds, &[], now + ms(10_000));
+    rounds.hurry(now + ms(11_000));
+    rounds.fail(now + ms(13_000));
+    assert_eq!(wait(&rounds, now + ms(13_000)), Duration::ZERO);
+    ask_again(&mut rounds, &[], now + ms(13_000));
+    rounds.fail(now + ms(16_000));
+    assert_eq!(wait(&rounds, now + ms(16_000)), ROUND_WAITS[1]);
+}
+
+#[test]
+fn changes_without_end_bring_no_more_than_the_host_takes() {
+    let (now, mut rounds) = (start(), with_puncher());
+    rounds.begin(vec![SOCKET], now);
+    rounds.end();
+    rounds.hurry(now);
+    assert_eq!(wait(&rounds, now), ROUND_GAP);
+}
+
+#[test]
+fn one_that_is_refused_is_tried_once_more_soon() {
+    let (mut now, mut rounds) = (start(), with_puncher());
+    let mut refused = || {
+        ask_again(&mut rounds, &[], now);
+        rounds.refuse(now);
+        let waited = wait(&rounds, now);
+        now += waited;
+        waited
+    };
+    assert_eq!([refused(), refused(), refused()], [ROUND_WAITS[0], ROUND_WAITS[1], ROUND_WAITS[2]]);
+}
+
+#[test]
+fn one_that_nobody_was_asked_for_is_no_reason_to_wait() {
+    let now = start();
+    let mut rounds = asked(&[], now);
+    assert_eq!(rounds.give_up(), [SOCKET]);
+    assert_eq!(wait(&rounds, now), Duration::ZERO);
+}
+
+#[test]
+fn it_is_asked_for_once_all_sockets_are_there_or_cannot_be() {
+    let (now, mut rounds) = (start(), with_puncher());
+    rounds.begin(vec![SOCKET, OTHER], now);
+    rounds.gather(SOCKET, true);
+    assert_eq!(rounds.ask([address(1)].into_iter()), None);
+    rounds.gather(OTHER, false);
+    assert_eq!(rounds.ask([address(1)].into_iter()), Some(1));
+    assert_eq!((rounds.sockets(), rounds.remotes()), ([SOCKET].as_slice(), [address(1)].as_slice()));
+    assert_eq!(rounds.ask([address(2)].into_iter()), None, "and once only");
+}
+
+#[test]
+fn one_without_any_socket_is_never_asked_for() {
+    let (now, mut rounds) = (start(), with_puncher());
+    rounds.begin(vec![SOCKET], now);
+    rounds.gather(SOCKET, false);
+    assert_eq!(rounds.ask([address(1)].into_iter()), None);
+}
+
+#[test]
+fn what_is_told_of_another_round_counts_for_nothing() {
+    let now = start();
+    let mut rounds = asked(&[], now);
+    assert!(rounds.is_asked(1) && !rounds.is_asked(0) && !rounds.is_asked(2));
+    rounds.fail(now);
+    assert!(!rounds.is_asked(1));
+}
+
+#[test]
+fn a_host_that_tells_of_more_addresses_than_there_is_room_for_displaces_no_more_than_the_known_ones() {
+    let now = start();
+    let many: Vec<_> = (1..100).map(address).collect();
+    let mut rounds = asked(&[address(200)], now);
+    rounds.tell(&many);
+    assert_eq!(rounds.remotes(), &many[..MAX_REMOTES]);
+    let mut rounds = asked(&[address(200)], now);
+    assert!(rounds.prove() && !rounds.prove());
+    rounds.tell(&many);
+    assert_eq!(rounds.remotes()[..2], [address(200), address(1)], "its ways are there");
+    assert_eq!(rounds.remotes().len(), MAX_REMOTES);
+}
+
+#[test]
+fn what_the_host_told_is_primed_in_the_next_round() {
+    let now = start();
+    let mut rounds = asked(&[address(1)], now);
+    rounds.tell(&[address(2)]);
+    rounds.fail(now);
+    ask_again(&mut rounds, &[address(1)], now);
+    assert_eq!(rounds.remotes(), [address(2), address(1)]);
+}
+
+#[test]
+fn openers_lead_to_four_more_addresses_at_most() {
+    let now = start();
+    let mut rounds = asked(&[address(1)], now);
+    assert!(!rounds.takes_source(address(1)), "it is known");
+    let taken = (2..100).filter(|&number| rounds.takes_source(address(number)));
+    assert_eq!(taken.count(), MAX_SOURCES);
+    assert!(!rounds.takes_source(address(2)), "so is that by now");
+}
+
+#[test]
+fn a_hole_that_is_lost_soon_and_again_rests() {
+    let (mut now, mut rounds) = (start(), with_puncher());
+    let mut rests = Vec::new();
+    for _ in 0..4 {
+        rounds.hold(now);
+        now += ms(60_000);
+        rounds.fall(now);
+        rounds.fall(now);
+        rests.push(wait(&rounds, now).as_secs());
+        now += wait(&rounds, now);
+    }
+    assert_eq!(rests, [0, 60, 120, 240]);
+    rounds.hold(now);
+    rounds.fall(now);
+    assert!(rounds.rest(now));
+    rounds.forget_falls();
+    assert_eq!(wait(&rounds, now), Duration::ZERO);
+}
+
+#[test]
+fn what_a_name_leads_to_is_a_hole_once_openers_have_come_from_there() {
+    let mut rounds = with_puncher();
+    let of_kind = |kind| Candidate { kind, address: address(1) };
+    assert_eq!(rounds.kind_of(of_kind(Kind::Resolved)), Kind::Resolved);
+    rounds.open(vec![address(1), address(2)], |known| known == address(1));
+    assert_eq!(rounds.opened.len(), 1);
+    assert_eq!(rounds.kind_of(of_kind(Kind::Resolved)), Kind::Punched);
+    assert_eq!(rounds.kind_of(of_kind(Kind::Mapped)), Kind::Mapped, "the host itself has said so");
+}
