@@ -72,6 +72,7 @@ pub(crate) fn serve(session: Session, mut login: Login) -> Result<()> {
         window: WINDOW,
         seen: login.seen,
         carrying: if socket.is_some() { Carrying::Offered } else { Carrying::Refused },
+        punches: false,
     };
     let mut channel = Channel {
         end: HostEnd::new(hello, login.telling, clock::now()),

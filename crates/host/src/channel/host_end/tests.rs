@@ -10,6 +10,7 @@ fn end(telling: Telling) -> HostEnd {
         window: WINDOW,
         seen: None,
         carrying: Carrying::Offered,
+        punches: false,
     };
     HostEnd::new(hello, telling, clock::now())
 }
