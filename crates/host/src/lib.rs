@@ -14,6 +14,7 @@ pub mod keeper;
 pub mod map;
 mod mosh_server;
 mod need;
+mod punch;
 mod release;
 pub mod server;
 mod session;
