@@ -156,6 +156,11 @@ pub(crate) fn signal(process: &HostProcess, signal: Signal) -> Result<()> {
     Ok(kill_process(pid.expect("a process of a host has a number"), signal)?)
 }
 
+pub(crate) fn is_stopped(process: &HostProcess) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid)).unwrap_or_default();
+    status.contains("State:\tT")
+}
+
 /// Kills every mosh-server; one that no client has joined yet is two processes, which end together.
 pub(crate) fn end_sessions(host: &Host) -> Result<()> {
     for server in host.processes("mosh-server")? {

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use lab::{Host, HostProcess, Lab, Signal, Terminal, USER, WriteUp, wait_until};
 
-use crate::common::{self, PATIENCE, computes, process, signal};
+use crate::common::{self, PATIENCE, computes, is_stopped, process, signal};
 
 /// A login that goes on after the connect line. It has no configuration to tell of.
 const LIVES_ON: &str = "#!/bin/sh
@@ -227,8 +227,7 @@ fn rests(attendant: &HostProcess) -> Result<()> {
 
 fn is(process: &HostProcess, wanted: Stopped) -> Result<()> {
     wait_until(&format!("{wanted:?} of Stopped: {process:?}"), PATIENCE, || {
-        let status = fs::read_to_string(format!("/proc/{}/status", process.pid))?;
-        let stopped = if status.contains("State:\tT") { Stopped::Yes } else { Stopped::No };
+        let stopped = if is_stopped(process) { Stopped::Yes } else { Stopped::No };
         Ok((stopped == wanted).then_some(()))
     })
 }

@@ -120,9 +120,8 @@ fn an_interrupt_at_a_question_of_the_host_puts_the_terminal_back(lab: &Lab) -> R
 }
 
 fn a_stop_at_a_question_of_the_host_puts_the_terminal_back(lab: &Lab) -> Result<()> {
-    let (_place, mut shell) = at_a_question(lab)?;
-    shell.terminal.type_text("\x1a")?;
-    shell.says_of_its_job("Stopped")?;
+    let (place, mut shell) = at_a_question(lab)?;
+    place.stop(&mut shell)?;
     the_terminal_is_as_before(&mut shell)?;
     shell.run("clear; fg")?;
     shell.sees("moshpunch --ssh")?;

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use lab::{Daemon, Host, Lab, Output, Sshd, Terminal, USER, WriteUp};
+use lab::{Daemon, Host, Lab, Output, Sshd, Terminal, USER, WriteUp, wait_until};
 
-use crate::common::{PATIENCE, computes, raise};
+use crate::common::{PATIENCE, computes, is_stopped, raise};
 
 pub(crate) const PORT: u16 = 2222;
 pub(crate) const TO_PORT: &str = "--ssh=ssh -p 2222";
@@ -49,6 +49,16 @@ impl Place {
     /// The user's configuration of ssh.
     pub(crate) fn configure(&self, text: &str) -> Result<()> {
         self.laptop().write_user_file(CONFIGURATION, text)
+    }
+
+    /// Ctrl-Z. An ssh that asks drops what was typed when it stops, which may be after the shell has said so.
+    pub(crate) fn stop(&self, shell: &mut Shell) -> Result<()> {
+        shell.terminal.type_text("\x1a")?;
+        wait_until("a stopped ssh", PATIENCE, || {
+            let running = self.laptop().processes("ssh")?.iter().any(|ssh| !is_stopped(ssh));
+            Ok((!running).then_some(()))
+        })?;
+        shell.says_of_its_job("Stopped")
     }
 
     pub(crate) fn set_password(&self) -> Result<()> {

@@ -42,8 +42,7 @@ fn every_row_scrolls(shell: &mut Shell) -> Result<()> {
 
 fn a_stop_leaves_a_clean_screen_and_the_progress_comes_back(lab: &Lab) -> Result<()> {
     let (place, mut shell) = connecting(lab)?;
-    shell.terminal.type_text("\x1a")?;
-    shell.says_of_its_job("Stopped")?;
+    place.stop(&mut shell)?;
     every_row_scrolls(&mut shell)?;
     shell.run("fg")?;
     shell.terminal.wait_until("the progress", PATIENCE, |screen| screen.lines().nth(23) == Some(PROGRESS))?;
@@ -61,9 +60,8 @@ fn killed_while_connecting_it_leaves_a_clean_screen(lab: &Lab) -> Result<()> {
 }
 
 fn in_the_background_nothing_is_drawn(lab: &Lab) -> Result<()> {
-    let (_place, mut shell) = connecting(lab)?;
-    shell.terminal.type_text("\x1a")?;
-    shell.says_of_its_job("Stopped")?;
+    let (place, mut shell) = connecting(lab)?;
+    place.stop(&mut shell)?;
     shell.run("clear; bg; jobs -r | grep -c .")?;
     shell.sees("alice@laptop:")?;
     every_row_scrolls(&mut shell)?;
