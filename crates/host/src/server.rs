@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use std::env;
 use std::ffi::OsString;
 use std::num::NonZeroU16;
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -19,6 +20,7 @@ use net::clock;
 use net::interfaces::Attachment;
 use net::wait::wait;
 use rustix::event::{PollFd, PollFlags};
+use system::linux::BorrowedSocket;
 use wire::Bind;
 
 use crate::cause::{Cause, Trouble};
@@ -103,7 +105,7 @@ pub fn run(asked: &Asked, configuration: Result<Configuration>) -> Result<ExitCo
         let session = Session { id, port: printed.port(), process: identity };
         let beginning = Beginning { keeper, request, printed, deadline, reaper };
         let seen = ssh.map(|ssh| ssh.client);
-        offer::give_and_serve(beginning, session, seen, configuration.carry, configuration.left_out)?;
+        offer::give_and_serve(beginning, session, seen, configuration)?;
         return Ok(ExitCode::SUCCESS);
     }
     configuration.left_out.iter().for_each(report::in_one_line);
@@ -213,14 +215,14 @@ fn map(
     until: Wait,
     mut reaper: Reaper,
 ) -> Result<Mapped, Trouble> {
-    ask(keeper, request)?;
+    ask(keeper, request, None)?;
     let mut deadline = until.silence;
     let mut is_heard = false;
     loop {
         match keeper.receive().map_err(broken)? {
             Some(FromKeeper::Answer(answer)) => return answer.outcome,
             Some(FromKeeper::Hears) => is_heard = true,
-            Some(FromKeeper::Trouble(_) | FromKeeper::Superseded) => {}
+            Some(FromKeeper::Trouble(_) | FromKeeper::Superseded | FromKeeper::Punched { .. }) => {}
             None if clock::now() >= deadline && is_heard && deadline < until.answers => {
                 report::note("the router is slow to answer; waiting for it");
                 deadline = until.answers;
@@ -235,8 +237,18 @@ fn map(
     }
 }
 
-fn ask(keeper: &mut Link, request: Result<ToKeeper, Trouble>) -> Result<(), Trouble> {
-    keeper.send(&request?).map_err(broken)
+/// And lends it mosh-server's socket.
+fn ask(
+    keeper: &mut Link,
+    request: Result<ToKeeper, Trouble>,
+    lent: Option<&BorrowedSocket>,
+) -> Result<(), Trouble> {
+    let request = request?;
+    let asked = match lent {
+        Some(socket) => keeper.send_with(&request, socket.as_fd()),
+        None => keeper.send(&request),
+    };
+    asked.map_err(broken)
 }
 
 fn broken(error: anyhow::Error) -> Trouble {

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use wire::opener::{Cookie, LENGTH, is_target};
 
+use super::NoRound;
+
 /// After the round was asked for. The first opens; the others are for what was lost, or came before the laptop's own side was
 /// open.
 const BURSTS: [Duration; 3] = [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(300)];
@@ -27,15 +29,11 @@ struct Round {
     gone: usize,
 }
 
-/// The round before was less than a second ago.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Busy;
-
 impl Openers {
     /// To those of `to` that may be sent to, and no more than [`TARGETS_MAXIMUM`](wire::channel::TARGETS_MAXIMUM).
-    pub(crate) fn begin(&mut self, cookie: Cookie, to: &[SocketAddr], now: Instant) -> Result<(), Busy> {
+    pub(crate) fn begin(&mut self, cookie: Cookie, to: &[SocketAddr], now: Instant) -> Result<(), NoRound> {
         if self.begun.is_some_and(|begun| now < begun + SHORTEST_INTERVAL) {
-            return Err(Busy);
+            return Err(NoRound::Busy);
         }
         let targets = to.iter().copied().filter(|&target| is_target(target));
         let to = targets.take(wire::channel::TARGETS_MAXIMUM).collect();
@@ -102,7 +100,7 @@ mod tests {
         let (mut openers, now) = (Openers::default(), clock::now());
         openers.begin(cookie(1), &[address(1)], now).unwrap();
         let almost = now + Duration::from_millis(999);
-        assert_eq!(openers.begin(cookie(2), &[address(2)], almost), Err(Busy));
+        assert_eq!(openers.begin(cookie(2), &[address(2)], almost), Err(NoRound::Busy));
         let later = now + Duration::from_secs(1);
         openers.begin(cookie(3), &[address(3)], later).unwrap();
         let (opener, to) = openers.poll(later).unwrap();

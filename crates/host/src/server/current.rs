@@ -73,11 +73,15 @@ fn attach(
         telling.trouble(Cause::NotAttached(format!("{error:#}")).trouble().put_into_words());
     });
     let session = Session { id, port, process: Some(state.process) };
-    let seen = ssh.map(|ssh| ssh.client);
-    channel::serve(
-        session,
-        Login { seen, telling, keeper: keeper.ok(), reaper: None, carry: configuration.carry },
-    )
+    let login = Login {
+        seen: ssh.map(|ssh| ssh.client),
+        telling,
+        keeper: keeper.ok(),
+        reaper: None,
+        carry: configuration.carry,
+        punches: state.punches && configuration.punch,
+    };
+    channel::serve(session, login)
 }
 
 /// What the keepers of sessions that run have written down.

@@ -11,12 +11,15 @@ use net::own_addresses::{self, OwnAddress};
 use net::wait::wait;
 use net::{bound, clock};
 use rustix::event::{PollFd, PollFlags};
+use system::linux::BorrowedSocket;
 use wire::offer::{Candidate, Kind, MOST_CANDIDATES, Offer};
 
 use super::{Begun, ask};
-use crate::cause::Trouble;
+use crate::cause::{Cause, Trouble};
 use crate::channel::{self, Login, Said, Session, Telling};
-use crate::mosh_server::{Printed, Reaper};
+use crate::configuration::Configuration;
+use crate::mosh_server::{Printed, ProcessIdentity, Reaper};
+use crate::punch;
 use crate::server::candidates::{self, Served};
 use crate::session::{FromKeeper, Link, Opening, ToKeeper};
 
@@ -36,7 +39,7 @@ pub(super) struct Beginning {
 /// Hands on what mosh-server printed, with an offer before the connect line, and then what the keeper brings.
 pub(super) fn give(beginning: Beginning) -> Result<()> {
     let Beginning { keeper, request, printed, deadline, reaper } = beginning;
-    let (keeper, failure) = asked(keeper, request);
+    let (keeper, failure) = asked(keeper, request, None);
     failure.iter().for_each(report::in_one_line);
     let telling = Telling::of(openings(keeper.as_ref()), deadline);
     let told = tell_at_once(!telling.is_complete(), printed).and_then(|()| match keeper {
@@ -55,29 +58,52 @@ pub(super) fn give_and_serve(
     beginning: Beginning,
     session: Session,
     seen: Option<IpAddr>,
-    carry: bool,
-    troubles: Vec<report::Trouble>,
+    configuration: Configuration,
 ) -> Result<()> {
     let Beginning { keeper, request, printed, deadline, reaper } = beginning;
-    let (keeper, failure) = asked(keeper, request);
+    let (borrowed, not_borrowed) = match (&keeper, session.process) {
+        (Ok(Some(_)), Some(process)) => borrowed(process, session.port, configuration.punch),
+        _ => (None, None),
+    };
+    let (keeper, failure) = asked(keeper, request, borrowed.as_ref());
+    let punches = borrowed.is_some();
+    // The keeper has a copy by now; that of whoever lives as long as the laptop likes would keep the port taken.
+    drop(borrowed);
     let mut telling = Telling::of(openings(keeper.as_ref()), deadline);
-    let failure = failure.as_ref().map(Trouble::put_into_words);
-    troubles.into_iter().chain(failure).for_each(|trouble| telling.trouble(trouble));
+    let failures = failure.into_iter().chain(not_borrowed).map(|trouble| trouble.put_into_words());
+    configuration.left_out.into_iter().chain(failures).for_each(|trouble| telling.trouble(trouble));
     match tell_at_once(!telling.is_complete(), printed) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
         told => told?,
     }
     let keeper = keeper.map(|Begun { link, .. }| link);
-    channel::serve(session, Login { seen, telling, keeper, reaper: Some(reaper), carry })
+    let carry = configuration.carry;
+    channel::serve(session, Login { seen, telling, keeper, reaper: Some(reaper), carry, punches })
+}
+
+/// mosh-server's socket, or why nothing is sent from there.
+fn borrowed(
+    process: ProcessIdentity,
+    port: NonZeroU16,
+    punch: bool,
+) -> (Option<BorrowedSocket>, Option<Trouble>) {
+    if !punch {
+        return (None, Some(Cause::NotPunched.trouble()));
+    }
+    match punch::borrow(process, port) {
+        Ok(socket) => (Some(socket), None),
+        Err(obstacle) => (None, Some(Cause::NotBorrowed(obstacle).trouble())),
+    }
 }
 
 fn asked(
     keeper: Result<Option<Begun>, Trouble>,
     request: Result<ToKeeper, Trouble>,
+    lent: Option<&BorrowedSocket>,
 ) -> (Option<Begun>, Option<Trouble>) {
     let keeper = keeper.and_then(|keeper| {
         let Some(mut begun) = keeper else { return Ok(None) };
-        ask(&mut begun.link, request).map(|()| Some(begun))
+        ask(&mut begun.link, request, lent).map(|()| Some(begun))
     });
     keeper.map_or_else(|failure| (None, Some(failure)), |keeper| (keeper, None))
 }

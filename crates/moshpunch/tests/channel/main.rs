@@ -82,7 +82,7 @@ fn what_an_administrator_forbids_is_told(lab: &Lab) -> Result<()> {
     login.hears("MOSHPUNCH TROUBLE host session the host's configuration (carry = false) lets no session go over ssh\t")?;
     let log = login.ssh.log();
     let hello = log.lines().find(|line| line.starts_with("MOSHPUNCH CHANNEL ")).unwrap_or_default();
-    ensure!(hello.ends_with(" seen=20.0.0.9"), "{hello}");
+    ensure!(hello.ends_with(" seen=20.0.0.9 punch"), "{hello}");
     login.say(&format!("{}MOSHPUNCH PING 1\n", laptop::any_datagram(1)))?;
     login.hears("MOSHPUNCH PONG 1")?;
     end_sessions(&network.server)

@@ -25,8 +25,9 @@ impl Mapper {
         Grant { external_address: grant.external_address.or_else(|| self.address_told()), ..grant }
     }
 
-    /// Any speaker's. A pinhole leads to our own address.
-    pub(super) fn address_told(&self) -> Option<IpAddr> {
+    /// The gateway's address outside, by whichever protocol has told it, mapping or not. (A pinhole leads to our own address.)
+    #[must_use]
+    pub fn address_told(&self) -> Option<IpAddr> {
         self.speakers.iter().filter(|_| self.settings.internal.is_ipv4()).find_map(Speaker::external_address)
     }
 
