@@ -110,6 +110,9 @@ impl Keeper {
     fn begin(&mut self, toward: &Toward) -> Result<()> {
         match Upkeep::begin(toward, &self.name.description, self.lease, self.budget) {
             Ok(mut upkeep) => {
+                if upkeep.opening == Opening::Mapping {
+                    self.outside = None;
+                }
                 self.session.iter().for_each(|session| upkeep.map(session.wanted.clone()));
                 self.upkeeps.push(upkeep);
                 Ok(())

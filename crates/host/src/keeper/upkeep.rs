@@ -143,7 +143,7 @@ impl Upkeep {
 
     /// The gateway's address there, mapping or not.
     pub(super) fn outside(&self) -> Option<IpAddr> {
-        self.mapper.address_told()
+        self.mapper.outside_address()
     }
 
     pub(super) fn map(&mut self, wanted: Wanted) {
