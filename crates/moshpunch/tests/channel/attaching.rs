@@ -23,7 +23,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-fn attach(laptop: &Host, name: &str, session: &str) -> Result<Login> {
+pub(crate) fn attach(laptop: &Host, name: &str, session: &str) -> Result<Login> {
     let command = format!("MOSHPUNCH_OFFER=1 MOSHPUNCH_CHANNEL={session} moshpunch server offer 60001");
     Login::open(laptop, name, &[&["-T"], &TO_SERVER[..]].concat(), &command)
 }

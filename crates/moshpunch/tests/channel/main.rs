@@ -7,6 +7,7 @@ mod ends;
 mod floods;
 mod laptop;
 mod logins;
+mod punch;
 mod unchanged;
 
 use std::process::ExitCode;
@@ -95,7 +96,13 @@ fn main() -> ExitCode {
         scenario!(a_mapping_that_comes_late_is_told).needs(&["miniupnpd"]),
         scenario!(what_an_administrator_forbids_is_told),
     ];
-    let others = [ends::scenarios(), attaching::scenarios(), floods::scenarios(), logins::scenarios()];
+    let others = [
+        ends::scenarios(),
+        attaching::scenarios(),
+        floods::scenarios(),
+        logins::scenarios(),
+        punch::scenarios(),
+    ];
     lab::harness::run(
         own.into_iter()
             .chain(others.into_iter().flatten())
