@@ -60,7 +60,8 @@ impl BorrowedSocket {
     ///
     /// # Errors
     ///
-    /// The kernel does not take it, such as for another family than the socket's.
+    /// The kernel does not take it, such as for another family than the socket's, or for a network's broadcast address, as long as
+    /// the owner has not asked for `SO_BROADCAST`.
     pub fn send(&self, datagram: &[u8], to: SocketAddr) -> io::Result<()> {
         let to = match (self.address, to.ip()) {
             (SocketAddr::V6(_), IpAddr::V4(address)) => {
