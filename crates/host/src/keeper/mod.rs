@@ -14,7 +14,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use net::interfaces::Attachment;
+use net::interfaces::{Attachment, source_toward};
 use net::{Alarm, clock};
 use portmap::mapper::Wanted;
 use portmap::mapping::Transport;
@@ -280,7 +280,8 @@ impl Keeper {
                 let wanted = Wanted { transport: Transport::Udp, internal_port: port, external };
                 self.upkeeps.iter_mut().for_each(|upkeep| upkeep.map(wanted.clone()));
                 self.session = Some(Session { process, port, wanted });
-                self.punching = descriptor.and_then(BorrowedSocket::received).map(Punching::new);
+                let lent = descriptor.filter(|_| !self.leaving);
+                self.punching = lent.and_then(BorrowedSocket::received).map(Punching::new);
                 self.let_later_logins_in();
             }
             ToKeeper::Told { port } => self.upkeeps.iter_mut().for_each(|upkeep| upkeep.insist(port)),
@@ -289,16 +290,15 @@ impl Keeper {
 
     /// Where openers to these come from, which are under way then.
     fn punch(&mut self, cookie: Cookie, to: &[SocketAddr]) -> Result<Vec<SocketAddr>, NoRound> {
-        let session = self.session.as_ref().ok_or(NoRound::Unable)?;
         let punching = self.punching.as_mut().ok_or(NoRound::Unable)?;
         punching.begin(cookie, to, clock::now())?;
         let mapping = self.upkeeps.iter().find(|upkeep| upkeep.opening == Opening::Mapping);
         let ssh = self.retry.as_ref().and_then(|retry| retry.listens.ssh);
         let origins = Origins {
-            port: session.port,
+            bound: punching.bound(),
             mapped: self.upkeeps.iter().filter_map(Upkeep::mapped).filter_map(Mapped::address).collect(),
             outside: mapping.and_then(Upkeep::outside).or(self.outside),
-            sources: punching.sources(to),
+            sources: to.iter().filter_map(|target| source_toward(target.ip())).collect(),
             ssh: ssh.map(|ssh| ssh.server),
         };
         Ok(origins.list())

@@ -1,9 +1,8 @@
 //! mosh-server's socket, as long as it is held, and the openers that go out there.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Instant;
 
-use net::interfaces::source_toward;
 use system::linux::BorrowedSocket;
 use wire::opener::Cookie;
 
@@ -39,13 +38,8 @@ impl Punching {
         }
     }
 
-    /// From which of this host's addresses openers to these go.
-    pub(super) fn sources(&self, to: &[SocketAddr]) -> Vec<IpAddr> {
-        let bound = self.socket.address().ip();
-        if !bound.is_unspecified() {
-            return vec![bound];
-        }
-        let served = to.iter().filter(|target| bound.is_ipv6() || target.is_ipv4());
-        served.filter_map(|target| source_toward(target.ip())).collect()
+    /// An unspecified address is any.
+    pub(super) fn bound(&self) -> SocketAddr {
+        self.socket.address()
     }
 }
