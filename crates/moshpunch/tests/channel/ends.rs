@@ -6,9 +6,7 @@ use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
 use lab::{Host, HostProcess, Lab, Signal, scenario, wait_until};
 
-use crate::common::{
-    AT_ONCE, PATIENCE, end_sessions, keeper, no_moshpunch_is_left, raise, signal, state_files,
-};
+use crate::common::{AT_ONCE, PATIENCE, end_sessions, keeper, no_moshpunch_is_left, raise, state_files};
 use crate::laptop::{Login, NEW, TO_SERVER};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
@@ -127,8 +125,5 @@ fn the_session_does_not_see_who_asked(lab: &Lab) -> Result<()> {
     login.session()?;
     let seen = network.server.read_file("/tmp/seen")?;
     ensure!(seen.contains("PATH=") && !seen.contains("MOSHPUNCH"), "{seen}");
-    for process in network.server.processes("mosh-server")? {
-        signal(&process, Signal::KILL)?;
-    }
-    Ok(())
+    end_sessions(&network.server)
 }

@@ -36,6 +36,14 @@ fn holders(network: &WriteUp, socket: &str) -> Result<Vec<HostProcess>> {
     Ok(holders)
 }
 
+/// The keeper, once it has it.
+fn lent(network: &WriteUp, socket: &str) -> Result<HostProcess> {
+    let keeper = keeper(&network.server)?;
+    wait_until("the keeper to have the socket", PATIENCE, || {
+        Ok(holders(network, socket)?.contains(&keeper).then(|| keeper.clone()))
+    })
+}
+
 fn the_keeper_alone_holds_it_beside_mosh_server(lab: &Lab) -> Result<()> {
     let network = raise(lab)?;
     let first = Login::new_session(&network.laptop)?;
@@ -72,7 +80,7 @@ fn a_keeper_that_is_killed_leaves_the_session_and_no_openers(lab: &Lab) -> Resul
     let mut login = Login::new_session(&network.laptop)?;
     let session = login.session()?;
     let socket = socket(&network)?;
-    signal(&keeper(&network.server)?, Signal::KILL)?;
+    signal(&lent(&network, &socket)?, Signal::KILL)?;
     let refused = Punched::Refused { reason: "unable".to_owned() };
     wait_until("the keeper's end to be known", PATIENCE, || {
         Ok(holders(&network, &socket)?.is_empty().then_some(()))
@@ -94,7 +102,7 @@ fn a_keeper_that_is_told_to_end_holds_it_no_longer(lab: &Lab) -> Result<()> {
     let mut login = Login::new_session(&network.laptop)?;
     login.session()?;
     let socket = socket(&network)?;
-    signal(&keeper(&network.server)?, Signal::TERM)?;
+    signal(&lent(&network, &socket)?, Signal::TERM)?;
     wait_until("the keeper to let it go", PATIENCE, || {
         Ok(holders(&network, &socket)?.is_empty().then_some(()))
     })?;

@@ -164,10 +164,13 @@ fn from_where_they_come_is_told_of_a_router_that_maps_nothing_for_us(lab: &Lab) 
     let network = raise(lab)?;
     close(&network.router)?;
     let permissions = vec!["deny 0-65535 0.0.0.0/0 0-65535".to_owned()];
-    let miniupnpd =
-        Miniupnpd { permissions, upnp: false, ..Miniupnpd::new(WriteUp::OUTSIDE, WriteUp::INSIDE) };
+    // As a router of IGD:1 it does not look for another port by itself, which takes it many seconds.
+    let extra = vec!["force_igd_desc_v1=yes".to_owned()];
+    let miniupnpd = Miniupnpd { permissions, extra, ..WriteUp::miniupnpd() };
     let _miniupnpd = network.router.miniupnpd(&miniupnpd)?;
     let mut login = Login::new_session(&network.laptop)?;
+    login.session()?;
+    login.say("MOSHPUNCH PING 1\n")?;
     login.hears("MOSHPUNCH TROUBLE router mapping the router 192.168.1.1 forbids")?;
     login.hears("MOSHPUNCH OFFER 1\n")?;
     assert_eq!(round(&mut login, 1, &["20.0.0.9:7001"])?, [OUTSIDE]);
