@@ -11,7 +11,6 @@ use std::borrow::Cow;
 use std::env;
 use std::ffi::OsString;
 use std::num::NonZeroU16;
-use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -20,7 +19,6 @@ use net::clock;
 use net::interfaces::Attachment;
 use net::wait::wait;
 use rustix::event::{PollFd, PollFlags};
-use system::linux::BorrowedSocket;
 use wire::Bind;
 
 use crate::cause::{Cause, Trouble};
@@ -215,7 +213,7 @@ fn map(
     until: Wait,
     mut reaper: Reaper,
 ) -> Result<Mapped, Trouble> {
-    ask(keeper, request, None)?;
+    ask(keeper, request)?;
     let mut deadline = until.silence;
     let mut is_heard = false;
     loop {
@@ -237,18 +235,8 @@ fn map(
     }
 }
 
-/// And lends it mosh-server's socket.
-fn ask(
-    keeper: &mut Link,
-    request: Result<ToKeeper, Trouble>,
-    lent: Option<&BorrowedSocket>,
-) -> Result<(), Trouble> {
-    let request = request?;
-    let asked = match lent {
-        Some(socket) => keeper.send_with(&request, socket.as_fd()),
-        None => keeper.send(&request),
-    };
-    asked.map_err(broken)
+fn ask(keeper: &mut Link, request: Result<ToKeeper, Trouble>) -> Result<(), Trouble> {
+    keeper.send(&request?).map_err(broken)
 }
 
 fn broken(error: anyhow::Error) -> Trouble {

@@ -280,9 +280,12 @@ impl Keeper {
                 let wanted = Wanted { transport: Transport::Udp, internal_port: port, external };
                 self.upkeeps.iter_mut().for_each(|upkeep| upkeep.map(wanted.clone()));
                 self.session = Some(Session { process, port, wanted });
-                let lent = descriptor.filter(|_| !self.leaving);
-                self.punching = lent.and_then(BorrowedSocket::received).map(Punching::new);
                 self.let_later_logins_in();
+            }
+            ToKeeper::Lend => {
+                let lent = descriptor.filter(|_| self.session.is_some() && !self.leaving);
+                self.punching = lent.and_then(BorrowedSocket::received).map(Punching::new);
+                self.save();
             }
             ToKeeper::Told { port } => self.upkeeps.iter_mut().for_each(|upkeep| upkeep.insist(port)),
         }

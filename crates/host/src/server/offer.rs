@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, Write};
 use std::net::IpAddr;
 use std::num::NonZeroU16;
+use std::os::fd::AsFd;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -11,7 +12,6 @@ use net::own_addresses::{self, OwnAddress};
 use net::wait::wait;
 use net::{bound, clock};
 use rustix::event::{PollFd, PollFlags};
-use system::linux::BorrowedSocket;
 use wire::offer::{Candidate, Kind, MOST_CANDIDATES, Offer};
 
 use super::{Begun, ask};
@@ -39,7 +39,7 @@ pub(super) struct Beginning {
 /// Hands on what mosh-server printed, with an offer before the connect line, and then what the keeper brings.
 pub(super) fn give(beginning: Beginning) -> Result<()> {
     let Beginning { keeper, request, printed, deadline, reaper } = beginning;
-    let (keeper, failure) = asked(keeper, request, None);
+    let (keeper, failure) = asked(keeper, request);
     failure.iter().for_each(report::in_one_line);
     let telling = Telling::of(openings(keeper.as_ref()), deadline);
     let told = tell_at_once(!telling.is_complete(), printed).and_then(|()| match keeper {
@@ -61,49 +61,45 @@ pub(super) fn give_and_serve(
     configuration: Configuration,
 ) -> Result<()> {
     let Beginning { keeper, request, printed, deadline, reaper } = beginning;
-    let (borrowed, not_borrowed) = match (&keeper, session.process) {
-        (Ok(Some(_)), Some(process)) => borrowed(process, session.port, configuration.punch),
-        _ => (None, None),
-    };
-    let (keeper, failure) = asked(keeper, request, borrowed.as_ref());
-    let punches = borrowed.is_some();
-    // The keeper has a copy by now; that of whoever lives as long as the laptop likes would keep the port taken.
-    drop(borrowed);
+    let (mut keeper, failure) = asked(keeper, request);
     let mut telling = Telling::of(openings(keeper.as_ref()), deadline);
-    let failures = failure.into_iter().chain(not_borrowed).map(|trouble| trouble.put_into_words());
-    configuration.left_out.into_iter().chain(failures).for_each(|trouble| telling.trouble(trouble));
+    let failure = failure.as_ref().map(Trouble::put_into_words);
+    configuration.left_out.into_iter().chain(failure).for_each(|trouble| telling.trouble(trouble));
     match tell_at_once(!telling.is_complete(), printed) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
         told => told?,
     }
+    // A filter of system calls may end who borrows. By now there is a session.
+    let lent = keeper
+        .as_mut()
+        .zip(session.process)
+        .map(|(Begun { link, .. }, process)| lend(link, process, session.port, configuration.punch));
+    let punches = lent.unwrap_or(Ok(false)).unwrap_or_else(|trouble| {
+        telling.trouble(trouble.put_into_words());
+        false
+    });
     let keeper = keeper.map(|Begun { link, .. }| link);
     let carry = configuration.carry;
     channel::serve(session, Login { seen, telling, keeper, reaper: Some(reaper), carry, punches })
 }
 
-/// mosh-server's socket, or why nothing is sent from there.
-fn borrowed(
-    process: ProcessIdentity,
-    port: NonZeroU16,
-    punch: bool,
-) -> (Option<BorrowedSocket>, Option<Trouble>) {
+/// Gives the keeper mosh-server's socket, and keeps no copy: whoever lives as long as the laptop likes would keep the port taken.
+/// Not to a keeper that is gone, which is told elsewhere.
+fn lend(keeper: &mut Link, process: ProcessIdentity, port: NonZeroU16, punch: bool) -> Result<bool, Trouble> {
     if !punch {
-        return (None, Some(Cause::NotPunched.trouble()));
+        return Err(Cause::NotPunched.trouble());
     }
-    match punch::borrow(process, port) {
-        Ok(socket) => (Some(socket), None),
-        Err(obstacle) => (None, Some(Cause::NotBorrowed(obstacle).trouble())),
-    }
+    let socket = punch::borrow(process, port).map_err(|obstacle| Cause::NotBorrowed(obstacle).trouble())?;
+    Ok(keeper.send_with(&ToKeeper::Lend, socket.as_fd()).is_ok())
 }
 
 fn asked(
     keeper: Result<Option<Begun>, Trouble>,
     request: Result<ToKeeper, Trouble>,
-    lent: Option<&BorrowedSocket>,
 ) -> (Option<Begun>, Option<Trouble>) {
     let keeper = keeper.and_then(|keeper| {
         let Some(mut begun) = keeper else { return Ok(None) };
-        ask(&mut begun.link, request, lent).map(|()| Some(begun))
+        ask(&mut begun.link, request).map(|()| Some(begun))
     });
     keeper.map_or_else(|failure| (None, Some(failure)), |keeper| (keeper, None))
 }

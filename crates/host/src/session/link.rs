@@ -43,8 +43,10 @@ pub(crate) enum ToKeeper {
         budget: Duration,
         log: Option<PathBuf>,
     },
-    /// mosh-server is up: map its port. Its socket may come with this, to be held as long as that process lives.
+    /// mosh-server is up: map its port.
     Map { process: ProcessIdentity, port: NonZeroU16, ports: RangeInclusive<NonZeroU16> },
+    /// With it comes mosh-server's socket, to be held as long as that process lives.
+    Lend,
     /// The user has been told this port, and will not hear of another.
     Told { port: NonZeroU16 },
     /// A datagram has come by the channel of this login: those of older ones are of no use any more.

@@ -1,4 +1,4 @@
-"""Runs a program to which the kernel refuses pidfd_getfd(2): filter.py ERRNO PROGRAM ARGUMENT..."""
+"""Runs a program to which the kernel refuses pidfd_getfd(2), or which it kills for it: filter.py ERRNO|kill PROGRAM ARGUMENT..."""
 
 import ctypes
 import os
@@ -7,16 +7,16 @@ import sys
 
 PIDFD_GETFD = 438
 LOAD_NUMBER, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
-ALLOW, FAIL_WITH = 0x7FFF0000, 0x00050000
+ALLOW, FAIL_WITH, KILL = 0x7FFF0000, 0x00050000, 0x80000000
 NO_NEW_PRIVILEGES, SECCOMP, FILTER = 38, 22, 2
 
-errno = int(sys.argv[1])
+action = KILL if sys.argv[1] == "kill" else FAIL_WITH | int(sys.argv[1])
 program = b"".join(
     struct.pack("HBBI", *instruction)
     for instruction in [
         (LOAD_NUMBER, 0, 0, 0),
         (JUMP_IF_EQUAL, 0, 1, PIDFD_GETFD),
-        (RETURN, 0, 0, FAIL_WITH | errno),
+        (RETURN, 0, 0, action),
         (RETURN, 0, 0, ALLOW),
     ]
 )

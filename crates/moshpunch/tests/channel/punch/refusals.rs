@@ -1,13 +1,13 @@
 //! Hosts that send no openers: it is told, and the session is carried as ever.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
 use lab::{Lab, WriteUp, scenario};
 use wire::channel::Punched;
 
 use super::{answer, seen};
 use crate::attaching::attach;
-use crate::common::{PATIENCE, end_sessions, keeper, no_moshpunch_is_left, raise};
+use crate::common::{PATIENCE, end_sessions, keeper, no_moshpunch_is_left, raise, state_files};
 use crate::laptop::{Login, NEW, TO_SERVER, any_datagram};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
@@ -16,6 +16,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_mosh_server_that_may_not_be_read_is_told).needs(&["miniupnpd"]),
         scenario!(a_filter_that_forbids_the_call_is_told).needs(&["python3"]),
         scenario!(a_kernel_that_knows_no_such_call_is_told).needs(&["python3"]),
+        scenario!(a_filter_that_kills_for_the_call_leaves_a_session).needs(&["python3"]),
         scenario!(whoever_asks_for_no_channel_lends_nothing),
     ]
 }
@@ -80,12 +81,17 @@ fn a_mosh_server_that_may_not_be_read_is_told(lab: &Lab) -> Result<()> {
     no_moshpunch_is_left(&network.server)
 }
 
-fn filtered(lab: &Lab, errno: u32, told: &str) -> Result<()> {
-    let network = raise(lab)?;
+/// Around whom there is a filter of system calls that does this.
+fn filtered_login(network: &WriteUp, action: &str) -> Result<Login> {
     let filter = "/tmp/filter.py";
     network.server.write_file(filter, include_str!("filter.py"))?;
-    let command = NEW.replace("moshpunch server", &format!("python3 {filter} {errno} moshpunch server"));
-    let mut login = Login::open(&network.laptop, "first", &[&["-T"], &TO_SERVER[..]].concat(), &command)?;
+    let command = NEW.replace("moshpunch server", &format!("python3 {filter} {action} moshpunch server"));
+    Login::open(&network.laptop, "first", &[&["-T"], &TO_SERVER[..]].concat(), &command)
+}
+
+fn filtered(lab: &Lab, errno: u32, told: &str) -> Result<()> {
+    let network = raise(lab)?;
+    let mut login = filtered_login(&network, &errno.to_string())?;
     login.hears(
         "MOSHPUNCH TROUBLE host session the host cannot open a way for UDP from mosh-server's port: ",
     )?;
@@ -100,6 +106,21 @@ fn a_filter_that_forbids_the_call_is_told(lab: &Lab) -> Result<()> {
 
 fn a_kernel_that_knows_no_such_call_is_told(lab: &Lab) -> Result<()> {
     filtered(lab, 38, "its kernel is older than Linux 5.6, ")
+}
+
+/// As systemd's filters do that name no error. What is lost is the first login's channel.
+fn a_filter_that_kills_for_the_call_leaves_a_session(lab: &Lab) -> Result<()> {
+    let network = raise(lab)?;
+    let login = filtered_login(&network, "kill")?;
+    login.ends()?;
+    let log = login.ssh.log();
+    ensure!(log.contains("MOSHPUNCH OFFER 1 host=192.168.1.10:60001 more\nMOSH CONNECT 60001 "), "{log}");
+    ensure!(!log.contains("CHANNEL"), "{log}");
+    let files = state_files(&network.server)?;
+    let session = files[0].rsplit('/').next().and_then(|file| file.split('.').next()).context("a name")?;
+    let mut second = attach(&network.laptop, "second", session)?;
+    sends_none_and_carries(&network, &mut second)?;
+    end_sessions(&network.server)
 }
 
 /// Those before there were channels, and stock mosh.
