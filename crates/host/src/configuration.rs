@@ -43,6 +43,8 @@ pub struct Configuration {
     pub ports: Option<RangeInclusive<NonZeroU16>>,
     /// Whether datagrams may go over ssh, where UDP finds no way.
     pub carry: bool,
+    /// Whether openers may be sent from mosh-server's socket, for a laptop that asks for them.
+    pub punch: bool,
     /// What this user has set that is unknown or wrong: told.
     pub left_out: Vec<Trouble>,
     /// For another machine, or a newer moshpunch: logged.
@@ -60,6 +62,7 @@ impl Default for Configuration {
             log: None,
             ports: None,
             carry: true,
+            punch: true,
             left_out: Vec::new(),
             unknown_sections: Vec::new(),
         }

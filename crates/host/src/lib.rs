@@ -15,6 +15,7 @@ pub mod map;
 mod mosh_server;
 mod need;
 mod own_candidates;
+mod punch;
 mod release;
 pub mod server;
 mod session;

@@ -102,7 +102,7 @@ pub fn run(asked: &Asked, configuration: Result<Configuration>) -> Result<ExitCo
         let session = Session { id, port: printed.port(), process: identity };
         let beginning = Beginning { keeper, request, printed, deadline, reaper };
         let seen = ssh.map(|ssh| ssh.client);
-        offer::give_and_serve(beginning, session, seen, configuration.carry, configuration.left_out)?;
+        offer::give_and_serve(beginning, session, seen, configuration)?;
         return Ok(ExitCode::SUCCESS);
     }
     configuration.left_out.iter().for_each(report::in_one_line);
@@ -219,7 +219,12 @@ fn map(
         match keeper.receive().map_err(broken)? {
             Some(FromKeeper::Answer(answer)) => return answer.outcome,
             Some(FromKeeper::Hears) => is_heard = true,
-            Some(FromKeeper::Session { .. } | FromKeeper::Trouble(_) | FromKeeper::Superseded) => {}
+            Some(
+                FromKeeper::Session { .. }
+                | FromKeeper::Trouble(_)
+                | FromKeeper::Superseded
+                | FromKeeper::Punched { .. },
+            ) => {}
             None if clock::now() >= deadline && is_heard && deadline < until.answers => {
                 report::note("the router is slow to answer; waiting for it");
                 deadline = until.answers;

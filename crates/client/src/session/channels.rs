@@ -214,7 +214,11 @@ impl Channels {
             Heard::Datagram { tos, datagram } => Some(Event::Datagram { by, tos, datagram }),
             Heard::Trouble(trouble) => Some(Event::Trouble(trouble)),
             // An offer is a line like any other; a goodbye is seen by the channel.
-            Heard::Hello(_) | Heard::Offer(_) | Heard::Bye { .. } => None,
+            Heard::Hello(_)
+            | Heard::Offer(_)
+            | Heard::Punch { .. }
+            | Heard::Punched { .. }
+            | Heard::Bye { .. } => None,
         }));
     }
 

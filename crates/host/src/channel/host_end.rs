@@ -7,13 +7,16 @@
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use wire::channel::credit::WINDOW;
-use wire::channel::{Carrying, Frame, Heard, Hello, Lines, Side, Talk};
+use wire::channel::{Carrying, Frame, Heard, Hello, Lines, Punched, Side, Talk};
 use wire::offer::Candidate;
+use wire::opener::Cookie;
 
 use super::telling::{Said, Telling};
+use crate::punch::NoRound;
 use crate::session::Answer;
 
 /// Where a cut is not seen, nobody else ends this. A laptop that sleeps for longer comes back by another login.
@@ -46,6 +49,8 @@ pub(crate) enum Act {
     Deliver { tos: u8, datagram: Vec<u8> },
     /// The first was delivered: older channels are of no use any more.
     Supersede,
+    /// Have the keeper send openers, and [tell](HostEnd::handle_punched) what came of it.
+    Punch { round: u32, cookie: Cookie, to: Vec<SocketAddr> },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +72,9 @@ pub(crate) struct HostEnd {
     /// Until it is said.
     hello: Option<Hello>,
     carrying: Carrying,
+    punches: bool,
+    /// The round that the keeper was asked for.
+    asked: Option<u32>,
     talk: Talk,
     lines: Lines,
     telling: Telling,
@@ -79,6 +87,8 @@ impl HostEnd {
         Self {
             phase: Phase::Told,
             carrying: hello.carrying,
+            punches: hello.punches,
+            asked: None,
             hello: Some(hello),
             talk: Talk::new(WINDOW, now),
             lines: Lines::default(),
@@ -106,12 +116,39 @@ impl HostEnd {
                 let supersede = is_first.then_some(Act::Supersede);
                 [Act::Deliver { tos, datagram }].into_iter().chain(supersede).collect()
             }
+            Some(Heard::Punch { round, cookie, to }) => self.ask(round, cookie, to).into_iter().collect(),
             Some(Heard::Bye { .. }) => {
                 self.phase = Phase::Closed;
                 Vec::new()
             }
             _ => Vec::new(),
         }
+    }
+
+    /// One after the other, so that a flood stops here.
+    fn ask(&mut self, round: u32, cookie: Cookie, to: Vec<SocketAddr>) -> Option<Act> {
+        if !self.punches || self.asked.is_some() {
+            let reason = if self.punches { NoRound::Busy } else { NoRound::Unable };
+            self.answer(round, Err(reason));
+            return None;
+        }
+        self.asked = Some(round);
+        Some(Act::Punch { round, cookie, to })
+    }
+
+    /// What came of the round that was asked for: from where openers come, as others see it.
+    pub(crate) fn handle_punched(&mut self, round: u32, outcome: Result<Vec<SocketAddr>, NoRound>) {
+        if self.asked.take_if(|asked| *asked == round).is_some() {
+            self.answer(round, outcome);
+        }
+    }
+
+    fn answer(&mut self, round: u32, outcome: Result<Vec<SocketAddr>, NoRound>) {
+        let outcome = match outcome {
+            Ok(from) => Punched::Sent { from },
+            Err(reason) => Punched::Refused { reason: reason.word().to_owned() },
+        };
+        self.talk.say(Frame::Punched { round, outcome });
     }
 
     /// The laptop says nothing any more.
@@ -149,6 +186,8 @@ impl HostEnd {
 
     pub(crate) fn handle_end_of_keeper(&mut self, error: &anyhow::Error) {
         self.telling.handle_end_of_keeper(error);
+        self.punches = false;
+        self.asked.take().into_iter().for_each(|round| self.answer(round, Err(NoRound::Unable)));
     }
 
     pub(crate) fn close(&mut self, reason: Reason, now: Instant) {

@@ -25,6 +25,7 @@ use self::mosh_socket::MoshSocket;
 use crate::cause::{Cause, Trouble};
 use crate::mosh_server::{self, ProcessIdentity, Reaper, Watched};
 use crate::own_candidates::OwnCandidates;
+use crate::punch::NoRound;
 use crate::session::{FromKeeper, Link, ToKeeper};
 
 pub(crate) use self::host_end::Reason;
@@ -54,6 +55,8 @@ pub(crate) struct Login {
     pub(crate) reaper: Option<Reaper>,
     /// Whether the configuration lets datagrams go over ssh.
     pub(crate) carry: bool,
+    /// Whether the keeper has mosh-server's socket, and the configuration lets openers go out there.
+    pub(crate) punches: bool,
 }
 
 /// Serves it until it ends.
@@ -75,6 +78,7 @@ pub(crate) fn serve(session: Session, mut login: Login) -> Result<()> {
         window: WINDOW,
         seen: login.seen,
         carrying: if socket.is_some() { Carrying::Offered } else { Carrying::Refused },
+        punches: login.punches && login.keeper.is_some(),
     };
     let mut channel = Channel {
         end: HostEnd::new(hello, login.telling, clock::now()),
@@ -193,11 +197,18 @@ impl Channel {
             Act::Deliver { tos, datagram } => {
                 self.socket.iter().for_each(|socket| socket.send(tos, &datagram));
             }
-            Act::Supersede => {
-                // A keeper that is gone knows no older channels.
-                let _ = self.keeper.as_mut().map(|keeper| keeper.send(&ToKeeper::Delivered));
+            // A keeper that is gone knows no older channels.
+            Act::Supersede => drop(self.tell_keeper(&ToKeeper::Delivered)),
+            Act::Punch { round, cookie, to } => {
+                if self.tell_keeper(&ToKeeper::Punch { round, cookie, to }).is_err() {
+                    self.end.handle_punched(round, Err(NoRound::Unable));
+                }
             }
         }
+    }
+
+    fn tell_keeper(&mut self, message: &ToKeeper) -> Result<()> {
+        self.keeper.as_mut().context("no keeper any more")?.send(message)
     }
 
     fn receive(&mut self) {
@@ -215,6 +226,7 @@ impl Channel {
             match keeper.receive() {
                 Ok(Some(FromKeeper::Answer(answer))) => self.end.handle_answer(answer, clock::now()),
                 Ok(Some(FromKeeper::Trouble(trouble))) => self.end.handle_trouble(trouble.put_into_words()),
+                Ok(Some(FromKeeper::Punched { round, outcome })) => self.end.handle_punched(round, outcome),
                 Ok(Some(FromKeeper::Superseded)) => self.end.close(Reason::Superseded, clock::now()),
                 Ok(Some(FromKeeper::Hears | FromKeeper::Session { .. })) => {}
                 Ok(None) => return,

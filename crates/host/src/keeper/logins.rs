@@ -1,7 +1,11 @@
 //! The logins that are told what the keeper finds: the one that has started it, and later ones that have come by its socket.
 
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+
 use anyhow::Result;
 use rustix::event::{PollFd, PollFlags};
+use wire::opener::Cookie;
 
 use crate::session::{FromKeeper, Link, Socket, ToKeeper};
 
@@ -15,23 +19,34 @@ pub(super) struct Logins {
     socket: Option<Socket>,
     /// The oldest first.
     links: Vec<Login>,
+    /// How many there were.
+    count: u64,
 }
 
+/// One of them, whoever else has gone meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Number(u64);
+
 struct Login {
+    number: Number,
     link: Link,
     /// It has started the keeper, and may tell it what to keep.
     is_first: bool,
 }
 
 pub(super) enum Heard {
-    Message(ToKeeper),
+    /// Of the login that has started the keeper, and what came with it.
+    Message(ToKeeper, Option<OwnedFd>),
+    /// A round is asked for.
+    Punch { by: Number, round: u32, cookie: Cookie, to: Vec<SocketAddr> },
     /// The login that has started the keeper is over.
     EndOfFirst,
 }
 
 impl Logins {
     pub(super) fn new(first: Link) -> Self {
-        Self { socket: None, links: vec![Login { link: first, is_first: true }] }
+        let first = Login { number: Number(0), link: first, is_first: true };
+        Self { socket: None, links: vec![first], count: 1 }
     }
 
     pub(super) fn listen(&mut self, id: &str) -> Result<()> {
@@ -53,7 +68,8 @@ impl Logins {
         if self.links.len() == LOGINS_MAXIMUM {
             self.links.remove(0);
         }
-        self.links.push(Login { link, is_first: false });
+        self.links.push(Login { number: Number(self.count), link, is_first: false });
+        self.count += 1;
     }
 
     pub(super) fn tell(&mut self, message: &FromKeeper) {
@@ -63,19 +79,30 @@ impl Logins {
         });
     }
 
-    /// What the first has said. The others are looked after here.
+    pub(super) fn answer(&mut self, to: Number, message: &FromKeeper) {
+        let login = self.links.iter_mut().find(|login| login.number == to);
+        let sent = login.map_or(Ok(()), |login| login.link.send(message));
+        let _whoever_is_gone_is_found_by_hearing = sent.inspect_err(|error| tracing::debug!(%error));
+    }
+
+    /// What the first has said, and what anyone may ask for. The rest is looked after here.
     pub(super) fn hear(&mut self) -> Vec<Heard> {
         let mut heard = Vec::new();
         let mut at = 0;
         for _ in 0..MESSAGES_MAXIMUM {
-            let Some(Login { link, is_first }) = self.links.get_mut(at) else { break };
-            match link.receive() {
+            let Some(Login { number, link, is_first }) = self.links.get_mut(at) else { break };
+            match link.receive_with() {
                 Ok(None) => at += 1,
-                Ok(Some(ToKeeper::Delivered)) => {
+                Ok(Some((ToKeeper::Delivered, _))) => {
                     self.supersede(at);
                     at = 0;
                 }
-                Ok(Some(message)) if *is_first => heard.push(Heard::Message(message)),
+                Ok(Some((ToKeeper::Punch { round, cookie, to }, _))) => {
+                    heard.push(Heard::Punch { by: *number, round, cookie, to });
+                }
+                Ok(Some((message, descriptor))) if *is_first => {
+                    heard.push(Heard::Message(message, descriptor));
+                }
                 Ok(Some(_)) => {}
                 Err(error) => {
                     tracing::debug!(%error, "a login has ended");
@@ -148,10 +175,36 @@ mod tests {
         second.send(&told).unwrap();
         assert!(logins.hear().is_empty());
         first.send(&told).unwrap();
-        assert!(matches!(logins.hear()[..], [Heard::Message(ToKeeper::Told { .. })]));
+        assert!(matches!(logins.hear()[..], [Heard::Message(ToKeeper::Told { .. }, None)]));
         drop((first, second));
         assert!(matches!(logins.hear()[..], [Heard::EndOfFirst]));
         assert!(logins.links.is_empty());
+    }
+
+    #[test]
+    fn a_round_is_anyones_to_ask_for_and_the_answer_is_for_no_other() {
+        let (mut logins, mut first, id) = listening();
+        let mut second = join(&mut logins, &id);
+        let mut third = join(&mut logins, &id);
+        told(&mut second);
+        let round = |round| ToKeeper::Punch {
+            round,
+            cookie: Cookie::new([7; 16]),
+            to: vec![([20, 0, 0, 9], 5).into()],
+        };
+        second.send(&round(1)).unwrap();
+        third.send(&round(2)).unwrap();
+        let heard = logins.hear();
+        let [Heard::Punch { by, round: 1, .. }, Heard::Punch { by: gone, round: 2, .. }] = heard[..] else {
+            panic!("two rounds were asked for")
+        };
+        drop(third);
+        logins.hear();
+        let answer = |round| FromKeeper::Punched { round, outcome: Ok(Vec::new()) };
+        logins.answer(by, &answer(1));
+        logins.answer(gone, &answer(2));
+        assert_eq!(told(&mut first), [""; 0]);
+        assert_eq!(told(&mut second), ["Punched { round: 1, outcome: Ok([]) }"]);
     }
 
     #[test]

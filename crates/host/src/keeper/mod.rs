@@ -3,30 +3,37 @@
 pub(crate) mod detached;
 mod logins;
 mod place;
+mod punching;
 mod retry;
 mod saving;
 mod upkeep;
 
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use net::interfaces::Attachment;
+use net::interfaces::{Attachment, source_toward};
 use net::{Alarm, clock};
 use portmap::mapper::Wanted;
 use portmap::mapping::Transport;
 use rustix::event::{PollFd, PollFlags};
+use system::linux::BorrowedSocket;
+use wire::opener::Cookie;
 
 pub use self::detached::{WORD, run};
 use programs::signals::Signals;
 
 use self::logins::{Heard, Logins};
+use self::punching::Punching;
 use self::retry::Retry;
 use self::saving::Saving;
 use self::upkeep::{Consequences, Upkeep};
 use crate::cause::{Cause, Trouble};
 use crate::mosh_server::{self, Watched};
 use crate::need::{self, Client};
+use crate::punch::{NoRound, Origins};
 use crate::session::{
     Answer, FromKeeper, Kept, Link, Listens, Mapped, Name, Opening, State, ToKeeper, Toward,
 };
@@ -42,6 +49,10 @@ pub(crate) struct Keeper {
     signals: Signals,
     logins: Logins,
     session: Option<Session>,
+    /// mosh-server's socket must not outlive it, or its port stays taken.
+    punching: Option<Punching>,
+    /// The gateway's address outside, as an upkeep that has ended knew it.
+    outside: Option<IpAddr>,
     lease: Duration,
     budget: Duration,
     /// For a client that may need one later, the keeper stays as long as the session.
@@ -77,6 +88,8 @@ impl Keeper {
             signals: Signals::of_the_end()?,
             logins: Logins::new(link),
             session: None,
+            punching: None,
+            outside: None,
             lease,
             budget,
             retry: stays.map(Retry::new),
@@ -97,6 +110,9 @@ impl Keeper {
     fn begin(&mut self, toward: &Toward) -> Result<()> {
         match Upkeep::begin(toward, &self.name.description, self.lease, self.budget) {
             Ok(mut upkeep) => {
+                if upkeep.opening == Opening::Mapping {
+                    self.outside = None;
+                }
                 self.session.iter().for_each(|session| upkeep.map(session.wanted.clone()));
                 self.upkeeps.push(upkeep);
                 Ok(())
@@ -135,6 +151,7 @@ impl Keeper {
             self.look_again();
             // 5. Fire the timers.
             self.upkeeps.iter_mut().for_each(Upkeep::handle_timeout);
+            self.punching.iter_mut().for_each(|punching| punching.handle_timeout(clock::now()));
             if self.saving.is_due(clock::now()) {
                 self.save();
             }
@@ -145,7 +162,8 @@ impl Keeper {
         let deadlines = self.upkeeps.iter().filter_map(Upkeep::poll_timeout);
         let retry = self.retry.as_ref().filter(|_| !self.leaving);
         let retries = retry.and_then(Retry::poll_timeout);
-        let deadline = deadlines.chain(self.saving.poll_timeout()).chain(retries).min();
+        let openers = self.punching.as_ref().and_then(Punching::poll_timeout);
+        let deadline = deadlines.chain(self.saving.poll_timeout()).chain(retries).chain(openers).min();
         let mut descriptors: Vec<_> = self.upkeeps.iter().flat_map(Upkeep::descriptors).collect();
         descriptors.push(PollFd::new(&self.signals, PollFlags::IN));
         descriptors.extend(self.logins.descriptors());
@@ -175,6 +193,9 @@ impl Keeper {
         for upkeep in &ended {
             self.elsewhere.extend(upkeep.made_elsewhere());
             self.remember_undeleted(upkeep);
+            if upkeep.opening == Opening::Mapping {
+                self.outside = upkeep.outside();
+            }
         }
         if !ended.is_empty() {
             self.retry.iter_mut().for_each(|retry| retry.later(clock::now()));
@@ -235,7 +256,11 @@ impl Keeper {
         self.logins.accept(&self.known());
         for heard in self.logins.hear() {
             match heard {
-                Heard::Message(message) => self.handle_message(message),
+                Heard::Message(message, descriptor) => self.handle_message(message, descriptor),
+                Heard::Punch { by, round, cookie, to } => {
+                    let outcome = self.punch(cookie, &to);
+                    self.logins.answer(by, &FromKeeper::Punched { round, outcome });
+                }
                 Heard::EndOfFirst if self.session.is_none() => self.leave(),
                 Heard::EndOfFirst => {}
             }
@@ -244,10 +269,11 @@ impl Keeper {
 
     /// For a later login.
     fn known(&self) -> Vec<FromKeeper> {
-        let session = self
-            .session
-            .iter()
-            .map(|session| FromKeeper::Session { process: session.process.identity, port: session.port });
+        let session = self.session.iter().map(|session| FromKeeper::Session {
+            process: session.process.identity,
+            port: session.port,
+            punches: self.punching.is_some(),
+        });
         let opened = self.upkeeps.iter().filter_map(|upkeep| {
             let outcome = Ok(upkeep.mapped()?.clone());
             Some(FromKeeper::Answer(Answer { opening: upkeep.opening, outcome, more: false }))
@@ -255,9 +281,9 @@ impl Keeper {
         session.chain(opened).collect()
     }
 
-    fn handle_message(&mut self, message: ToKeeper) {
+    fn handle_message(&mut self, message: ToKeeper, descriptor: Option<OwnedFd>) {
         match message {
-            ToKeeper::Begin { .. } | ToKeeper::Delivered => {}
+            ToKeeper::Begin { .. } | ToKeeper::Delivered | ToKeeper::Punch { .. } => {}
             ToKeeper::Map { process, port, ports } => {
                 let Some(process) = Watched::new(process) else { return self.leave() };
                 let external = mosh_server::external(port, ports);
@@ -266,8 +292,29 @@ impl Keeper {
                 self.session = Some(Session { process, port, wanted });
                 self.let_later_logins_in();
             }
+            ToKeeper::Lend => {
+                let lent = descriptor.filter(|_| self.session.is_some() && !self.leaving);
+                self.punching = lent.and_then(BorrowedSocket::received).map(Punching::new);
+                self.save();
+            }
             ToKeeper::Told { port } => self.upkeeps.iter_mut().for_each(|upkeep| upkeep.insist(port)),
         }
+    }
+
+    /// Where openers to these come from, which are under way then.
+    fn punch(&mut self, cookie: Cookie, to: &[SocketAddr]) -> Result<Vec<SocketAddr>, NoRound> {
+        let punching = self.punching.as_mut().ok_or(NoRound::Unable)?;
+        punching.begin(cookie, to, clock::now())?;
+        let mapping = self.upkeeps.iter().find(|upkeep| upkeep.opening == Opening::Mapping);
+        let ssh = self.retry.as_ref().and_then(|retry| retry.listens.ssh);
+        let origins = Origins {
+            bound: punching.bound(),
+            mapped: self.upkeeps.iter().filter_map(Upkeep::mapped).filter_map(Mapped::address).collect(),
+            outside: mapping.and_then(Upkeep::outside).or(self.outside),
+            sources: to.iter().filter_map(|target| source_toward(target.ip())).collect(),
+            ssh: ssh.map(|ssh| ssh.server),
+        };
+        Ok(origins.list())
     }
 
     fn let_later_logins_in(&mut self) {
@@ -292,6 +339,7 @@ impl Keeper {
     fn leave(&mut self) {
         if !self.leaving {
             self.leaving = true;
+            self.punching = None;
             self.upkeeps.iter_mut().for_each(Upkeep::release);
         }
     }
@@ -315,6 +363,7 @@ impl Keeper {
             name: self.name.clone(),
             process: session.process.identity,
             port: Some(session.port),
+            punches: self.punching.is_some(),
             mappings,
             elsewhere,
         })

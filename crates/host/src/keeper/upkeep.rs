@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::mem;
+use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
@@ -138,6 +139,11 @@ impl Upkeep {
 
     pub(super) fn hears_a_gateway(&self) -> bool {
         self.mapper.hears_a_gateway()
+    }
+
+    /// The gateway's address there, mapping or not.
+    pub(super) fn outside(&self) -> Option<IpAddr> {
+        self.mapper.outside_address()
     }
 
     pub(super) fn map(&mut self, wanted: Wanted) {

@@ -1,6 +1,7 @@
 //! Which process is mosh-server: the one that has the UDP port of the connect line, whatever else was started with it.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::num::NonZeroU16;
 use std::path::Path;
 
@@ -21,7 +22,7 @@ pub(super) struct Owner {
     pub(super) has_detached: bool,
 }
 
-/// `None`: no process of this user has it, or none that we may look at.
+/// `None`: no process of this user has it, or none that is known to.
 pub(super) fn of(port: NonZeroU16) -> Option<Owner> {
     let sockets = bound::sockets(port, rustix::process::getuid().as_raw());
     let names: Vec<_> = sockets.iter().map(|socket| format!("socket:[{}]", socket.inode)).collect();
@@ -30,7 +31,14 @@ pub(super) fn of(port: NonZeroU16) -> Option<Owner> {
         eldest(&holders)
     };
     // What was started beside it may have taken it out of our family.
-    among(descendants(getpid())).or_else(|| among(processes()))
+    let seen = among(descendants(getpid())).or_else(|| among(processes()));
+    seen.or_else(|| if sockets.is_empty() { None } else { hidden() })
+}
+
+/// Nobody may look into a process whose program its user may run, but not read. One that we have started is taken to be it.
+fn hidden() -> Option<Owner> {
+    let holders: Vec<_> = descendants(getpid()).into_iter().filter_map(Owner::hidden).collect();
+    eldest(&holders)
 }
 
 impl Owner {
@@ -42,6 +50,14 @@ impl Owner {
         let Stat { parent, is_fork, started, .. } = Stat::of(pid.as_raw_nonzero().get()).ok()?;
         let has_detached = is_fork || stdout.is_ok_and(|target| target == Path::new("/dev/null"));
         Some(Self { pid: pid.as_raw_nonzero().get(), parent, started, has_detached })
+    }
+
+    fn hidden(pid: Pid) -> Option<Self> {
+        let obstacle = fs::read_dir(format!("/proc/{pid}/fd")).err()?;
+        let stat = Stat::of(pid.as_raw_nonzero().get()).ok()?;
+        let Stat { parent, is_fork, started, is_dead } = stat;
+        let is_hidden = obstacle.kind() == ErrorKind::PermissionDenied && !is_dead;
+        is_hidden.then_some(Self { pid: pid.as_raw_nonzero().get(), parent, started, has_detached: is_fork })
     }
 }
 

@@ -35,7 +35,7 @@ const FORKED_WITHOUT_EXEC: u32 = 0x40;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Stat {
     /// Perhaps nobody waits for it, so that it stays as a zombie.
-    is_dead: bool,
+    pub(super) is_dead: bool,
     pub(super) parent: i32,
     /// It runs what its parent ran.
     pub(super) is_fork: bool,

@@ -79,11 +79,16 @@ fn attach(
         telling.trouble(Cause::NotAttached(format!("{error:#}")).trouble().put_into_words());
     });
     let session = Session { id, port, process: Some(running.process) };
-    let seen = ssh.map(|ssh| ssh.client);
-    channel::serve(
-        session,
-        Login { seen, telling, own, keeper: keeper.ok(), reaper: None, carry: configuration.carry },
-    )
+    let login = Login {
+        seen: ssh.map(|ssh| ssh.client),
+        telling,
+        own,
+        keeper: keeper.ok(),
+        reaper: None,
+        carry: configuration.carry,
+        punches: running.punches && configuration.punch,
+    };
+    channel::serve(session, login)
 }
 
 /// A session, as it is known to others.
@@ -91,19 +96,25 @@ struct Running {
     process: ProcessIdentity,
     port: NonZeroU16,
     mappings: Vec<Kept>,
+    punches: bool,
 }
 
 impl Running {
     fn written(id: SessionId) -> Option<Self> {
         let state = StateFile::of(&runtime_directory::open().ok()?, id).ok()?;
-        Some(Self { process: state.process, port: state.port?, mappings: state.mappings })
+        Some(Self {
+            process: state.process,
+            port: state.port?,
+            mappings: state.mappings,
+            punches: state.punches,
+        })
     }
 
     /// Where nothing is written any more, or could be. Of the mappings it tells behind that.
     fn told(keeper: &mut Link) -> Option<Self> {
         match keeper.receive_within(PATIENCE_WITH_A_KEEPER) {
-            Ok(Some(FromKeeper::Session { process, port })) => {
-                Some(Self { process, port, mappings: Vec::new() })
+            Ok(Some(FromKeeper::Session { process, port, punches })) => {
+                Some(Self { process, port, mappings: Vec::new(), punches })
             }
             _ => None,
         }

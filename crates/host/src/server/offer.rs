@@ -2,6 +2,8 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::net::IpAddr;
+use std::num::NonZeroU16;
+use std::os::fd::AsFd;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -11,10 +13,12 @@ use rustix::event::{PollFd, PollFlags};
 use wire::offer::{Candidate, Offer};
 
 use super::{Begun, ask};
-use crate::cause::Trouble;
+use crate::cause::{Cause, Trouble};
 use crate::channel::{self, Login, Said, Session, Telling};
-use crate::mosh_server::{Printed, Reaper};
+use crate::configuration::Configuration;
+use crate::mosh_server::{Printed, ProcessIdentity, Reaper};
 use crate::own_candidates::{self, OwnCandidates};
+use crate::punch;
 use crate::session::{FromKeeper, Link, Opening, ToKeeper};
 
 /// A session that has begun, and what is known of the keeper that is to look after it.
@@ -50,21 +54,40 @@ pub(super) fn give_and_serve(
     beginning: Beginning,
     session: Session,
     seen: Option<IpAddr>,
-    carry: bool,
-    troubles: Vec<report::Trouble>,
+    configuration: Configuration,
 ) -> Result<()> {
     let Beginning { keeper, request, printed, deadline, reaper } = beginning;
-    let (keeper, failure) = asked(keeper, request);
+    let (mut keeper, failure) = asked(keeper, request);
     let mut telling = Telling::of(openings(keeper.as_ref()), deadline);
     let failure = failure.as_ref().map(Trouble::put_into_words);
-    troubles.into_iter().chain(failure).for_each(|trouble| telling.trouble(trouble));
+    configuration.left_out.into_iter().chain(failure).for_each(|trouble| telling.trouble(trouble));
     let own = OwnCandidates::read(printed.port());
     match tell_at_once(own.present(), !telling.is_complete(), printed) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
         told => told?,
     }
+    // A filter of system calls may end who borrows. By now there is a session.
+    let lent = keeper
+        .as_mut()
+        .zip(session.process)
+        .map(|(Begun { link, .. }, process)| lend(link, process, session.port, configuration.punch));
+    let punches = lent.unwrap_or(Ok(false)).unwrap_or_else(|trouble| {
+        telling.trouble(trouble.put_into_words());
+        false
+    });
     let keeper = keeper.map(|Begun { link, .. }| link);
-    channel::serve(session, Login { seen, telling, own, keeper, reaper: Some(reaper), carry })
+    let carry = configuration.carry;
+    channel::serve(session, Login { seen, telling, own, keeper, reaper: Some(reaper), carry, punches })
+}
+
+/// Gives the keeper mosh-server's socket, and keeps no copy: whoever lives as long as the laptop likes would keep the port taken.
+/// Not to a keeper that is gone, which is told elsewhere.
+fn lend(keeper: &mut Link, process: ProcessIdentity, port: NonZeroU16, punch: bool) -> Result<bool, Trouble> {
+    if !punch {
+        return Err(Cause::NotPunched.trouble());
+    }
+    let socket = punch::borrow(process, port).map_err(|obstacle| Cause::NotBorrowed(obstacle).trouble())?;
+    Ok(keeper.send_with(&ToKeeper::Lend, socket.as_fd()).is_ok())
 }
 
 fn asked(

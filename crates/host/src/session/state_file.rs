@@ -23,6 +23,9 @@ pub(crate) struct State {
     /// mosh-server's. `None`: it was written before a later login had to know.
     #[serde(default)]
     pub(crate) port: Option<NonZeroU16>,
+    /// Whether its keeper has mosh-server's socket, to send openers from it.
+    #[serde(default)]
+    pub(crate) punches: bool,
     #[serde(alias = "mapping", deserialize_with = "one_or_several")]
     pub(crate) mappings: Vec<Kept>,
     /// What was made from addresses that this host did not have any more: only from there it can be deleted.
@@ -148,6 +151,7 @@ mod tests {
             process,
             port: NonZeroU16::new(60001),
             elsewhere: vec![mapping.clone()],
+            punches: false,
             mappings: vec![mapping, pinhole],
         }
     }

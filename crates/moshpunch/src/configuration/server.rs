@@ -120,6 +120,17 @@ const SETTINGS: &[Setting<Configuration>] = &[
             Ok(())
         },
     },
+    Setting {
+        name: "punch",
+        kind: Kind::Switch,
+        default: Some("true"),
+        flag: None,
+        other: None,
+        set: |server, text| {
+            server.punch = text.is_none_or(|text| text == "true");
+            Ok(())
+        },
+    },
 ];
 
 /// `LOW-HIGH`, as in the permissions of miniupnpd, or one port.
@@ -174,6 +185,14 @@ mod tests {
             held("[server]\ncarry = 1\n").1,
             ["F:2: carry: true or false was expected, and is left out"]
         );
+    }
+
+    #[test]
+    fn an_administrator_has_no_openers_sent() {
+        for (line, punch) in [("", true), ("punch = true", true), ("punch = false", false)] {
+            let (configuration, left_out) = held(&format!("[server]\n{line}\n"));
+            assert_eq!((configuration.punch, configuration.carry, left_out), (punch, true, vec![]), "{line}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod ends;
 mod floods;
 mod laptop;
 mod logins;
+mod punch;
 mod surroundings;
 mod unchanged;
 
@@ -102,7 +103,7 @@ fn carries_nothing(login: &mut Login) -> Result<()> {
     login.hears("MOSHPUNCH PONG 1")?;
     let log = login.ssh.log();
     let hello = log.lines().find(|line| line.starts_with("MOSHPUNCH CHANNEL ")).unwrap_or_default();
-    ensure!(hello.ends_with(" seen=20.0.0.9") && log.matches(trouble).count() == 1, "{log}");
+    ensure!(hello.ends_with(" seen=20.0.0.9 punch") && log.matches(trouble).count() == 1, "{log}");
     Ok(())
 }
 
@@ -113,7 +114,13 @@ fn main() -> ExitCode {
         scenario!(a_mapping_that_comes_late_is_told).needs(&["miniupnpd"]),
         scenario!(what_an_administrator_forbids_is_told),
     ];
-    let others = [ends::scenarios(), attaching::scenarios(), floods::scenarios(), logins::scenarios()];
+    let others = [
+        ends::scenarios(),
+        attaching::scenarios(),
+        floods::scenarios(),
+        logins::scenarios(),
+        punch::scenarios(),
+    ];
     lab::harness::run(
         own.into_iter()
             .chain(others.into_iter().flatten())

@@ -17,6 +17,8 @@ pub(super) struct Speaker {
     pub(super) protocol: Protocol,
     standing: Standing,
     client: Client,
+    /// The gateway's, as it was told last, whatever has become of the rest.
+    outside: Option<IpAddr>,
 }
 
 /// What is known of a protocol at this gateway.
@@ -85,7 +87,7 @@ impl Speaker {
             },
             (Protocol::Pcp | Protocol::NatPmp, None) => return None,
         };
-        Some(Self { protocol, standing: Standing::Resting, client })
+        Some(Self { protocol, standing: Standing::Resting, client, outside: None })
     }
 
     pub(super) fn standing(&self) -> &Standing {
@@ -102,6 +104,9 @@ impl Speaker {
 
     /// What is known of it now, unless it is undoing: only [`Self::end_undoing`] ends that.
     pub(super) fn stand(&mut self, standing: Standing) {
+        if let Standing::Available { external_address: Some(told) } = standing {
+            self.outside = Some(told);
+        }
         if !self.is_undoing() {
             self.standing = standing;
         }
@@ -464,6 +469,10 @@ impl Speaker {
             Client::Upnp(client) => client.listing(),
             Client::Pcp(..) | Client::NatPmp(..) => upnp::Listing::default(),
         }
+    }
+
+    pub(super) fn outside(&self) -> Option<IpAddr> {
+        self.outside
     }
 
     pub(super) fn external_address(&self) -> Option<IpAddr> {

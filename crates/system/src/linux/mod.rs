@@ -2,6 +2,7 @@
 
 #[cfg(not(feature = "portable"))]
 pub(crate) mod alarm;
+mod borrowed;
 pub mod bound;
 mod file_changes;
 pub(crate) mod interface;
@@ -19,6 +20,7 @@ pub(crate) mod source_filter;
 #[cfg(not(feature = "portable"))]
 pub(crate) mod time;
 
+pub use borrowed::BorrowedSocket;
 pub use file_changes::{FileChanges, Heard};
 pub use reservation::Reservation;
 

@@ -4,7 +4,7 @@
 mod tests;
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use base64ct::{Base64, Encoding as _};
@@ -12,13 +12,17 @@ use base64ct::{Base64, Encoding as _};
 use super::{LONGEST, Side, VERSION};
 use crate::datagram;
 use crate::offer::Offer;
+use crate::opener::{Cookie, is_target};
 
 const MARKER: &[u8] = b"MOSHPUNCH ";
 
 /// Of what and cure together, in characters: what one line of a terminal's history is worth.
 const TROUBLE_CHARACTERS_MAXIMUM: usize = 600;
 
-/// `BYE`'s reason is a word of this many letters at most.
+/// Of one round, on either side.
+pub const TARGETS_MAXIMUM: usize = 8;
+
+/// A reason is a word of this many letters at most.
 const WORD_MAXIMUM: usize = 16;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +50,17 @@ pub enum Frame {
     Pong {
         number: u64,
     },
+    /// The laptop's: send openers to these addresses, the [targets](is_target) among them and no more than [`TARGETS_MAXIMUM`].
+    Punch {
+        round: u32,
+        cookie: Cookie,
+        to: Vec<SocketAddr>,
+    },
+    /// The host's: what became of that round.
+    Punched {
+        round: u32,
+        outcome: Punched,
+    },
     /// The last one. `reason` is a word in small letters that a reader may not know, such as `gone`: the session asked for is
     /// not here.
     Bye {
@@ -62,6 +77,18 @@ pub struct Hello {
     /// The address from which ssh came, as the host sees it; no scope.
     pub seen: Option<IpAddr>,
     pub carrying: Carrying,
+    /// Whether [rounds](Frame::Punch) are taken.
+    pub punches: bool,
+}
+
+/// What a host answers to a round.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Punched {
+    /// The openers are under way. To others they come from one of these addresses, as far as is known; again
+    /// [targets](is_target) alone, and no more than [`TARGETS_MAXIMUM`].
+    Sent { from: Vec<SocketAddr> },
+    /// None is sent, for a reason in small letters that a reader may not know, such as `busy`.
+    Refused { reason: String },
 }
 
 /// Whether datagrams are taken.
@@ -100,6 +127,10 @@ impl Frame {
             Self::Delivered { number } => format!("MOSHPUNCH A {number}\n"),
             Self::Ping { number } => format!("MOSHPUNCH PING {number}\n"),
             Self::Pong { number } => format!("MOSHPUNCH PONG {number}\n"),
+            Self::Punch { round, cookie, to } => {
+                format!("MOSHPUNCH PUNCH {round} {cookie}{}\n", Addresses("to", to))
+            }
+            Self::Punched { round, outcome } => format!("MOSHPUNCH PUNCHED {round}{outcome}\n"),
             Self::Bye { reason: None } => "MOSHPUNCH BYE\n".to_owned(),
             Self::Bye { reason: Some(reason) } => format!("MOSHPUNCH BYE {reason}\n"),
         }
@@ -129,6 +160,8 @@ impl Frame {
             "A" => Some(Self::Delivered { number: number(rest)? }),
             "PING" => Some(Self::Ping { number: number(rest)? }),
             "PONG" => Some(Self::Pong { number: number(rest)? }),
+            "PUNCH" => read_punch(rest),
+            "PUNCHED" => read_punched(rest),
             "BYE" if rest.is_empty() => Some(Self::Bye { reason: None }),
             "BYE" => Some(Self::Bye { reason: Some(word(rest)?) }),
             _ => None,
@@ -137,7 +170,8 @@ impl Frame {
 
     fn is_of(&self, side: Side) -> bool {
         match self {
-            Self::Hello(_) | Self::Offer(_) | Self::Trouble(_) => side == Side::Host,
+            Self::Hello(_) | Self::Offer(_) | Self::Trouble(_) | Self::Punched { .. } => side == Side::Host,
+            Self::Punch { .. } => side == Side::Laptop,
             Self::Datagram { .. }
             | Self::Delivered { .. }
             | Self::Ping { .. }
@@ -155,6 +189,54 @@ fn read_datagram(text: &str) -> Option<Frame> {
     is_mosh.then_some(Frame::Datagram { number, tos, datagram })
 }
 
+fn read_punch(text: &str) -> Option<Frame> {
+    let mut fields = text.split(' ');
+    let (round, cookie) = (round(fields.next()?)?, fields.next()?.parse().ok()?);
+    let to = Addresses::read("to", fields);
+    (!to.is_empty()).then_some(Frame::Punch { round, cookie, to })
+}
+
+fn read_punched(text: &str) -> Option<Frame> {
+    let mut fields = text.split(' ');
+    let round = round(fields.next()?)?;
+    let refused = fields.clone().find_map(|field| word(field.strip_prefix("no=")?));
+    let outcome = match refused {
+        Some(reason) => Punched::Refused { reason },
+        None => Punched::Sent { from: Addresses::read("from", fields) },
+    };
+    Some(Frame::Punched { round, outcome })
+}
+
+fn round(text: &str) -> Option<u32> {
+    number(text)?.try_into().ok()
+}
+
+/// A field for each.
+struct Addresses<'a>(&'static str, &'a [SocketAddr]);
+
+impl Addresses<'_> {
+    fn read<'a>(name: &str, fields: impl Iterator<Item = &'a str>) -> Vec<SocketAddr> {
+        let values = fields.filter_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+        let targets = values.filter_map(|value| value.parse().ok()).filter(|&target| is_target(target));
+        targets.take(TARGETS_MAXIMUM).collect()
+    }
+}
+
+impl fmt::Display for Addresses<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.1.iter().take(TARGETS_MAXIMUM).try_for_each(|address| write!(f, " {}={address}", self.0))
+    }
+}
+
+impl fmt::Display for Punched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sent { from } => Addresses("from", from).fmt(f),
+            Self::Refused { reason } => write!(f, " no={reason}"),
+        }
+    }
+}
+
 /// No sign, which [`str::parse`] takes.
 fn number(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
@@ -167,23 +249,25 @@ fn word(text: &str) -> Option<String> {
 }
 
 impl Hello {
-    /// With what is not told: a window of nothing, nothing carried.
+    /// With what is not told: a window of nothing, nothing carried, no rounds.
     fn read(text: &str) -> Option<Self> {
         let mut fields = text.split(' ');
         if fields.next()? != VERSION.to_string() {
             return None;
         }
-        let (mut session, mut window, mut seen, mut carrying) = (None, 0, None, Carrying::Refused);
+        let (mut session, mut window, mut seen) = (None, 0, None);
+        let (mut carrying, mut punches) = (Carrying::Refused, false);
         for field in fields {
             match field.split_once('=') {
                 Some(("session", id)) => session = id.parse().ok(),
                 Some(("window", bytes)) => window = bytes.parse().unwrap_or(0),
                 Some(("seen", address)) => seen = address.parse().ok(),
                 None if field == "carry" => carrying = Carrying::Offered,
+                None if field == "punch" => punches = true,
                 _ => {}
             }
         }
-        Some(Self { session: session?, window, seen, carrying })
+        Some(Self { session: session?, window, seen, carrying, punches })
     }
 }
 
@@ -193,10 +277,10 @@ impl fmt::Display for Hello {
         if let Some(seen) = self.seen {
             write!(f, " seen={seen}")?;
         }
-        match self.carrying {
-            Carrying::Offered => write!(f, " carry"),
-            Carrying::Refused => Ok(()),
+        if self.carrying == Carrying::Offered {
+            write!(f, " carry")?;
         }
+        if self.punches { write!(f, " punch") } else { Ok(()) }
     }
 }
 

@@ -2,7 +2,7 @@
 //! mosh-server's connect line has been printed.
 //!
 //! ```text
-//! host    MOSHPUNCH CHANNEL 1 session=5b1f0c3a window=16384 seen=20.0.0.9 carry
+//! host    MOSHPUNCH CHANNEL 1 session=5b1f0c3a window=16384 seen=20.0.0.9 carry punch
 //! laptop  MOSHPUNCH A 0
 //! host    MOSHPUNCH OFFER 1 mapped=20.0.0.1:60017
 //! laptop  MOSHPUNCH D 1 2 gAAAAAAAAAAx…
@@ -12,6 +12,8 @@
 //! laptop  MOSHPUNCH PING 7
 //! host    MOSHPUNCH PONG 7
 //! host    MOSHPUNCH TROUBLE router mapping the router refuses<TAB>allow the port in its rules
+//! laptop  MOSHPUNCH PUNCH 1 6f1c…a0 to=20.0.0.9:41234 to=[2001:db8::9]:52345
+//! host    MOSHPUNCH PUNCHED 1 from=20.0.0.1:60001
 //! laptop  MOSHPUNCH BYE
 //! ```
 //!
@@ -34,7 +36,7 @@ mod frame;
 mod lines;
 mod talk;
 
-pub use self::frame::{Carrying, Frame, Hello, SessionId, Trouble};
+pub use self::frame::{Carrying, Frame, Hello, Punched, SessionId, TARGETS_MAXIMUM, Trouble};
 pub use self::lines::Lines;
 pub use self::talk::{Heard, Talk};
 

@@ -4,11 +4,13 @@
 mod tests;
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::credit::{Credit, Due};
-use super::frame::{Frame, Hello, Trouble};
+use super::frame::{Frame, Hello, Punched, Trouble};
 use crate::offer::Offer;
+use crate::opener::Cookie;
 
 /// A line of what is said beside datagrams waits for the one before it to be written. A side that floods is answered no more
 /// than this much.
@@ -33,6 +35,15 @@ pub enum Heard {
     Datagram {
         tos: u8,
         datagram: Vec<u8>,
+    },
+    Punch {
+        round: u32,
+        cookie: Cookie,
+        to: Vec<SocketAddr>,
+    },
+    Punched {
+        round: u32,
+        outcome: Punched,
     },
     Bye {
         reason: Option<String>,
@@ -85,6 +96,8 @@ impl Talk {
             Frame::Hello(hello) => return Some(Heard::Hello(hello)),
             Frame::Offer(offer) => return Some(Heard::Offer(offer)),
             Frame::Trouble(trouble) => return Some(Heard::Trouble(trouble)),
+            Frame::Punch { round, cookie, to } => return Some(Heard::Punch { round, cookie, to }),
+            Frame::Punched { round, outcome } => return Some(Heard::Punched { round, outcome }),
             Frame::Bye { reason } => return Some(Heard::Bye { reason }),
             Frame::Datagram { number, tos, datagram } => {
                 self.heard = self.heard.max(number);

@@ -10,6 +10,7 @@ fn end(telling: Telling) -> HostEnd {
         window: WINDOW,
         seen: None,
         carrying: Carrying::Offered,
+        punches: false,
     };
     HostEnd::new(hello, telling, clock::now())
 }
@@ -34,6 +35,19 @@ fn told(end: &mut HostEnd, now: Instant) -> Vec<String> {
 
 fn datagram(number: u64) -> String {
     Frame::Datagram { number, tos: 2, datagram: vec![7; 40] }.encode()
+}
+
+/// Whose keeper has mosh-server's socket.
+fn end_that_punches() -> HostEnd {
+    let hello = Hello { punches: true, ..end(quiet()).hello.unwrap() };
+    let mut end = HostEnd::new(hello, quiet(), clock::now());
+    told(&mut end, clock::now());
+    end
+}
+
+fn punch(round: u32) -> String {
+    let cookie = Cookie::new([7; 16]);
+    Frame::Punch { round, cookie, to: vec![([20, 0, 0, 9], 5).into()] }.encode()
 }
 
 const HELLO: &str = "MOSHPUNCH CHANNEL 1 session=5b1f0c3a window=16384 carry";
@@ -70,6 +84,35 @@ fn where_nothing_is_carried_no_datagram_goes_on() {
     let hello = Hello { carrying: Carrying::Refused, ..end(quiet()).hello.unwrap() };
     let mut end = HostEnd::new(hello, quiet(), now);
     assert_eq!(end.handle_input(datagram(1).as_bytes(), now), []);
+}
+
+#[test]
+fn a_round_is_handed_on_and_its_outcome_told() {
+    let now = clock::now();
+    let mut end = end_that_punches();
+    let acts = end.handle_input(punch(1).as_bytes(), now);
+    let to = vec![([20, 0, 0, 9], 5).into()];
+    assert_eq!(acts, [Act::Punch { round: 1, cookie: Cookie::new([7; 16]), to }]);
+    assert_eq!(end.handle_input(punch(2).as_bytes(), now), [], "one is asked for already");
+    end.handle_punched(7, Ok(Vec::new()));
+    end.handle_punched(1, Ok(vec![([20, 0, 0, 1], 60001).into()]));
+    end.handle_punched(1, Err(NoRound::Unable));
+    let expected = ["MOSHPUNCH PUNCHED 2 no=busy", "MOSHPUNCH PUNCHED 1 from=20.0.0.1:60001"];
+    assert_eq!(told(&mut end, now), expected);
+    assert_eq!(end.handle_input(punch(3).as_bytes(), now).len(), 1);
+}
+
+#[test]
+fn where_nobody_can_send_openers_rounds_are_refused() {
+    let now = clock::now();
+    let mut without = end(quiet());
+    assert_eq!(without.handle_input(punch(1).as_bytes(), now), []);
+    assert_eq!(told(&mut without, now)[1..], ["MOSHPUNCH PUNCHED 1 no=unable"]);
+    let mut end = end_that_punches();
+    end.handle_input(punch(1).as_bytes(), now);
+    end.handle_end_of_keeper(&anyhow::anyhow!("gone"));
+    assert_eq!(end.handle_input(punch(2).as_bytes(), now), []);
+    assert_eq!(told(&mut end, now), ["MOSHPUNCH PUNCHED 1 no=unable", "MOSHPUNCH PUNCHED 2 no=unable"]);
 }
 
 #[test]
@@ -173,8 +216,7 @@ fn after_the_offer_is_complete_only_news_is_told() {
 #[test]
 fn whoever_floods_with_whatever_is_answered_little() {
     let now = clock::now();
-    let mut end = end(quiet());
-    told(&mut end, now);
+    let mut end = end_that_punches();
     let offer = Offer::default().encode();
     for number in 1..2_000 {
         for line in [
@@ -183,6 +225,8 @@ fn whoever_floods_with_whatever_is_answered_little() {
             format!("MOSHPUNCH PING {number}\n"),
             format!("MOSHPUNCH PONG {number}\n"),
             format!("{offer}\n"),
+            punch(u32::try_from(number).unwrap()),
+            format!("MOSHPUNCH PUNCHED {number} from=20.0.0.1:60001\n"),
             "MOSHPUNCH TROUBLE host session x\n".to_owned(),
             "MOSHPUNCH CHANNEL 1 session=5b1f0c3a\n".to_owned(),
             format!("MOSHPUNCH WHAT {number}\n"),

@@ -25,6 +25,14 @@ impl Mapper {
         Grant { external_address: grant.external_address.or_else(|| self.address_told()), ..grant }
     }
 
+    /// The gateway's address outside, by whichever protocol has told it, whether anything is mapped or not. A pinhole leads to our
+    /// own address, so for IPv6 there is none.
+    #[must_use]
+    pub fn outside_address(&self) -> Option<IpAddr> {
+        let told = || self.speakers.iter().find_map(Speaker::outside);
+        self.address_told().or_else(|| told().filter(|_| self.settings.internal.is_ipv4()))
+    }
+
     /// Any speaker's. A pinhole leads to our own address.
     pub(super) fn address_told(&self) -> Option<IpAddr> {
         self.speakers.iter().filter(|_| self.settings.internal.is_ipv4()).find_map(Speaker::external_address)

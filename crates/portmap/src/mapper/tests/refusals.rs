@@ -85,6 +85,20 @@ fn every_code_of_upnp_leads_to_its_next_step_and_its_cause() {
     }
 }
 
+#[test]
+fn a_gateway_that_maps_nothing_has_told_its_address_all_the_same() {
+    let mut router = Router::new();
+    router.faults = vec![("AddPortMapping", Fault::Code(606)); FOR_EVER];
+    let mut host = host();
+    let now = host.now;
+    assert_eq!(host.mapper.outside_address(), None);
+    host.mapper.map(wanted(60001, mosh_range()), now);
+    host.settle(&mut router);
+    assert_eq!(told(&mut host), [format!("failed: {FORBIDDEN}")]);
+    assert!(host.mapper.has_ended());
+    assert_eq!(host.mapper.outside_address(), Some([20, 0, 0, 1].into()));
+}
+
 fn asking(protocol: Protocol) -> Asking {
     let now = start();
     let settings = Settings { protocols: vec![protocol], ..settings("192.168.1.10") };

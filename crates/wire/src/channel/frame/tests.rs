@@ -1,3 +1,5 @@
+use std::mem::discriminant;
+
 use super::*;
 use crate::offer::{Candidate, Kind};
 
@@ -7,6 +9,7 @@ fn hello() -> Hello {
         window: 16_384,
         seen: Some([20, 0, 0, 9].into()),
         carrying: Carrying::Offered,
+        punches: true,
     }
 }
 
@@ -28,6 +31,7 @@ fn all() -> Vec<Frame> {
         Candidate { kind: Kind::Mapped, address: [20, 0, 0, 1].into(), port: 60_017.try_into().unwrap() };
     vec![
         Frame::Hello(hello()),
+        Frame::Hello(Hello { punches: false, ..hello() }),
         Frame::Hello(Hello { seen: None, carrying: Carrying::Refused, window: 0, ..hello() }),
         Frame::Offer(Offer { candidates: vec![candidate], more: true }),
         Frame::Trouble(trouble("the router refuses", Some("allow it"))),
@@ -37,9 +41,26 @@ fn all() -> Vec<Frame> {
         Frame::Delivered { number: 7 },
         Frame::Ping { number: 0 },
         Frame::Pong { number: 0 },
+        Frame::Punch { round: u32::MAX, cookie: cookie(), to: addresses(TARGETS_MAXIMUM) },
+        Frame::Punched { round: 1, outcome: Punched::Sent { from: Vec::new() } },
+        Frame::Punched { round: 1, outcome: Punched::Sent { from: addresses(TARGETS_MAXIMUM) } },
+        Frame::Punched { round: 1, outcome: Punched::Refused { reason: "busy".into() } },
         Frame::Bye { reason: None },
         Frame::Bye { reason: Some("gone".into()) },
     ]
+}
+
+fn cookie() -> Cookie {
+    Cookie::new([0xa1; 16])
+}
+
+fn addresses(count: usize) -> Vec<SocketAddr> {
+    let numbered = |port| format!("[2001:db8:ffff:ffff:ffff:ffff:ffff:ffff]:{port}").parse().unwrap();
+    (60_001..).map(numbered).take(count).collect()
+}
+
+fn side_of(frame: &Frame) -> Side {
+    if matches!(frame, Frame::Punch { .. }) { Side::Laptop } else { Side::Host }
 }
 
 fn of_host(line: &str) -> Option<Frame> {
@@ -51,7 +72,7 @@ fn what_is_written_is_read() {
     for frame in all() {
         let line = frame.encode();
         assert!(line.ends_with('\n') && line.len() <= LONGEST, "{line}");
-        assert_eq!(of_host(&line), Some(frame));
+        assert_eq!(Frame::parse(line.as_bytes(), side_of(&frame)), Some(frame));
     }
 }
 
@@ -59,7 +80,7 @@ fn what_is_written_is_read() {
 fn the_lines_of_the_documentation_are_these() {
     assert_eq!(
         Frame::Hello(hello()).encode(),
-        "MOSHPUNCH CHANNEL 1 session=5b1f0c3a window=16384 seen=20.0.0.9 carry\n"
+        "MOSHPUNCH CHANNEL 1 session=5b1f0c3a window=16384 seen=20.0.0.9 carry punch\n"
     );
     let told = Frame::Trouble(trouble("the router refuses", Some("allow the port in its rules")));
     assert_eq!(
@@ -73,25 +94,52 @@ fn the_lines_of_the_documentation_are_these() {
 fn a_line_is_found_behind_what_a_shell_has_printed_and_before_a_carriage_return() {
     for frame in all() {
         let line = format!("\x1b]0;alice@host\x07$ MOSHPUNCH what {}", frame.encode());
-        assert_eq!(of_host(&line.replace('\n', "\r\n")), Some(frame), "{line}");
+        let side = side_of(&frame);
+        assert_eq!(Frame::parse(line.replace('\n', "\r\n").as_bytes(), side), Some(frame), "{line}");
     }
 }
 
 #[test]
 fn each_verb_is_its_own_sides() {
     for frame in all() {
-        let is_hosts = matches!(frame, Frame::Hello(_) | Frame::Offer(_) | Frame::Trouble(_));
-        let read = Frame::parse(frame.encode().as_bytes(), Side::Laptop);
-        assert_eq!(read, (!is_hosts).then_some(frame));
+        let of_one_side = [
+            Frame::Hello(hello()),
+            Frame::Offer(Offer { candidates: Vec::new(), more: false }),
+            Frame::Trouble(trouble("", None)),
+            Frame::Punched { round: 1, outcome: Punched::Sent { from: Vec::new() } },
+            Frame::Punch { round: 1, cookie: cookie(), to: Vec::new() },
+        ];
+        let of_one_side = of_one_side.iter().any(|other| discriminant(other) == discriminant(&frame));
+        let other_side = if side_of(&frame) == Side::Host { Side::Laptop } else { Side::Host };
+        let read = Frame::parse(frame.encode().as_bytes(), other_side);
+        assert_eq!(read, (!of_one_side).then_some(frame));
     }
 }
 
 #[test]
 fn fields_and_verbs_to_come_are_passed_over() {
-    let line = "MOSHPUNCH CHANNEL 1 session=5b1f0c3a punch window=16384 x=y seen=20.0.0.9 carry ==";
+    let line = "MOSHPUNCH CHANNEL 1 session=5b1f0c3a punch window=16384 x=y relay seen=20.0.0.9 carry ==";
     assert_eq!(of_host(line), Some(Frame::Hello(hello())));
-    for line in ["MOSHPUNCH PUNCHED 1 from=20.0.0.1:7", "MOSHPUNCH", "MOSHPUNCH ", "MOSHPUNCH PRESENT"] {
+    for line in ["MOSHPUNCH RELAYED 1 from=20.0.0.1:7", "MOSHPUNCH", "MOSHPUNCH ", "MOSHPUNCH PRESENT"] {
         assert_eq!(of_host(line), None, "{line}");
+    }
+}
+
+#[test]
+fn of_a_rounds_addresses_the_targets_alone_are_taken_and_no_more_than_allowed() {
+    let many = addresses(3 * TARGETS_MAXIMUM);
+    let written = Frame::Punch { round: 7, cookie: cookie(), to: many.clone() }.encode();
+    let read = Frame::parse(written.as_bytes(), Side::Laptop);
+    let to = many[..TARGETS_MAXIMUM].to_vec();
+    assert_eq!(read, Some(Frame::Punch { round: 7, cookie: cookie(), to }));
+
+    let line = "MOSHPUNCH PUNCHED 7 from=239.255.255.250:1900 stun=x from=20.0.0.1:60001 from=20.0.0.1 from=[fe80::1%2]:7";
+    let from = vec!["20.0.0.1:60001".parse().unwrap()];
+    assert_eq!(of_host(line), Some(Frame::Punched { round: 7, outcome: Punched::Sent { from } }));
+
+    for nowhere in ["", " to=127.0.0.1:7", " to=20.0.0.9:0 to=x"] {
+        let line = format!("MOSHPUNCH PUNCH 7 {}{nowhere}", cookie());
+        assert_eq!(Frame::parse(line.as_bytes(), Side::Laptop), None, "{line}");
     }
 }
 
