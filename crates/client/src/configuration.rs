@@ -28,6 +28,8 @@ pub struct Configuration {
     pub families: Families,
     /// Whether datagrams may go over ssh, where they get through no other way.
     pub carry: bool,
+    /// Whether the host may be asked to let UDP in by sending first.
+    pub punch: bool,
     pub predict: Predict,
     pub predict_overwrite: bool,
     pub terminal_init: bool,
@@ -51,12 +53,18 @@ impl Configuration {
             remote_ip: RemoteIp::Proxy,
             families: Families::All,
             carry: true,
+            punch: true,
             predict: Predict::Adaptive,
             predict_overwrite: false,
             terminal_init: true,
             verbose: false,
             log: None,
         }
+    }
+
+    /// Whether there is something to be said to the host while the session runs.
+    pub(crate) fn wants_channel(&self) -> bool {
+        self.carry || self.punch
     }
 }
 

@@ -90,7 +90,7 @@ impl Connecting {
             locale: locale_variables::settings(),
             command: configuration.command.clone(),
             tell_address: configuration.remote_ip == RemoteIp::Remote && !configuration.local,
-            channel: configuration.carry,
+            channel: configuration.wants_channel(),
         };
         let as_mosh = (configuration.server.is_none() && !configuration.local)
             .then(|| remote_command::stock("mosh-server", &words));

@@ -54,6 +54,28 @@ impl PathSockets {
         })
     }
 
+    /// As [`send`](Self::send), but it goes no farther than `hops` routers.
+    ///
+    /// # Errors
+    ///
+    /// It did not leave this host.
+    pub fn send_no_farther(
+        &self,
+        id: SocketId,
+        remote: SocketAddr,
+        datagram: &[u8],
+        hops: u32,
+    ) -> io::Result<()> {
+        let socket = self.by_id.get(&id).ok_or(ErrorKind::NotConnected)?;
+        socket.send_no_farther(datagram, remote, hops)
+    }
+
+    /// The port that the system has given it.
+    #[must_use]
+    pub fn port(&self, id: SocketId) -> Option<u16> {
+        self.by_id.get(&id)?.address().ok().map(|address| address.port())
+    }
+
     /// One datagram of those that have arrived, by each socket in turn: a flood at one of them does not hide the others.
     pub fn receive(&mut self, buffer: &mut [u8]) -> Option<(SocketId, Received)> {
         let after = self.last.map_or(Bound::Unbounded, Bound::Excluded);

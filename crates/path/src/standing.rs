@@ -5,29 +5,37 @@ use std::time::Instant;
 use crate::candidate::Kind;
 use crate::policy::Dependence;
 
-/// At most one of the two is there; neither until the server has been heard, after a path was withdrawn, and over a punched
-/// way, which is not carried and may need the host's help again.
+/// At most one of the three is there; none until the server has been heard, and after a path was withdrawn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Standing {
     /// Since when all followed ways were carried. A silence does not end it, and neither does another channel.
     pub carried_since: Option<Instant>,
+    /// Since when all followed ways were punched, and none fell silent: such a session goes directly, and may need the host's
+    /// help again.
+    pub punched_since: Option<Instant>,
     /// Since when no followed way needed the host's help, and none fell silent.
     pub direct_since: Option<Instant>,
 }
 
 impl Standing {
+    /// Whether the server answers by UDP.
+    #[must_use]
+    pub fn is_by_udp(&self) -> bool {
+        self.punched_since.or(self.direct_since).is_some()
+    }
+
     /// The server answers over a way of this kind.
     pub(crate) fn answer(&mut self, kind: Kind, now: Instant) {
-        let (carried, direct) = (self.carried_since.unwrap_or(now), self.direct_since.unwrap_or(now));
-        *self = match kind.policy().depends_on {
-            Dependence::Nothing => Self { carried_since: None, direct_since: Some(direct) },
-            Dependence::Openers => Self::default(),
-            Dependence::Channel => Self { carried_since: Some(carried), direct_since: None },
-        };
+        let before = std::mem::take(self);
+        match kind.policy().depends_on {
+            Dependence::Nothing => self.direct_since = before.direct_since.or(Some(now)),
+            Dependence::Openers => self.punched_since = before.punched_since.or(Some(now)),
+            Dependence::Channel => self.carried_since = before.carried_since.or(Some(now)),
+        }
     }
 
     pub(crate) fn fall_silent(&mut self) {
-        self.direct_since = None;
+        (self.punched_since, self.direct_since) = (None, None);
     }
 
     /// No way is followed any more.

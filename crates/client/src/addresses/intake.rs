@@ -7,6 +7,7 @@ use std::time::Instant;
 use path::{Allowance, Candidate, Kind, MAX_CANDIDATES_PER_KIND};
 use portmap::address::{Reach, reach};
 use wire::offer::{self, Offer};
+use wire::opener::is_target;
 
 use crate::addresses::reachable::{Witness, reachable};
 use crate::configuration::{Configuration, Families};
@@ -73,6 +74,12 @@ impl Intake {
     /// An address that the host's name has here.
     fn resolved(&mut self, address: SocketAddr, port: NonZeroU16, now: Instant) -> Option<Candidate> {
         self.take(Kind::Resolved, at(address, port), Witness::Name, now)
+    }
+
+    /// An address from which the host's openers come.
+    pub(crate) fn opened(&mut self, address: SocketAddr, now: Instant) -> Option<SocketAddr> {
+        let address = Some(address).filter(|&address| is_target(address))?;
+        self.take(Kind::Punched, address, self.host, now).map(|candidate| candidate.address)
     }
 
     fn take(&mut self, kind: Kind, address: SocketAddr, witness: Witness, now: Instant) -> Option<Candidate> {

@@ -20,6 +20,7 @@ use crate::login::{remote_command, ssh};
 use crate::session::channels::{self, ChannelId, Channels};
 use crate::session::listened::{Listened, Said};
 use crate::session::occasions::{Connection, Ended, Occasions, Task};
+use crate::session::punching::Round;
 
 /// After which a silence has other causes.
 const OF_A_CHANGE: Duration = Duration::from_secs(10);
@@ -64,12 +65,12 @@ impl Logins {
         port: NonZeroU16,
     ) -> Self {
         Self {
-            login: Some(Listened::to(first, unread, configuration.carry)),
+            channels: Channels::new(&configuration),
+            login: Some(Listened::to(first, unread, configuration.wants_channel())),
             configuration,
             port,
             occasions: Occasions::beside_the_first(),
             leaving: None,
-            channels: Channels::default(),
             session: None,
             is_refused: false,
             changed: None,
@@ -113,6 +114,11 @@ impl Logins {
         self.channels.carry(by, tos, datagram, now);
     }
 
+    /// See [`Channels::punch`].
+    pub(crate) fn punch(&mut self, round: &Round, now: Instant) -> bool {
+        self.channels.punch(round, now)
+    }
+
     pub(crate) fn moved(&mut self, to: Kind, now: Instant) {
         self.channels.moved(to, now);
     }
@@ -122,12 +128,18 @@ impl Logins {
         self.is_silent = true;
         self.channels.fell_silent(now);
         let is_soon = self.changed.is_some_and(|changed| now < changed + OF_A_CHANGE);
-        if is_soon && self.settles.is_none() && !self.channels.any_is_sound() {
+        if self.channels.any_is_sound() {
+            return;
+        }
+        if is_soon && self.settles.is_none() {
             self.log_in_early(now);
+        } else if self.channels.are_urgent_after_a_change() {
+            // A NAT may have forgotten the hole, and this machine sees no change then.
+            self.settles.get_or_insert(now + FOR_A_DIRECT_PATH);
         }
     }
 
-    /// Over a direct path.
+    /// By UDP.
     pub(crate) fn was_answered(&mut self) {
         self.is_silent = false;
     }
@@ -174,7 +186,7 @@ impl Logins {
         }
         let task = self.occasions.network_changed(now);
         self.perform(task, now);
-        if self.has_lost_its_way() {
+        if self.has_lost_its_way() || are_gone && self.has_lost_its_hole() {
             self.log_in_early(now);
         }
     }
@@ -257,6 +269,11 @@ impl Logins {
     fn has_lost_its_way(&self) -> bool {
         let is_sought = self.session.is_some() && !self.channels.is_over();
         is_sought && self.channels.are_urgent() && !self.channels.any_is_sound()
+    }
+
+    /// It went through one in the network before, and no channel is heard by which the host could punch another.
+    fn has_lost_its_hole(&self) -> bool {
+        self.channels.are_urgent_after_a_change() && !self.channels.any_is_sound()
     }
 
     /// Of a host that knows channels.

@@ -1,11 +1,13 @@
 //! One end of a login's channel: what [`Talk`] has to say goes to the host's input, as far as that takes it.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use rustix::event::PollFd;
 use wire::channel::{Carrying, Frame, Heard, Hello, SessionId, Talk};
 
 use crate::login::input::Input;
+use crate::session::punching::Round;
 
 /// Of a goodbye: mosh-server is gone.
 const SESSION_HAS_ENDED: &str = "ended";
@@ -14,6 +16,9 @@ const SESSION_HAS_ENDED: &str = "ended";
 pub(crate) struct Channel {
     session: SessionId,
     carrying: Carrying,
+    punches: bool,
+    /// Where the host sees ssh come from.
+    seen: Option<IpAddr>,
     talk: Talk,
     /// `None`: nobody reads it any more.
     input: Option<Input>,
@@ -32,6 +37,8 @@ impl Channel {
         let mut channel = Self {
             session: hello.session,
             carrying: hello.carrying,
+            punches: hello.punches,
+            seen: hello.seen,
             talk,
             input: Some(input),
             rest: Vec::new(),
@@ -51,6 +58,11 @@ impl Channel {
         self.carrying == Carrying::Offered && !self.is_ended
     }
 
+    /// Whether it takes rounds of hole punching.
+    pub(crate) fn punches(&self) -> bool {
+        self.punches && !self.is_ended
+    }
+
     pub(crate) fn handle(&mut self, frame: Frame, now: Instant) -> Option<Heard> {
         let heard = self.talk.handle(frame, now);
         if let Some(Heard::Bye { reason }) = &heard {
@@ -64,6 +76,14 @@ impl Channel {
     pub(crate) fn carry(&mut self, tos: u8, datagram: &[u8], now: Instant) {
         self.talk.carry(tos, datagram, now);
         self.write(now);
+    }
+
+    /// Whether there was something to ask for.
+    pub(crate) fn punch(&mut self, round: &Round, now: Instant) -> bool {
+        let Some(frame) = round.frame(self.seen) else { return false };
+        self.talk.say(frame);
+        self.write(now);
+        true
     }
 
     /// Whether anybody is there.

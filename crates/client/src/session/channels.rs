@@ -11,11 +11,13 @@ use net::wait::wait;
 use path::Kind;
 use rustix::event::PollFd;
 use rustix::process::Signal;
-use wire::channel::{Heard, Trouble};
+use wire::channel::{Heard, Punched, Trouble};
 
+use crate::configuration::Configuration;
 use crate::session::channel::Channel;
 use crate::session::listened::{Listened, Said};
 use crate::session::need::Need;
+use crate::session::punching::Round;
 
 /// A host that does not hang up after a goodbye is not waited for, nor is an ssh that was told to end.
 const TIME_TO_END: Duration = Duration::from_secs(5);
@@ -42,6 +44,15 @@ pub(crate) enum Event {
     Trouble(Trouble),
     /// It carries no more.
     Closed(ChannelId),
+    /// There is one more that takes rounds of hole punching.
+    PuncherCame,
+    /// There is none any more that does.
+    PunchersGone,
+    /// The answer to a round.
+    Punched {
+        round: u32,
+        outcome: Punched,
+    },
 }
 
 #[derive(Debug)]
@@ -49,6 +60,7 @@ struct Open {
     id: ChannelId,
     listened: Listened,
     carries: bool,
+    punches: bool,
     state: State,
 }
 
@@ -63,8 +75,12 @@ enum State {
     Gone,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Channels {
+    /// Whether they may carry datagrams.
+    carry: bool,
+    /// Whether they may be asked for rounds.
+    punch: bool,
     open: Vec<Open>,
     opened: u32,
     need: Need,
@@ -73,14 +89,27 @@ pub(crate) struct Channels {
 }
 
 impl Channels {
+    pub(crate) fn new(configuration: &Configuration) -> Self {
+        Self {
+            carry: configuration.carry,
+            punch: configuration.punch,
+            open: Vec::new(),
+            opened: 0,
+            need: Need::default(),
+            events: VecDeque::new(),
+            is_over: false,
+        }
+    }
+
     /// The login's host has said hello, and `heard` is what it has said since.
     pub(crate) fn add(&mut self, listened: Listened, heard: Vec<Heard>, now: Instant) {
         self.opened += 1;
-        let (id, carries) = (ChannelId(self.opened), listened.channel().is_some_and(Channel::carries));
-        if carries {
-            self.events.push_back(Event::Opened(id));
-        }
-        self.open.push(Open { id, listened, carries, state: State::Present });
+        let id = ChannelId(self.opened);
+        let carries = self.carry && listened.channel().is_some_and(Channel::carries);
+        let punches = self.punch && listened.channel().is_some_and(Channel::punches);
+        self.events.extend(carries.then_some(Event::Opened(id)));
+        self.events.extend(punches.then_some(Event::PuncherCame));
+        self.open.push(Open { id, listened, carries, punches, state: State::Present });
         self.hear(id, heard);
         let surplus = self.open.len().saturating_sub(CHANNELS_MAXIMUM);
         for at in 0..surplus {
@@ -120,6 +149,14 @@ impl Channels {
         }
     }
 
+    /// Asks the newest that takes rounds, and is heard if one is. Whether there was one, and something to ask for.
+    pub(crate) fn punch(&mut self, round: &Round, now: Instant) -> bool {
+        let punchers = self.open.iter_mut().filter(|open| open.punches && open.state == State::Present);
+        let punchers = punchers.filter_map(|open| open.listened.channel_mut());
+        let puncher = punchers.max_by_key(|channel| !channel.is_suspect());
+        puncher.is_some_and(|channel| channel.punch(round, now))
+    }
+
     /// Whether anybody is there.
     pub(crate) fn ping(&mut self, now: Instant) {
         self.present_mut().for_each(|channel| channel.ping(now));
@@ -138,6 +175,11 @@ impl Channels {
     /// Whether the session has no other way.
     pub(crate) fn are_urgent(&self) -> bool {
         self.need.is_urgent()
+    }
+
+    /// Whether it has no other way once the network has changed.
+    pub(crate) fn are_urgent_after_a_change(&self) -> bool {
+        self.need.is_urgent_after_a_change()
     }
 
     /// Whether the host is heard, and so can tell what there is to tell.
@@ -213,12 +255,9 @@ impl Channels {
         self.events.extend(heard.into_iter().filter_map(|heard| match heard {
             Heard::Datagram { tos, datagram } => Some(Event::Datagram { by, tos, datagram }),
             Heard::Trouble(trouble) => Some(Event::Trouble(trouble)),
-            // An offer is a line like any other; a goodbye is seen by the channel.
-            Heard::Hello(_)
-            | Heard::Offer(_)
-            | Heard::Punch { .. }
-            | Heard::Punched { .. }
-            | Heard::Bye { .. } => None,
+            Heard::Punched { round, outcome } => Some(Event::Punched { round, outcome }),
+            // An offer is a line like any other; a goodbye is seen by the channel; only a host is asked for a round.
+            Heard::Hello(_) | Heard::Offer(_) | Heard::Punch { .. } | Heard::Bye { .. } => None,
         }));
     }
 
@@ -227,9 +266,16 @@ impl Channels {
         if open.state == State::Present {
             open.state = State::Leaving(now + TIME_TO_END);
             open.listened.channel_mut().into_iter().for_each(|channel| channel.end(now));
-            let closed = Event::Closed(open.id);
-            self.events.extend(open.carries.then_some(closed));
+            let (closed, punches) = (open.carries.then_some(Event::Closed(open.id)), open.punches);
+            self.events.extend(closed);
+            if punches && !self.any_punches() {
+                self.events.push_back(Event::PunchersGone);
+            }
         }
+    }
+
+    fn any_punches(&self) -> bool {
+        self.open.iter().any(|open| open.punches && open.state == State::Present)
     }
 
     fn present(&self) -> impl Iterator<Item = &Channel> {

@@ -86,7 +86,7 @@ pub(crate) fn cut_off(agent: &Agent, failures: &Failures) -> Option<Trouble> {
     };
     let cause = format!("{cause}, and another login was refused, since nobody was asked");
     let cure = "with a key in an agent, or one without a passphrase, such a session goes on by itself";
-    let is_answered = agent.standing().direct_since.is_some();
+    let is_answered = agent.standing().is_by_udp();
     let trouble = || Trouble::told(Machine::Laptop, Step::Login, cause, cure);
     (failures.is_cut_off && !is_answered).then(trouble)
 }
@@ -138,7 +138,7 @@ fn described(kind: Kind, address: Option<SocketAddr>) -> String {
         Kind::Global => "its own public address",
         Kind::Mapped => "mapped by its router",
         Kind::Resolved => "looked up by its name",
-        Kind::Punched => "through a punched hole",
+        Kind::Punched => "through a hole punched into firewalls and NATs",
         Kind::Carried => "ssh",
     };
     address.map_or_else(|| kind.to_owned(), |address| format!("{} ({kind})", shown(address)))

@@ -10,9 +10,10 @@ use anyhow::Result;
 use net::changes::Changes;
 use net::wait::wait_for;
 use net::{NotSent, PathSockets, clock, random};
-use path::{Agent, Binding, Candidate, Event, Family, Route, WayId};
+use path::{Agent, Binding, Candidate, Event, Family, Route, SocketId, WayId};
 use programs::signals::Signals;
 use rustix::event::{PollFd, PollFlags};
+use wire::channel::Punched;
 use wire::datagram::LONGEST;
 
 use crate::configuration::Families;
@@ -20,6 +21,7 @@ use crate::session::channels::{self, ChannelId};
 use crate::session::front::Front;
 use crate::session::gate::Gate;
 use crate::session::mosh_client::MoshClient;
+use crate::session::punching::{HOPS_OF_A_PRIMER, PRIMER, Ports, Punching};
 use crate::session::scout::{Failures, Scout};
 
 /// A flood on one socket must not keep the loop from the others.
@@ -46,6 +48,7 @@ pub(crate) struct Forwarder {
     scout: Scout,
     /// The ways of the channels that carry.
     carriers: Vec<(ChannelId, WayId)>,
+    punching: Punching,
     /// As the agent counts them.
     silences: u64,
     finds: Vec<Find>,
@@ -102,6 +105,7 @@ impl Forwarder {
             client_at: None,
             scout,
             carriers: Vec::new(),
+            punching: Punching::default(),
             silences: 0,
             finds: Vec::new(),
             signals,
@@ -186,8 +190,8 @@ impl Forwarder {
                 Event::Moved { kind, .. } => self.scout.moved(kind, clock::now()),
                 Event::Nudge => self.client.nudge(),
                 Event::Silent => self.scout.search_again(clock::now()),
-                // None comes as long as the agent is told of no puncher.
-                Event::Prime { .. } | Event::Punch { .. } => {}
+                Event::Prime { socket, remote } => self.prime(socket, remote),
+                Event::Punch { round, v6, v4 } => self.ask_for_openers(round, v6, v4),
             }
         }
     }
@@ -213,6 +217,23 @@ impl Forwarder {
         }
     }
 
+    fn prime(&self, socket: SocketId, remote: SocketAddr) {
+        if let Err(error) = self.back.send_no_farther(socket, remote, &PRIMER, HOPS_OF_A_PRIMER) {
+            tracing::debug!(%remote, %error, "not primed");
+        }
+    }
+
+    fn ask_for_openers(&mut self, number: u32, v6: Option<SocketId>, v4: Option<SocketId>) {
+        let port = |socket: Option<SocketId>| socket.and_then(|socket| self.back.port(socket));
+        let ports = Ports { v6: port(v6), v4: port(v4) };
+        let remotes = self.agent.candidates().map(|candidate| candidate.address.ip());
+        let asked = self.punching.ask(number, ports, remotes);
+        let is_asked = asked.is_ok_and(|round| self.scout.punch(&round, clock::now()));
+        if !is_asked {
+            self.agent.handle_punch_refused(number, clock::now());
+        }
+    }
+
     fn handle_client(&mut self) {
         for _ in 0..DATAGRAMS_PER_TURN {
             let Some(received) = self.front.receive(&mut *self.buffer) else { return };
@@ -233,13 +254,37 @@ impl Forwarder {
         for _ in 0..DATAGRAMS_PER_TURN {
             let Some((socket, received)) = self.back.receive(&mut *self.buffer) else { return };
             let datagram = &self.buffer[..received.length];
-            let Some(reply) = self.gate.reply(datagram, clock::now()) else { continue };
+            let Some(reply) = self.gate.reply(datagram, clock::now()) else {
+                if self.punching.is_opener(datagram) {
+                    self.handle_opener(socket, received.from);
+                }
+                continue;
+            };
             self.hand_on(datagram, received.tos);
             let path: Option<WayId> = self.agent.way_between(socket, received.from);
             match path {
                 Some(path) => self.agent.handle_reply(path, reply, clock::now()),
                 None => self.agent.handle_stray_reply(reply, clock::now()),
             }
+        }
+    }
+
+    fn handle_opener(&mut self, socket: SocketId, from: SocketAddr) {
+        tracing::debug!(%from, "an opener");
+        for source in self.scout.openers_come_from(&[from], clock::now()) {
+            self.agent.handle_opener(socket, source, clock::now());
+        }
+    }
+
+    fn handle_punched(&mut self, round: u32, outcome: &Punched) {
+        tracing::debug!(round, ?outcome);
+        let now = clock::now();
+        match outcome {
+            Punched::Sent { from } => {
+                let from = self.scout.openers_come_from(from, now);
+                self.agent.handle_punched(round, &from, now);
+            }
+            Punched::Refused { .. } => self.agent.handle_punch_refused(round, now),
         }
     }
 
@@ -254,6 +299,9 @@ impl Forwarder {
                     let closed = self.carriers.extract_if(.., |(carrier, _)| *carrier == channel);
                     closed.for_each(|(_, way)| self.agent.handle_carrier_gone(way, clock::now()));
                 }
+                channels::Event::PuncherCame => self.agent.handle_puncher(clock::now()),
+                channels::Event::PunchersGone => self.agent.handle_puncher_gone(clock::now()),
+                channels::Event::Punched { round, outcome } => self.handle_punched(round, &outcome),
                 // It has been kept.
                 channels::Event::Trouble(_) => {}
             }
@@ -284,7 +332,7 @@ impl Forwarder {
             self.silences = silences;
             self.scout.fell_silent(clock::now());
         }
-        if self.agent.standing().direct_since.is_some() {
+        if self.agent.standing().is_by_udp() {
             self.scout.was_answered();
         }
     }

@@ -18,5 +18,6 @@ pub(crate) mod mosh_client;
 mod need;
 mod network;
 mod occasions;
+mod punching;
 mod refusal;
 pub(crate) mod scout;

@@ -13,27 +13,40 @@ const FOR_A_MOMENT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
 pub(crate) struct Need {
-    carried_since: Option<Instant>,
-    direct_since: Option<Instant>,
+    way: Way,
     /// The host has told all that it knows of where it can be reached.
     told_all_at: Option<Instant>,
 }
 
+/// By which the session goes, and since when.
+#[derive(Debug, Default, Clone, Copy)]
+enum Way {
+    #[default]
+    Unknown,
+    Carried(Instant),
+    /// It goes directly, and is to be opened by the host again after a sleep, or in another network.
+    Punched,
+    Direct(Instant),
+}
+
 impl Need {
     pub(crate) fn moved(&mut self, to: Kind, now: Instant) {
-        (self.carried_since, self.direct_since) = match to {
-            Kind::Carried => (self.carried_since.or(Some(now)), None),
-            Kind::Lan | Kind::Global | Kind::Mapped | Kind::Resolved => {
-                (None, self.direct_since.or(Some(now)))
+        self.way = match (to, self.way) {
+            (Kind::Carried, Way::Carried(since)) => Way::Carried(since),
+            (Kind::Carried, _) => Way::Carried(now),
+            (Kind::Punched, _) => Way::Punched,
+            (Kind::Lan | Kind::Global | Kind::Mapped | Kind::Resolved, Way::Direct(since)) => {
+                Way::Direct(since)
             }
-            // It goes directly, and may need the host again.
-            Kind::Punched => (None, None),
+            (Kind::Lan | Kind::Global | Kind::Mapped | Kind::Resolved, _) => Way::Direct(now),
         };
     }
 
     /// A direct path has yet to show that it is still one.
     pub(crate) fn fell_silent(&mut self, now: Instant) {
-        self.direct_since = self.direct_since.map(|_| now);
+        if let Way::Direct(since) = &mut self.way {
+            *since = now;
+        }
     }
 
     pub(crate) fn told(&mut self, is_all: bool, now: Instant) {
@@ -42,17 +55,28 @@ impl Need {
 
     /// Whether datagrams go over ssh, or nowhere yet.
     pub(crate) fn is_urgent(&self) -> bool {
-        self.direct_since.is_none()
+        matches!(self.way, Way::Unknown | Way::Carried(_))
+    }
+
+    /// Whether a change of the network leaves it without a way, unless the host helps.
+    pub(crate) fn is_urgent_after_a_change(&self) -> bool {
+        !matches!(self.way, Way::Direct(_))
     }
 
     /// When a channel that carries is one that is to stay.
     pub(crate) fn stays(&self) -> Option<Instant> {
-        self.carried_since.map(|since| since + FOR_A_MOMENT)
+        match self.way {
+            Way::Carried(since) => Some(since + FOR_A_MOMENT),
+            Way::Unknown | Way::Punched | Way::Direct(_) => None,
+        }
     }
 
     /// When there is none any more.
     pub(crate) fn ends(&self) -> Option<Instant> {
-        Some(self.told_all_at?.max(self.direct_since? + ON_A_DIRECT_PATH))
+        match self.way {
+            Way::Direct(since) => Some(self.told_all_at?.max(since + ON_A_DIRECT_PATH)),
+            Way::Unknown | Way::Carried(_) | Way::Punched => None,
+        }
     }
 }
 
@@ -78,6 +102,19 @@ mod tests {
         assert_eq!((need.ends(), need.is_urgent()), (Some(now + ON_A_DIRECT_PATH), false));
         need.moved(Kind::Carried, now);
         assert_eq!(need.ends(), None);
+    }
+
+    #[test]
+    fn over_a_hole_it_is_needed_and_not_urgent_before_a_change() {
+        let (mut need, now) = told_all();
+        need.moved(Kind::Punched, now);
+        assert_eq!((need.ends(), need.stays()), (None, None));
+        assert_eq!((need.is_urgent(), need.is_urgent_after_a_change()), (false, true));
+        need.moved(Kind::Mapped, now);
+        assert!(!need.is_urgent_after_a_change());
+        need.moved(Kind::Punched, now + FOR_A_MOMENT);
+        need.moved(Kind::Mapped, now + FOR_A_MOMENT);
+        assert_eq!(need.ends(), Some(now + FOR_A_MOMENT + ON_A_DIRECT_PATH));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What finds candidates while the session runs: look-ups of the name, and what [`Logins`] tell.
 
+use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ use crate::login::{Login, ssh};
 use crate::session::background::Logins;
 use crate::session::channels::{self, ChannelId};
 use crate::session::network::Network;
+use crate::session::punching::Round;
 
 /// What the host tells of what failed; more than this is noise.
 const NOTES_MAXIMUM: usize = 4;
@@ -107,6 +109,16 @@ impl Scout {
         self.logins.carry(by, tos, datagram, now);
     }
 
+    /// See [`Channels::punch`](channels::Channels::punch).
+    pub(crate) fn punch(&mut self, round: &Round, now: Instant) -> bool {
+        self.logins.punch(round, now)
+    }
+
+    /// From where the host says that its openers come, or from where they have: what may be sent to.
+    pub(crate) fn openers_come_from(&mut self, addresses: &[SocketAddr], now: Instant) -> Vec<SocketAddr> {
+        addresses.iter().filter_map(|&address| self.intake.opened(address, now)).collect()
+    }
+
     /// The session goes by another path.
     pub(crate) fn moved(&mut self, to: Kind, now: Instant) {
         self.logins.moved(to, now);
@@ -117,7 +129,7 @@ impl Scout {
         self.logins.fell_silent(now);
     }
 
-    /// Over a direct path.
+    /// By UDP.
     pub(crate) fn was_answered(&mut self) {
         self.logins.was_answered();
     }

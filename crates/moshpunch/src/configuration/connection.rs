@@ -317,6 +317,21 @@ const SETTINGS: &[Setting<Connection>] = &[
         },
     },
     Setting {
+        name: "punch",
+        kind: Kind::Switch,
+        default: Some("true"),
+        flag: Some(Flag {
+            help: "Do not ask the host to let UDP in by sending first",
+            negation: Some("no-punch"),
+            ..OURS
+        }),
+        other: None,
+        set: |connection, text| {
+            connection.configuration.punch = is_on(text);
+            Ok(())
+        },
+    },
+    Setting {
         name: "verbose",
         kind: Kind::Switch,
         default: Some("false"),

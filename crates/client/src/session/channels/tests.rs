@@ -5,9 +5,14 @@ use std::iter::from_fn;
 use super::*;
 use crate::login::Login;
 use crate::login::transcript::Line;
+use crate::session::punching::{Ports, Punching};
 
 const HELLO: &str = "echo MOSHPUNCH CHANNEL 1 session=0000cafe window=16384 carry\n";
 const HANGS_UP: &str = "while read -r line; do case $line in *BYE*) exit ;; esac; done\n";
+
+fn of_a_user() -> Channels {
+    Channels::new(&Configuration::of("host"))
+}
 
 fn listened(script: &str, is_asked: bool) -> Listened {
     Listened::to(Login::by_shell(script), Vec::new(), is_asked)
@@ -15,7 +20,7 @@ fn listened(script: &str, is_asked: bool) -> Listened {
 
 /// A channel to a host that has said hello, and goes on so.
 fn to(script: &str) -> (Channels, ChannelId, Instant) {
-    let (mut channels, mut listened) = (Channels::default(), listened(&format!("{HELLO}{script}"), true));
+    let (mut channels, mut listened) = (of_a_user(), listened(&format!("{HELLO}{script}"), true));
     let now = clock::now();
     let heard = loop {
         wait(&mut listened.descriptors().collect::<Vec<_>>(), None).unwrap();
@@ -68,7 +73,7 @@ fn what_came_with_the_hello_is_heard() {
     let heard = Heard::Datagram { tos: 1, datagram: datagram.clone() };
     let (channels, _, now) = to("exec cat");
     let listened = channels.open.into_iter().next().unwrap().listened;
-    let mut channels = Channels::default();
+    let mut channels = of_a_user();
     channels.add(listened, vec![heard], now);
     let events: Vec<_> = from_fn(|| channels.poll_event()).collect();
     let id = ChannelId(1);
@@ -191,7 +196,7 @@ fn whatever_ends_it_its_way_is_gone_once() {
 #[test]
 fn one_that_is_closed_as_it_is_opened_never_carries() {
     let mut ended = to("exec cat").0.open.into_iter().next().unwrap().listened;
-    let (mut channels, now) = (Channels::default(), clock::now());
+    let (mut channels, now) = (of_a_user(), clock::now());
     ended.channel_mut().unwrap().handle(wire::channel::Frame::Bye { reason: None }, now);
     channels.add(ended, Vec::new(), now);
     channels.read(now);
@@ -251,4 +256,73 @@ fn at_the_end_of_the_session_all_hang_up() {
     ));
     channels.say_goodbye();
     assert_eq!(std::fs::read_to_string(said).unwrap(), "MOSHPUNCH A 0\nMOSHPUNCH BYE\n");
+}
+
+const PUNCHES: &str = "echo MOSHPUNCH CHANNEL 1 session=0000cafe window=16384 seen=20.0.0.9 punch\n";
+
+/// To a host that takes rounds of hole punching, and says nothing but `says`.
+fn puncher(says: &str) -> (Listened, Vec<Heard>) {
+    let mut listened = listened(&format!("{PUNCHES}{says}"), true);
+    loop {
+        wait(&mut listened.descriptors().collect::<Vec<_>>(), None).unwrap();
+        let (said, _) = listened.read(clock::now());
+        if listened.channel().is_some() {
+            return (listened, said.heard);
+        }
+    }
+}
+
+fn round() -> Round {
+    let ports = Ports { v6: None, v4: Some(4_000) };
+    Punching::default().ask(3, ports, [].into_iter()).unwrap()
+}
+
+/// What the host has read is what it says.
+const ANSWERS: &str = "while read -r line; do case $line in *PUNCH*to=20.0.0.9:4000) echo MOSHPUNCH PUNCHED 3 from=20.0.0.1:60001 ;; esac; done";
+
+#[test]
+fn a_round_is_asked_for_and_answered() {
+    let (mut channels, now) = (of_a_user(), clock::now());
+    assert!(!channels.punch(&round(), now), "there is nobody to ask");
+    let (listened, heard) = puncher(ANSWERS);
+    channels.add(listened, heard, now);
+    assert_eq!(channels.poll_event(), Some(Event::PuncherCame));
+    assert!(channels.punch(&round(), now));
+    let outcome = Punched::Sent { from: vec!["20.0.0.1:60001".parse().unwrap()] };
+    assert_eq!(event(&mut channels, now), Event::Punched { round: 3, outcome });
+}
+
+#[test]
+fn there_is_a_puncher_until_the_last_has_gone() {
+    let (mut channels, now) = (of_a_user(), clock::now());
+    for _ in 0..2 {
+        let (listened, heard) = puncher(HANGS_UP);
+        channels.add(listened, heard, now);
+        assert_eq!(event(&mut channels, now), Event::PuncherCame);
+    }
+    channels.end(0, now);
+    assert_eq!(channels.poll_event(), None);
+    assert!(channels.punch(&round(), now));
+    channels.end(1, now);
+    assert_eq!(channels.poll_event(), Some(Event::PunchersGone));
+    assert!(!channels.punch(&round(), now));
+}
+
+#[test]
+fn who_wants_no_round_has_no_puncher_and_who_wants_nothing_carried_has_one() {
+    let now = clock::now();
+    let add = |punch, carry, hello: (Listened, Vec<Heard>)| {
+        let configuration = Configuration { punch, carry, ..Configuration::of("host") };
+        let mut channels = Channels::new(&configuration);
+        channels.add(hello.0, hello.1, now);
+        from_fn(|| channels.poll_event()).collect::<Vec<_>>()
+    };
+    assert_eq!(add(false, true, puncher("exec cat")), []);
+    assert_eq!(add(true, false, puncher("exec cat")), [Event::PuncherCame]);
+    let mut both = listened(&HELLO.replace("carry", "carry punch"), true);
+    while both.channel().is_none() {
+        wait(&mut both.descriptors().collect::<Vec<_>>(), None).unwrap();
+        both.read(now);
+    }
+    assert_eq!(add(true, false, (both, Vec::new())), [Event::PuncherCame]);
 }

@@ -1,0 +1,142 @@
+//! The laptop's part of a round of hole punching: where its sockets may be seen, and which openers are its own.
+
+use std::net::{IpAddr, SocketAddr};
+
+use anyhow::Result;
+use net::{interfaces, random};
+use wire::channel::{Frame, TARGETS_MAXIMUM};
+use wire::opener::{Cookie, is_target};
+
+/// Of what is to make our own router expect the host, and is to come no farther: the next router drops it.
+pub(crate) const HOPS_OF_A_PRIMER: u32 = 2;
+
+/// Nobody reads it.
+pub(crate) const PRIMER: [u8; 1] = [0];
+
+#[derive(Debug, Default)]
+pub(crate) struct Punching {
+    /// Of the round that was asked for last.
+    cookie: Option<Cookie>,
+}
+
+/// The ports of a round's sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ports {
+    pub(crate) v6: Option<u16>,
+    pub(crate) v4: Option<u16>,
+}
+
+/// What a host is to be asked for.
+#[derive(Debug)]
+pub(crate) struct Round {
+    number: u32,
+    cookie: Cookie,
+    ports: Ports,
+    /// Addresses of this machine, from which it sends to the host.
+    own: Vec<IpAddr>,
+}
+
+impl Punching {
+    /// To a host at some of the `remotes`. Openers of the round before are none any more.
+    ///
+    /// # Errors
+    ///
+    /// The system has no random numbers.
+    pub(crate) fn ask(
+        &mut self,
+        number: u32,
+        ports: Ports,
+        remotes: impl Iterator<Item = IpAddr>,
+    ) -> Result<Round> {
+        let mut bytes = [0; 16];
+        random::fill(&mut bytes)?;
+        let cookie = Cookie::new(bytes);
+        self.cookie = Some(cookie);
+        Ok(Round { number, cookie, ports, own: remotes.filter_map(interfaces::source_toward).collect() })
+    }
+
+    pub(crate) fn is_opener(&self, datagram: &[u8]) -> bool {
+        self.cookie.is_some() && Cookie::of(datagram) == self.cookie
+    }
+}
+
+impl Round {
+    /// For a channel whose host sees it come from `seen`. Most NATs keep a port.
+    pub(crate) fn frame(&self, seen: Option<IpAddr>) -> Option<Frame> {
+        let mut to: Vec<SocketAddr> = Vec::new();
+        for address in seen.into_iter().chain(self.own.iter().copied()) {
+            let Some(port) = self.ports.of_family(address) else { continue };
+            let target = SocketAddr::new(address, port);
+            if is_target(target) && !to.contains(&target) {
+                to.push(target);
+            }
+        }
+        to.truncate(TARGETS_MAXIMUM);
+        (!to.is_empty()).then_some(Frame::Punch { round: self.number, cookie: self.cookie, to })
+    }
+}
+
+impl Ports {
+    fn of_family(self, address: IpAddr) -> Option<u16> {
+        if address.is_ipv6() { self.v6 } else { self.v4 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round(ports: Ports, own: &[&str]) -> Round {
+        let own = own.iter().map(|address| address.parse().unwrap()).collect();
+        Round { number: 7, cookie: Cookie::new([1; 16]), ports, own }
+    }
+
+    fn targets(round: &Round, seen: Option<&str>) -> Vec<String> {
+        match round.frame(seen.map(|address| address.parse().unwrap())) {
+            Some(Frame::Punch { to, .. }) => to.iter().map(ToString::to_string).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    const BOTH: Ports = Ports { v6: Some(6), v4: Some(4) };
+
+    #[test]
+    fn the_host_is_to_send_to_where_it_sees_us_and_where_we_are() {
+        let round = round(BOTH, &["192.168.1.5", "2a00::5", "192.168.1.5"]);
+        assert_eq!(targets(&round, Some("20.0.0.1")), ["20.0.0.1:4", "192.168.1.5:4", "[2a00::5]:6"]);
+        assert_eq!(targets(&round, Some("2a00::5")), ["[2a00::5]:6", "192.168.1.5:4"]);
+        assert_eq!(targets(&round, None), ["192.168.1.5:4", "[2a00::5]:6"]);
+    }
+
+    #[test]
+    fn of_a_family_without_a_socket_nothing_is_asked_for() {
+        let only = |v6, v4| round(Ports { v6, v4 }, &["192.168.1.5", "2a00::5"]);
+        assert_eq!(targets(&only(None, Some(4)), Some("2a00::1")), ["192.168.1.5:4"]);
+        assert_eq!(targets(&only(Some(6), None), Some("20.0.0.1")), ["[2a00::5]:6"]);
+        assert_eq!(only(None, None).frame(None), None);
+    }
+
+    #[test]
+    fn what_is_of_this_machine_or_link_alone_is_not_told() {
+        let round = round(BOTH, &["127.0.0.1", "fe80::5", "169.254.3.4"]);
+        assert_eq!(round.frame(Some("::1".parse().unwrap())), None);
+    }
+
+    #[test]
+    fn no_more_are_told_than_the_host_takes() {
+        let own: Vec<_> = (1..=20).map(|number| format!("10.0.0.{number}")).collect();
+        let round = round(BOTH, &own.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(targets(&round, Some("20.0.0.1")).len(), TARGETS_MAXIMUM);
+        assert_eq!(targets(&round, Some("20.0.0.1"))[0], "20.0.0.1:4");
+    }
+
+    #[test]
+    fn an_opener_is_of_the_round_that_was_asked_for_last() {
+        let mut punching = Punching::default();
+        let zeros = Cookie::new([0; 16]).opener();
+        assert!(!punching.is_opener(&zeros) && !punching.is_opener(b"moshpunch"));
+        let [first, second] = [1, 2].map(|number| punching.ask(number, BOTH, [].into_iter()).unwrap());
+        assert!(!punching.is_opener(&first.cookie.opener()));
+        assert!(punching.is_opener(&second.cookie.opener()));
+    }
+}
