@@ -53,6 +53,8 @@ pub struct Counters {
     pub silences: u64,
     pub nudges: u64,
     pub hops: u64,
+    /// Of hole punching, begun.
+    pub rounds: u64,
     /// Replies that were not newer than all before.
     pub stale_replies: u64,
 }

@@ -7,7 +7,8 @@
 //! 1. *Gather*: a fresh socket a family, from which nothing has been sent to the host. A router may have kept what came too
 //!    early as a connection of its own; then what leaves by the same port afterwards gets another one.
 //! 2. *Prime*: a datagram to each address where the host may be, which dies behind our own router and makes it expect the
-//!    host's openers.
+//!    host's openers. It does not die where the host's router is the next one to ours. So a round that failed is followed by
+//!    one without it, in which the host's openers are the first.
 //! 3. *Ask*: the host sends openers to the sockets' addresses, and says from where they come.
 //! 4. *Prove*: only once the host has said so, or an opener has come, for their routers keep what is early as well.
 //!    mosh-client's datagrams go over the [punched](crate::Kind::Punched) ways, too, as over any better ones. A source that
@@ -41,8 +42,8 @@ pub const ROUND_SPAN: Duration = Duration::from_secs(3);
 /// From the beginning of one to that of the next, whatever happens: a host takes one a second.
 pub const ROUND_GAP: Duration = Duration::from_millis(1_500);
 
-/// After a round that was refused, then one that failed, then another, and so on; the last for all further ones. A change of
-/// any kind begins anew.
+/// After a round that was refused, then one that failed in both orders, then another, and so on; the last for all further
+/// ones. A change of any kind begins anew.
 pub const ROUND_WAITS: [Duration; 5] = [
     ROUND_GAP,
     Duration::from_secs(30),
@@ -89,6 +90,8 @@ pub(crate) struct Rounds {
     under_way: Option<Round>,
     next_number: u32,
     failures: usize,
+    /// In the next one no datagram of ours comes before the host's.
+    host_is_first: bool,
     not_before: Option<Instant>,
     begun: Option<Instant>,
     /// From where the host has said that its openers come.
@@ -172,6 +175,11 @@ impl Rounds {
         Some(round.number)
     }
 
+    /// Whether nothing is to be sent before the host has.
+    pub(crate) fn host_is_first(&self) -> bool {
+        self.host_is_first
+    }
+
     pub(crate) fn remotes(&self) -> &[SocketAddr] {
         self.under_way.as_ref().map_or(&[], |round| &round.remotes)
     }
@@ -216,9 +224,12 @@ impl Rounds {
         self.under_way.take().map_or_else(Vec::new, |round| round.sockets)
     }
 
-    /// As [`end`](Self::end), and the next one has to wait.
+    /// As [`end`](Self::end), and the next one has to wait, once both orders were tried.
     pub(crate) fn fail(&mut self, now: Instant) -> Vec<SocketId> {
-        self.wait(self.failures.max(1), now);
+        self.host_is_first = !self.host_is_first && self.is_proving();
+        if !self.host_is_first {
+            self.wait(self.failures.max(1), now);
+        }
         self.end()
     }
 

@@ -68,8 +68,12 @@ pub(crate) fn never_reached(tried: &[Candidate], failures: &Failures) -> Trouble
 pub(crate) fn would_be_direct(agent: &Agent, end: Instant) -> Option<Trouble> {
     let carried = carried(agent, end);
     let tried: Vec<_> = agent.candidates().collect();
+    let punched = match agent.counters().rounds {
+        0 => "",
+        _ => ", and to punch a hole",
+    };
     let cause = format!(
-        "for {} min no datagram came back from the host but over ssh, which stalls where packets are lost; tried {}",
+        "for {} min no datagram came back from the host but over ssh, which stalls where packets are lost; tried {}{punched}",
         carried.as_secs() / 60,
         listed(&tried)
     );

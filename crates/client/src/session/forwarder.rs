@@ -9,8 +9,9 @@ use std::time::Instant;
 use anyhow::Result;
 use net::changes::Changes;
 use net::wait::wait_for;
-use net::{NotSent, PathSockets, clock, random};
+use net::{NotSent, PathSockets, clock, interfaces, random};
 use path::{Agent, Binding, Candidate, Event, Family, Route, SocketId, WayId};
+use portmap::address::{Reach, reach};
 use programs::signals::Signals;
 use rustix::event::{PollFd, PollFlags};
 use wire::channel::Punched;
@@ -217,7 +218,11 @@ impl Forwarder {
         }
     }
 
+    /// From a public address no NAT is on the way that would have to be told.
     fn prime(&self, socket: SocketId, remote: SocketAddr) {
+        if interfaces::source_toward(remote.ip()).is_some_and(|own| reach(own) == Reach::Public) {
+            return;
+        }
         if let Err(error) = self.back.send_no_farther(socket, remote, &PRIMER, HOPS_OF_A_PRIMER) {
             tracing::debug!(%remote, %error, "not primed");
         }

@@ -113,6 +113,7 @@ impl Agent {
         if bindings.is_empty() {
             return;
         }
+        self.counters.rounds += 1;
         let sockets = bindings.into_iter().map(|binding| self.open_for(Purpose::Round, binding)).collect();
         self.rounds.begin(sockets, now);
         self.timers.set(Timer::Round, now + ROUND_SPAN);
@@ -129,7 +130,8 @@ impl Agent {
         let mut known: Vec<_> = self.candidates.iter().collect();
         known.sort_by_key(Candidate::rank);
         let Some(round) = self.rounds.ask(known.iter().map(|candidate| candidate.address)) else { return };
-        for &remote in self.rounds.remotes() {
+        let primed = if self.rounds.host_is_first() { &[] } else { self.rounds.remotes() };
+        for &remote in primed {
             if let Some(socket) = self.round_socket(Family::of(remote)) {
                 self.events.push(Event::Prime { socket, remote });
             }

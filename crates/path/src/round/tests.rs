@@ -69,6 +69,37 @@ fn one_that_fails_is_followed_by_others_ever_more_rarely() {
     assert_eq!(waits, [30, 120, 600, 1_800, 1_800, 1_800]);
 }
 
+/// As one that fails once the host's openers were under way.
+fn fail_proving(rounds: &mut Rounds, now: Instant) {
+    ask_again(rounds, &[], now);
+    rounds.prove();
+    rounds.fail(now);
+}
+
+#[test]
+fn one_that_fails_is_tried_in_the_other_order_at_once() {
+    let (now, mut rounds) = (start(), with_puncher());
+    assert!(!rounds.host_is_first());
+    fail_proving(&mut rounds, now);
+    let later = now + ROUND_SPAN;
+    assert_eq!((rounds.host_is_first(), wait(&rounds, later)), (true, Duration::ZERO));
+    fail_proving(&mut rounds, later);
+    assert_eq!((rounds.host_is_first(), wait(&rounds, later)), (false, ROUND_WAITS[1]));
+}
+
+#[test]
+fn the_order_that_worked_is_the_first_to_be_tried_again() {
+    let (now, mut rounds) = (start(), with_puncher());
+    fail_proving(&mut rounds, now);
+    ask_again(&mut rounds, &[], now);
+    rounds.prove();
+    rounds.end();
+    rounds.hold(now);
+    assert!(rounds.host_is_first());
+    fail_proving(&mut rounds, now);
+    assert!(!rounds.host_is_first());
+}
+
 #[test]
 fn a_change_begins_anew_and_is_not_forgotten_by_a_round_that_began_before() {
     let (now, mut rounds) = (start(), with_puncher());

@@ -182,8 +182,9 @@ fn rounds_that_come_to_nothing_become_rare() {
         world.run(Duration::from_secs(60 * minutes) - world.since_start());
         rounds.push(world.rounds);
     }
-    assert_eq!(rounds, [2, 3, 4, 5, 7, 9]);
-    assert_eq!((world.primes, world.openers), (9, 27));
+    // In two orders each.
+    assert_eq!(rounds, [4, 6, 8, 10, 14, 18]);
+    assert_eq!((world.primes, world.openers), (9, 54));
     assert!(world.echo_within(ms(1_000)).is_some());
     world.attach(Some(network("192.0.2.7")));
     world.open_puncher(CHANNEL);

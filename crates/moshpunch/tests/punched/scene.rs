@@ -1,0 +1,107 @@
+//! A laptop in a café, and a server at home; each behind a router of its own, through which ssh alone is forwarded. Between
+//! the two routers is a third one, as on the internet.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use lab::{Host, Lab, Link, Nat, Terminal, USER, WriteUp};
+
+use crate::common::{PATIENCE, computes_within, leave_and_read, raise};
+
+pub(crate) const LOG: &str = "/tmp/log";
+
+/// As the farewell and the log have it.
+pub(crate) const HOLE: &str = "(through a hole punched into firewalls and NATs)";
+
+pub(crate) struct Scene {
+    pub(crate) network: WriteUp,
+    /// The café's router.
+    pub(crate) cafe: Host,
+    pub(crate) inside: Link,
+    session: Option<Terminal>,
+    typed: u32,
+}
+
+impl Scene {
+    /// With a café whose NAT is `cafe`, and a home whose is `home`; none is a network without NAT.
+    pub(crate) fn raise(lab: &Lab, cafe: Option<Nat>, home: Nat) -> Result<Self> {
+        let network = raise(lab)?;
+        let [city, inside] = [lab.link("city")?, lab.link("cafe")?];
+        let provider = lab.host("provider").attach("east0", &network.internet, &["20.0.0.2/24"]);
+        let provider = provider.attach("west0", &city, &["20.0.1.1/24"]).start()?;
+        provider.forward_packets()?;
+        let router = lab.host("cafe").attach("wan0", &city, &["20.0.1.50/24"]).default_route("20.0.1.1");
+        let router = router.attach("lan0", &inside, &["10.1.0.1/24"]).start()?;
+        network.router.nat(&home.forward(lab::Protocol::Tcp, 8022, "192.168.1.10:22"))?;
+        network.router.readdress("wan0", &["20.0.0.1/24"], &["20.0.0.2"])?;
+        match cafe {
+            Some(cafe) => {
+                router.nat(&cafe)?;
+                network.laptop.join("eth0", &inside, &["10.1.0.5/24"], &["10.1.0.1"])?;
+            }
+            None => network.laptop.join("eth0", &city, &["20.0.1.9/24"], &["20.0.1.1"])?,
+        }
+        Ok(Self { network, cafe: router, inside, session: None, typed: 3_000 })
+    }
+
+    pub(crate) fn laptop(&self) -> &Host {
+        &self.network.laptop
+    }
+
+    pub(crate) fn begin(&mut self, options: &[&str]) -> Result<()> {
+        let words = [&["-v", "--log", LOG, "--ssh=ssh -p 8022"], options, &["router"]].concat();
+        let command = self.laptop().command("moshpunch").args(words).as_user(USER);
+        self.session = Some(self.laptop().terminal(&command, 50, 160)?);
+        let prompted = self.session()?.wait_for("alice@server", PATIENCE);
+        self.explained(prompted)?;
+        self.computes()
+    }
+
+    pub(crate) fn session(&mut self) -> Result<&mut Terminal> {
+        self.session.as_mut().context("a session has begun")
+    }
+
+    pub(crate) fn computes(&mut self) -> Result<()> {
+        self.computes_within(PATIENCE)
+    }
+
+    pub(crate) fn computes_within(&mut self, within: Duration) -> Result<()> {
+        self.typed += 1;
+        let typed = self.typed;
+        let computed = computes_within(self.session()?, typed, within);
+        self.explained(computed)
+    }
+
+    /// The session goes by such a way.
+    pub(crate) fn goes(&mut self, kind: &str) -> Result<()> {
+        let moved = lab::wait_until(kind, PATIENCE, || {
+            let log = self.log();
+            let last = log.lines().filter(|line| line.contains("event=Moved")).next_back();
+            Ok(last.is_some_and(|line| line.contains(&format!("kind: {kind},"))).then_some(()))
+        });
+        self.explained(moved)?;
+        self.computes()
+    }
+
+    /// What it said of its ways.
+    pub(crate) fn leaves(&mut self) -> Result<String> {
+        let session = self.session.take().context("a session has begun")?;
+        let said = leave_and_read(session);
+        self.explained(said)
+    }
+
+    pub(crate) fn leaves_having_gone_through_a_hole(&mut self) -> Result<()> {
+        let said = self.leaves()?;
+        let used = said.lines().find(|line| line.contains("the session went over")).unwrap_or_default();
+        ensure!(used.contains(HOLE), "{said}\n{}", self.log());
+        Ok(())
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.laptop().read_file(LOG).unwrap_or_default()
+    }
+
+    pub(crate) fn explained<T>(&self, result: Result<T>) -> Result<T> {
+        result.with_context(|| format!("the client's log:\n{}", self.log()))
+    }
+}
