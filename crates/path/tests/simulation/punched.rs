@@ -189,5 +189,5 @@ fn rounds_that_come_to_nothing_become_rare() {
     world.attach(Some(network("192.0.2.7")));
     world.open_puncher(CHANNEL);
     world.run(Duration::from_secs(40));
-    assert_eq!(world.rounds, 11, "a change begins anew");
+    assert_eq!(world.rounds, 22, "a change begins anew");
 }
