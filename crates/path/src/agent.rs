@@ -232,6 +232,10 @@ impl Agent {
             self.hop(now);
         }
         if improved || !new.is_empty() {
+            if self.followed_way().is_some_and(Way::is_hole) {
+                // A NAT may be stuck with what was sent in vain by the old ones, before there was a mapping.
+                self.bindings_up().into_iter().for_each(|binding| self.open(binding));
+            }
             self.probe.hurry();
             self.nudge_if_overtaken(now);
             self.hurry_trials(now);

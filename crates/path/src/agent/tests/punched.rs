@@ -103,6 +103,27 @@ fn an_answer_ends_the_round_and_keeps_its_socket_alone() {
 }
 
 #[test]
+fn a_mapping_that_comes_while_a_hole_is_followed_is_tried_by_a_new_socket() {
+    let now = start();
+    let mut agent = proving(now);
+    let hole = way(&agent, FRESH, NAMED).unwrap();
+    answer(&mut agent, hole, 3, now + ms(450));
+    pass(&mut agent, now, now + ms(900));
+    let mapped = Candidate { kind: Kind::Mapped, address: address(NAMED) };
+    agent.handle_candidates(&[mapped], now + ms(1_000));
+    let opened = events(&mut agent).into_iter().find_map(|event| match event {
+        Event::Open { socket, .. } => Some(socket),
+        _ => None,
+    });
+    let socket = opened.expect("a new socket");
+    agent.handle_opened(socket, now + ms(1_000));
+    let better = way(&agent, socket, NAMED).unwrap();
+    assert!(datagram(&mut agent, now + ms(1_100)).contains(&better));
+    answer(&mut agent, better, 4, now + ms(1_150));
+    assert_eq!(followed(&agent), Some(better));
+}
+
+#[test]
 fn a_round_that_fails_takes_its_sockets_and_ways_with_it() {
     let now = start();
     let mut agent = proving(now);
