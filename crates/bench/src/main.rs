@@ -18,6 +18,7 @@ mod report;
 mod row;
 mod sample;
 mod turns;
+mod typist;
 
 use std::env;
 use std::path::PathBuf;
