@@ -14,10 +14,12 @@ mod mapping;
 mod micro;
 mod moves;
 mod network;
+mod punched;
 mod report;
 mod row;
 mod sample;
 mod turns;
+mod typist;
 
 use std::env;
 use std::path::PathBuf;
@@ -57,6 +59,8 @@ enum Subject {
     Moves,
     /// Sessions over ssh, where UDP is blocked
     Carried,
+    /// Sessions through a hole, where nothing is mapped
+    Punched,
     /// What the forwarder adds to a datagram's way
     Forwarder,
     /// Memory, wake-ups and packets of idle sessions, and many of them on one host
@@ -82,6 +86,7 @@ impl Subject {
             Self::Mapping => mapping::measure(bench),
             Self::Moves => moves::measure(bench),
             Self::Carried => carried::measure(bench),
+            Self::Punched => punched::measure(bench),
             Self::Forwarder => forwarder::measure(bench),
             Self::Footprint => footprint::measure(bench),
             Self::Guard => guard::measure(bench),

@@ -3,8 +3,8 @@
 //! [`forwarder`] stands between [`mosh_client`], which knows its [`front`], and the paths of a [`path::Agent`]; [`gate`]
 //! decides what it lets through, and [`scout`] looks for more candidates: [`background`] logs in on the [`occasions`] for
 //! that, [`listened`] is what came of it, and [`refusal`] whether to try again. A login whose host is asked for a
-//! [`channel`] and has one becomes one of the [`channels`], as long as there is [`need`]. [`farewell`] is what is said at the
-//! end.
+//! [`channel`] and has one becomes one of the [`channels`], as long as there is [`need`]; by it the host is asked for rounds of
+//! hole [`punching`]. [`farewell`] is what is said at the end.
 
 mod background;
 mod channel;

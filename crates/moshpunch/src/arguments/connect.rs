@@ -14,9 +14,10 @@ const ABOUT: &str = "\
 mosh over the best path there is: if `ssh HOST` works, `moshpunch HOST` works.
 
 Logs in by ssh, starts mosh-server on the host, and goes straight to it by UDP:
-on the network that both are on, by IPv6, or through a port that the host's
-router maps. The session stays when this machine sleeps or changes its network.
-Both sides need mosh; for a mapped port the host needs moshpunch, too.";
+on the network that both are on, by IPv6, through a port that the host's router
+maps, or through a hole that is punched into firewalls and NATs; else over ssh.
+The session stays when this machine sleeps or changes its network. Both sides
+need mosh; where mosh alone would fail the host needs moshpunch, too.";
 
 const AFTER_HELP: &str = "\
 Examples:

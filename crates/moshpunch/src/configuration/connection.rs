@@ -321,7 +321,7 @@ const SETTINGS: &[Setting<Connection>] = &[
         kind: Kind::Switch,
         default: Some("true"),
         flag: Some(Flag {
-            help: "Do not ask the host to let UDP in by sending first",
+            help: "Punch no holes into firewalls and NATs, also where UDP needs one",
             negation: Some("no-punch"),
             ..OURS
         }),
