@@ -126,8 +126,8 @@ impl Agent {
     }
 
     fn transmit_over(&mut self, mut ways: Vec<Way>, now: Instant) {
-        let flows: Vec<_> = self.ways.flows().iter().map(|way| way.id).collect();
-        let is_flow = |way: &Way| flows.contains(&way.id);
+        let flows = self.ways.flows();
+        let is_flow = |way: &Way| flows.iter().any(|flow| flow.id == way.id);
         let is_kept = |way: &Way| is_flow(way) || way.is_last_resort();
         let of_use = |way: &Way| match way.socket() {
             Some(socket) => is_flow(way) || self.sockets.is_current(socket),
