@@ -140,9 +140,10 @@ impl Forwarder {
             }
             self.handle_channels();
             // 5. Fire the timers.
-            self.agent.handle_timeout(clock::now());
-            self.scout.handle_timeout(clock::now());
-            self.tell_scout();
+            let now = clock::now();
+            self.agent.handle_timeout(now);
+            self.scout.handle_timeout(now);
+            self.tell_scout(now);
         }
     }
 
@@ -215,14 +216,15 @@ impl Forwarder {
         for _ in 0..DATAGRAMS_PER_TURN {
             let Some(received) = self.front.receive(&mut *self.buffer) else { return };
             let datagram = &self.buffer[..received.length];
-            if !self.gate.admits_to_server(datagram, clock::now()) {
+            let now = clock::now();
+            if !self.gate.admits_to_server(datagram, now) {
                 continue;
             }
             self.client_at = Some(received.from);
             self.newest.clear();
             self.newest.extend_from_slice(datagram);
             self.newest_tos = received.tos;
-            self.agent.handle_outgoing(clock::now());
+            self.agent.handle_outgoing(now);
             self.transmit();
         }
     }
@@ -231,12 +233,13 @@ impl Forwarder {
         for _ in 0..DATAGRAMS_PER_TURN {
             let Some((socket, received)) = self.back.receive(&mut *self.buffer) else { return };
             let datagram = &self.buffer[..received.length];
-            let Some(reply) = self.gate.reply(datagram, clock::now()) else { continue };
+            let now = clock::now();
+            let Some(reply) = self.gate.reply(datagram, now) else { continue };
             self.hand_on(datagram, received.tos);
             let path: Option<WayId> = self.agent.way_between(socket, received.from);
             match path {
-                Some(path) => self.agent.handle_reply(path, reply, clock::now()),
-                None => self.agent.handle_stray_reply(reply, clock::now()),
+                Some(path) => self.agent.handle_reply(path, reply, now),
+                None => self.agent.handle_stray_reply(reply, now),
             }
         }
     }
@@ -259,10 +262,11 @@ impl Forwarder {
     }
 
     fn handle_carried(&mut self, by: ChannelId, tos: u8, datagram: &[u8]) {
-        let Some(reply) = self.gate.reply(datagram, clock::now()) else { return };
+        let now = clock::now();
+        let Some(reply) = self.gate.reply(datagram, now) else { return };
         self.hand_on(datagram, tos);
         if let Some((_, way)) = self.carriers.iter().find(|(carrier, _)| *carrier == by) {
-            self.agent.handle_reply(*way, reply, clock::now());
+            self.agent.handle_reply(*way, reply, now);
         }
     }
 
@@ -276,11 +280,11 @@ impl Forwarder {
     }
 
     /// A silence has begun, or is over.
-    fn tell_scout(&mut self) {
+    fn tell_scout(&mut self, now: Instant) {
         let silences = self.agent.counters().silences;
         if silences != self.silences {
             self.silences = silences;
-            self.scout.fell_silent(clock::now());
+            self.scout.fell_silent(now);
         }
         if self.agent.standing().direct_since.is_some() {
             self.scout.was_answered();
