@@ -75,7 +75,8 @@ pub(crate) struct Ended {
 /// What a wait was ended by.
 struct Ready {
     front: bool,
-    back: bool,
+    /// Each of its sockets.
+    back: Vec<bool>,
     surroundings: bool,
 }
 
@@ -121,13 +122,12 @@ impl Forwarder {
             self.obey();
             // 2. Wait, once everything that changes the deadline is done.
             let ready = self.wait()?;
-            // 3. Pass on what has come, typing first.
+            // 3. Pass on what has come, typing first, whose answer may come meanwhile.
             if ready.front {
                 self.handle_client();
             }
-            if ready.back {
-                self.handle_server();
-            }
+            self.back.look_again(ready.back);
+            self.handle_server();
             // 4. Look around, unless a datagram was all.
             if ready.surroundings {
                 self.handle_changes();
@@ -161,12 +161,12 @@ impl Forwarder {
         descriptors.extend(self.changes.as_ref().and_then(Changes::descriptor));
         descriptors.extend(self.scout.descriptors());
         wait_for(&mut descriptors, longest)?;
-        let any = |some: &[PollFd<'_>]| some.iter().any(|descriptor| !descriptor.revents().is_empty());
+        let is_ready = |descriptor: &PollFd<'_>| !descriptor.revents().is_empty();
         let change_is_due = of_changes.is_some_and(|due| due <= clock::now());
         Ok(Ready {
-            front: any(&descriptors[..1]),
-            back: any(&descriptors[1..of_paths]),
-            surroundings: any(&descriptors[of_paths..]) || change_is_due,
+            front: is_ready(&descriptors[0]),
+            back: descriptors[1..of_paths].iter().map(is_ready).collect(),
+            surroundings: descriptors[of_paths..].iter().any(is_ready) || change_is_due,
         })
     }
 
