@@ -12,9 +12,16 @@ use system::datagram::{MarkedSocket, Received};
 /// Those that one path agent has asked for and not closed.
 #[derive(Debug, Default)]
 pub struct PathSockets {
-    by_id: BTreeMap<SocketId, MarkedSocket>,
+    by_id: BTreeMap<SocketId, PathSocket>,
     /// By which the newest datagram came.
     last: Option<SocketId>,
+}
+
+#[derive(Debug)]
+struct PathSocket {
+    socket: MarkedSocket,
+    /// Nothing was there, nor is there reason to look again.
+    is_empty: bool,
 }
 
 /// Why a datagram did not leave.
@@ -35,7 +42,7 @@ impl PathSockets {
             Some(address) => MarkedSocket::bind(address)?,
             None => MarkedSocket::bind_any(binding.family == Family::V6)?,
         };
-        self.by_id.insert(id, socket);
+        self.by_id.insert(id, PathSocket { socket, is_empty: false });
         Ok(())
     }
 
@@ -43,12 +50,21 @@ impl PathSockets {
         self.by_id.remove(&id);
     }
 
+    /// An answer may be there at once.
+    ///
     /// # Errors
     ///
     /// It did not leave this host.
-    pub fn send(&self, id: SocketId, remote: SocketAddr, datagram: &[u8], tos: u8) -> Result<(), NotSent> {
-        let socket = self.by_id.get(&id).ok_or(NotSent::Dropped)?;
-        socket.send(datagram, remote, tos).map_err(|error| {
+    pub fn send(
+        &mut self,
+        id: SocketId,
+        remote: SocketAddr,
+        datagram: &[u8],
+        tos: u8,
+    ) -> Result<(), NotSent> {
+        let by = self.by_id.get_mut(&id).ok_or(NotSent::Dropped)?;
+        by.is_empty = false;
+        by.socket.send(datagram, remote, tos).map_err(|error| {
             tracing::debug!(%remote, %error, "not sent");
             NotSent::of(&error)
         })
@@ -67,16 +83,24 @@ impl PathSockets {
         hops: u32,
     ) -> io::Result<()> {
         let socket = self.by_id.get(&id).ok_or(ErrorKind::NotConnected)?;
-        socket.send_no_farther(datagram, remote, hops)
+        socket.socket.send_no_farther(datagram, remote, hops)
     }
 
     /// The port that the system has given it.
     #[must_use]
     pub fn port(&self, id: SocketId) -> Option<u16> {
-        self.by_id.get(&id)?.address().ok().map(|address| address.port())
+        self.by_id.get(&id)?.socket.address().ok().map(|address| address.port())
     }
 
-    /// One datagram of those that have arrived, by each socket in turn: a flood at one of them does not hide the others.
+    /// Which of the [descriptors](Self::descriptors) are ready, in their order.
+    pub fn look_again(&mut self, ready: impl IntoIterator<Item = bool>) {
+        for (by, is_ready) in self.by_id.values_mut().zip(ready) {
+            by.is_empty &= !is_ready;
+        }
+    }
+
+    /// One datagram of those that have arrived, by each socket in turn: a flood at one of them does not hide the others. A
+    /// socket at which nothing was is passed over until it is sent by, or [ready](Self::look_again).
     pub fn receive(&mut self, buffer: &mut [u8]) -> Option<(SocketId, Received)> {
         let after = self.last.map_or(Bound::Unbounded, Bound::Excluded);
         let received = self
@@ -87,7 +111,7 @@ impl PathSockets {
     }
 
     pub fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
-        self.by_id.values().map(|socket| PollFd::new(socket, PollFlags::IN))
+        self.by_id.values().map(|by| PollFd::new(&by.socket, PollFlags::IN))
     }
 
     fn receive_by(
@@ -95,7 +119,12 @@ impl PathSockets {
         ids: (Bound<SocketId>, Bound<SocketId>),
         buffer: &mut [u8],
     ) -> Option<(SocketId, Received)> {
-        self.by_id.range_mut(ids).find_map(|(id, socket)| Some((*id, socket.receive(buffer)?)))
+        let mut sockets = self.by_id.range_mut(ids).filter(|(_, by)| !by.is_empty);
+        sockets.find_map(|(id, by)| {
+            let received = by.socket.receive(buffer);
+            by.is_empty = received.is_none();
+            Some((*id, received?))
+        })
     }
 }
 
@@ -138,7 +167,7 @@ mod tests {
 
     fn flood(sockets: &PathSockets, ids: &[SocketId]) {
         let sender = MarkedSocket::bind(Ipv4Addr::LOCALHOST.into()).unwrap();
-        for socket in ids.iter().map(|id| &sockets.by_id[id]) {
+        for socket in ids.iter().map(|id| &sockets.by_id[id].socket) {
             for _ in 0..8 {
                 sender.send(b"datagram", socket.address().unwrap(), 0).unwrap();
             }
@@ -152,6 +181,22 @@ mod tests {
         flood(&sockets, &ids);
         let by: Vec<_> = (0..5).filter_map(|_| sockets.receive(&mut [0; 64])).map(|(id, _)| id).collect();
         assert_eq!(by, [ids[0], ids[1], ids[2], ids[0], ids[1]]);
+    }
+
+    #[test]
+    fn where_nothing_was_is_looked_again_once_there_is_reason() {
+        let (mut sockets, ids) = opened();
+        let came = |sockets: &mut PathSockets| sockets.receive(&mut [0; 64]).map(|(id, _)| id);
+        assert_eq!(came(&mut sockets), None);
+        flood(&sockets, &ids[..2]);
+        assert_eq!(came(&mut sockets), None, "nobody has said so");
+        let own = sockets.by_id[&ids[1]].socket.address().unwrap();
+        sockets.send(ids[1], own, b"datagram", 0).unwrap();
+        assert_eq!(came(&mut sockets), Some(ids[1]));
+        flood(&sockets, &ids[2..]);
+        sockets.look_again([true, false, false]);
+        let by: Vec<_> = (0..4).filter_map(|_| came(&mut sockets)).collect();
+        assert_eq!(by, [ids[0], ids[1], ids[0], ids[1]]);
     }
 
     #[test]

@@ -194,9 +194,9 @@ impl Ways {
     }
 
     /// Those of the [`MAX_FLOWS`] that were heard last.
-    pub(crate) fn flows(&self) -> Vec<Way> {
+    pub(crate) fn flows(&self) -> Vec<&Way> {
         let is_flow = |way: &&Way| way.heard.is_some() && way.socket().is_some();
-        let mut flows: Vec<_> = self.by_id.values().filter(is_flow).copied().collect();
+        let mut flows: Vec<_> = self.by_id.values().filter(is_flow).collect();
         flows.sort_by_key(|way| Reverse(way.heard));
         flows.truncate(MAX_FLOWS);
         flows

@@ -79,7 +79,8 @@ pub(crate) struct Ended {
 /// What a wait was ended by.
 struct Ready {
     front: bool,
-    back: bool,
+    /// Each of its sockets.
+    back: Vec<bool>,
     surroundings: bool,
 }
 
@@ -126,13 +127,12 @@ impl Forwarder {
             self.obey();
             // 2. Wait, once everything that changes the deadline is done.
             let ready = self.wait()?;
-            // 3. Pass on what has come, typing first.
+            // 3. Pass on what has come, typing first, whose answer may come meanwhile.
             if ready.front {
                 self.handle_client();
             }
-            if ready.back {
-                self.handle_server();
-            }
+            self.back.look_again(ready.back);
+            self.handle_server();
             // 4. Look around, unless a datagram was all.
             if ready.surroundings {
                 self.handle_changes();
@@ -145,9 +145,10 @@ impl Forwarder {
             }
             self.handle_channels();
             // 5. Fire the timers.
-            self.agent.handle_timeout(clock::now());
-            self.scout.handle_timeout(clock::now());
-            self.tell_scout();
+            let now = clock::now();
+            self.agent.handle_timeout(now);
+            self.scout.handle_timeout(now);
+            self.tell_scout(now);
         }
     }
 
@@ -165,12 +166,12 @@ impl Forwarder {
         descriptors.extend(self.changes.as_ref().and_then(Changes::descriptor));
         descriptors.extend(self.scout.descriptors());
         wait_for(&mut descriptors, longest)?;
-        let any = |some: &[PollFd<'_>]| some.iter().any(|descriptor| !descriptor.revents().is_empty());
+        let is_ready = |descriptor: &PollFd<'_>| !descriptor.revents().is_empty();
         let change_is_due = of_changes.is_some_and(|due| due <= clock::now());
         Ok(Ready {
-            front: any(&descriptors[..1]),
-            back: any(&descriptors[1..of_paths]),
-            surroundings: any(&descriptors[of_paths..]) || change_is_due,
+            front: is_ready(&descriptors[0]),
+            back: descriptors[1..of_paths].iter().map(is_ready).collect(),
+            surroundings: descriptors[of_paths..].iter().any(is_ready) || change_is_due,
         })
     }
 
@@ -243,14 +244,15 @@ impl Forwarder {
         for _ in 0..DATAGRAMS_PER_TURN {
             let Some(received) = self.front.receive(&mut *self.buffer) else { return };
             let datagram = &self.buffer[..received.length];
-            if !self.gate.admits_to_server(datagram, clock::now()) {
+            let now = clock::now();
+            if !self.gate.admits_to_server(datagram, now) {
                 continue;
             }
             self.client_at = Some(received.from);
             self.newest.clear();
             self.newest.extend_from_slice(datagram);
             self.newest_tos = received.tos;
-            self.agent.handle_outgoing(clock::now());
+            self.agent.handle_outgoing(now);
             self.transmit();
         }
     }
@@ -259,25 +261,26 @@ impl Forwarder {
         for _ in 0..DATAGRAMS_PER_TURN {
             let Some((socket, received)) = self.back.receive(&mut *self.buffer) else { return };
             let datagram = &self.buffer[..received.length];
-            let Some(reply) = self.gate.reply(datagram, clock::now()) else {
+            let now = clock::now();
+            let Some(reply) = self.gate.reply(datagram, now) else {
                 if self.punching.is_opener(datagram) {
-                    self.handle_opener(socket, received.from);
+                    self.handle_opener(socket, received.from, now);
                 }
                 continue;
             };
             self.hand_on(datagram, received.tos);
             let path: Option<WayId> = self.agent.way_between(socket, received.from);
             match path {
-                Some(path) => self.agent.handle_reply(path, reply, clock::now()),
-                None => self.agent.handle_stray_reply(reply, clock::now()),
+                Some(path) => self.agent.handle_reply(path, reply, now),
+                None => self.agent.handle_stray_reply(reply, now),
             }
         }
     }
 
-    fn handle_opener(&mut self, socket: SocketId, from: SocketAddr) {
+    fn handle_opener(&mut self, socket: SocketId, from: SocketAddr, now: Instant) {
         tracing::debug!(%from, "an opener");
-        for source in self.scout.openers_come_from(&[from], clock::now()) {
-            self.agent.handle_opener(socket, source, clock::now());
+        for source in self.scout.openers_come_from(&[from], now) {
+            self.agent.handle_opener(socket, source, now);
         }
     }
 
@@ -314,10 +317,11 @@ impl Forwarder {
     }
 
     fn handle_carried(&mut self, by: ChannelId, tos: u8, datagram: &[u8]) {
-        let Some(reply) = self.gate.reply(datagram, clock::now()) else { return };
+        let now = clock::now();
+        let Some(reply) = self.gate.reply(datagram, now) else { return };
         self.hand_on(datagram, tos);
         if let Some((_, way)) = self.carriers.iter().find(|(carrier, _)| *carrier == by) {
-            self.agent.handle_reply(*way, reply, clock::now());
+            self.agent.handle_reply(*way, reply, now);
         }
     }
 
@@ -331,11 +335,11 @@ impl Forwarder {
     }
 
     /// A silence has begun, or is over.
-    fn tell_scout(&mut self) {
+    fn tell_scout(&mut self, now: Instant) {
         let silences = self.agent.counters().silences;
         if silences != self.silences {
             self.silences = silences;
-            self.scout.fell_silent(clock::now());
+            self.scout.fell_silent(now);
         }
         if self.agent.standing().is_by_udp() {
             self.scout.was_answered();

@@ -127,8 +127,8 @@ impl Agent {
     }
 
     fn transmit_over(&mut self, mut ways: Vec<Way>, now: Instant) {
-        let flows: Vec<_> = self.ways.flows().iter().map(|way| way.id).collect();
-        let is_flow = |way: &Way| flows.contains(&way.id);
+        let flows = self.ways.flows();
+        let is_flow = |way: &Way| flows.iter().any(|flow| flow.id == way.id);
         let is_of_round =
             |way: &Way| way.socket().is_some_and(|socket| self.sockets.is_for(Purpose::Round, socket));
         let is_kept = |way: &Way| is_flow(way) || is_of_round(way) || way.is_last_resort();

@@ -132,7 +132,7 @@ impl Agent {
     }
 
     pub(super) fn open_for(&mut self, purpose: Purpose, binding: Binding) -> SocketId {
-        let kept: Vec<_> = self.ways.flows().iter().filter_map(Way::socket).collect();
+        let kept: Vec<_> = self.ways.flows().into_iter().filter_map(Way::socket).collect();
         if let Some(surplus) = self.sockets.surplus(&kept) {
             self.close(surplus);
         }
@@ -199,7 +199,7 @@ impl Agent {
             let heard = way.heard.is_some_and(|heard| now.saturating_duration_since(heard) < FLOW_LINGER);
             heard || Some(way.id) == self.followed
         };
-        let kept: Vec<_> = self.ways.flows().iter().filter(lives).filter_map(Way::socket).collect();
+        let kept: Vec<_> = self.ways.flows().into_iter().filter(lives).filter_map(Way::socket).collect();
         self.sockets.idle(&kept).into_iter().for_each(|socket| self.close(socket));
         let followed: Vec<_> = self.followed_way().and_then(Way::socket).into_iter().collect();
         if !self.sockets.idle(&followed).is_empty() {
