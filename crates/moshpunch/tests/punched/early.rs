@@ -1,0 +1,88 @@
+//! Routers that take what comes too early for a connection of their own, as Linux does that drops nothing of it: what goes out
+//! by the same port later gets another one.
+
+use anyhow::{Result, ensure};
+use lab::harness::Scenario;
+use lab::{Lab, Nat, scenario};
+
+use crate::common::home::close;
+use crate::scene::Scene;
+
+pub(crate) fn scenarios() -> Vec<Scenario> {
+    vec![
+        scenario!(where_both_routers_keep_what_is_early),
+        scenario!(where_the_cafes_router_keeps_what_is_early),
+        scenario!(where_the_homes_router_keeps_what_is_early),
+        scenario!(where_neither_router_keeps_what_is_early),
+        scenario!(next_to_a_home_from_a_cafe_that_keeps_what_is_early),
+        scenario!(next_to_a_home_where_both_keep_what_is_early),
+    ]
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Early {
+    Kept,
+    Dropped,
+}
+
+use Early::{Dropped, Kept};
+
+fn raise(lab: &Lab, cafe: Early, home: Early) -> Result<Scene> {
+    let scene = Scene::raise(lab, Some(Nat::home("wan0")), Nat::home("wan0"))?;
+    for (router, early) in [(&scene.cafe, cafe), (&scene.network.router, home)] {
+        if early == Dropped {
+            close(router)?;
+        }
+    }
+    Ok(scene)
+}
+
+/// The first datagram of ours dies on its way, and the host's is awaited where it arrives.
+fn the_first_round_punches_a_hole(lab: &Lab, cafe: Early, home: Early) -> Result<()> {
+    let mut scene = raise(lab, cafe, home)?;
+    punches(&mut scene, 1)
+}
+
+/// No later round than such a one is needed.
+fn punches(scene: &mut Scene, rounds: u32) -> Result<()> {
+    scene.begin(&[])?;
+    scene.goes_through_a_hole()?;
+    let log = scene.log();
+    ensure!(!log.contains(&format!("event=Punch {{ round: {},", rounds + 1)), "{log}");
+    Ok(())
+}
+
+fn where_both_routers_keep_what_is_early(lab: &Lab) -> Result<()> {
+    the_first_round_punches_a_hole(lab, Kept, Kept)
+}
+
+fn where_the_cafes_router_keeps_what_is_early(lab: &Lab) -> Result<()> {
+    the_first_round_punches_a_hole(lab, Kept, Dropped)
+}
+
+fn where_the_homes_router_keeps_what_is_early(lab: &Lab) -> Result<()> {
+    the_first_round_punches_a_hole(lab, Dropped, Kept)
+}
+
+fn where_neither_router_keeps_what_is_early(lab: &Lab) -> Result<()> {
+    the_first_round_punches_a_hole(lab, Dropped, Dropped)
+}
+
+/// No router is between the café's and the home's, so that nothing dies before the home's.
+fn next_door(lab: &Lab, cafe: Early, home: Early) -> Result<Scene> {
+    let mut scene = raise(lab, cafe, home)?;
+    scene.cafe.join("wan0", &scene.network.internet, &["20.0.0.50/24"], &[])?;
+    scene.on_the_way = scene.cafe.clone();
+    Ok(scene)
+}
+
+fn next_to_a_home_from_a_cafe_that_keeps_what_is_early(lab: &Lab) -> Result<()> {
+    punches(&mut next_door(lab, Kept, Dropped)?, 1)
+}
+
+/// Whoever is first is too early.
+fn next_to_a_home_where_both_keep_what_is_early(lab: &Lab) -> Result<()> {
+    let mut scene = next_door(lab, Kept, Kept)?;
+    scene.begin(&[])?;
+    scene.stays_carried()
+}
