@@ -8,7 +8,7 @@ use lab::harness::Scenario;
 use lab::{Lab, Nat, scenario, wait_until};
 
 use crate::common::PATIENCE;
-use crate::common::home::close;
+use crate::common::home::{close, nft};
 use crate::scene::{Scene, is_over};
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
@@ -17,6 +17,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(where_the_cafes_router_keeps_what_is_early),
         scenario!(where_the_homes_router_keeps_what_is_early),
         scenario!(where_neither_router_keeps_what_is_early),
+        scenario!(where_both_routers_reject_what_is_early),
         scenario!(next_to_a_home_that_keeps_what_is_early_until_it_forgets),
         scenario!(next_to_a_home_from_a_cafe_that_keeps_what_is_early),
         scenario!(next_to_a_home_where_both_keep_what_is_early),
@@ -30,15 +31,22 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(30);
 enum Early {
     Kept,
     Dropped,
+    /// And whoever has sent it is told.
+    Rejected,
 }
 
-use Early::{Dropped, Kept};
+use Early::{Dropped, Kept, Rejected};
+
+const REJECTED: &str = "table inet rejected { chain input { type filter hook input priority filter; iifname wan0 meta \
+                        l4proto udp reject with icmpx port-unreachable; }; }\n";
 
 fn raise(lab: &Lab, cafe: Early, home: Early) -> Result<Scene> {
     let scene = Scene::raise(lab, Some(Nat::home("wan0")), Nat::home("wan0"))?;
     for (router, early) in [(&scene.cafe, cafe), (&scene.network.router, home)] {
-        if early == Dropped {
-            close(router)?;
+        match early {
+            Kept => {}
+            Dropped => close(router)?,
+            Rejected => nft(router, REJECTED)?,
         }
     }
     Ok(scene)
@@ -77,6 +85,11 @@ fn where_the_homes_router_keeps_what_is_early(lab: &Lab) -> Result<()> {
 
 fn where_neither_router_keeps_what_is_early(lab: &Lab) -> Result<()> {
     the_first_round_punches_a_hole(lab, Dropped, Dropped)
+}
+
+/// Which comes to the laptop as well, and to mosh-server.
+fn where_both_routers_reject_what_is_early(lab: &Lab) -> Result<()> {
+    the_first_round_punches_a_hole(lab, Rejected, Rejected)
 }
 
 /// No router is between the café's and the home's, so that nothing dies before the home's.

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use lab::harness::Scenario;
-use lab::{Filtering, Lab, Nat, scenario};
+use lab::{Filtering, Lab, Mapping, Nat, scenario};
 
 use crate::scene::Scene;
 
@@ -11,6 +11,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(to_a_home_whose_nat_filters_by_port),
         scenario!(to_a_home_whose_nat_filters_by_address),
         scenario!(to_a_home_whose_nat_filters_nothing),
+        scenario!(to_a_home_whose_nat_gives_each_address_a_port),
         scenario!(to_a_home_whose_nat_gives_each_peer_a_port),
     ]
 }
@@ -23,11 +24,13 @@ enum Behind {
     NatByAddress,
     /// As home routers have it.
     NatByPort,
+    /// Each address sees another port, and may send there.
+    NatPerAddress,
     /// Each peer sees another port.
     SymmetricNat,
 }
 
-use Behind::{NatByAddress, NatByPort, Nothing, OpenNat, SymmetricNat};
+use Behind::{NatByAddress, NatByPort, NatPerAddress, Nothing, OpenNat, SymmetricNat};
 
 impl Behind {
     fn nat(self) -> Option<Nat> {
@@ -37,6 +40,9 @@ impl Behind {
             OpenNat => Some(home.filtering(Filtering::EndpointIndependent)),
             NatByAddress => Some(home.filtering(Filtering::AddressDependent)),
             NatByPort => Some(home),
+            NatPerAddress => {
+                Some(home.mapping(Mapping::AddressDependent).filtering(Filtering::AddressDependent))
+            }
             SymmetricNat => Some(Nat::symmetric("wan0")),
         }
     }
@@ -44,11 +50,12 @@ impl Behind {
 
 /// By the home's NAT: from where a session goes through a hole, and from where ssh has to carry it. Where one side tells no
 /// port that it keeps, the other has to let in what comes from any.
-const TABLE: [(Behind, &[Behind], &[Behind]); 4] = [
-    (NatByPort, &[Nothing, OpenNat, NatByAddress, NatByPort], &[SymmetricNat]),
-    (NatByAddress, &[Nothing, OpenNat, NatByAddress, NatByPort, SymmetricNat], &[]),
-    (OpenNat, &[Nothing, OpenNat, NatByAddress, NatByPort, SymmetricNat], &[]),
-    (SymmetricNat, &[Nothing, OpenNat, NatByAddress], &[NatByPort, SymmetricNat]),
+const TABLE: [(Behind, &[Behind], &[Behind]); 5] = [
+    (OpenNat, &[Nothing, OpenNat, NatByAddress, NatByPort, NatPerAddress, SymmetricNat], &[]),
+    (NatByAddress, &[Nothing, OpenNat, NatByAddress, NatByPort, NatPerAddress, SymmetricNat], &[]),
+    (NatByPort, &[Nothing, OpenNat, NatByAddress, NatByPort], &[NatPerAddress, SymmetricNat]),
+    (NatPerAddress, &[Nothing, OpenNat, NatByAddress], &[NatByPort, NatPerAddress, SymmetricNat]),
+    (SymmetricNat, &[Nothing, OpenNat, NatByAddress], &[NatByPort, NatPerAddress, SymmetricNat]),
 ];
 
 /// One session after the other.
@@ -79,6 +86,10 @@ fn to_a_home_whose_nat_filters_by_address(lab: &Lab) -> Result<()> {
 
 fn to_a_home_whose_nat_filters_nothing(lab: &Lab) -> Result<()> {
     is_as_in_the_table(lab, OpenNat)
+}
+
+fn to_a_home_whose_nat_gives_each_address_a_port(lab: &Lab) -> Result<()> {
+    is_as_in_the_table(lab, NatPerAddress)
 }
 
 fn to_a_home_whose_nat_gives_each_peer_a_port(lab: &Lab) -> Result<()> {
