@@ -8,7 +8,9 @@
 //!    early as a connection of its own; then what leaves by the same port afterwards gets another one.
 //! 2. *Prime*: a datagram to each address where the host may be, which dies behind our own router and makes it expect the
 //!    host's openers. It does not die where the host's router is the next one to ours. So a round that failed is followed by
-//!    one without it, in which the host's openers are the first.
+//!    one without it, in which the host's openers are the first. A router that keeps what is early may then have given
+//!    mosh-server's port away, whoever the openers are for, until it forgets. So later attempts begin with the round that
+//!    spoils nothing but its own fresh socket.
 //! 3. *Ask*: the host sends openers to the sockets' addresses, and says from where they come.
 //! 4. *Prove*: only once the host has said so, or an opener has come, for their routers keep what is early as well.
 //!    mosh-client's datagrams go over the [punched](crate::Kind::Punched) ways, too, as over any better ones. A source that
@@ -90,8 +92,10 @@ pub(crate) struct Rounds {
     under_way: Option<Round>,
     next_number: u32,
     failures: usize,
-    /// In the next one no datagram of ours comes before the host's.
-    host_is_first: bool,
+    /// In the order that worked, no datagram of ours came before the host's.
+    host_was_first: bool,
+    /// The other order has just failed.
+    is_second: bool,
     not_before: Option<Instant>,
     begun: Option<Instant>,
     /// From where the host has said that its openers come.
@@ -177,7 +181,9 @@ impl Rounds {
 
     /// Whether nothing is to be sent before the host has.
     pub(crate) fn host_is_first(&self) -> bool {
-        self.host_is_first
+        let have_failed = self.failures > 1;
+        let begins_with_host = self.host_was_first || have_failed;
+        begins_with_host != self.is_second
     }
 
     pub(crate) fn remotes(&self) -> &[SocketAddr] {
@@ -226,8 +232,8 @@ impl Rounds {
 
     /// As [`end`](Self::end), and the next one has to wait, once both orders were tried.
     pub(crate) fn fail(&mut self, now: Instant) -> Vec<SocketId> {
-        self.host_is_first = !self.host_is_first && self.is_proving();
-        if !self.host_is_first {
+        self.is_second = !self.is_second && self.is_proving();
+        if !self.is_second {
             self.wait(self.failures.max(1), now);
         }
         self.end()
@@ -256,6 +262,8 @@ impl Rounds {
     /// The server answers over a hole.
     pub(crate) fn hold(&mut self, now: Instant) {
         self.proven.get_or_insert(now);
+        self.host_was_first = self.host_is_first();
+        self.is_second = false;
         self.failures = 0;
         self.not_before = None;
     }

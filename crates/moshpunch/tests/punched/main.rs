@@ -3,8 +3,14 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod early;
+mod firewalls;
+mod jumps;
+mod layers;
 mod nats;
+mod neighbours;
 mod scene;
+mod traffic;
 mod upgrade;
 
 use std::process::ExitCode;
@@ -14,7 +20,15 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(180);
 
 fn main() -> ExitCode {
-    let scenarios = [nats::scenarios(), upgrade::scenarios()];
+    let scenarios = [
+        early::scenarios(),
+        firewalls::scenarios(),
+        jumps::scenarios(),
+        layers::scenarios(),
+        nats::scenarios(),
+        neighbours::scenarios(),
+        upgrade::scenarios(),
+    ];
     let needs = ["mosh-client", "mosh-server", "ssh", "sshd"];
     let scenarios = scenarios.into_iter().flatten();
     lab::harness::run_waiting(scenarios.map(|scenario| scenario.needs(&needs).within(LIMIT)))

@@ -76,28 +76,60 @@ fn fail_proving(rounds: &mut Rounds, now: Instant) {
     rounds.fail(now);
 }
 
+/// Whether the host is first in each of some rounds that fail, and how long it is from one to the next.
+fn orders(rounds: &mut Rounds, count: usize, mut now: Instant) -> Vec<(bool, Duration)> {
+    let fail = |_| {
+        let host_is_first = rounds.host_is_first();
+        fail_proving(rounds, now);
+        now += ROUND_SPAN;
+        let waited = wait(rounds, now);
+        now += waited;
+        (host_is_first, waited)
+    };
+    (0..count).map(fail).collect()
+}
+
+/// The wait is counted from the failure, which [`orders`] has a span earlier.
+fn rest_of(failures: usize) -> Duration {
+    ROUND_WAITS[failures] - ROUND_SPAN
+}
+
 #[test]
-fn one_that_fails_is_tried_in_the_other_order_at_once() {
+fn one_that_fails_is_tried_in_the_other_order_at_once_and_after_a_wait_the_host_begins() {
+    let mut rounds = with_puncher();
+    let expected = [
+        (false, Duration::ZERO),
+        (true, rest_of(1)),
+        (true, Duration::ZERO),
+        (false, rest_of(2)),
+        (true, Duration::ZERO),
+        (false, rest_of(3)),
+    ];
+    assert_eq!(orders(&mut rounds, 6, start()), expected);
+}
+
+#[test]
+fn after_a_change_the_laptop_begins() {
     let (now, mut rounds) = (start(), with_puncher());
-    assert!(!rounds.host_is_first());
-    fail_proving(&mut rounds, now);
-    let later = now + ROUND_SPAN;
-    assert_eq!((rounds.host_is_first(), wait(&rounds, later)), (true, Duration::ZERO));
-    fail_proving(&mut rounds, later);
-    assert_eq!((rounds.host_is_first(), wait(&rounds, later)), (false, ROUND_WAITS[1]));
+    orders(&mut rounds, 4, now);
+    rounds.hurry(now);
+    let expected = [(false, Duration::ZERO), (true, rest_of(1))];
+    assert_eq!(orders(&mut rounds, 2, now + ms(600_000)), expected);
 }
 
 #[test]
 fn the_order_that_worked_is_the_first_to_be_tried_again() {
-    let (now, mut rounds) = (start(), with_puncher());
-    fail_proving(&mut rounds, now);
-    ask_again(&mut rounds, &[], now);
-    rounds.prove();
-    rounds.end();
-    rounds.hold(now);
-    assert!(rounds.host_is_first());
-    fail_proving(&mut rounds, now);
-    assert!(!rounds.host_is_first());
+    for failed in 0..6 {
+        let (now, mut rounds) = (start(), with_puncher());
+        orders(&mut rounds, failed, now);
+        let worked = rounds.host_is_first();
+        ask_again(&mut rounds, &[], now);
+        rounds.prove();
+        rounds.end();
+        (0..2).for_each(|_| rounds.hold(now));
+        let expected = [(worked, Duration::ZERO), (!worked, rest_of(1))];
+        assert_eq!(orders(&mut rounds, 2, now), expected, "after {failed}");
+    }
 }
 
 #[test]

@@ -29,8 +29,6 @@ struct Entry {
     outside: SocketAddr,
     contacted: Vec<SocketAddr>,
     used: Instant,
-    /// It is for what it was made for alone: its port had to be another one.
-    is_exception: bool,
 }
 
 /// What came before anything went there, and was taken for the router's own.
@@ -52,6 +50,7 @@ pub(crate) struct Nat {
     /// What is inside is seen by its own port, if that is free.
     pub(crate) keeps_ports: bool,
     /// As Linux does that does not drop in INPUT: what comes too early is a connection, and its addresses and ports are taken.
+    /// What goes out gets another port then, which its source keeps from then on, whomever it sends to.
     pub(crate) keeps_early: bool,
     kept: Vec<Kept>,
 }
@@ -82,11 +81,10 @@ impl Nat {
         self.kept.retain(|kept| kept.used + self.expiry > now);
         let is_taken = |outside| self.kept.iter().any(|kept| (kept.outside, kept.from) == (outside, to));
         let known = |entry: &Entry| entry.contacted.contains(&to);
-        let alike = |entry: &Entry| {
-            !entry.is_exception && self.mapping.alike(entry.contacted[0], to) && !is_taken(entry.outside)
-        };
-        let fits = |entry: &Entry| entry.inside == inside && (known(entry) || alike(entry));
-        if let Some(at) = self.entries.iter().position(fits) {
+        let alike = |entry: &Entry| self.mapping.alike(entry.contacted[0], to) && !is_taken(entry.outside);
+        let known = self.entries.iter().position(|entry| entry.inside == inside && known(entry));
+        let newest = || self.entries.iter().rposition(|entry| entry.inside == inside && alike(entry));
+        if let Some(at) = known.or_else(newest) {
             let entry = &mut self.entries[at];
             entry.used = now;
             if !entry.contacted.contains(&to) {
@@ -95,11 +93,10 @@ impl Nat {
             return entry.outside;
         }
         let own = SocketAddr::new(self.external, inside.port());
-        let is_exception = self.keeps_ports && is_taken(own);
         self.next_port += 1;
         let given = SocketAddr::new(self.external, self.next_port);
-        let outside = if self.keeps_ports && !is_exception { own } else { given };
-        self.entries.push(Entry { inside, outside, contacted: vec![to], used: now, is_exception });
+        let outside = if self.keeps_ports && !is_taken(own) { own } else { given };
+        self.entries.push(Entry { inside, outside, contacted: vec![to], used: now });
         outside
     }
 

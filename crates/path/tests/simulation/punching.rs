@@ -166,3 +166,18 @@ fn a_hole_is_found_within_a_second_and_three_round_trips() {
         }
     }
 }
+
+/// What is to die behind the laptop's router reaches the host's, which gives what it keeps another port for as long as it
+/// remembers.
+#[test]
+fn next_to_a_router_that_keeps_what_is_early_a_hole_is_found_once_it_has_forgotten() {
+    for (first, seed) in
+        [First::Openers, First::Word].into_iter().flat_map(|first| (1..20).map(move |seed| (first, seed)))
+    {
+        let nats = (nat("IP", LAPTOP, seed, false), nat("IP", HOST, seed, true));
+        let mut world = beginning(nats.0, nats.1, first, 0, seed);
+        world.next_door = true;
+        let found = time_until(&mut world, FOUND, is_by_udp);
+        assert!(found.is_some_and(|found| found > ms(30_000)), "{first:?}, {seed}: {found:?}");
+    }
+}

@@ -101,6 +101,8 @@ pub(crate) struct World {
     pub(crate) router: Router,
     /// Another router of the server, which maps nothing.
     pub(crate) host_nat: Option<Nat>,
+    /// Nothing is between that one and the laptop's, so that what is to die on the way there does not.
+    pub(crate) next_door: bool,
     /// Since the beginning.
     pub(crate) openers: u64,
     pub(crate) primes: u64,
@@ -137,6 +139,7 @@ impl World {
             serves: [LAN, IPV6, MAPPED].map(address).into(),
             router: Router::new(),
             host_nat: None,
+            next_door: false,
             openers: 0,
             primes: 0,
             rounds: 0,
@@ -348,7 +351,10 @@ impl World {
     fn punch(&mut self) {
         for (socket, remote) in std::mem::take(&mut self.laptop.primes) {
             self.primes += 1;
-            self.translate(socket, remote);
+            let (from, now) = (self.translate(socket, remote), self.now);
+            if let (Some(from), true, Some(nat)) = (from, self.next_door, self.behind_nat(remote)) {
+                nat.inbound(remote, from, now);
+            }
         }
         let Some((round, socket)) = self.laptop.asked.take() else { return };
         self.rounds += 1;
