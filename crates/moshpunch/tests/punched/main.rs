@@ -3,8 +3,11 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod moves;
 mod nats;
+mod options;
 mod scene;
+mod sleep;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -13,7 +16,7 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(180);
 
 fn main() -> ExitCode {
-    let scenarios = [nats::scenarios()];
+    let scenarios = [nats::scenarios(), moves::scenarios(), options::scenarios(), sleep::scenarios()];
     let needs = ["mosh-client", "mosh-server", "ssh", "sshd"];
     let scenarios = scenarios.into_iter().flatten();
     lab::harness::run_waiting(scenarios.map(|scenario| scenario.needs(&needs).within(LIMIT)))

@@ -15,11 +15,15 @@ pub(crate) const HOLE: &str = "(through a hole punched into firewalls and NATs)"
 
 pub(crate) struct Scene {
     pub(crate) network: WriteUp,
+    /// Between the home's provider and the cafés.
+    pub(crate) city: Link,
     /// The café's router.
     pub(crate) cafe: Host,
     pub(crate) inside: Link,
     session: Option<Terminal>,
     typed: u32,
+    /// Of the log, what has been seen.
+    seen: usize,
 }
 
 impl Scene {
@@ -41,7 +45,7 @@ impl Scene {
             }
             None => network.laptop.join("eth0", &city, &["20.0.1.9/24"], &["20.0.1.1"])?,
         }
-        Ok(Self { network, cafe: router, inside, session: None, typed: 3_000 })
+        Ok(Self { network, city, cafe: router, inside, session: None, typed: 3_000, seen: 0 })
     }
 
     pub(crate) fn laptop(&self) -> &Host {
@@ -49,8 +53,15 @@ impl Scene {
     }
 
     pub(crate) fn begin(&mut self, options: &[&str]) -> Result<()> {
+        self.begin_with(&[], options)
+    }
+
+    /// In such an environment.
+    pub(crate) fn begin_with(&mut self, variables: &[(&str, &str)], options: &[&str]) -> Result<()> {
+        self.leaf_to_the_end();
         let words = [&["-v", "--log", LOG, "--ssh=ssh -p 8022"], options, &["router"]].concat();
         let command = self.laptop().command("moshpunch").args(words).as_user(USER);
+        let command = variables.iter().fold(command, |command, (name, value)| command.env(name, value));
         self.session = Some(self.laptop().terminal(&command, 50, 160)?);
         let prompted = self.session()?.wait_for("alice@server", PATIENCE);
         self.explained(prompted)?;
@@ -75,7 +86,7 @@ impl Scene {
     /// The session goes by such a way.
     pub(crate) fn goes(&mut self, kind: &str) -> Result<()> {
         let moved = lab::wait_until(kind, PATIENCE, || {
-            let log = self.log();
+            let log = self.news();
             let last = log.lines().filter(|line| line.contains("event=Moved")).next_back();
             Ok(last.is_some_and(|line| line.contains(&format!("kind: {kind},"))).then_some(()))
         });
@@ -99,6 +110,16 @@ impl Scene {
 
     pub(crate) fn log(&self) -> String {
         self.laptop().read_file(LOG).unwrap_or_default()
+    }
+
+    /// What comes of the next move is looked for behind this.
+    pub(crate) fn leaf_to_the_end(&mut self) {
+        self.seen = self.log().len();
+    }
+
+    /// Of the log, what came since.
+    pub(crate) fn news(&self) -> String {
+        self.log().get(self.seen..).unwrap_or_default().to_owned()
     }
 
     pub(crate) fn explained<T>(&self, result: Result<T>) -> Result<T> {
