@@ -1,6 +1,7 @@
 //! Where nothing is mapped and nothing forwarded, a hole is punched: sessions go directly between two NATs or firewalls that
 //! let out what begins inside.
 
+mod abuse;
 #[path = "../common/mod.rs"]
 mod common;
 mod moves;
@@ -16,7 +17,8 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(180);
 
 fn main() -> ExitCode {
-    let scenarios = [nats::scenarios(), moves::scenarios(), options::scenarios(), sleep::scenarios()];
+    let scenarios =
+        [nats::scenarios(), moves::scenarios(), options::scenarios(), sleep::scenarios(), abuse::scenarios()];
     let needs = ["mosh-client", "mosh-server", "ssh", "sshd"];
     let scenarios = scenarios.into_iter().flatten();
     lab::harness::run_waiting(scenarios.map(|scenario| scenario.needs(&needs).within(LIMIT)))
