@@ -4,6 +4,7 @@
 mod abuse;
 #[path = "../common/mod.rs"]
 mod common;
+mod cost;
 mod moves;
 mod nats;
 mod options;
@@ -17,8 +18,14 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(180);
 
 fn main() -> ExitCode {
-    let scenarios =
-        [nats::scenarios(), moves::scenarios(), options::scenarios(), sleep::scenarios(), abuse::scenarios()];
+    let scenarios = [
+        nats::scenarios(),
+        moves::scenarios(),
+        options::scenarios(),
+        sleep::scenarios(),
+        abuse::scenarios(),
+        cost::scenarios(),
+    ];
     let needs = ["mosh-client", "mosh-server", "ssh", "sshd"];
     let scenarios = scenarios.into_iter().flatten();
     lab::harness::run_waiting(scenarios.map(|scenario| scenario.needs(&needs).within(LIMIT)))

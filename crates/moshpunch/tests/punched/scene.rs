@@ -87,7 +87,7 @@ impl Scene {
     pub(crate) fn goes(&mut self, kind: &str) -> Result<()> {
         let moved = lab::wait_until(kind, PATIENCE, || {
             let log = self.news();
-            let last = log.lines().filter(|line| line.contains("event=Moved")).next_back();
+            let last = log.lines().rfind(|line| line.contains("event=Moved"));
             Ok(last.is_some_and(|line| line.contains(&format!("kind: {kind},"))).then_some(()))
         });
         self.explained(moved)?;

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 use lab::harness::Scenario;
-use lab::{Lab, Signal, scenario};
+use lab::{Lab, Signal, scenario, wait_until};
+use net::clock;
 
 use crate::common::{attendant, client, process, signal};
-use crate::moves::{ends_logins_on_the_host, new_logins, punched};
+use crate::moves::{ends_logins_on_the_host, gets_another_address, logins, new_logins, punched};
 use crate::scene::Scene;
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
@@ -30,12 +31,13 @@ fn after_a_sleep_that_nothing_outlived_it_goes_directly_again(lab: &Lab) -> Resu
 fn sleeps_for(scene: &Scene, span: Duration) -> Result<()> {
     let laptop = scene.laptop();
     let mut all = vec![attendant(laptop)?, process(laptop, "mosh-client")?, client(laptop)?];
-    all.extend(crate::moves::logins(laptop)?);
+    all.extend(logins(laptop)?);
     all.iter().try_for_each(|process| signal(process, Signal::STOP))?;
     // Its address outside is another one afterwards, and so is the port of every flow.
-    crate::moves::gets_another_address(scene)?;
+    gets_another_address(scene)?;
     scene.network.router.forget_connections()?;
     ends_logins_on_the_host(scene)?;
-    std::thread::sleep(span);
+    let morning = clock::now() + span;
+    wait_until("the morning", span * 2, || Ok((clock::now() >= morning).then_some(())))?;
     all.iter().rev().try_for_each(|process| signal(process, Signal::CONT))
 }
