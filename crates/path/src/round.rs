@@ -86,6 +86,12 @@ struct Round {
     is_outdated: bool,
 }
 
+impl Round {
+    fn knows(&self, source: SocketAddr) -> bool {
+        self.remotes.contains(&source) || self.sources.contains(&source)
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Rounds {
     has_puncher: bool,
@@ -216,11 +222,16 @@ impl Rounds {
         self.under_way.as_ref().is_some_and(|round| round.stage == Stage::Proving)
     }
 
+    /// Whether an opener from there tells anything: that openers are under way, or one more address.
+    pub(crate) fn expects(&self, source: SocketAddr) -> bool {
+        let expects = |round: &Round| round.knows(source) || round.sources.len() < MAX_SOURCES;
+        self.under_way.as_ref().is_some_and(expects)
+    }
+
     /// Whether an opener from there leads to one more address.
     pub(crate) fn takes_source(&mut self, source: SocketAddr) -> bool {
         let Some(round) = &mut self.under_way else { return false };
-        let is_known = round.remotes.contains(&source) || round.sources.contains(&source);
-        let taken = !is_known && round.sources.len() < MAX_SOURCES;
+        let taken = !round.knows(source) && round.sources.len() < MAX_SOURCES;
         round.sources.extend(taken.then_some(source));
         taken
     }

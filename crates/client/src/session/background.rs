@@ -128,20 +128,15 @@ impl Logins {
         self.is_silent = true;
         self.channels.fell_silent(now);
         let is_soon = self.changed.is_some_and(|changed| now < changed + OF_A_CHANGE);
-        if self.channels.any_is_sound() {
-            return;
-        }
-        if is_soon && self.settles.is_none() {
+        if is_soon && self.settles.is_none() && !self.channels.any_is_sound() {
             self.log_in_early(now);
-        } else if self.channels.are_urgent_after_a_change() {
-            // A NAT may have forgotten the hole, and this machine sees no change then.
-            self.settles.get_or_insert(now + FOR_A_DIRECT_PATH);
         }
     }
 
     /// By UDP.
     pub(crate) fn was_answered(&mut self) {
         self.is_silent = false;
+        self.channels.was_answered();
     }
 
     /// Of where the host can be reached.
@@ -265,7 +260,7 @@ impl Logins {
         self.channels.stay().filter(|_| shares)
     }
 
-    /// It goes over ssh, or nowhere, and no channel is heard.
+    /// It goes over ssh, through a hole that is lost, as where a NAT has forgotten it, or nowhere; and no channel is heard.
     fn has_lost_its_way(&self) -> bool {
         let is_sought = self.session.is_some() && !self.channels.is_over();
         is_sought && self.channels.are_urgent() && !self.channels.any_is_sound()

@@ -201,6 +201,11 @@ impl Channels {
         self.ping(now);
     }
 
+    /// By UDP.
+    pub(crate) fn was_answered(&mut self) {
+        self.need.was_answered();
+    }
+
     /// Of where the host can be reached.
     pub(crate) fn told(&mut self, is_all: bool, now: Instant) {
         self.need.told(is_all, now);
@@ -217,10 +222,11 @@ impl Channels {
         });
         let of_need = self.need.ends().filter(|_| self.present().next().is_some());
         let channels = self.present().filter_map(Channel::deadline);
-        leaving.chain(of_need).chain(channels).min()
+        leaving.chain(of_need).chain(self.need.deadline()).chain(channels).min()
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.need.handle_timeout(now);
         if self.need.ends().is_some_and(|end| end <= now) {
             self.end_all(now);
         }

@@ -278,6 +278,9 @@ impl Forwarder {
     }
 
     fn handle_opener(&mut self, socket: SocketId, from: SocketAddr, now: Instant) {
+        if !self.agent.expects_opener(socket, from) {
+            return;
+        }
         tracing::debug!(%from, "an opener");
         for source in self.scout.openers_come_from(&[from], now) {
             self.agent.handle_opener(socket, source, now);

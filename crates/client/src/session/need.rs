@@ -8,6 +8,9 @@ use path::Kind;
 /// is carried out of the house.
 const ON_A_DIRECT_PATH: Duration = Duration::from_secs(30);
 
+/// A hole that is silent for longer is lost: two round trips of a slow network.
+const FOR_A_HOLE: Duration = Duration::from_millis(500);
+
 /// A direct path that is there at all is found by now.
 const FOR_A_MOMENT: Duration = Duration::from_secs(5);
 
@@ -25,8 +28,16 @@ enum Way {
     Unknown,
     Carried(Instant),
     /// It goes directly, and is to be opened by the host again after a sleep, or in another network.
-    Punched,
+    Punched(Hole),
     Direct(Instant),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hole {
+    Open,
+    /// Nothing comes through any more; when it is lost.
+    Silent(Instant),
+    Lost,
 }
 
 impl Need {
@@ -34,7 +45,7 @@ impl Need {
         self.way = match (to, self.way) {
             (Kind::Carried, Way::Carried(since)) => Way::Carried(since),
             (Kind::Carried, _) => Way::Carried(now),
-            (Kind::Punched, _) => Way::Punched,
+            (Kind::Punched, _) => Way::Punched(Hole::Open),
             (Kind::Lan | Kind::Global | Kind::Mapped | Kind::Resolved, Way::Direct(since)) => {
                 Way::Direct(since)
             }
@@ -44,8 +55,30 @@ impl Need {
 
     /// A direct path has yet to show that it is still one.
     pub(crate) fn fell_silent(&mut self, now: Instant) {
-        if let Way::Direct(since) = &mut self.way {
-            *since = now;
+        match &mut self.way {
+            Way::Direct(since) => *since = now,
+            Way::Punched(hole @ Hole::Open) => *hole = Hole::Silent(now + FOR_A_HOLE),
+            Way::Punched(Hole::Silent(_) | Hole::Lost) | Way::Unknown | Way::Carried(_) => {}
+        }
+    }
+
+    /// By UDP.
+    pub(crate) fn was_answered(&mut self) {
+        if let Way::Punched(hole) = &mut self.way {
+            *hole = Hole::Open;
+        }
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match self.way {
+            Way::Punched(Hole::Silent(until)) => Some(until),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if self.deadline().is_some_and(|until| until <= now) {
+            self.way = Way::Punched(Hole::Lost);
         }
     }
 
@@ -53,9 +86,9 @@ impl Need {
         self.told_all_at = is_all.then(|| self.told_all_at.unwrap_or(now));
     }
 
-    /// Whether datagrams go over ssh, or nowhere yet.
+    /// Whether datagrams go over ssh, or nowhere.
     pub(crate) fn is_urgent(&self) -> bool {
-        matches!(self.way, Way::Unknown | Way::Carried(_))
+        matches!(self.way, Way::Unknown | Way::Carried(_) | Way::Punched(Hole::Lost))
     }
 
     /// Whether a change of the network leaves it without a way, unless the host helps.
@@ -67,7 +100,7 @@ impl Need {
     pub(crate) fn stays(&self) -> Option<Instant> {
         match self.way {
             Way::Carried(since) => Some(since + FOR_A_MOMENT),
-            Way::Unknown | Way::Punched | Way::Direct(_) => None,
+            Way::Unknown | Way::Punched(_) | Way::Direct(_) => None,
         }
     }
 
@@ -75,7 +108,7 @@ impl Need {
     pub(crate) fn ends(&self) -> Option<Instant> {
         match self.way {
             Way::Direct(since) => Some(self.told_all_at?.max(since + ON_A_DIRECT_PATH)),
-            Way::Unknown | Way::Carried(_) | Way::Punched => None,
+            Way::Unknown | Way::Carried(_) | Way::Punched(_) => None,
         }
     }
 }
@@ -115,6 +148,27 @@ mod tests {
         need.moved(Kind::Punched, now + FOR_A_MOMENT);
         need.moved(Kind::Mapped, now + FOR_A_MOMENT);
         assert_eq!(need.ends(), Some(now + FOR_A_MOMENT + ON_A_DIRECT_PATH));
+    }
+
+    #[test]
+    fn a_hole_that_is_silent_for_more_than_a_moment_is_lost_until_it_answers() {
+        let (mut need, now) = told_all();
+        need.moved(Kind::Punched, now);
+        for _ in 0..2 {
+            need.fell_silent(now);
+            let lost = now + FOR_A_HOLE;
+            assert_eq!((need.deadline(), need.is_urgent()), (Some(lost), false));
+            need.handle_timeout(lost - Duration::from_millis(1));
+            assert!(!need.is_urgent());
+            need.fell_silent(lost);
+            need.handle_timeout(lost);
+            assert_eq!((need.deadline(), need.is_urgent()), (None, true));
+            need.was_answered();
+            assert!(!need.is_urgent());
+        }
+        need.fell_silent(now);
+        need.was_answered();
+        assert_eq!(need.deadline(), None);
     }
 
     #[test]

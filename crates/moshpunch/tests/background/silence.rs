@@ -57,7 +57,7 @@ impl Session {
     }
 
     pub(crate) fn run(&mut self, command: &str) -> Result<()> {
-        let carry = if self.way == Way::Udp { " --no-carry" } else { "" };
+        let carry = if self.way == Way::Udp { " --no-carry --no-punch" } else { "" };
         self.shell.run(&command.replace("moshpunch", &format!("moshpunch{carry} --log={LOG}")))
     }
 

@@ -20,7 +20,8 @@ const SSH_ENDS: Duration = Duration::from_secs(45);
 /// What mosh-client sends goes out once each, and nothing else does, with a channel and without.
 fn over_a_direct_way_there_is_soon_no_ssh_and_never_a_packet_more(lab: &Lab) -> Result<()> {
     let mut scene = Scene::raise(lab, &[], &[])?;
-    for line in [LINE.to_owned(), LINE.replace("moshpunch", "moshpunch --no-carry")] {
+    for options in ["", " --no-carry", " --no-carry --no-punch"] {
+        let line = LINE.replace("moshpunch", &format!("moshpunch{options}"));
         let counted = Counted::begin(scene.laptop())?;
         scene.opens(&line)?;
         no_login_is_left(scene.laptop(), SSH_ENDS + PATIENCE)?;

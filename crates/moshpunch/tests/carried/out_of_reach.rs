@@ -76,7 +76,7 @@ impl Hidden {
     }
 
     pub(crate) fn connect(&self) -> Result<Walker> {
-        self.world.connect_by_any_way(&self.words())
+        self.world.connect_by_any_way(&[&["--no-punch"], &self.words()[..]].concat())
     }
 
     /// mosh would replace the jump by its own ProxyCommand.

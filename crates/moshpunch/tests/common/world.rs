@@ -45,7 +45,7 @@ impl World {
 
     /// By UDP: which of several ways that work a session goes in the end is not to depend on when ssh ends.
     pub(crate) fn connect(&self, words: &[&str]) -> Result<Walker> {
-        self.connect_by_any_way(&[&["--no-carry"], words].concat())
+        self.connect_by_any_way(&[&["--no-carry", "--no-punch"], words].concat())
     }
 
     pub(crate) fn connect_by_any_way(&self, words: &[&str]) -> Result<Walker> {

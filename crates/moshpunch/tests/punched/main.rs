@@ -1,15 +1,20 @@
 //! Where nothing is mapped and nothing forwarded, a hole is punched: sessions go directly between two NATs or firewalls that
 //! let out what begins inside.
 
+mod abuse;
 #[path = "../common/mod.rs"]
 mod common;
+mod cost;
 mod early;
 mod firewalls;
 mod jumps;
 mod layers;
+mod moves;
 mod nats;
 mod neighbours;
+mod options;
 mod scene;
+mod sleep;
 mod traffic;
 mod upgrade;
 
@@ -21,13 +26,18 @@ const LIMIT: Duration = Duration::from_secs(180);
 
 fn main() -> ExitCode {
     let scenarios = [
-        early::scenarios(),
-        firewalls::scenarios(),
-        jumps::scenarios(),
-        layers::scenarios(),
         nats::scenarios(),
+        firewalls::scenarios(),
+        layers::scenarios(),
+        jumps::scenarios(),
+        early::scenarios(),
         neighbours::scenarios(),
         upgrade::scenarios(),
+        moves::scenarios(),
+        options::scenarios(),
+        sleep::scenarios(),
+        abuse::scenarios(),
+        cost::scenarios(),
     ];
     let needs = ["mosh-client", "mosh-server", "ssh", "sshd"];
     let scenarios = scenarios.into_iter().flatten();

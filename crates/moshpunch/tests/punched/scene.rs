@@ -21,7 +21,7 @@ pub(crate) struct Scene {
     pub(crate) network: WriteUp,
     /// The café's router.
     pub(crate) cafe: Host,
-    /// Between the café and the provider.
+    /// Between the cafés and the home's provider.
     pub(crate) city: Link,
     pub(crate) inside: Link,
     /// The router between the two, or another one that all packets pass.
@@ -33,6 +33,8 @@ pub(crate) struct Scene {
     /// How long the log was when it began.
     logged_before: usize,
     typed: u32,
+    /// Of the log, what has been seen.
+    seen: usize,
 }
 
 impl Scene {
@@ -57,6 +59,7 @@ impl Scene {
             session: None,
             logged_before: 0,
             typed: 3_000,
+            seen: 0,
         };
         scene.sit_down(cafe)?;
         Ok(scene)
@@ -81,9 +84,15 @@ impl Scene {
     }
 
     pub(crate) fn begin(&mut self, options: &[&str]) -> Result<()> {
+        self.begin_with(&[], options)
+    }
+
+    /// In such an environment.
+    pub(crate) fn begin_with(&mut self, variables: &[(&str, &str)], options: &[&str]) -> Result<()> {
         let words = [&["-v", "--log", LOG], options, &self.destination].concat();
         let command = self.laptop().command("moshpunch").args(words).as_user(USER);
-        self.logged_before = self.whole_log().len();
+        let command = variables.iter().fold(command, |command, (name, value)| command.env(name, value));
+        (self.logged_before, self.seen) = (self.whole_log().len(), 0);
         self.session = Some(self.laptop().terminal(&command, 50, 160)?);
         let prompted = self.session()?.wait_for("alice@server", PATIENCE);
         self.explained(prompted)?;
@@ -108,7 +117,7 @@ impl Scene {
     /// The session goes by such a way.
     pub(crate) fn goes(&mut self, kind: &str) -> Result<()> {
         let moved = wait_until(kind, PATIENCE, || {
-            let log = self.log();
+            let log = self.news();
             let last = log.lines().rfind(|line| line.contains("event=Moved"));
             Ok(last.is_some_and(|line| line.contains(&format!("kind: {kind},"))).then_some(()))
         });
@@ -167,6 +176,16 @@ impl Scene {
 
     fn whole_log(&self) -> String {
         self.laptop().read_file(LOG).unwrap_or_default()
+    }
+
+    /// What comes of the next move is looked for behind this.
+    pub(crate) fn leaf_to_the_end(&mut self) {
+        self.seen = self.log().len();
+    }
+
+    /// Of the log, what came since.
+    pub(crate) fn news(&self) -> String {
+        self.log().get(self.seen..).unwrap_or_default().to_owned()
     }
 
     pub(crate) fn explained<T>(&self, result: Result<T>) -> Result<T> {

@@ -47,6 +47,13 @@ impl Agent {
         }
     }
 
+    /// Whether [`handle_opener`](Self::handle_opener) would make anything of it. Everybody on the way can copy openers, and
+    /// send them from anywhere: whether a source may be let in is to be asked of no others.
+    #[must_use]
+    pub fn expects_opener(&self, socket: SocketId, source: SocketAddr) -> bool {
+        self.rounds.has(socket) && self.rounds.expects(source)
+    }
+
     /// An opener with the cookie of the last [`Event::Punch`] has come in, from an address that may be let in.
     pub fn handle_opener(&mut self, socket: SocketId, source: SocketAddr, now: Instant) {
         self.observe(now);

@@ -165,6 +165,26 @@ fn a_source_of_an_opener_is_one_more_address() {
 }
 
 #[test]
+fn no_more_sources_are_asked_about_than_a_round_takes() {
+    let now = start();
+    let mut agent = asked(now);
+    let source = |port| SocketAddr::from(([198, 51, 100, 1], port));
+    assert!(!agent.expects_opener(SocketId(0), source(1)), "that is not the round's");
+    let mut expected = Vec::new();
+    for port in 1..100 {
+        if agent.expects_opener(FRESH, source(port)) {
+            expected.push(port);
+            agent.handle_opener(FRESH, source(port), now + ms(400));
+        }
+    }
+    assert_eq!(expected.len(), MAX_SOURCES);
+    assert!(agent.expects_opener(FRESH, source(expected[0])), "it is known, and costs nothing");
+    assert!(agent.expects_opener(FRESH, address(MAPPED)));
+    pass(&mut agent, now, now + ms(400) + ROUND_SPAN);
+    assert!(!agent.expects_opener(FRESH, source(expected[0])), "the round is over");
+}
+
+#[test]
 fn ways_of_a_round_get_their_copies_however_many_others_rank_before_them() {
     let now = start();
     let mut agent = carried(now);
