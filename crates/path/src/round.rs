@@ -15,17 +15,32 @@
 //!    an opener comes from is one more.
 //! 5. An answer of mosh-server over any way by UDP ends the round. Without one it has *failed*.
 //!
+//! # Mapped rounds
+//!
+//! Where both orders have failed, our own router may be of a kind that gives each remote another port, and nobody knows which
+//! one. If it maps ports, a mapping for the round's socket lets the host's openers in whatever it does otherwise. So the third
+//! and last round of a series asks the owner for one as part of gathering ([`Event::Map`](crate::Event::Map)), and fails at
+//! once where none is to be had. It is of IPv4 alone, for IPv6 is seldom translated.
+//!
+//! In it the host must come first: what leaves before an opener has come in from there may get another port, and the host's
+//! router lets in what comes from the mapped one. So nothing is primed, the host's word begins nothing, and ways lead to where
+//! openers come from and nowhere else. This serves any NAT on the host's side, too.
+//!
+//! What worked is tried first the next time, until the network changes; then a mapping is the last thing to be tried again.
+//!
 //! # Which part decides what
 //!
 //! | What | Who |
 //! |---|---|
 //! | when a round may begin, and that it has failed; its sockets, its addresses and how many | `Rounds`, which sees neither ways nor datagrams |
+//! | that a round is to have a mapping: the others have failed in this network | `Rounds` |
 //! | that one is wanted: no way by UDP answers | the agent (`punching`) |
 //! | what a punched way is among others: its rank, what it depends on, how better ones are tried | the `policy` of its kind |
 //! | who gets which datagram, and when mosh-client is nudged | the agent as ever: in a race or a silence by `turns`, beside a channel by `trial` |
 //! | that a hole is there | mosh-server, by an authentic reply, and nothing else |
 //! | that a hole that is lost again and again rests | `damping`, as for addresses |
 //! | the cookie, what the host is asked to send to, the TTL, which addresses are let in at all | the owner |
+//! | whether our router is asked for a mapping at all, how, and for how long; that one is given back with its socket | the owner |
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -39,10 +54,13 @@ use crate::event::SocketId;
 /// and of DCUtR's successes 97.6 % come at the first attempt.
 pub const ROUND_SPAN: Duration = Duration::from_secs(3);
 
+/// Our own router maps a port within this, or does not. By UPnP it is searched for 0.9 s, and asked five questions then.
+pub const MAPPING_SPAN: Duration = Duration::from_secs(6);
+
 /// From the beginning of one to that of the next, whatever happens: a host takes one a second.
 pub const ROUND_GAP: Duration = Duration::from_millis(1_500);
 
-/// After a round that was refused, then one that failed in both orders, then another, and so on; the last for all further
+/// After a round that was refused, then a series that failed, in both orders and with a mapping, then another, and so on; the last for all further
 /// ones. A change of any kind begins anew.
 pub const ROUND_WAITS: [Duration; 5] = [
     ROUND_GAP,
@@ -65,8 +83,25 @@ pub const MAX_REMOTES: usize = 6;
 /// Sources of openers beyond these, of one round. Behind a NAT that gives each of our sockets another port they are two.
 pub const MAX_SOURCES: usize = 4;
 
+/// What a round begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+enum Approach {
+    /// Datagrams of ours.
+    #[default]
+    Primed,
+    /// The host's openers.
+    HostFirst,
+    /// A mapping, and then the host's openers.
+    Mapped,
+}
+
+impl Approach {
+    const ALL: [Self; 3] = [Self::Primed, Self::HostFirst, Self::Mapped];
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
+    /// Sockets, and what they are mapped to.
     Gathering,
     Asking,
     Proving,
@@ -90,8 +125,10 @@ pub(crate) struct Rounds {
     under_way: Option<Round>,
     next_number: u32,
     failures: usize,
-    /// In the next one no datagram of ours comes before the host's.
-    host_is_first: bool,
+    /// Of the one that is under way, or else of the next one.
+    approach: Approach,
+    /// What has failed since something worked, or was waited for.
+    failed: BTreeSet<Approach>,
     not_before: Option<Instant>,
     begun: Option<Instant>,
     /// From where the host has said that its openers come.
@@ -171,13 +208,20 @@ impl Rounds {
             return None;
         }
         round.stage = Stage::Asking;
-        round.remotes = listed(self.told.iter().copied().chain(known));
+        if self.approach != Approach::Mapped {
+            round.remotes = listed(self.told.iter().copied().chain(known));
+        }
         Some(round.number)
     }
 
     /// Whether nothing is to be sent before the host has.
     pub(crate) fn host_is_first(&self) -> bool {
-        self.host_is_first
+        self.approach != Approach::Primed
+    }
+
+    /// Whether its socket is to be mapped, and nothing is to be sent but to where openers come from.
+    pub(crate) fn are_mapped(&self) -> bool {
+        self.approach == Approach::Mapped
     }
 
     pub(crate) fn remotes(&self) -> &[SocketAddr] {
@@ -192,7 +236,9 @@ impl Rounds {
     /// Openers come from there, as far as the host knows.
     pub(crate) fn tell(&mut self, told: &[SocketAddr]) {
         self.told = listed(told.iter().copied());
-        let Some(round) = &mut self.under_way else { return };
+        let Some(round) = self.under_way.as_mut().filter(|_| self.approach != Approach::Mapped) else {
+            return;
+        };
         let known = std::mem::take(&mut round.remotes);
         round.remotes = match round.stage {
             Stage::Gathering | Stage::Asking => listed(self.told.iter().copied().chain(known)),
@@ -224,13 +270,23 @@ impl Rounds {
         self.under_way.take().map_or_else(Vec::new, |round| round.sockets)
     }
 
-    /// As [`end`](Self::end), and the next one has to wait, once both orders were tried.
+    /// As [`end`](Self::end), and the next one has to wait, once all was tried. Where the host has said nothing, nothing was.
     pub(crate) fn fail(&mut self, now: Instant) -> Vec<SocketId> {
-        self.host_is_first = !self.host_is_first && self.is_proving();
-        if !self.host_is_first {
+        self.failed.insert(self.approach);
+        let was_tried = self.is_proving() || self.are_mapped();
+        let next = Approach::ALL.into_iter().find(|approach| was_tried && !self.failed.contains(approach));
+        if next.is_none() {
+            self.failed.clear();
             self.wait(self.failures.max(1), now);
         }
+        self.approach = next.unwrap_or_default();
         self.end()
+    }
+
+    /// As [`fail`](Self::fail), for our router maps nothing. The host was not asked.
+    pub(crate) fn fail_unmapped(&mut self, now: Instant) -> Vec<SocketId> {
+        self.begun = None;
+        self.fail(now)
     }
 
     /// As [`end`](Self::end), and the next one has to wait; not for long if that was the first time.
@@ -256,6 +312,7 @@ impl Rounds {
     /// The server answers over a hole.
     pub(crate) fn hold(&mut self, now: Instant) {
         self.proven.get_or_insert(now);
+        self.failed.clear();
         self.failures = 0;
         self.not_before = None;
     }
@@ -271,9 +328,13 @@ impl Rounds {
         self.rest.holds(now)
     }
 
-    /// In another network everything may be different.
-    pub(crate) fn forget_falls(&mut self) {
+    /// In another network everything may be different, and a mapping is asked for where nothing else works.
+    pub(crate) fn forget(&mut self) {
         self.rest = Rest::default();
+        self.failed.clear();
+        if self.approach == Approach::Mapped {
+            self.approach = Approach::default();
+        }
     }
 
     /// From now on what leads to these may do so thanks to an opener. Those that are not `known` any more are forgotten.

@@ -191,6 +191,8 @@ impl Forwarder {
                 Event::Moved { kind, .. } => self.scout.moved(kind, clock::now()),
                 Event::Nudge => self.client.nudge(),
                 Event::Silent => self.scout.search_again(clock::now()),
+                // Nobody here asks routers.
+                Event::Map { socket } => self.agent.handle_not_mapped(socket, clock::now()),
                 Event::Prime { socket, remote } => self.prime(socket, remote),
                 Event::Punch { round, v6, v4 } => self.ask_for_openers(round, v6, v4),
             }

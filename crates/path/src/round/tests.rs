@@ -77,14 +77,63 @@ fn fail_proving(rounds: &mut Rounds, now: Instant) {
 }
 
 #[test]
-fn one_that_fails_is_tried_in_the_other_order_at_once() {
+fn one_that_fails_is_tried_in_the_other_order_at_once_and_then_with_a_mapping() {
     let (now, mut rounds) = (start(), with_puncher());
     assert!(!rounds.host_is_first());
     fail_proving(&mut rounds, now);
     let later = now + ROUND_SPAN;
     assert_eq!((rounds.host_is_first(), wait(&rounds, later)), (true, Duration::ZERO));
     fail_proving(&mut rounds, later);
-    assert_eq!((rounds.host_is_first(), wait(&rounds, later)), (false, ROUND_WAITS[1]));
+    let last = later + ROUND_SPAN;
+    assert_eq!((rounds.are_mapped(), wait(&rounds, last)), (true, Duration::ZERO));
+    ask_again(&mut rounds, &[], last);
+    rounds.fail(last);
+    assert_eq!((rounds.host_is_first(), wait(&rounds, last)), (false, ROUND_WAITS[1]));
+}
+
+/// In both orders.
+fn until_mapped(now: Instant) -> Rounds {
+    let mut rounds = with_puncher();
+    (0..2).for_each(|_| fail_proving(&mut rounds, now));
+    assert!(rounds.are_mapped() && rounds.host_is_first());
+    rounds
+}
+
+#[test]
+fn where_no_port_is_mapped_the_next_one_waits_as_if_that_had_not_been_tried() {
+    let now = start();
+    let mut rounds = until_mapped(now);
+    rounds.begin(vec![SOCKET], now + ROUND_SPAN);
+    rounds.fail_unmapped(now + ROUND_SPAN);
+    assert_eq!((rounds.host_is_first(), wait(&rounds, now + ROUND_SPAN)), (false, ROUND_WAITS[1]));
+    rounds.hurry(now + ROUND_SPAN);
+    assert_eq!(wait(&rounds, now + ROUND_SPAN), Duration::ZERO, "the host was not asked");
+}
+
+#[test]
+fn a_mapped_one_leads_to_where_openers_come_from_alone() {
+    let now = start();
+    let mut rounds = until_mapped(now);
+    assert!(ask_again(&mut rounds, &[address(1)], now).is_some());
+    rounds.tell(&[address(2)]);
+    assert!(rounds.remotes().is_empty());
+    assert!(rounds.takes_source(address(2)), "though the host has told it");
+}
+
+#[test]
+fn a_mapping_that_worked_is_asked_for_first_until_the_network_changes() {
+    let now = start();
+    let mut rounds = until_mapped(now);
+    ask_again(&mut rounds, &[], now);
+    rounds.end();
+    rounds.hold(now);
+    assert!(rounds.are_mapped());
+    rounds.forget();
+    for _ in 0..2 {
+        assert!(!rounds.are_mapped());
+        fail_proving(&mut rounds, now);
+    }
+    assert!(rounds.are_mapped());
 }
 
 #[test]
@@ -97,7 +146,9 @@ fn the_order_that_worked_is_the_first_to_be_tried_again() {
     rounds.hold(now);
     assert!(rounds.host_is_first());
     fail_proving(&mut rounds, now);
-    assert!(!rounds.host_is_first());
+    assert!(!rounds.host_is_first(), "and then the other one");
+    fail_proving(&mut rounds, now);
+    assert!(rounds.are_mapped());
 }
 
 #[test]
@@ -227,7 +278,7 @@ fn a_hole_that_is_lost_soon_and_again_rests() {
     rounds.hold(now);
     rounds.fall(now);
     assert!(rounds.rest(now));
-    rounds.forget_falls();
+    rounds.forget();
     assert_eq!(wait(&rounds, now), Duration::ZERO);
 }
 
