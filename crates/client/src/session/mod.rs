@@ -3,7 +3,8 @@
 //! [`forwarder`] stands between [`mosh_client`], which knows its [`front`], and the paths of a [`path::Agent`]; [`gate`]
 //! decides what it lets through, and [`scout`] looks for more candidates: [`background`] logs in on the [`occasions`] for
 //! that, [`listened`] is what came of it, and [`refusal`] whether to try again. A login whose host is asked for a
-//! [`channel`] and has one becomes one of the [`channels`], as long as there is [`need`]. [`farewell`] is what is said at the
+//! [`channel`] and has one becomes one of the [`channels`], as long as there is [`need`]. For holes that are punched there is
+//! [`punching`], and [`own_mapping`] where this network's router has to help. [`farewell`] is what is said at the
 //! end.
 
 mod background;
@@ -18,6 +19,7 @@ pub(crate) mod mosh_client;
 mod need;
 mod network;
 mod occasions;
+mod own_mapping;
 mod punching;
 mod refusal;
 pub(crate) mod scout;

@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod nats;
+mod own_router;
 mod scene;
 
 use std::process::ExitCode;
@@ -13,7 +14,7 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(180);
 
 fn main() -> ExitCode {
-    let scenarios = [nats::scenarios()];
+    let scenarios = [nats::scenarios(), own_router::scenarios()];
     let needs = ["mosh-client", "mosh-server", "ssh", "sshd"];
     let scenarios = scenarios.into_iter().flatten();
     lab::harness::run_waiting(scenarios.map(|scenario| scenario.needs(&needs).within(LIMIT)))
