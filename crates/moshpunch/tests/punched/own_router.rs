@@ -205,8 +205,9 @@ fn a_router_that_maps_without_an_end_alone_is_not_used(lab: &Lab) -> Result<()> 
     scene.explained(told)?;
     let counted = || (gateway.counters().descriptions, gateway.counters().action("AddPortMapping"));
     let asked = counted();
-    let again = wait_until("the next series of rounds", UNTIL_THE_NEXT_SERIES, || {
-        Ok((scene.log().matches("event=Map ").count() > 1).then_some(()))
+    let again = wait_until("the end of the next series of rounds", UNTIL_THE_NEXT_SERIES, || {
+        let rest = scene.log().split("event=Map ").nth(2).map(str::to_owned);
+        Ok(rest.filter(|rest| rest.contains("event=Close ")).map(drop))
     });
     scene.explained(again)?;
     scene.computes()?;
