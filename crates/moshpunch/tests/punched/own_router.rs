@@ -35,6 +35,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(by_upnp_a_session_goes_directly_to_a_symmetric_nat),
         scenario!(what_is_mapped_is_gone_when_the_client_is_terminated),
         scenario!(what_is_mapped_is_gone_soon_after_the_client_is_killed),
+        scenario!(what_is_mapped_in_a_network_that_is_left_ends_with_its_lease),
         scenario!(where_a_hole_is_found_without_it_no_router_is_asked),
         scenario!(without_punching_no_router_is_asked),
     ];
@@ -144,6 +145,29 @@ fn what_is_mapped_is_gone_soon_after_the_client_is_killed(lab: &Lab) -> Result<(
     scene.session()?.wait_exit(PATIENCE)?;
     is_mapped(&scene).context("killed, it gives nothing back")?;
     wait_for_empty_table(&scene.cafe, Duration::from_secs(SHORT_LEASE.into()) + PATIENCE)
+}
+
+/// To one where nobody has to be asked.
+fn what_is_mapped_in_a_network_that_is_left_ends_with_its_lease(lab: &Lab) -> Result<()> {
+    let mut scene = Scene::raise(lab, Some(symmetric()), home())?;
+    let _miniupnpd = start(&scene.cafe, Speaks::Pcp, Some((SHORT_LEASE / 2, SHORT_LEASE)))?;
+    scene.begin(&[])?;
+    scene.goes("Punched")?;
+    is_mapped(&scene)?;
+    let before = scene.log().len();
+    scene.laptop().join("eth0", &scene.network.internet, &["20.0.0.9/24"], &["20.0.0.2"])?;
+    let moved = wait_until("another hole", PATIENCE, || {
+        let log = scene.log();
+        let is_punched = |line: &str| line.contains("event=Moved") && line.contains("kind: Punched,");
+        Ok(log[before..].lines().any(is_punched).then_some(()))
+    });
+    scene.explained(moved)?;
+    scene.computes()?;
+    wait_for_empty_table(&scene.cafe, Duration::from_secs(SHORT_LEASE.into()) + PATIENCE)?;
+    scene.leaves_having_gone_through_a_hole()?;
+    let asked = scene.log().matches("is asked to map a port").count();
+    ensure!(asked == 1, "{}", scene.log());
+    Ok(())
 }
 
 fn count_questions(laptop: &Host) -> Result<()> {
