@@ -18,6 +18,7 @@ pub(crate) fn release(mapping: &SavedMapping, description: &str, deadline: Optio
         remembered: None,
         description: description.into(),
         lease: Duration::ZERO,
+        only_this_lease: false,
         search_window: SEARCH_WINDOW,
         nonce: mapping.nonce(),
         seed: 0,

@@ -53,7 +53,7 @@ pub struct Counters {
     pub silences: u64,
     pub nudges: u64,
     pub hops: u64,
-    /// Of hole punching, begun.
+    /// Of hole punching, that the host was asked for.
     pub rounds: u64,
     /// Replies that were not newer than all before.
     pub stale_replies: u64,
@@ -255,8 +255,7 @@ impl Agent {
         self.observe(now);
         let Some(binding) = self.sockets.opened(socket) else { return };
         if self.rounds.has(socket) {
-            self.rounds.gather(socket, true);
-            return self.prime_and_ask(now);
+            return self.round_socket_opened(socket, now);
         }
         let reachable: Vec<_> =
             self.candidates.iter().filter(|candidate| candidate.family() == binding.family).collect();

@@ -49,6 +49,10 @@ pub enum Event {
     Open { socket: SocketId, binding: Binding },
     /// Its paths are gone already.
     Close { socket: SocketId },
+    /// Have our own router map a port to this socket's, by IPv4. To be answered by
+    /// [`Agent::handle_mapped`](crate::Agent::handle_mapped) or
+    /// [`Agent::handle_not_mapped`](crate::Agent::handle_not_mapped). The mapping is to go with the socket.
+    Map { socket: SocketId },
     /// Send something there from that socket, once, that dies behind our own router: with a TTL of 2.
     Prime { socket: SocketId, remote: SocketAddr },
     /// Ask the host for openers to where these sockets of ours are seen, with a cookie that is new. To be answered by
@@ -79,6 +83,7 @@ impl Events {
             | Event::Silent
             | Event::Open { .. }
             | Event::Close { .. }
+            | Event::Map { .. }
             | Event::Prime { .. }
             | Event::Punch { .. } => {}
         }
@@ -91,7 +96,9 @@ impl Events {
 
     /// It is over.
     pub(crate) fn forget_round(&mut self) {
-        self.0.retain(|queued| !matches!(queued, Event::Prime { .. } | Event::Punch { .. }));
+        self.0.retain(|queued| {
+            !matches!(queued, Event::Map { .. } | Event::Prime { .. } | Event::Punch { .. })
+        });
     }
 
     fn forget_open(&mut self, closed: SocketId) -> bool {

@@ -76,6 +76,8 @@
 //! they do not outlive a sleep, and need the host again. Once one is followed it costs nothing but mosh-client's datagrams. What
 //! works again and again for less than two minutes rests as addresses do.
 //!
+//! Where that has failed in both orders, our own router is asked to map a port for it.
+//!
 //! Without such a host nothing of this is done.
 //!
 //! # What drives it

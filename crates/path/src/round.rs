@@ -8,31 +8,50 @@
 //!    early as a connection of its own; then what leaves by the same port afterwards gets another one.
 //! 2. *Prime*: a datagram to each address where the host may be, which dies behind our own router and makes it expect the
 //!    host's openers. It does not die where the host's router is the next one to ours. So a round that failed is followed by
-//!    one without it, in which the host's openers are the first. A router that keeps what is early may then have given
-//!    mosh-server's port away, whoever the openers are for, until it forgets. So later attempts begin with the round that
-//!    spoils nothing but its own fresh socket.
+//!    one without it, in which the host's openers are the first; or by one more with it, where the host has told meanwhile
+//!    of an address that was not primed. A router that keeps what is early may have given mosh-server's port away then,
+//!    whoever the openers are for, until it forgets: later series begin with the host.
 //! 3. *Ask*: the host sends openers to the sockets' addresses, and says from where they come.
 //! 4. *Prove*: only once the host has said so, or an opener has come, for their routers keep what is early as well.
 //!    mosh-client's datagrams go over the [punched](crate::Kind::Punched) ways, too, as over any better ones. A source that
 //!    an opener comes from is one more.
 //! 5. An answer of mosh-server over any way by UDP ends the round. Without one it has *failed*.
 //!
+//! # Mapped rounds
+//!
+//! Where both orders have failed, our own router may be of a kind that gives each remote another port, and nobody knows which
+//! one. If it maps ports, a mapping for the round's socket lets the host's openers in whatever it does otherwise. So the third
+//! and last round of a series asks the owner for one as part of gathering ([`Event::Map`](crate::Event::Map)), and fails at
+//! once where none is to be had. It is of IPv4 alone, for IPv6 is seldom translated.
+//!
+//! In it the host must come first: what leaves before an opener has come in from there may get another port, and the host's
+//! router lets in what comes from the mapped one. So nothing is primed, the host's word begins nothing, and ways lead to where
+//! openers come from and nowhere else. This serves any NAT on the host's side, too.
+//!
+//! What worked is tried first the next time, until the network changes; then a mapping is the last thing to be tried again.
+//!
 //! # Which part decides what
 //!
 //! | What | Who |
 //! |---|---|
 //! | when a round may begin, and that it has failed; its sockets, its addresses and how many | `Rounds`, which sees neither ways nor datagrams |
+//! | in which order, and whether with a mapping: the others have failed in this network | `Series` |
 //! | that one is wanted: no way by UDP answers | the agent (`punching`) |
 //! | what a punched way is among others: its rank, what it depends on, how better ones are tried | the `policy` of its kind |
 //! | who gets which datagram, and when mosh-client is nudged | the agent as ever: in a race or a silence by `turns`, beside a channel by `trial` |
 //! | that a hole is there | mosh-server, by an authentic reply, and nothing else |
 //! | that a hole that is lost again and again rests | `damping`, as for addresses |
 //! | the cookie, what the host is asked to send to, the TTL, which addresses are let in at all | the owner |
+//! | whether our router is asked for a mapping at all, how, and for how long; that one is given back with its socket | the owner |
 
+mod series;
+#[cfg(test)]
+mod tests;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use self::series::{Approach, Failed, Series};
 use crate::candidate::{Candidate, Kind};
 use crate::damping::Rest;
 use crate::event::SocketId;
@@ -41,11 +60,14 @@ use crate::event::SocketId;
 /// and of DCUtR's successes 97.6 % come at the first attempt.
 pub const ROUND_SPAN: Duration = Duration::from_secs(3);
 
+/// Our own router maps a port within this, or does not. By UPnP it is searched for 0.9 s, and asked five questions then.
+pub const MAPPING_SPAN: Duration = Duration::from_secs(6);
+
 /// From the beginning of one to that of the next, whatever happens: a host takes one a second.
 pub const ROUND_GAP: Duration = Duration::from_millis(1_500);
 
-/// After a round that was refused, then one that failed in both orders, then another, and so on; the last for all further
-/// ones. A change of any kind begins anew.
+/// After a round that was refused, then a series that failed, in both orders and with a mapping, then another, and so on; the
+/// last for all further ones. A change of any kind begins anew.
 pub const ROUND_WAITS: [Duration; 5] = [
     ROUND_GAP,
     Duration::from_secs(30),
@@ -69,6 +91,7 @@ pub const MAX_SOURCES: usize = 4;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
+    /// Sockets, and what they are mapped to.
     Gathering,
     Asking,
     Proving,
@@ -77,11 +100,14 @@ enum Stage {
 #[derive(Debug)]
 struct Round {
     number: u32,
+    approach: Approach,
     stage: Stage,
     sockets: Vec<SocketId>,
     not_yet_open: Vec<SocketId>,
     remotes: Vec<SocketAddr>,
     sources: Vec<SocketAddr>,
+    /// The host has told of one more of its addresses, where it was not to be expected when the round was asked for.
+    has_learnt: bool,
     /// There has been a change since it began.
     is_outdated: bool,
 }
@@ -98,10 +124,7 @@ pub(crate) struct Rounds {
     under_way: Option<Round>,
     next_number: u32,
     failures: usize,
-    /// In the order that worked, no datagram of ours came before the host's.
-    host_was_first: bool,
-    /// The other order has just failed.
-    is_second: bool,
+    series: Series,
     not_before: Option<Instant>,
     begun: Option<Instant>,
     /// From where the host has said that its openers come.
@@ -138,6 +161,7 @@ impl Rounds {
     /// There is reason to try again, from then on.
     pub(crate) fn hurry(&mut self, from: Instant) {
         self.failures = 0;
+        self.series.renew();
         self.not_before = Some(from);
         self.under_way.iter_mut().for_each(|round| round.is_outdated = true);
     }
@@ -147,11 +171,13 @@ impl Rounds {
         self.next_number += 1;
         self.under_way = Some(Round {
             number: self.next_number,
+            approach: self.series.next(),
             stage: Stage::Gathering,
             not_yet_open: sockets.clone(),
             sockets,
             remotes: Vec::new(),
             sources: Vec::new(),
+            has_learnt: false,
             is_outdated: false,
         });
     }
@@ -181,15 +207,25 @@ impl Rounds {
             return None;
         }
         round.stage = Stage::Asking;
-        round.remotes = listed(self.told.iter().copied().chain(known));
+        if round.approach != Approach::Mapped {
+            round.remotes = listed(self.told.iter().copied().chain(known));
+        }
         Some(round.number)
     }
 
     /// Whether nothing is to be sent before the host has.
     pub(crate) fn host_is_first(&self) -> bool {
-        let have_failed = self.failures > 1;
-        let begins_with_host = self.host_was_first || have_failed;
-        begins_with_host != self.is_second
+        self.approach() != Approach::Primed
+    }
+
+    /// Whether its socket is to be mapped, and nothing is to be sent but to where openers come from.
+    pub(crate) fn are_mapped(&self) -> bool {
+        self.approach() == Approach::Mapped
+    }
+
+    /// Of the one that is under way, or else of the next one.
+    fn approach(&self) -> Approach {
+        self.under_way.as_ref().map_or_else(|| self.series.next(), |round| round.approach)
     }
 
     pub(crate) fn remotes(&self) -> &[SocketAddr] {
@@ -204,8 +240,12 @@ impl Rounds {
     /// Openers come from there, as far as the host knows.
     pub(crate) fn tell(&mut self, told: &[SocketAddr]) {
         self.told = listed(told.iter().copied());
-        let Some(round) = &mut self.under_way else { return };
+        let Some(round) = self.under_way.as_mut().filter(|round| round.approach != Approach::Mapped) else {
+            return;
+        };
         let known = std::mem::take(&mut round.remotes);
+        let is_expected = |address| known.contains(address);
+        round.has_learnt |= round.stage != Stage::Gathering && !self.told.iter().all(is_expected);
         round.remotes = match round.stage {
             Stage::Gathering | Stage::Asking => listed(self.told.iter().copied().chain(known)),
             Stage::Proving => listed(known.into_iter().chain(self.told.iter().copied())),
@@ -241,13 +281,21 @@ impl Rounds {
         self.under_way.take().map_or_else(Vec::new, |round| round.sockets)
     }
 
-    /// As [`end`](Self::end), and the next one has to wait, once both orders were tried.
+    /// As [`end`](Self::end), and the next one has to wait, once all was tried. Where the host has said nothing, nothing was.
     pub(crate) fn fail(&mut self, now: Instant) -> Vec<SocketId> {
-        self.is_second = !self.is_second && self.is_proving();
-        if !self.is_second {
+        let Some(round) = &self.under_way else { return Vec::new() };
+        let was_tried = round.stage == Stage::Proving || round.approach == Approach::Mapped;
+        let failed = Failed { approach: round.approach, was_tried, has_learnt: round.has_learnt };
+        if self.series.fail(failed) {
             self.wait(self.failures.max(1), now);
         }
         self.end()
+    }
+
+    /// As [`fail`](Self::fail), for our router maps nothing. The host was not asked.
+    pub(crate) fn fail_unmapped(&mut self, now: Instant) -> Vec<SocketId> {
+        self.begun = None;
+        self.fail(now)
     }
 
     /// As [`end`](Self::end), and the next one has to wait; not for long if that was the first time.
@@ -270,13 +318,15 @@ impl Rounds {
         }
     }
 
-    /// The server answers over a hole.
-    pub(crate) fn hold(&mut self, now: Instant) {
+    /// As [`end`](Self::end), for the server answers over a hole.
+    pub(crate) fn hold(&mut self, now: Instant) -> Vec<SocketId> {
+        if let Some(round) = &self.under_way {
+            self.series.work(round.approach);
+        }
         self.proven.get_or_insert(now);
-        self.host_was_first = self.host_is_first();
-        self.is_second = false;
         self.failures = 0;
         self.not_before = None;
+        self.end()
     }
 
     /// The hole that was in use is lost.
@@ -291,8 +341,9 @@ impl Rounds {
     }
 
     /// In another network everything may be different.
-    pub(crate) fn forget_falls(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.rest = Rest::default();
+        self.series.forget();
     }
 
     /// From now on what leads to these may do so thanks to an opener. Those that are not `known` any more are forgotten.
@@ -319,6 +370,3 @@ fn listed(addresses: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     }
     listed
 }
-
-#[cfg(test)]
-mod tests;

@@ -11,7 +11,7 @@ use wire::channel;
 
 use crate::addresses::reachable::shown;
 use crate::login::diagnosis::named;
-use crate::session::forwarder::Find;
+use crate::session::forwarder::{Find, Found};
 use crate::session::scout::Failures;
 
 /// A moment over ssh is what a move costs; longer than this, somebody has to do something about it.
@@ -40,12 +40,23 @@ pub(crate) fn story(agent: &Agent, finds: &[Find]) -> Vec<String> {
     let moved = |entry: &Entry| {
         (entry.at, format!("{}, because {}", described(entry.kind, entry.address), because(entry.reason)))
     };
-    let found = |find: &Find| (find.at, format!("found {}", listed(&find.candidates)));
+    let found = |find: &Find| (find.at, learnt(&find.what));
     let first_path = agent.log().next().map(|entry| entry.at);
     let mut story: Vec<_> = agent.log().map(moved).chain(finds.iter().map(found)).collect();
     story.sort_by_key(|(at, _)| *at);
     let Some(begin) = first_path.or_else(|| story.first().map(|(at, _)| *at)) else { return Vec::new() };
     story.iter().map(|(at, what)| format!("{:8.3} s: {what}", seconds_after(begin, *at))).collect()
+}
+
+fn learnt(found: &Found) -> String {
+    match found {
+        Found::Candidates(candidates) => format!("found {}", listed(candidates)),
+        Found::Mapping { by, outside } => {
+            let address = outside.address.map(|address| format!("{address} "));
+            let address = address.unwrap_or_default();
+            format!("this network's router {by} maps {address}port {} to this machine", outside.port)
+        }
+    }
 }
 
 fn seconds_after(begin: Instant, at: Instant) -> f64 {
@@ -166,6 +177,7 @@ mod tests {
     use path::{Binding, Event, Family, Reply};
 
     use super::*;
+    use crate::session::own_mapping::Outside;
 
     #[test]
     fn what_was_tried_is_named() {
@@ -199,13 +211,22 @@ mod tests {
         );
         let find = |at, kind, address: &str| Find {
             at: milliseconds(at),
-            candidates: vec![Candidate { kind, address: address.parse().unwrap() }],
+            what: Found::Candidates(vec![Candidate { kind, address: address.parse().unwrap() }]),
         };
-        let finds = [find(20, Kind::Resolved, "20.0.0.1:60001"), find(4_040, Kind::Mapped, "20.0.0.1:60002")];
+        let mapping = Found::Mapping {
+            by: "10.1.0.1".parse().unwrap(),
+            outside: Outside { address: "20.0.1.50".parse().ok(), port: 40_001.try_into().unwrap() },
+        };
+        let finds = [
+            find(20, Kind::Resolved, "20.0.0.1:60001"),
+            find(4_040, Kind::Mapped, "20.0.0.1:60002"),
+            Find { at: milliseconds(7_040), what: mapping },
+        ];
         let expected = [
             "  -0.020 s: found 20.0.0.1:60001 (looked up by its name)",
             "   0.000 s: 192.168.1.10:60001 (its own private address), because it answered first",
             "   4.000 s: found 20.0.0.1:60002 (mapped by its router)",
+            "   7.000 s: this network's router 10.1.0.1 maps 20.0.1.50 port 40001 to this machine",
         ];
         assert_eq!(story(&agent, &finds), expected);
     }

@@ -2,7 +2,8 @@
 //!
 //! Datagrams are passed on as they are, with their TOS byte.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 use std::process::ExitStatus;
 use std::time::Instant;
 
@@ -22,6 +23,7 @@ use crate::session::channels::{self, ChannelId};
 use crate::session::front::Front;
 use crate::session::gate::Gate;
 use crate::session::mosh_client::MoshClient;
+use crate::session::own_mapping::{Outcome, Outside, OwnMappings};
 use crate::session::punching::{HOPS_OF_A_PRIMER, PRIMER, Ports, Punching};
 use crate::session::scout::{Failures, Scout};
 
@@ -50,6 +52,7 @@ pub(crate) struct Forwarder {
     /// The ways of the channels that carry.
     carriers: Vec<(ChannelId, WayId)>,
     punching: Punching,
+    own_mappings: OwnMappings,
     /// As the agent counts them.
     silences: u64,
     finds: Vec<Find>,
@@ -63,7 +66,17 @@ pub(crate) struct Forwarder {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Find {
     pub(crate) at: Instant,
-    pub(crate) candidates: Vec<Candidate>,
+    pub(crate) what: Found,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Found {
+    Candidates(Vec<Candidate>),
+    /// By this network's router, to one of our sockets.
+    Mapping {
+        by: IpAddr,
+        outside: Outside,
+    },
 }
 
 /// What is left of a session.
@@ -108,6 +121,7 @@ impl Forwarder {
             scout,
             carriers: Vec::new(),
             punching: Punching::default(),
+            own_mappings: OwnMappings::default(),
             silences: 0,
             finds: Vec::new(),
             signals,
@@ -138,9 +152,9 @@ impl Forwarder {
                 self.handle_changes();
                 self.handle_found();
                 self.handle_signals();
+                self.own_mappings.receive(clock::now());
                 if let Some(status) = self.client.ended() {
-                    let (agent, finds, at) = (self.agent, self.finds, clock::now());
-                    return Ok(Ended { status, agent, at, finds, failures: self.scout.say_goodbye() });
+                    return Ok(self.end(status));
                 }
             }
             self.handle_channels();
@@ -148,14 +162,26 @@ impl Forwarder {
             let now = clock::now();
             self.agent.handle_timeout(now);
             self.scout.handle_timeout(now);
+            self.own_mappings.handle_timeout(now);
+            self.handle_mappings();
             self.tell_scout(now);
         }
+    }
+
+    /// A router and the host have the same moment to answer.
+    fn end(mut self, status: ExitStatus) -> Ended {
+        let at = clock::now();
+        self.own_mappings.give_back_all(at);
+        let failures = self.scout.say_goodbye();
+        self.own_mappings.end();
+        Ended { status, agent: self.agent, at, finds: self.finds, failures }
     }
 
     fn wait(&self) -> Result<Ready> {
         let now = clock::now();
         let of_changes = self.changes.as_ref().and_then(Changes::poll_timeout);
-        let deadlines = [self.agent.poll_timeout(), self.scout.deadline(), of_changes];
+        let of_mappings = self.own_mappings.deadline();
+        let deadlines = [self.agent.poll_timeout(), self.scout.deadline(), of_changes, of_mappings];
         let deadline = deadlines.into_iter().flatten().min();
         let longest = deadline.map(|deadline| deadline.saturating_duration_since(now));
         let mut descriptors = vec![self.front.descriptor()];
@@ -165,6 +191,7 @@ impl Forwarder {
         descriptors.extend(self.client.descriptors());
         descriptors.extend(self.changes.as_ref().and_then(Changes::descriptor));
         descriptors.extend(self.scout.descriptors());
+        descriptors.extend(self.own_mappings.descriptors());
         wait_for(&mut descriptors, longest)?;
         let is_ready = |descriptor: &PollFd<'_>| !descriptor.revents().is_empty();
         let change_is_due = of_changes.is_some_and(|due| due <= clock::now());
@@ -188,7 +215,11 @@ impl Forwarder {
                         self.agent.handle_open_failed(socket, clock::now());
                     }
                 },
-                Event::Close { socket } => self.back.close(socket),
+                Event::Close { socket } => {
+                    self.back.close(socket);
+                    self.own_mappings.give_back(socket, clock::now());
+                }
+                Event::Map { socket } => self.ask_for_mapping(socket),
                 Event::Moved { kind, .. } => self.scout.moved(kind, clock::now()),
                 Event::Nudge => self.client.nudge(),
                 Event::Silent => self.scout.search_again(clock::now()),
@@ -233,10 +264,41 @@ impl Forwarder {
         let port = |socket: Option<SocketId>| socket.and_then(|socket| self.back.port(socket));
         let ports = Ports { v6: port(v6), v4: port(v4) };
         let remotes = self.agent.candidates().map(|candidate| candidate.address.ip());
-        let asked = self.punching.ask(number, ports, remotes);
+        let mapped = v4.and_then(|socket| self.own_mappings.outside(socket));
+        let asked = self.punching.ask(number, ports, mapped, remotes);
         let is_asked = asked.is_ok_and(|round| self.scout.punch(&round, clock::now()));
         if !is_asked {
             self.agent.handle_punch_refused(number, clock::now());
+        }
+    }
+
+    fn ask_for_mapping(&mut self, socket: SocketId) {
+        let now = clock::now();
+        let remotes = self.agent.candidates().map(|candidate| candidate.address.ip());
+        let port = self.back.port(socket).and_then(NonZeroU16::new);
+        if !port.is_some_and(|port| self.own_mappings.ask(socket, port, remotes, now)) {
+            self.agent.handle_not_mapped(socket, now);
+        }
+        self.handle_mappings();
+    }
+
+    fn handle_mappings(&mut self) {
+        while let Some(outcome) = self.own_mappings.poll_outcome() {
+            let now = clock::now();
+            tracing::debug!(?outcome);
+            match outcome {
+                Outcome::Mapped { socket, outside, by } => {
+                    self.note(Found::Mapping { by, outside }, now);
+                    self.agent.handle_mapped(socket, now);
+                }
+                Outcome::NotMapped { socket } => self.agent.handle_not_mapped(socket, now),
+            }
+        }
+    }
+
+    fn note(&mut self, what: Found, at: Instant) {
+        if self.finds.len() < FINDS_MAXIMUM {
+            self.finds.push(Find { at, what });
         }
     }
 
@@ -355,6 +417,7 @@ impl Forwarder {
             tracing::debug!("the network changed");
             self.agent.handle_network(&self.bindings, now);
             self.scout.network_may_have_changed(now);
+            self.own_mappings.network_may_have_changed();
         }
     }
 
@@ -364,9 +427,7 @@ impl Forwarder {
         if !found.is_empty() {
             tracing::debug!(?found);
             self.agent.handle_candidates(&found, now);
-            if self.finds.len() < FINDS_MAXIMUM {
-                self.finds.push(Find { at: now, candidates: found });
-            }
+            self.note(Found::Candidates(found), now);
         }
     }
 

@@ -7,6 +7,8 @@ use net::{interfaces, random};
 use wire::channel::{Frame, TARGETS_MAXIMUM};
 use wire::opener::{Cookie, is_target};
 
+use crate::session::own_mapping::Outside;
+
 /// Of what is to make our own router expect the host, and is to come no farther: the next router drops it.
 pub(crate) const HOPS_OF_A_PRIMER: u32 = 2;
 
@@ -32,6 +34,8 @@ pub(crate) struct Round {
     number: u32,
     cookie: Cookie,
     ports: Ports,
+    /// What is mapped to the socket of IPv4.
+    mapped: Option<Outside>,
     /// Addresses of this machine, from which it sends to the host.
     own: Vec<IpAddr>,
 }
@@ -46,13 +50,15 @@ impl Punching {
         &mut self,
         number: u32,
         ports: Ports,
+        mapped: Option<Outside>,
         remotes: impl Iterator<Item = IpAddr>,
     ) -> Result<Round> {
         let mut bytes = [0; 16];
         random::fill(&mut bytes)?;
         let cookie = Cookie::new(bytes);
         self.cookie = Some(cookie);
-        Ok(Round { number, cookie, ports, own: remotes.filter_map(interfaces::source_toward).collect() })
+        let own = remotes.filter_map(interfaces::source_toward).collect();
+        Ok(Round { number, cookie, ports, mapped, own })
     }
 
     pub(crate) fn is_opener(&self, datagram: &[u8]) -> bool {
@@ -61,12 +67,15 @@ impl Punching {
 }
 
 impl Round {
-    /// For a channel whose host sees it come from `seen`. Most NATs keep a port.
+    /// For a channel whose host sees it come from `seen`. Most NATs keep a port; one that does not may have mapped one.
     pub(crate) fn frame(&self, seen: Option<IpAddr>) -> Option<Frame> {
+        let of = |address: IpAddr| Some(SocketAddr::new(address, self.ports.of_family(address)?));
+        let outside = match self.mapped {
+            Some(mapped) => mapped.target(seen),
+            None => seen.and_then(of),
+        };
         let mut to: Vec<SocketAddr> = Vec::new();
-        for address in seen.into_iter().chain(self.own.iter().copied()) {
-            let Some(port) = self.ports.of_family(address) else { continue };
-            let target = SocketAddr::new(address, port);
+        for target in outside.into_iter().chain(self.own.iter().copied().filter_map(of)) {
             if is_target(target) && !to.contains(&target) {
                 to.push(target);
             }
@@ -88,7 +97,7 @@ mod tests {
 
     fn round(ports: Ports, own: &[&str]) -> Round {
         let own = own.iter().map(|address| address.parse().unwrap()).collect();
-        Round { number: 7, cookie: Cookie::new([1; 16]), ports, own }
+        Round { number: 7, cookie: Cookie::new([1; 16]), ports, mapped: None, own }
     }
 
     fn targets(round: &Round, seen: Option<&str>) -> Vec<String> {
@@ -106,6 +115,19 @@ mod tests {
         assert_eq!(targets(&round, Some("20.0.0.1")), ["20.0.0.1:4", "192.168.1.5:4", "[2a00::5]:6"]);
         assert_eq!(targets(&round, Some("2a00::5")), ["[2a00::5]:6", "192.168.1.5:4"]);
         assert_eq!(targets(&round, None), ["192.168.1.5:4", "[2a00::5]:6"]);
+    }
+
+    #[test]
+    fn the_host_is_to_send_to_what_is_mapped_in_place_of_where_it_sees_us() {
+        let only_v4 = Ports { v6: None, v4: Some(4) };
+        let mapped = |address: Option<&str>| {
+            let address = address.map(|address| address.parse().unwrap());
+            let outside = Outside { address, port: 9.try_into().unwrap() };
+            Round { mapped: Some(outside), ..round(only_v4, &["10.1.0.5"]) }
+        };
+        assert_eq!(targets(&mapped(Some("20.0.0.7")), Some("20.0.0.1")), ["20.0.0.7:9", "10.1.0.5:4"]);
+        assert_eq!(targets(&mapped(None), Some("20.0.0.1")), ["20.0.0.1:9", "10.1.0.5:4"]);
+        assert_eq!(targets(&mapped(None), Some("2a00::1")), ["10.1.0.5:4"]);
     }
 
     #[test]
@@ -135,7 +157,7 @@ mod tests {
         let mut punching = Punching::default();
         let zeros = Cookie::new([0; 16]).opener();
         assert!(!punching.is_opener(&zeros) && !punching.is_opener(b"moshpunch"));
-        let [first, second] = [1, 2].map(|number| punching.ask(number, BOTH, [].into_iter()).unwrap());
+        let [first, second] = [1, 2].map(|number| punching.ask(number, BOTH, None, [].into_iter()).unwrap());
         assert!(!punching.is_opener(&first.cookie.opener()));
         assert!(punching.is_opener(&second.cookie.opener()));
     }

@@ -90,6 +90,7 @@ fn settings(gateway: &FakeGateway, number: u8) -> Settings {
         remembered: None,
         description: format!("moshpunch alice@host{number} 1a2b3c4d"),
         lease: Duration::from_secs(3_600),
+        only_this_lease: false,
         search_window: SEARCH_WINDOW,
         nonce: Nonce([number; 12]),
         seed: number.into(),

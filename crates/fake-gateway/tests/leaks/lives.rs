@@ -104,6 +104,7 @@ impl Life {
             remembered: None,
             description: "moshpunch alice@server 1a2b3c4d".into(),
             lease: Duration::from_secs(7_200),
+            only_this_lease: false,
             search_window: SEARCH_WINDOW,
             nonce: Nonce([7; 12]),
             seed,

@@ -67,6 +67,7 @@ fn settings(gateway: &Simulation, protocols: &[Protocol]) -> Settings {
         remembered: None,
         description: "moshpunch alice@server 1a2b3c4d".into(),
         lease: LEASE,
+        only_this_lease: false,
         search_window: SEARCH_WINDOW,
         nonce: Nonce([7; 12]),
         seed: 1,

@@ -60,6 +60,7 @@ impl Upkeep {
             remembered: remembered::recall(gateway),
             description: description.to_owned(),
             lease,
+            only_this_lease: false,
             search_window: search_window(budget),
             nonce: nonce()?,
             seed: random::u64()?,

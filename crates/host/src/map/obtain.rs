@@ -81,6 +81,7 @@ impl Request {
             remembered: remembered::recall(self.place.gateway),
             description: self.identity.name.description.clone(),
             lease: self.lease,
+            only_this_lease: false,
             search_window: self.budget.search_window,
             nonce: self.identity.nonce,
             seed: random::u64()?,

@@ -29,6 +29,7 @@ pub(super) fn survey(
         remembered: remembered::recall(place.gateway).filter(|_| extent == Extent::UntilTable),
         description: String::new(),
         lease: Duration::ZERO,
+        only_this_lease: false,
         search_window: budget.search_window,
         nonce: Nonce([0; 12]),
         seed: 0,

@@ -113,6 +113,7 @@ fn prepare(host: &Host, protocol: Protocol) -> Result<(MapperSockets, Settings)>
         remembered: None,
         description: "moshpunch alice@server 1a2b3c4d".into(),
         lease: LEASE,
+        only_this_lease: false,
         search_window: SEARCH_WINDOW,
         nonce: NONCE,
         seed: 1,

@@ -13,6 +13,7 @@ mod moves;
 mod nats;
 mod neighbours;
 mod options;
+mod own_router;
 mod scene;
 mod sleep;
 mod traffic;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         jumps::scenarios(),
         early::scenarios(),
         neighbours::scenarios(),
+        own_router::scenarios(),
         upgrade::scenarios(),
         moves::scenarios(),
         options::scenarios(),

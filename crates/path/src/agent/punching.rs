@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::Agent;
 use crate::candidate::{Binding, Candidate, Family, Kind};
 use crate::event::{Event, Route, SocketId, WayId};
-use crate::round::{FIRST_ROUND_PATIENCE, ROUND_PATIENCE, ROUND_SPAN};
+use crate::round::{FIRST_ROUND_PATIENCE, MAPPING_SPAN, ROUND_PATIENCE, ROUND_SPAN};
 use crate::sockets::Purpose;
 use crate::timer::Timer;
 use crate::ways::Way;
@@ -33,7 +33,26 @@ impl Agent {
         self.observe(now);
         if self.rounds.is_asked(round) {
             self.rounds.tell(from);
-            self.prove(now);
+            if !self.rounds.are_mapped() {
+                self.prove(now);
+            }
+        }
+    }
+
+    /// What comes to this socket's mapping, from anywhere, reaches it from now on.
+    pub fn handle_mapped(&mut self, socket: SocketId, now: Instant) {
+        self.observe(now);
+        if self.rounds.has(socket) {
+            self.rounds.gather(socket, true);
+            self.prime_and_ask(now);
+        }
+    }
+
+    /// There is no router here that maps ports, or it has refused.
+    pub fn handle_not_mapped(&mut self, socket: SocketId, now: Instant) {
+        self.observe(now);
+        if self.rounds.has(socket) {
+            self.fail_unmapped(now);
         }
     }
 
@@ -117,13 +136,37 @@ impl Agent {
     fn begin_round(&mut self, now: Instant) {
         let mut bindings = self.bindings_not_refused();
         bindings.dedup_by_key(|binding| binding.family);
-        if bindings.is_empty() {
+        let is_mapped = self.rounds.are_mapped();
+        if is_mapped {
+            bindings.retain(|binding| binding.family == Family::V4);
+        }
+        if bindings.is_empty() && !is_mapped {
             return;
         }
-        self.counters.rounds += 1;
-        let sockets = bindings.into_iter().map(|binding| self.open_for(Purpose::Round, binding)).collect();
+        let sockets: Vec<_> =
+            bindings.into_iter().map(|binding| self.open_for(Purpose::Round, binding)).collect();
+        let has_none = sockets.is_empty();
         self.rounds.begin(sockets, now);
-        self.timers.set(Timer::Round, now + ROUND_SPAN);
+        self.timers.set(Timer::Round, now + if is_mapped { MAPPING_SPAN } else { ROUND_SPAN });
+        if has_none {
+            self.fail_unmapped(now);
+        }
+    }
+
+    fn fail_unmapped(&mut self, now: Instant) {
+        let sockets = self.rounds.fail_unmapped(now);
+        self.close_round(sockets);
+        self.plan_round(now);
+    }
+
+    pub(super) fn round_socket_opened(&mut self, socket: SocketId, now: Instant) {
+        match self.rounds.are_mapped() {
+            true => self.events.push(Event::Map { socket }),
+            false => {
+                self.rounds.gather(socket, true);
+                self.prime_and_ask(now);
+            }
+        }
     }
 
     fn bindings_not_refused(&self) -> Vec<Binding> {
@@ -137,6 +180,7 @@ impl Agent {
         let mut known: Vec<_> = self.candidates.iter().collect();
         known.sort_by_key(Candidate::rank);
         let Some(round) = self.rounds.ask(known.iter().map(|candidate| candidate.address)) else { return };
+        self.counters.rounds += 1;
         let primed = if self.rounds.host_is_first() { &[] } else { self.rounds.remotes() };
         for &remote in primed {
             if let Some(socket) = self.round_socket(Family::of(remote)) {
@@ -156,7 +200,6 @@ impl Agent {
     fn prove(&mut self, now: Instant) {
         if self.rounds.prove() {
             self.timers.set(Timer::Round, now + ROUND_SPAN);
-            self.doubt_resolved();
         }
         if self.rounds.is_proving() {
             let remotes = self.rounds.remotes().to_vec();
@@ -164,40 +207,39 @@ impl Agent {
         }
     }
 
+    fn add_punched(&mut self, remotes: &[SocketAddr], now: Instant) {
+        let mut added: Vec<(WayId, SocketAddr)> = Vec::new();
+        for &remote in remotes {
+            let Some(socket) = self.round_socket(Family::of(remote)) else { continue };
+            if self.ways.between(socket, remote).is_none() {
+                added.push((self.ways.add(Kind::Punched, Route::Udp { socket, remote }), remote));
+            }
+        }
+        if added.is_empty() {
+            return;
+        }
+        let (ways, remotes): (Vec<_>, Vec<_>) = added.into_iter().unzip();
+        self.doubt_resolved(remotes);
+        self.copy_to_new(&ways, now);
+        self.nudge_if_overtaken(now);
+        self.hurry_trials(now);
+    }
+
     /// What has not answered before may do so now thanks to an opener.
-    fn doubt_resolved(&mut self) {
+    fn doubt_resolved(&mut self, remotes: Vec<SocketAddr>) {
         let answers = |address| self.ways.any_heard(|way| way.address() == Some(address) && !way.is_hole());
-        let remotes = self.rounds.remotes().iter().copied();
-        let doubtful: Vec<_> = remotes.filter(|&remote| !answers(remote)).collect();
+        let doubtful: Vec<_> = remotes.into_iter().filter(|&remote| !answers(remote)).collect();
         let candidates = &self.candidates;
         self.rounds.open(doubtful, |address| candidates.iter().any(|known| known.address == address));
         let candidates: Vec<_> = self.candidates.iter().collect();
         candidates.into_iter().for_each(|candidate| self.reconsider(candidate));
     }
 
-    fn add_punched(&mut self, remotes: &[SocketAddr], now: Instant) {
-        let mut added: Vec<WayId> = Vec::new();
-        for &remote in remotes {
-            let Some(socket) = self.round_socket(Family::of(remote)) else { continue };
-            if self.ways.between(socket, remote).is_none() {
-                added.push(self.ways.add(Kind::Punched, Route::Udp { socket, remote }));
-            }
-        }
-        if !added.is_empty() {
-            self.copy_to_new(&added, now);
-            self.nudge_if_overtaken(now);
-            self.hurry_trials(now);
-        }
-    }
-
     /// A way by UDP answers, so that no round is needed.
     pub(super) fn settle_round(&mut self, now: Instant) {
         let Some(followed) = self.followed_way().copied().filter(|way| !way.is_last_resort()) else { return };
-        let sockets = self.rounds.end();
+        let sockets = if followed.is_hole() { self.rounds.hold(now) } else { self.rounds.end() };
         self.close_round(sockets);
-        if followed.is_hole() {
-            self.rounds.hold(now);
-        }
     }
 
     pub(super) fn fail_round(&mut self, now: Instant) {

@@ -1,6 +1,7 @@
 mod bounds;
 mod carried;
 mod changes;
+mod mapped;
 mod punched;
 
 use std::iter::from_fn;

@@ -50,8 +50,8 @@ impl Agent {
         let is_elsewhere = matches!(reason, Reason::NetworkChanged | Reason::Woke);
         if is_elsewhere {
             self.damping.forget();
-            self.rounds.forget_falls();
             self.abandon_round();
+            self.rounds.forget();
         }
         self.put_off_trials(now);
         if !self.rhythm.has_begun() {

@@ -95,15 +95,15 @@ fn rest_of(failures: usize) -> Duration {
 }
 
 #[test]
-fn one_that_fails_is_tried_in_the_other_order_at_once_and_after_a_wait_the_host_begins() {
+fn one_that_fails_is_tried_in_the_other_order_at_once_and_then_with_a_mapping() {
     let mut rounds = with_puncher();
     let expected = [
         (false, Duration::ZERO),
+        (true, Duration::ZERO),
         (true, rest_of(1)),
         (true, Duration::ZERO),
-        (false, rest_of(2)),
-        (true, Duration::ZERO),
-        (false, rest_of(3)),
+        (false, Duration::ZERO),
+        (true, rest_of(2)),
     ];
     assert_eq!(orders(&mut rounds, 6, start()), expected);
 }
@@ -111,10 +111,54 @@ fn one_that_fails_is_tried_in_the_other_order_at_once_and_after_a_wait_the_host_
 #[test]
 fn after_a_change_the_laptop_begins() {
     let (now, mut rounds) = (start(), with_puncher());
-    orders(&mut rounds, 4, now);
+    orders(&mut rounds, 6, now);
     rounds.hurry(now);
-    let expected = [(false, Duration::ZERO), (true, rest_of(1))];
-    assert_eq!(orders(&mut rounds, 2, now + ms(600_000)), expected);
+    let expected = [(false, Duration::ZERO), (true, Duration::ZERO), (true, rest_of(1))];
+    assert_eq!(orders(&mut rounds, 3, now + ms(600_000)), expected);
+}
+
+/// In both orders.
+fn until_mapped(now: Instant) -> Rounds {
+    let mut rounds = with_puncher();
+    (0..2).for_each(|_| fail_proving(&mut rounds, now));
+    assert!(rounds.are_mapped() && rounds.host_is_first());
+    rounds
+}
+
+#[test]
+fn where_no_port_is_mapped_the_next_one_waits_as_if_that_had_not_been_tried() {
+    let now = start();
+    let mut rounds = until_mapped(now);
+    rounds.begin(vec![SOCKET], now + ROUND_SPAN);
+    rounds.fail_unmapped(now + ROUND_SPAN);
+    assert_eq!((rounds.are_mapped(), wait(&rounds, now + ROUND_SPAN)), (false, ROUND_WAITS[1]));
+    rounds.hurry(now + ROUND_SPAN);
+    assert_eq!(wait(&rounds, now + ROUND_SPAN), Duration::ZERO, "the host was not asked");
+}
+
+#[test]
+fn a_mapped_one_leads_to_where_openers_come_from_alone() {
+    let now = start();
+    let mut rounds = until_mapped(now);
+    assert!(ask_again(&mut rounds, &[address(1)], now).is_some());
+    rounds.tell(&[address(2)]);
+    assert!(rounds.remotes().is_empty());
+    assert!(rounds.takes_source(address(2)), "though the host has told it");
+}
+
+#[test]
+fn a_mapping_that_worked_is_asked_for_first_until_the_network_changes() {
+    let now = start();
+    let mut rounds = until_mapped(now);
+    ask_again(&mut rounds, &[], now);
+    rounds.hold(now);
+    assert!(rounds.are_mapped());
+    rounds.forget();
+    for _ in 0..2 {
+        assert!(!rounds.are_mapped());
+        fail_proving(&mut rounds, now);
+    }
+    assert!(rounds.are_mapped());
 }
 
 #[test]
@@ -125,10 +169,8 @@ fn the_order_that_worked_is_the_first_to_be_tried_again() {
         let worked = rounds.host_is_first();
         ask_again(&mut rounds, &[], now);
         rounds.prove();
-        rounds.end();
-        (0..2).for_each(|_| rounds.hold(now));
-        let expected = [(worked, Duration::ZERO), (!worked, rest_of(1))];
-        assert_eq!(orders(&mut rounds, 2, now), expected, "after {failed}");
+        (0..2).for_each(|_| drop(rounds.hold(now)));
+        assert_eq!(orders(&mut rounds, 1, now), [(worked, Duration::ZERO)], "after {failed}");
     }
 }
 
@@ -259,7 +301,7 @@ fn a_hole_that_is_lost_soon_and_again_rests() {
     rounds.hold(now);
     rounds.fall(now);
     assert!(rounds.rest(now));
-    rounds.forget_falls();
+    rounds.forget();
     assert_eq!(wait(&rounds, now), Duration::ZERO);
 }
 

@@ -16,6 +16,8 @@ pub(crate) struct Laptop {
     pub(crate) primes: Vec<(SocketId, SocketAddr)>,
     /// The last round that the host is to be asked for.
     pub(crate) asked: Option<(u32, SocketId)>,
+    /// For which the router here is to map a port.
+    pub(crate) to_map: Option<SocketId>,
 }
 
 impl Laptop {
@@ -27,6 +29,7 @@ impl Laptop {
             alarms: 0,
             primes: Vec::new(),
             asked: None,
+            to_map: None,
         }
     }
 
@@ -44,6 +47,7 @@ impl Laptop {
                 Event::Moved { .. } => {}
                 Event::Nudge => nudged = true,
                 Event::Silent => self.alarms += 1,
+                Event::Map { socket } => self.to_map = Some(socket),
                 Event::Prime { socket, remote } => self.primes.push((socket, remote)),
                 Event::Punch { round, v4, .. } => self.asked = v4.map(|socket| (round, socket)),
             }

@@ -53,6 +53,10 @@ pub(crate) struct Nat {
     /// What goes out gets another port then, which its source keeps from then on, whomever it sends to.
     pub(crate) keeps_early: bool,
     kept: Vec<Kept>,
+    /// It maps ports for whoever asks.
+    maps: bool,
+    /// What is mapped, by its port inside, which is the port outside as well.
+    mapped: Vec<SocketAddr>,
 }
 
 impl Nat {
@@ -68,7 +72,19 @@ impl Nat {
             keeps_ports: false,
             keeps_early: false,
             kept: Vec::new(),
+            maps: false,
+            mapped: Vec::new(),
         }
+    }
+
+    pub(crate) fn that_maps(self) -> Self {
+        Self { maps: true, ..self }
+    }
+
+    /// Whether from now on whatever comes to that port outside goes to `inside`.
+    pub(crate) fn map(&mut self, inside: SocketAddr) -> bool {
+        self.mapped.extend(self.maps.then_some(inside));
+        self.maps
     }
 
     /// Ports that no NAT before it has given.
@@ -111,11 +127,23 @@ impl Nat {
             kept.used = now;
             return None;
         }
-        let inside = self.admitted(outside, from, now);
+        let inside = self.admitted(outside, from, now).or_else(|| self.led_inside(outside, from, now));
         if inside.is_none() && self.keeps_early {
             self.kept.push(Kept { outside, from, used: now });
         }
         inside
+    }
+
+    /// By the mapping, unless what goes there has another port already.
+    fn led_inside(&mut self, outside: SocketAddr, from: SocketAddr, now: Instant) -> Option<SocketAddr> {
+        let leads_there = |inside: &&SocketAddr| SocketAddr::new(self.external, inside.port()) == outside;
+        let inside = *self.mapped.iter().find(leads_there)?;
+        let goes_otherwise = |entry: &Entry| entry.inside == inside && entry.contacted.contains(&from);
+        if self.entries.iter().any(goes_otherwise) {
+            return None;
+        }
+        self.entries.push(Entry { inside, outside, contacted: vec![from], used: now });
+        Some(inside)
     }
 
     fn admitted(&self, outside: SocketAddr, from: SocketAddr, now: Instant) -> Option<SocketAddr> {

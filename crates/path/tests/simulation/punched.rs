@@ -185,6 +185,7 @@ fn rounds_that_come_to_nothing_become_rare() {
     // In two orders each.
     assert_eq!(rounds, [4, 6, 8, 10, 14, 18]);
     assert_eq!((world.primes, world.openers), (9, 54));
+    assert_eq!(world.mappings, 9, "once in each series, and its router maps nothing");
     assert!(world.echo_within(ms(1_000)).is_some());
     world.attach(Some(network("192.0.2.7")));
     world.open_puncher(CHANNEL);

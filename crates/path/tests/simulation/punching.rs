@@ -15,6 +15,9 @@ const HOST: &str = "198.51.100.99";
 /// Two rounds.
 const FOUND: Duration = ms(40_000);
 
+/// Two series of rounds, each in both orders and with a mapping.
+const FOUND_BY_A_MAPPING: Duration = ms(60_000);
+
 const SEEDS: u64 = 100;
 
 /// The laptop's NAT in rows and the host's in columns: how each maps, and what it filters by, nothing (I, endpoint-independent),
@@ -118,6 +121,69 @@ const NEITHER: Keeps = Keeps { laptop: false, host: false };
 const LAPTOPS: Keeps = Keeps { laptop: true, host: false };
 const HOSTS: Keeps = Keeps { laptop: false, host: true };
 const BOTH: Keeps = Keeps { laptop: true, host: true };
+
+/// How many sessions, behind a router that maps ports, either do not go directly though none goes without a mapping; or ask for
+/// one though they go without.
+fn misses_where_ports_are_mapped(
+    laptop: &str,
+    host: &str,
+    goes: bool,
+    first: First,
+    keeps: Keeps,
+    loss_percent: u64,
+) -> usize {
+    let is_a_miss = |&seed: &u64| {
+        let laptop = nat(laptop, LAPTOP, seed, keeps.laptop).that_maps();
+        let host = nat(host, HOST, seed / 7, keeps.host);
+        let mut world = beginning(laptop, host, first, loss_percent, seed);
+        let found = time_until(&mut world, FOUND_BY_A_MAPPING, is_by_udp);
+        found.is_none() || (world.mappings > 0) == goes
+    };
+    (1..=SEEDS / 5).filter(is_a_miss).count()
+}
+
+fn a_router_that_maps_serves_where_nothing_else_does(keeps: Keeps, loss_percent: u64) {
+    for first in [First::Openers, First::Word] {
+        for (laptop, row) in TABLE {
+            // What is lost may look like what never came.
+            for (host, goes) in row.into_iter().filter(|(_, goes)| !goes || loss_percent == 0) {
+                let misses = misses_where_ports_are_mapped(laptop, host, goes, first, keeps, loss_percent);
+                let pair = format!("{laptop} and {host}, {first:?} first, {keeps:?}, {loss_percent} % lost");
+                assert!(misses <= usize::from(loss_percent > 0), "{pair}: {misses} times");
+            }
+        }
+    }
+}
+
+#[test]
+fn behind_a_router_that_maps_every_pair_goes_and_none_asks_that_goes_without() {
+    [NEITHER, LAPTOPS, HOSTS, BOTH]
+        .into_iter()
+        .for_each(|keeps| a_router_that_maps_serves_where_nothing_else_does(keeps, 0));
+}
+
+#[test]
+fn so_it_does_where_some_are_lost() {
+    [10, 30]
+        .into_iter()
+        .for_each(|loss_percent| a_router_that_maps_serves_where_nothing_else_does(NEITHER, loss_percent));
+}
+
+/// A laptop whose NAT gives each address another port, and a home's as most are: after two rounds that fail, of three seconds
+/// each, the third needs what any does.
+#[test]
+fn a_mapping_is_tried_as_soon_as_both_orders_have_failed() {
+    for seed in 1..20 {
+        let nats = (nat("PP", LAPTOP, seed, true).that_maps(), nat("IP", HOST, seed, true));
+        let mut world = beginning(nats.0, nats.1, First::Word, 0, seed);
+        let bound = 2 * ms(3_000) + ms(1_000) + 3 * 3 * 2 * world.link().delay;
+        let found = time_until(&mut world, FOUND, is_by_udp);
+        assert!(found.is_some_and(|found| found <= bound), "{found:?} of {bound:?}");
+        assert_eq!((world.mappings, world.kind()), (1, Some(Kind::Punched)));
+        world.run(Duration::from_secs(600));
+        assert_eq!((world.mappings, world.kind()), (1, Some(Kind::Punched)));
+    }
+}
 
 #[test]
 fn each_pair_of_nats_is_as_the_table_has_it() {

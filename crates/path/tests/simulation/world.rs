@@ -107,6 +107,8 @@ pub(crate) struct World {
     pub(crate) openers: u64,
     pub(crate) primes: u64,
     pub(crate) rounds: u64,
+    /// How often the laptop's router was asked for a mapping.
+    pub(crate) mappings: u64,
     pub(crate) udp: Udp,
     pub(crate) channels: Channels,
     /// Copies of mosh-client's datagrams.
@@ -143,6 +145,7 @@ impl World {
             openers: 0,
             primes: 0,
             rounds: 0,
+            mappings: 0,
             udp: Udp::OPEN,
             channels: Channels::default(),
             sent: BTreeMap::new(),
@@ -338,13 +341,28 @@ impl World {
                 self.client.nudge(self.now);
             }
             self.most_sockets = self.most_sockets.max(self.laptop.sockets());
+            let has_answered = self.map();
             self.punch();
             let transmits = self.laptop.transmits();
-            if transmits.is_empty() {
+            if transmits.is_empty() && !has_answered {
                 return;
             }
             transmits.into_iter().for_each(|transmit| self.send(transmit));
         }
+    }
+
+    /// What the laptop's router makes of it, at once. Whether it was asked.
+    fn map(&mut self) -> bool {
+        let Some(socket) = self.laptop.to_map.take() else { return false };
+        self.mappings += 1;
+        let own = self.own_address(address(BEHIND_NAT)).zip(self.laptop.port_of(socket));
+        let nat = self.link.as_mut().and_then(|link| link.nat.as_mut());
+        let is_mapped = nat.zip(own).is_some_and(|(nat, (own, port))| nat.map(SocketAddr::new(own, port)));
+        match is_mapped {
+            true => self.laptop.agent.handle_mapped(socket, self.now),
+            false => self.laptop.agent.handle_not_mapped(socket, self.now),
+        }
+        true
     }
 
     /// What the laptop's owner does for a round.

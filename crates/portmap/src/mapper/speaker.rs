@@ -71,6 +71,7 @@ impl Speaker {
                     now,
                 )
                 .with_search_window(settings.search_window)
+                .with_only_one_lease(settings.only_this_lease)
                 .with_remembered(settings.remembered.as_ref().and_then(|known| known.control.clone())),
             )),
             (Protocol::Pcp, Some(server)) => {

@@ -37,6 +37,7 @@ fn settings(internal: &str) -> Settings {
         remembered: None,
         description: DESCRIPTION.into(),
         lease: HOUR,
+        only_this_lease: false,
         search_window: upnp::SEARCH_WINDOW,
         nonce: pcp::Nonce([7; 12]),
         seed: 1,
@@ -448,6 +449,22 @@ fn quirk_35_a_router_that_only_knows_permanent_leases_gets_one() {
     assert_eq!(router.table[&60001].lease, 0);
     host.advance(&mut router, 2 * HOUR);
     assert_eq!(router.calls.iter().filter(|call| *call == "AddPortMapping").count(), 5);
+}
+
+#[test]
+fn where_only_this_lease_will_do_such_routers_map_nothing() {
+    for code in [725, 402, 501, 899] {
+        let mut router = Router::new();
+        router.faults.extend([("AddPortMapping", Fault::Code(code)); 9]);
+        let now = start();
+        let settings = Settings { only_this_lease: true, ..settings("192.168.1.10") };
+        let mut host = Host::new(Mapper::new(settings, now), now);
+        host.mapper.map(wanted(60001, mosh_range()), now);
+        host.settle(&mut router);
+        let told = told(&mut host);
+        assert!(matches!(told.as_slice(), [only] if only.starts_with("failed: ")), "{code}: {told:?}");
+        assert!(router.table.is_empty() && host.mapper.has_ended(), "{code}");
+    }
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub struct Settings {
     pub description: String,
     /// Asked for; the gateway may grant another. 1 s to a week.
     pub lease: Duration,
+    /// A gateway that refuses this lease is asked for no other one, so that nothing is mapped that outlives its maker for long.
+    pub only_this_lease: bool,
     /// How long a gateway may keep silent before there is none; [`upnp::SEARCH_WINDOW`] finds those in good order.
     pub search_window: Duration,
     /// Names the mapping to a PCP server, which gives it to nobody else. Not to be guessed.

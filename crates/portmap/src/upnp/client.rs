@@ -121,6 +121,13 @@ impl Client {
         self
     }
 
+    /// Whether a gateway that refuses a lease is asked for no other one.
+    #[must_use]
+    pub fn with_only_one_lease(mut self, only_one: bool) -> Self {
+        self.leases = KnownLeases::of_router(only_one);
+        self
+    }
+
     /// Where a gateway was found on this network before: asked beside the search, and trusted no further than its
     /// answer.
     #[must_use]

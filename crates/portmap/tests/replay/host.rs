@@ -97,6 +97,7 @@ impl<'a> Host<'a> {
             remembered: None,
             description: "moshpunch alice@server 1a2b3c4d".into(),
             lease: LEASE,
+            only_this_lease: false,
             search_window: upnp::SEARCH_WINDOW,
             nonce: pcp::Nonce(*b"twelve bytes"),
             seed: 1,

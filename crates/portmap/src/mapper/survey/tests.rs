@@ -16,6 +16,7 @@ fn settings() -> Settings {
         remembered: None,
         description: String::new(),
         lease: Duration::ZERO,
+        only_this_lease: false,
         search_window: upnp::SEARCH_WINDOW,
         nonce: pcp::Nonce([0; 12]),
         seed: 1,

@@ -13,6 +13,15 @@ pub(in super::super) struct Known {
     accepted: Option<u32>,
     /// Not the lease was what it refused.
     permanent_is_no_better: bool,
+    /// Whatever it makes of it, no other one will do.
+    is_the_only_one: bool,
+}
+
+impl Known {
+    /// Whether the lease that is wanted is the only one that will do.
+    pub(in super::super) fn of_router(only_this: bool) -> Self {
+        Self { is_the_only_one: only_this, ..Self::default() }
+    }
 }
 
 /// The leases of one attempt, in seconds.
@@ -41,7 +50,7 @@ impl Leases {
 
     /// After a refusal that names the lease. `false`: there is none left.
     pub(super) fn fall_back(&mut self) -> bool {
-        if self.permanent_is_tried {
+        if self.permanent_is_tried || self.known.is_the_only_one {
             return false;
         }
         match self.fallbacks.next() {
@@ -53,7 +62,8 @@ impl Leases {
 
     /// After any other refusal: some routers know permanent mappings alone, and say so in words of their own. Once.
     pub(super) fn try_permanent(&mut self) -> bool {
-        let is_useless = self.permanent_is_tried || self.known.permanent_is_no_better;
+        let Known { permanent_is_no_better, is_the_only_one, .. } = self.known;
+        let is_useless = self.permanent_is_tried || permanent_is_no_better || is_the_only_one;
         if is_useless || self.current == PERMANENT {
             return false;
         }
@@ -95,6 +105,16 @@ mod tests {
         leases.is_accepted();
         let next = Leases::new(HOUR, leases.known());
         assert_eq!(next.current(), 0);
+    }
+
+    #[test]
+    fn where_no_other_lease_will_do_none_is_tried() {
+        let mut leases = Leases::new(HOUR, Known::of_router(true));
+        assert!(!leases.try_permanent() && !leases.fall_back());
+        leases.is_refused();
+        let mut next = Leases::new(HOUR, leases.known());
+        assert!(!next.try_permanent() && !next.fall_back());
+        assert_eq!(next.current(), HOUR);
     }
 
     #[test]
