@@ -1,10 +1,14 @@
 //! Who wants no holes has none, whether the laptop's user says so or who looks after the host; and holes need not carry.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
 use anyhow::{Result, ensure};
 use lab::harness::Scenario;
-use lab::{Lab, Nat, USER, scenario, wait_until};
+use lab::{HostProcess, Lab, Nat, USER, scenario, wait_until};
 
-use crate::common::PATIENCE;
+use crate::common::{PATIENCE, keeper, process};
 use crate::moves::logins;
 use crate::scene::Scene;
 
@@ -65,6 +69,7 @@ fn a_host_may_say_that_no_hole_is_to_be_punched(lab: &Lab) -> Result<()> {
     server
         .write_file("/home/alice/.config/moshpunch/config.toml", "[server]\nbudget = 20\npunch = false\n")?;
     scene.begin(&[])?;
+    ensure!(!keeper_has_mosh_servers_socket(&scene)?, "it was borrowed");
     let said = is_carried_and_asks_for_nothing(&mut scene)?;
     ensure!(
         said.contains("the host's configuration (punch = false) opens no way for UDP from there"),
@@ -87,6 +92,7 @@ fn without_carrying_a_hole_is_punched(lab: &Lab) -> Result<()> {
     let mut scene = raise(lab)?;
     scene.begin(&["--no-carry"])?;
     scene.goes("Punched")?;
+    ensure!(keeper_has_mosh_servers_socket(&scene)?, "nothing is seen of what was borrowed");
     let log = scene.news();
     ensure!(!log.contains("kind: Carried"), "{log}");
     scene.leaves_having_gone_through_a_hole().map(drop)
@@ -107,4 +113,16 @@ fn with_neither_there_is_no_channel(lab: &Lab) -> Result<()> {
     let log = scene.news();
     ensure!(!log.contains(HELLO) && !log.contains(ASKED), "{log}");
     scene.leaves().map(drop)
+}
+
+fn keeper_has_mosh_servers_socket(scene: &Scene) -> Result<bool> {
+    let server = &scene.network.server;
+    let (keeper, mosh_server) = (sockets(&keeper(server)?)?, sockets(&process(server, "mosh-server")?)?);
+    Ok(!keeper.is_disjoint(&mosh_server))
+}
+
+fn sockets(process: &HostProcess) -> Result<BTreeSet<PathBuf>> {
+    let open = fs::read_dir(format!("/proc/{}/fd", process.pid))?.flatten();
+    let links = open.filter_map(|entry| fs::read_link(entry.path()).ok());
+    Ok(links.filter(|link| link.to_string_lossy().starts_with("socket:")).collect())
 }
