@@ -8,7 +8,8 @@
 //!    early as a connection of its own; then what leaves by the same port afterwards gets another one.
 //! 2. *Prime*: a datagram to each address where the host may be, which dies behind our own router and makes it expect the
 //!    host's openers. It does not die where the host's router is the next one to ours. So a round that failed is followed by
-//!    one without it, in which the host's openers are the first.
+//!    one without it, in which the host's openers are the first; or by one more with it, where the host has told meanwhile
+//!    of an address that was not primed.
 //! 3. *Ask*: the host sends openers to the sockets' addresses, and says from where they come.
 //! 4. *Prove*: only once the host has said so, or an opener has come, for their routers keep what is early as well.
 //!    mosh-client's datagrams go over the [punched](crate::Kind::Punched) ways, too, as over any better ones. A source that
@@ -80,6 +81,8 @@ struct Round {
     not_yet_open: Vec<SocketId>,
     remotes: Vec<SocketAddr>,
     sources: Vec<SocketAddr>,
+    /// The host has told of one more of its addresses, where it was not to be expected when the round was asked for.
+    has_learnt: bool,
     /// There has been a change since it began.
     is_outdated: bool,
 }
@@ -92,6 +95,8 @@ pub(crate) struct Rounds {
     failures: usize,
     /// In the next one no datagram of ours comes before the host's.
     host_is_first: bool,
+    /// One that had learnt an address was begun again already.
+    was_begun_again: bool,
     not_before: Option<Instant>,
     begun: Option<Instant>,
     /// From where the host has said that its openers come.
@@ -127,7 +132,7 @@ impl Rounds {
 
     /// There is reason to try again, from then on.
     pub(crate) fn hurry(&mut self, from: Instant) {
-        self.failures = 0;
+        (self.failures, self.was_begun_again) = (0, false);
         self.not_before = Some(from);
         self.under_way.iter_mut().for_each(|round| round.is_outdated = true);
     }
@@ -142,6 +147,7 @@ impl Rounds {
             sockets,
             remotes: Vec::new(),
             sources: Vec::new(),
+            has_learnt: false,
             is_outdated: false,
         });
     }
@@ -194,6 +200,8 @@ impl Rounds {
         self.told = listed(told.iter().copied());
         let Some(round) = &mut self.under_way else { return };
         let known = std::mem::take(&mut round.remotes);
+        let is_expected = |address| known.contains(address);
+        round.has_learnt |= round.stage != Stage::Gathering && !self.told.iter().all(is_expected);
         round.remotes = match round.stage {
             Stage::Gathering | Stage::Asking => listed(self.told.iter().copied().chain(known)),
             Stage::Proving => listed(known.into_iter().chain(self.told.iter().copied())),
@@ -224,8 +232,15 @@ impl Rounds {
         self.under_way.take().map_or_else(Vec::new, |round| round.sockets)
     }
 
-    /// As [`end`](Self::end), and the next one has to wait, once both orders were tried.
+    /// As [`end`](Self::end), and the next one has to wait, once both orders were tried. What the host's openers came from, and
+    /// was learnt too late to be primed, is what the next one begins with: a router that keeps what is early has kept those.
+    /// But not again and again, whatever the host tells.
     pub(crate) fn fail(&mut self, now: Instant) -> Vec<SocketId> {
+        let has_learnt = self.under_way.as_ref().is_some_and(|round| round.has_learnt);
+        if has_learnt && !self.was_begun_again {
+            (self.was_begun_again, self.host_is_first) = (true, false);
+            return self.end();
+        }
         self.host_is_first = !self.host_is_first && self.is_proving();
         if !self.host_is_first {
             self.wait(self.failures.max(1), now);
@@ -246,6 +261,7 @@ impl Rounds {
     }
 
     fn wait(&mut self, failures: usize, now: Instant) {
+        self.was_begun_again = false;
         if self.under_way.as_ref().is_some_and(|round| !round.is_outdated) {
             let at = failures.min(ROUND_WAITS.len() - 1);
             self.not_before = Some(now + ROUND_WAITS[at]);
@@ -256,7 +272,7 @@ impl Rounds {
     /// The server answers over a hole.
     pub(crate) fn hold(&mut self, now: Instant) {
         self.proven.get_or_insert(now);
-        self.failures = 0;
+        (self.failures, self.was_begun_again) = (0, false);
         self.not_before = None;
     }
 
