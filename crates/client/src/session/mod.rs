@@ -6,6 +6,7 @@
 //! [`channel`] and has one becomes one of the [`channels`], as long as there is [`need`]. [`farewell`] is what is said at the
 //! end.
 
+mod asking;
 mod background;
 mod channel;
 mod channels;
@@ -21,3 +22,4 @@ mod occasions;
 mod punching;
 mod refusal;
 pub(crate) mod scout;
+mod stun_servers;

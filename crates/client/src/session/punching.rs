@@ -34,6 +34,10 @@ pub(crate) struct Round {
     ports: Ports,
     /// Addresses of this machine, from which it sends to the host.
     own: Vec<IpAddr>,
+    /// Where STUN servers see its sockets.
+    reflexive: Vec<SocketAddr>,
+    /// Servers that the host may ask, too.
+    stun: Vec<SocketAddr>,
 }
 
 impl Punching {
@@ -47,12 +51,14 @@ impl Punching {
         number: u32,
         ports: Ports,
         remotes: impl Iterator<Item = IpAddr>,
+        stun: Vec<SocketAddr>,
     ) -> Result<Round> {
         let mut bytes = [0; 16];
         random::fill(&mut bytes)?;
         let cookie = Cookie::new(bytes);
         self.cookie = Some(cookie);
-        Ok(Round { number, cookie, ports, own: remotes.filter_map(interfaces::source_toward).collect() })
+        let own = remotes.filter_map(interfaces::source_toward).collect();
+        Ok(Round { number, cookie, ports, own, reflexive: Vec::new(), stun })
     }
 
     pub(crate) fn is_opener(&self, datagram: &[u8]) -> bool {
@@ -61,18 +67,33 @@ impl Punching {
 }
 
 impl Round {
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// A server has seen one of its sockets there.
+    pub(crate) fn is_seen_at(&mut self, address: SocketAddr) {
+        self.reflexive.push(address);
+    }
+
     /// For a channel whose host sees it come from `seen`. Most NATs keep a port.
     pub(crate) fn frame(&self, seen: Option<IpAddr>) -> Option<Frame> {
+        let addresses = seen.into_iter().chain(self.own.iter().copied());
+        let with_own_port =
+            addresses.filter_map(|address| Some(SocketAddr::new(address, self.ports.of_family(address)?)));
         let mut to: Vec<SocketAddr> = Vec::new();
-        for address in seen.into_iter().chain(self.own.iter().copied()) {
-            let Some(port) = self.ports.of_family(address) else { continue };
-            let target = SocketAddr::new(address, port);
+        for target in self.reflexive.iter().copied().chain(with_own_port) {
             if is_target(target) && !to.contains(&target) {
                 to.push(target);
             }
         }
         to.truncate(TARGETS_MAXIMUM);
-        (!to.is_empty()).then_some(Frame::Punch { round: self.number, cookie: self.cookie, to })
+        (!to.is_empty()).then_some(Frame::Punch {
+            round: self.number,
+            cookie: self.cookie,
+            to,
+            stun: self.stun.clone(),
+        })
     }
 }
 
@@ -88,7 +109,7 @@ mod tests {
 
     fn round(ports: Ports, own: &[&str]) -> Round {
         let own = own.iter().map(|address| address.parse().unwrap()).collect();
-        Round { number: 7, cookie: Cookie::new([1; 16]), ports, own }
+        Round { number: 7, cookie: Cookie::new([1; 16]), ports, own, reflexive: Vec::new(), stun: Vec::new() }
     }
 
     fn targets(round: &Round, seen: Option<&str>) -> Vec<String> {
@@ -106,6 +127,14 @@ mod tests {
         assert_eq!(targets(&round, Some("20.0.0.1")), ["20.0.0.1:4", "192.168.1.5:4", "[2a00::5]:6"]);
         assert_eq!(targets(&round, Some("2a00::5")), ["[2a00::5]:6", "192.168.1.5:4"]);
         assert_eq!(targets(&round, None), ["192.168.1.5:4", "[2a00::5]:6"]);
+    }
+
+    #[test]
+    fn where_a_server_sees_us_comes_first() {
+        let mut round = round(BOTH, &["192.168.1.5"]);
+        round.is_seen_at("20.0.0.1:1024".parse().unwrap());
+        assert_eq!(targets(&round, Some("20.0.0.1")), ["20.0.0.1:1024", "20.0.0.1:4", "192.168.1.5:4"]);
+        assert_eq!(targets(&round, None), ["20.0.0.1:1024", "192.168.1.5:4"]);
     }
 
     #[test]
@@ -135,7 +164,8 @@ mod tests {
         let mut punching = Punching::default();
         let zeros = Cookie::new([0; 16]).opener();
         assert!(!punching.is_opener(&zeros) && !punching.is_opener(b"moshpunch"));
-        let [first, second] = [1, 2].map(|number| punching.ask(number, BOTH, [].into_iter()).unwrap());
+        let [first, second] =
+            [1, 2].map(|number| punching.ask(number, BOTH, [].into_iter(), Vec::new()).unwrap());
         assert!(!punching.is_opener(&first.cookie.opener()));
         assert!(punching.is_opener(&second.cookie.opener()));
     }
