@@ -1,9 +1,13 @@
 //! What holds for one connection.
 
+mod stun_server;
+
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use wire::Bind;
+
+pub use self::stun_server::StunServer;
 
 /// All of it said, or by default; nothing is read from a file or the environment any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +34,8 @@ pub struct Configuration {
     pub carry: bool,
     /// Whether the host may be asked to let UDP in by sending first.
     pub punch: bool,
+    /// Who may tell where this machine and the host are seen; nobody, unless the user names one.
+    pub stun: Vec<StunServer>,
     pub predict: Predict,
     pub predict_overwrite: bool,
     pub terminal_init: bool,
@@ -54,6 +60,7 @@ impl Configuration {
             families: Families::All,
             carry: true,
             punch: true,
+            stun: Vec::new(),
             predict: Predict::Adaptive,
             predict_overwrite: false,
             terminal_init: true,

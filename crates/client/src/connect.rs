@@ -64,17 +64,18 @@ fn hold_session(connected: Connected, signals: Signals) -> Result<ExitCode> {
     let client = MoshClient::start(&configuration, &connect.key, front.address())?;
     drop(connect.key);
     let (families, verbose) = (configuration.families, configuration.verbose);
+    let names_stun = !configuration.stun.is_empty();
     let login = (login, unread);
     let scout = Scout::new(configuration, connect.port, intake, offers, login, look_up, clock::now());
     let forwarder = Forwarder::new(Gate::new(key), front, families, client, scout, signals)?;
     let ended = forwarder.run(&candidates)?;
-    say_farewell(&ended, verbose);
+    say_farewell(&ended, names_stun, verbose);
     Ok(exit_code::end_as(ended.status))
 }
 
-fn say_farewell(ended: &Ended, verbose: bool) {
+fn say_farewell(ended: &Ended, names_stun: bool, verbose: bool) {
     let path_used = farewell::path_used(&ended.agent);
-    let would_be_direct = farewell::would_be_direct(&ended.agent, ended.at);
+    let would_be_direct = farewell::would_be_direct(&ended.agent, names_stun, ended.at);
     // Where a path was found, what the host could not have is no trouble of the user's.
     if verbose || path_used.is_none() || would_be_direct.is_some() {
         farewell::told_by_the_host(&ended.failures).iter().for_each(report::note);

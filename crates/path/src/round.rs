@@ -237,11 +237,12 @@ impl Rounds {
         self.under_way.as_ref().is_some_and(asked)
     }
 
-    /// Openers come from there, as far as the host knows.
-    pub(crate) fn tell(&mut self, told: &[SocketAddr]) {
+    /// Openers come from there, as far as the host knows. Those are returned that are learnt in the proof, and have no room among
+    /// the remotes: each is as good as a source of an opener.
+    pub(crate) fn tell(&mut self, told: &[SocketAddr]) -> Vec<SocketAddr> {
         self.told = listed(told.iter().copied());
         let Some(round) = self.under_way.as_mut().filter(|round| round.approach != Approach::Mapped) else {
-            return;
+            return Vec::new();
         };
         let known = std::mem::take(&mut round.remotes);
         let is_expected = |address| known.contains(address);
@@ -250,6 +251,8 @@ impl Rounds {
             Stage::Gathering | Stage::Asking => listed(self.told.iter().copied().chain(known)),
             Stage::Proving => listed(known.into_iter().chain(self.told.iter().copied())),
         };
+        let told = if self.is_proving() { self.told.clone() } else { Vec::new() };
+        told.into_iter().filter(|&address| self.takes_source(address)).collect()
     }
 
     /// The host's openers are under way. Whether that is new.

@@ -3,7 +3,8 @@
 //! [`datagram`] is mosh's own datagram as it travels by UDP. moshpunch never changes one; it opens it to know that it
 //! is authentic, which way it goes, and whether it is newer than another. [`offer`] is the line by which
 //! `moshpunch server` tells our own client, over ssh, where its mosh-server can be reached. [`channel`] is what both say to each
-//! other over ssh from then on, and [`opener`] what the host sends by UDP because it was asked to there. [`Bind`], [`locale`],
+//! other over ssh from then on, and [`opener`] what the host sends by UDP because it was asked to there. [`stun`] asks a server
+//! that the user has named where one is seen. [`Bind`], [`locale`],
 //! [`places`] and [`shell`] are what both do alike, since either may start mosh-server.
 //!
 //! *Outside this crate*: sockets, the choice among the candidates of an offer, the memory of which sequence numbers
@@ -17,5 +18,6 @@ pub mod offer;
 pub mod opener;
 pub mod places;
 pub mod shell;
+pub mod stun;
 
 pub use self::bind::Bind;

@@ -1,6 +1,7 @@
 //! What this machine knows of the host by its name: its addresses, and the connection that ssh shares. Told by a process
 //! of its own, because that may take its time.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
@@ -33,9 +34,18 @@ impl LookUp {
     /// Only OpenSSH is asked what it makes of the name; any other program would log in.
     pub(crate) fn start(configuration: &Configuration) -> Result<Self> {
         let asked = Some(&configuration.ssh).filter(|_| ssh::speaks_openssh(configuration));
+        Self::of(&configuration.host, asked.map_or(&[], Vec::as_slice))
+    }
+
+    /// Of one that has nothing to do with ssh.
+    pub(crate) fn of_name(name: &str) -> Result<Self> {
+        Self::of(name, &[])
+    }
+
+    fn of(host: &str, ssh: &[OsString]) -> Result<Self> {
         let mut child = secluded(own::path())
-            .args(["--look-up", &configuration.host])
-            .args(asked.into_iter().flatten())
+            .args(["--look-up", host])
+            .args(ssh)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

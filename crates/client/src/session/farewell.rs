@@ -20,6 +20,10 @@ const LONG_OVER_SSH: Duration = Duration::from_secs(60);
 const LET_THROUGH: &str = "a firewall or router on the way drops UDP: let these ports through, or have the host's router map them \
                            (install moshpunch there, and `moshpunch map gateway` tells what its router can do)";
 
+const NAME_A_SERVER: &str = "`--stun stun:SERVER` may find a direct way: such a server learns this machine's and the host's address \
+                             and when you connect, nothing of the session. Or let these ports through, or have the host's router \
+                             map them (install moshpunch there, and `moshpunch map gateway` tells what its router can do)";
+
 const CARRY: &str = "a firewall or router on the way drops UDP: let these ports through, or have moshpunch on the host, as new \
                      as this one, and such a session goes over ssh";
 
@@ -76,7 +80,7 @@ pub(crate) fn never_reached(tried: &[Candidate], failures: &Failures) -> Trouble
 }
 
 /// Said once, where the session went over ssh for long.
-pub(crate) fn would_be_direct(agent: &Agent, end: Instant) -> Option<Trouble> {
+pub(crate) fn would_be_direct(agent: &Agent, names_stun: bool, end: Instant) -> Option<Trouble> {
     let carried = carried(agent, end);
     let tried: Vec<_> = agent.candidates().collect();
     let punched = match agent.counters().rounds {
@@ -89,7 +93,13 @@ pub(crate) fn would_be_direct(agent: &Agent, end: Instant) -> Option<Trouble> {
         listed(&tried)
     );
     let is_worth_a_word = carried > LONG_OVER_SSH;
-    is_worth_a_word.then(|| Trouble::told(Machine::Router, Step::Session, cause, LET_THROUGH))
+    let cure = cure(agent.counters().rounds, names_stun);
+    is_worth_a_word.then(|| Trouble::told(Machine::Router, Step::Session, cause, cure))
+}
+
+/// A server only helps where holes are tried.
+fn cure(rounds: u64, names_stun: bool) -> &'static str {
+    if rounds == 0 || names_stun { LET_THROUGH } else { NAME_A_SERVER }
 }
 
 /// A session that could not go on: what would have carried it has ended, or is not there.
@@ -244,14 +254,20 @@ mod tests {
         );
         assert_eq!(path_used(&agent).as_deref(), Some("the session went over ssh"));
         assert_eq!(story(&agent, &[]), ["   0.000 s: ssh, because it answered first"]);
-        assert_eq!(would_be_direct(&agent, seconds(61)), None);
-        let trouble = would_be_direct(&agent, seconds(122)).unwrap();
+        assert_eq!(would_be_direct(&agent, false, seconds(61)), None);
+        let trouble = would_be_direct(&agent, false, seconds(122)).unwrap();
         let expected = "for 2 min no datagram came back from the host but over ssh, which stalls where packets are lost; \
                         tried no address";
         assert_eq!(
             (trouble.cause.what.as_str(), trouble.cause.cure.as_deref()),
             (expected, Some(LET_THROUGH))
         );
+    }
+
+    #[test]
+    fn where_holes_were_tried_in_vain_a_server_is_the_cure_unless_one_was_named() {
+        assert!(cure(3, false).starts_with("`--stun stun:SERVER`"));
+        assert_eq!([cure(3, true), cure(0, false)], [LET_THROUGH; 2]);
     }
 
     #[test]

@@ -17,8 +17,10 @@ use programs::signals::Signals;
 use rustix::event::{PollFd, PollFlags};
 use wire::channel::Punched;
 use wire::datagram::LONGEST;
+use wire::stun::{Question, Transaction};
 
 use crate::configuration::Families;
+use crate::session::asking::Asking;
 use crate::session::channels::{self, ChannelId};
 use crate::session::front::Front;
 use crate::session::gate::Gate;
@@ -53,6 +55,8 @@ pub(crate) struct Forwarder {
     carriers: Vec<(ChannelId, WayId)>,
     punching: Punching,
     own_mappings: OwnMappings,
+    /// The round that the host is not yet asked for.
+    asking: Option<Asking>,
     /// As the agent counts them.
     silences: u64,
     finds: Vec<Find>,
@@ -122,6 +126,7 @@ impl Forwarder {
             carriers: Vec::new(),
             punching: Punching::default(),
             own_mappings: OwnMappings::default(),
+            asking: None,
             silences: 0,
             finds: Vec::new(),
             signals,
@@ -164,6 +169,7 @@ impl Forwarder {
             self.scout.handle_timeout(now);
             self.own_mappings.handle_timeout(now);
             self.handle_mappings();
+            self.ask_on();
             self.tell_scout(now);
         }
     }
@@ -181,7 +187,9 @@ impl Forwarder {
         let now = clock::now();
         let of_changes = self.changes.as_ref().and_then(Changes::poll_timeout);
         let of_mappings = self.own_mappings.deadline();
-        let deadlines = [self.agent.poll_timeout(), self.scout.deadline(), of_changes, of_mappings];
+        let of_questions = self.asking.as_ref().map(Asking::poll_timeout);
+        let deadlines =
+            [self.agent.poll_timeout(), self.scout.deadline(), of_changes, of_mappings, of_questions];
         let deadline = deadlines.into_iter().flatten().min();
         let longest = deadline.map(|deadline| deadline.saturating_duration_since(now));
         let mut descriptors = vec![self.front.descriptor()];
@@ -216,6 +224,7 @@ impl Forwarder {
                     }
                 },
                 Event::Close { socket } => {
+                    self.asking.take_if(|asking| asking.is_of(socket));
                     self.back.close(socket);
                     self.own_mappings.give_back(socket, clock::now());
                 }
@@ -265,10 +274,44 @@ impl Forwarder {
         let ports = Ports { v6: port(v6), v4: port(v4) };
         let remotes = self.agent.candidates().map(|candidate| candidate.address.ip());
         let mapped = v4.and_then(|socket| self.own_mappings.outside(socket));
-        let asked = self.punching.ask(number, ports, mapped, remotes);
-        let is_asked = asked.is_ok_and(|round| self.scout.punch(&round, clock::now()));
-        if !is_asked {
-            self.agent.handle_punch_refused(number, clock::now());
+        match self.punching.ask(number, ports, mapped, remotes, self.scout.stun.addresses().collect()) {
+            Ok(round) => {
+                let sockets: Vec<_> = [v6, v4].into_iter().flatten().collect();
+                let questions = self.questions(v6, v4);
+                self.asking = Some(Asking::new(round, sockets, questions, clock::now()));
+                self.ask_on();
+            }
+            Err(_) => self.agent.handle_punch_refused(number, clock::now()),
+        }
+    }
+
+    /// From a public address no NAT is on the way.
+    fn questions(&self, v6: Option<SocketId>, v4: Option<SocketId>) -> Vec<(SocketId, Question)> {
+        let question = |server: SocketAddr| {
+            let socket = if server.is_ipv6() { v6 } else { v4 }?;
+            let own = interfaces::source_toward(server.ip())?;
+            let mut bytes = [0; 12];
+            random::fill(&mut bytes).ok().filter(|()| reach(own) != Reach::Public)?;
+            Some((socket, Question::new(server, Transaction::new(bytes), clock::now())))
+        };
+        self.scout.stun.worth_asking().filter_map(question).collect()
+    }
+
+    /// First those servers, if there are any, and then the host.
+    fn ask_on(&mut self) {
+        let Some(asking) = &mut self.asking else { return };
+        let now = clock::now();
+        while let Some((socket, server, request)) = asking.poll(now) {
+            if let Err(NotSent::Unreachable) = self.back.send(socket, server, &request, 0) {
+                asking.give_up(socket, server);
+            }
+        }
+        if let Some(asked) = self.asking.take_if(|asking| asking.is_done(now)) {
+            let (round, silent) = asked.finish();
+            self.scout.stun.were_silent(&silent);
+            if !self.scout.punch(&round, now) {
+                self.agent.handle_punch_refused(round.number(), now);
+            }
         }
     }
 
@@ -327,6 +370,8 @@ impl Forwarder {
             let Some(reply) = self.gate.reply(datagram, now) else {
                 if self.punching.is_opener(datagram) {
                     self.handle_opener(socket, received.from, now);
+                } else if let Some(asking) = &mut self.asking {
+                    asking.handle_datagram(socket, datagram, received.from);
                 }
                 continue;
             };

@@ -7,6 +7,7 @@
 //! hole [`punching`], for which this network's router may have to help ([`own_mapping`]). [`farewell`] is what is said at the
 //! end.
 
+mod asking;
 mod background;
 mod channel;
 mod channels;
@@ -23,3 +24,4 @@ mod own_mapping;
 mod punching;
 mod refusal;
 pub(crate) mod scout;
+mod stun_servers;

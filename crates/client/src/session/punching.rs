@@ -38,6 +38,10 @@ pub(crate) struct Round {
     mapped: Option<Outside>,
     /// Addresses of this machine, from which it sends to the host.
     own: Vec<IpAddr>,
+    /// Where STUN servers see its sockets.
+    reflexive: Vec<SocketAddr>,
+    /// Servers that the host may ask, too.
+    stun: Vec<SocketAddr>,
 }
 
 impl Punching {
@@ -52,13 +56,14 @@ impl Punching {
         ports: Ports,
         mapped: Option<Outside>,
         remotes: impl Iterator<Item = IpAddr>,
+        stun: Vec<SocketAddr>,
     ) -> Result<Round> {
         let mut bytes = [0; 16];
         random::fill(&mut bytes)?;
         let cookie = Cookie::new(bytes);
         self.cookie = Some(cookie);
         let own = remotes.filter_map(interfaces::source_toward).collect();
-        Ok(Round { number, cookie, ports, mapped, own })
+        Ok(Round { number, cookie, ports, mapped, own, reflexive: Vec::new(), stun })
     }
 
     pub(crate) fn is_opener(&self, datagram: &[u8]) -> bool {
@@ -67,6 +72,15 @@ impl Punching {
 }
 
 impl Round {
+    pub(crate) fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// A server has seen one of its sockets there.
+    pub(crate) fn is_seen_at(&mut self, address: SocketAddr) {
+        self.reflexive.push(address);
+    }
+
     /// For a channel whose host sees it come from `seen`. Most NATs keep a port; one that does not may have mapped one.
     pub(crate) fn frame(&self, seen: Option<IpAddr>) -> Option<Frame> {
         let of = |address: IpAddr| Some(SocketAddr::new(address, self.ports.of_family(address)?));
@@ -74,14 +88,20 @@ impl Round {
             Some(mapped) => mapped.target(seen),
             None => seen.and_then(of),
         };
+        let own = self.own.iter().copied().filter_map(of);
         let mut to: Vec<SocketAddr> = Vec::new();
-        for target in outside.into_iter().chain(self.own.iter().copied().filter_map(of)) {
+        for target in self.reflexive.iter().copied().chain(outside).chain(own) {
             if is_target(target) && !to.contains(&target) {
                 to.push(target);
             }
         }
         to.truncate(TARGETS_MAXIMUM);
-        (!to.is_empty()).then_some(Frame::Punch { round: self.number, cookie: self.cookie, to })
+        (!to.is_empty()).then_some(Frame::Punch {
+            round: self.number,
+            cookie: self.cookie,
+            to,
+            stun: self.stun.clone(),
+        })
     }
 }
 
@@ -97,7 +117,15 @@ mod tests {
 
     fn round(ports: Ports, own: &[&str]) -> Round {
         let own = own.iter().map(|address| address.parse().unwrap()).collect();
-        Round { number: 7, cookie: Cookie::new([1; 16]), ports, mapped: None, own }
+        Round {
+            number: 7,
+            cookie: Cookie::new([1; 16]),
+            ports,
+            mapped: None,
+            own,
+            reflexive: Vec::new(),
+            stun: Vec::new(),
+        }
     }
 
     fn targets(round: &Round, seen: Option<&str>) -> Vec<String> {
@@ -131,6 +159,14 @@ mod tests {
     }
 
     #[test]
+    fn where_a_server_sees_us_comes_first() {
+        let mut round = round(BOTH, &["192.168.1.5"]);
+        round.is_seen_at("20.0.0.1:1024".parse().unwrap());
+        assert_eq!(targets(&round, Some("20.0.0.1")), ["20.0.0.1:1024", "20.0.0.1:4", "192.168.1.5:4"]);
+        assert_eq!(targets(&round, None), ["20.0.0.1:1024", "192.168.1.5:4"]);
+    }
+
+    #[test]
     fn of_a_family_without_a_socket_nothing_is_asked_for() {
         let only = |v6, v4| round(Ports { v6, v4 }, &["192.168.1.5", "2a00::5"]);
         assert_eq!(targets(&only(None, Some(4)), Some("2a00::1")), ["192.168.1.5:4"]);
@@ -157,7 +193,8 @@ mod tests {
         let mut punching = Punching::default();
         let zeros = Cookie::new([0; 16]).opener();
         assert!(!punching.is_opener(&zeros) && !punching.is_opener(b"moshpunch"));
-        let [first, second] = [1, 2].map(|number| punching.ask(number, BOTH, None, [].into_iter()).unwrap());
+        let [first, second] =
+            [1, 2].map(|number| punching.ask(number, BOTH, None, [].into_iter(), Vec::new()).unwrap());
         assert!(!punching.is_opener(&first.cookie.opener()));
         assert!(punching.is_opener(&second.cookie.opener()));
     }

@@ -21,6 +21,7 @@ use crate::session::background::Logins;
 use crate::session::channels::{self, ChannelId};
 use crate::session::network::Network;
 use crate::session::punching::Round;
+use crate::session::stun_servers::StunServers;
 
 /// What the host tells of what failed; more than this is noise.
 const NOTES_MAXIMUM: usize = 4;
@@ -40,6 +41,7 @@ pub(crate) struct Scout {
     messages: Transcript,
     network: Network,
     look_up: Option<LookUp>,
+    pub(crate) stun: StunServers,
     leaving: Leaving,
     failures: Failures,
 }
@@ -70,6 +72,7 @@ impl Scout {
         let mut logins = Logins::beside(login, unread, configuration.clone(), port);
         logins.told(offers != Offers::Unfinished, now);
         Self {
+            stun: StunServers::new(if configuration.punch { &configuration.stun } else { &[] }),
             logins,
             configuration,
             port,
@@ -87,6 +90,7 @@ impl Scout {
     /// What has been found since the last call.
     pub(crate) fn found(&mut self, now: Instant) -> Vec<Candidate> {
         self.leaving.reap();
+        self.stun.keep_up();
         let mut found = self.looked_up(now);
         for said in self.logins.read(now) {
             self.read_messages(&said.messages);
@@ -160,6 +164,7 @@ impl Scout {
             tracing::debug!(?network, "another network");
             let are_gone = network.has_lost_an_address(&self.network);
             self.network = network;
+            self.stun.look_up_again(&mut self.leaving);
             self.logins.network_changed(are_gone, now);
         }
     }
@@ -174,7 +179,11 @@ impl Scout {
 
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
         let look_up = self.look_up.iter().flat_map(LookUp::descriptors);
-        self.logins.descriptors().chain(look_up).chain(self.leaving.descriptors())
+        self.logins
+            .descriptors()
+            .chain(look_up)
+            .chain(self.stun.descriptors())
+            .chain(self.leaving.descriptors())
     }
 
     fn look_up_again(&mut self) {

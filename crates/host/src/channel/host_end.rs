@@ -50,7 +50,7 @@ pub(crate) enum Act {
     /// The first was delivered: older channels are of no use any more.
     Supersede,
     /// Have the keeper send openers, and [tell](HostEnd::handle_punched) what came of it.
-    Punch { round: u32, cookie: Cookie, to: Vec<SocketAddr> },
+    Punch { round: u32, cookie: Cookie, to: Vec<SocketAddr>, stun: Vec<SocketAddr> },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +75,8 @@ pub(crate) struct HostEnd {
     punches: bool,
     /// The round that the keeper was asked for.
     asked: Option<u32>,
+    /// The last that it has answered. It may learn more.
+    answered: Option<u32>,
     talk: Talk,
     lines: Lines,
     telling: Telling,
@@ -89,6 +91,7 @@ impl HostEnd {
             carrying: hello.carrying,
             punches: hello.punches,
             asked: None,
+            answered: None,
             hello: Some(hello),
             talk: Talk::new(WINDOW, now),
             lines: Lines::default(),
@@ -116,7 +119,10 @@ impl HostEnd {
                 let supersede = is_first.then_some(Act::Supersede);
                 [Act::Deliver { tos, datagram }].into_iter().chain(supersede).collect()
             }
-            Some(Heard::Punch { round, cookie, to }) => self.ask(round, cookie, to).into_iter().collect(),
+            Some(Heard::Punch { round, cookie, to, stun }) => {
+                let act = Act::Punch { round, cookie, to, stun };
+                self.takes(round).then_some(act).into_iter().collect()
+            }
             Some(Heard::Bye { .. }) => {
                 self.phase = Phase::Closed;
                 Vec::new()
@@ -126,19 +132,23 @@ impl HostEnd {
     }
 
     /// One after the other, so that a flood stops here.
-    fn ask(&mut self, round: u32, cookie: Cookie, to: Vec<SocketAddr>) -> Option<Act> {
-        if !self.punches || self.asked.is_some() {
+    fn takes(&mut self, round: u32) -> bool {
+        let taken = self.punches && self.asked.is_none();
+        if taken {
+            (self.asked, self.answered) = (Some(round), None);
+        } else {
             let reason = if self.punches { NoRound::Busy } else { NoRound::Unable };
             self.answer(round, Err(reason));
-            return None;
         }
-        self.asked = Some(round);
-        Some(Act::Punch { round, cookie, to })
+        taken
     }
 
     /// What came of the round that was asked for: from where openers come, as others see it.
     pub(crate) fn handle_punched(&mut self, round: u32, outcome: Result<Vec<SocketAddr>, NoRound>) {
         if self.asked.take_if(|asked| *asked == round).is_some() {
+            self.answered = Some(round);
+            self.answer(round, outcome);
+        } else if self.answered == Some(round) && outcome.is_ok() {
             self.answer(round, outcome);
         }
     }

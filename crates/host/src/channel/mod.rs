@@ -199,8 +199,8 @@ impl Channel {
             }
             // A keeper that is gone knows no older channels.
             Act::Supersede => drop(self.tell_keeper(&ToKeeper::Delivered)),
-            Act::Punch { round, cookie, to } => {
-                if self.tell_keeper(&ToKeeper::Punch { round, cookie, to }).is_err() {
+            Act::Punch { round, cookie, to, stun } => {
+                if self.tell_keeper(&ToKeeper::Punch { round, cookie, to, stun }).is_err() {
                     self.end.handle_punched(round, Err(NoRound::Unable));
                 }
             }

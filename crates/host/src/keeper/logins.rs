@@ -38,7 +38,7 @@ pub(super) enum Heard {
     /// Of the login that has started the keeper, and what came with it.
     Message(ToKeeper, Option<OwnedFd>),
     /// A round is asked for.
-    Punch { by: Number, round: u32, cookie: Cookie, to: Vec<SocketAddr> },
+    Punch { by: Number, round: u32, cookie: Cookie, to: Vec<SocketAddr>, stun: Vec<SocketAddr> },
     /// The login that has started the keeper is over.
     EndOfFirst,
 }
@@ -97,8 +97,8 @@ impl Logins {
                     self.supersede(at);
                     at = 0;
                 }
-                Ok(Some((ToKeeper::Punch { round, cookie, to }, _))) => {
-                    heard.push(Heard::Punch { by: *number, round, cookie, to });
+                Ok(Some((ToKeeper::Punch { round, cookie, to, stun }, _))) => {
+                    heard.push(Heard::Punch { by: *number, round, cookie, to, stun });
                 }
                 Ok(Some((message, descriptor))) if *is_first => {
                     heard.push(Heard::Message(message, descriptor));
@@ -191,6 +191,7 @@ mod tests {
             round,
             cookie: Cookie::new([7; 16]),
             to: vec![([20, 0, 0, 9], 5).into()],
+            stun: Vec::new(),
         };
         second.send(&round(1)).unwrap();
         third.send(&round(2)).unwrap();

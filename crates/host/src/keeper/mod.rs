@@ -6,6 +6,7 @@ mod place;
 mod punching;
 mod retry;
 mod saving;
+mod siblings;
 mod upkeep;
 
 use std::net::{IpAddr, SocketAddr};
@@ -29,6 +30,7 @@ use self::logins::{Heard, Logins};
 use self::punching::Punching;
 use self::retry::Retry;
 use self::saving::Saving;
+use self::siblings::Asked;
 use self::upkeep::{Consequences, Upkeep};
 use crate::cause::{Cause, Trouble};
 use crate::mosh_server::{self, Watched};
@@ -146,6 +148,7 @@ impl Keeper {
             // 4. Hand over what came in.
             self.upkeeps.iter_mut().for_each(Upkeep::receive);
             self.handle_logins();
+            self.handle_answers();
             self.handle_end_of_session();
             self.handle_moves();
             self.look_again();
@@ -167,6 +170,7 @@ impl Keeper {
         let mut descriptors: Vec<_> = self.upkeeps.iter().flat_map(Upkeep::descriptors).collect();
         descriptors.push(PollFd::new(&self.signals, PollFlags::IN));
         descriptors.extend(self.logins.descriptors());
+        descriptors.extend(self.punching.iter().flat_map(Punching::descriptors));
         descriptors.extend(retry.and_then(Retry::descriptor));
         if let Some(session) = self.session.as_ref().filter(|_| !self.leaving) {
             descriptors.push(session.process.descriptor());
@@ -257,13 +261,23 @@ impl Keeper {
         for heard in self.logins.hear() {
             match heard {
                 Heard::Message(message, descriptor) => self.handle_message(message, descriptor),
-                Heard::Punch { by, round, cookie, to } => {
+                Heard::Punch { by, round, cookie, to, stun } => {
                     let outcome = self.punch(cookie, &to);
+                    if let (Ok(origins), Some(punching)) = (&outcome, &mut self.punching) {
+                        punching.ask(Asked { by, round }, &stun, origins, clock::now());
+                    }
                     self.logins.answer(by, &FromKeeper::Punched { round, outcome });
                 }
                 Heard::EndOfFirst if self.session.is_none() => self.leave(),
                 Heard::EndOfFirst => {}
             }
+        }
+    }
+
+    fn handle_answers(&mut self) {
+        if let Some((asked, origins)) = self.punching.as_mut().and_then(Punching::receive) {
+            let punched = FromKeeper::Punched { round: asked.round, outcome: Ok(origins) };
+            self.logins.answer(asked.by, &punched);
         }
     }
 

@@ -60,6 +60,9 @@ pub(crate) enum ToKeeper {
         #[serde(with = "digits")]
         cookie: Cookie,
         to: Vec<SocketAddr>,
+        /// Servers that can tell from where they come.
+        #[serde(default)]
+        stun: Vec<SocketAddr>,
     },
 }
 
@@ -125,7 +128,8 @@ pub(crate) enum FromKeeper {
     Trouble(Trouble),
     /// The laptop has come by another login.
     Superseded,
-    /// Openers are under way, and come from one of these, as far as is known. To the login that has asked alone.
+    /// Openers are under way, and come from one of these, as far as is known; once more for each address that is learnt later.
+    /// To the login that has asked alone.
     Punched {
         round: u32,
         outcome: Result<Vec<SocketAddr>, NoRound>,

@@ -75,7 +75,7 @@ fn taking<C: Settings>(setting: &'static Setting<C>, argument: Arg) -> Arg {
         Kind::Choice(_) => argument.ignore_case(true).hide_possible_values(true).allow_hyphen_values(true),
         Kind::Name(name) => argument.num_args(0..=1).require_equals(true).default_missing_value(name),
         // Whatever follows is the value, as with mosh's script.
-        Kind::Switch | Kind::Text | Kind::Path | Kind::Ports | Kind::Number => {
+        Kind::Switch | Kind::Text | Kind::Texts | Kind::Path | Kind::Ports | Kind::Number => {
             argument.allow_hyphen_values(true)
         }
     }

@@ -3,9 +3,10 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use client::configuration::{Configuration, Families, Predict, RemoteIp};
+use client::configuration::{Configuration, Families, Predict, RemoteIp, StunServer};
 use client::tmux::{self, Colours, SessionName};
 use wire::Bind;
+use wire::stun::SERVERS_MAXIMUM;
 
 use super::document::Section;
 use super::pattern;
@@ -332,6 +333,25 @@ const SETTINGS: &[Setting<Connection>] = &[
         },
     },
     Setting {
+        name: "stun",
+        kind: Kind::Texts,
+        default: None,
+        flag: Some(Flag {
+            value: "SERVER[,SERVER]",
+            help: "Have STUN servers tell where this machine and the host are seen, where that\n\
+                   is not known otherwise: stun:HOST[:PORT]. Such a server learns both addresses\n\
+                   and when you connect, nothing of the session. None is used unless you name one",
+            negation: Some("no-stun"),
+            ..OURS
+        }),
+        other: None,
+        set: |connection, text| {
+            connection.configuration.stun =
+                text.map(utf8).transpose()?.map(stun_servers).transpose()?.unwrap_or_default();
+            Ok(())
+        },
+    },
+    Setting {
         name: "verbose",
         kind: Kind::Switch,
         default: Some("false"),
@@ -380,6 +400,13 @@ fn bind(text: &str) -> Bind {
         _ if text.eq_ignore_ascii_case("any") => Bind::Any,
         _ => Bind::Address(text.to_owned()),
     }
+}
+
+/// With commas between.
+fn stun_servers(text: &str) -> Result<Vec<StunServer>, String> {
+    let servers: Vec<StunServer> = text.split(',').map(|one| one.trim().parse()).collect::<Result<_, _>>()?;
+    let are_too_many = servers.len() > SERVERS_MAXIMUM;
+    if are_too_many { Err(format!("more than {SERVERS_MAXIMUM} STUN servers")) } else { Ok(servers) }
 }
 
 /// As mosh's script checks them.

@@ -32,6 +32,7 @@ pub(crate) enum Section {
 pub(crate) enum Value {
     Switch(bool),
     Text(String),
+    Texts(Vec<String>),
     Number(String),
     Table,
     Other,
@@ -186,9 +187,15 @@ impl From<DeValue<'_>> for Value {
             DeValue::Integer(number) if number.radix() == 10 => Self::Number(number.as_str().to_owned()),
             DeValue::Float(number) => Self::Number(number.as_str().to_owned()),
             DeValue::Table(_) => Self::Table,
-            DeValue::Integer(_) | DeValue::Datetime(_) | DeValue::Array(_) => Self::Other,
+            DeValue::Array(list) => texts(&list).map_or(Self::Other, Self::Texts),
+            DeValue::Integer(_) | DeValue::Datetime(_) => Self::Other,
         }
     }
+}
+
+/// `None`: it is a list of something else.
+fn texts(list: &DeArray<'_>) -> Option<Vec<String>> {
+    list.iter().map(|one| one.get_ref().as_str().map(str::to_owned)).collect()
 }
 
 fn is_section(value: &DeValue<'_>) -> bool {

@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     Switch,
     Choice(&'static [&'static str]),
     Text,
+    /// Several texts, with commas between; in the file a list, too.
+    Texts,
     Path,
     /// A port or a range, which is a number or a text.
     Ports,
@@ -154,8 +156,10 @@ impl Kind {
                 choice.map(OsString::from).ok_or_else(unknown)
             }
             Self::Path if text.is_empty() => Err("a path was expected".into()),
-            Self::Text if text.is_empty() => Err("a text was expected".into()),
-            Self::Text | Self::Path | Self::Ports | Self::Number | Self::Name(_) => Ok(text.to_owned()),
+            Self::Text | Self::Texts if text.is_empty() => Err("a text was expected".into()),
+            Self::Text | Self::Texts | Self::Path | Self::Ports | Self::Number | Self::Name(_) => {
+                Ok(text.to_owned())
+            }
         }
     }
 
@@ -168,6 +172,7 @@ impl Kind {
             (Self::Name(name), Value::Switch(true)) => Some(name.into()),
             (Self::Number | Self::Ports, Value::Number(number)) => Some(number.into()),
             (Self::Number, _) => return Err("a number was expected".into()),
+            (Self::Texts, Value::Texts(texts)) => Some(texts.join(",").into()),
             (Self::Path, Value::Text(text)) => Some(below_home(text)?),
             (_, Value::Text(text)) => Some(text.into()),
             (_, Value::Switch(true)) => return Err("true is no value for it".into()),

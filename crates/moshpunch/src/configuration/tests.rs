@@ -79,6 +79,7 @@ fn samples(setting: &One) -> [&'static str; 2] {
         "ssh" => ["ssh -p 2222", "myssh 'a b'"],
         "experimental-remote-ip" => ["local", "remote"],
         "tmux" => ["work", "home"],
+        "stun" => ["stun:stun.example.org", "stun:20.0.0.3:5, stun:[2a00:7::3]"],
         "log" => ["/tmp/log", "log"],
         name => panic!("{name}: name two values of it"),
     }
@@ -540,6 +541,26 @@ fn true_and_false_mean_in_a_variable_what_they_mean_in_the_file() {
             assert_eq!(variable.configuration("host"), file.configuration("host"), "{} {word}", setting.name);
         }
     }
+}
+
+#[test]
+fn several_servers_are_a_list_or_stand_with_commas_between() {
+    let holds = |value: &str| user(&format!("[client]\nstun = {value}\n")).configuration("host").stun;
+    let servers = holds("[\"stun:20.0.0.3\", \"stun:20.0.0.4\"]");
+    assert_eq!(servers.len(), 2);
+    assert_eq!(holds("\"stun:20.0.0.3, stun:20.0.0.4\""), servers);
+    for (wrong, told) in [
+        ("[\"stun:a\", 7]", "a text in quotes was expected"),
+        ("[]", "a text was expected"),
+        ("\"turn:a\"", "no STUN server"),
+        ("\"stuns:a\"", "by UDP alone"),
+        ("\"stun:a,stun:b,stun:c,stun:d,stun:e\"", "more than 4"),
+    ] {
+        let left_out = user(&format!("[client]\nstun = {wrong}\n")).left_out("host");
+        assert!(matches!(&left_out[..], [line] if line.contains(told)), "{wrong}: {left_out:?}");
+    }
+    let of_another = user("[client]\nserver = [\"a\"]\n").left_out("host");
+    assert_eq!(of_another.len(), 1, "{of_another:?}");
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod options;
 mod own_router;
 mod scene;
 mod sleep;
+mod stun;
 mod traffic;
 mod upgrade;
 
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         early::scenarios(),
         neighbours::scenarios(),
         own_router::scenarios(),
+        stun::scenarios(),
         upgrade::scenarios(),
         moves::scenarios(),
         options::scenarios(),

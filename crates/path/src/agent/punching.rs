@@ -32,9 +32,10 @@ impl Agent {
     pub fn handle_punched(&mut self, round: u32, from: &[SocketAddr], now: Instant) {
         self.observe(now);
         if self.rounds.is_asked(round) {
-            self.rounds.tell(from);
+            let beside = self.rounds.tell(from);
             if !self.rounds.are_mapped() {
                 self.prove(now);
+                self.add_punched(&beside, now);
             }
         }
     }

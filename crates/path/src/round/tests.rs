@@ -161,6 +161,55 @@ fn a_mapping_that_worked_is_asked_for_first_until_the_network_changes() {
     assert!(rounds.are_mapped());
 }
 
+/// In which the host tells of `addresses` once it was asked.
+fn fail_told(rounds: &mut Rounds, addresses: &[SocketAddr], now: Instant) {
+    ask_again(rounds, &[address(1)], now);
+    rounds.tell(addresses);
+    rounds.prove();
+    rounds.fail(now + ROUND_SPAN);
+}
+
+#[test]
+fn one_that_has_learnt_where_the_host_is_seen_is_begun_again_with_that() {
+    let (now, mut rounds) = (start(), with_puncher());
+    fail_told(&mut rounds, &[address(2)], now);
+    let later = now + ROUND_SPAN;
+    assert_eq!((rounds.host_is_first(), wait(&rounds, later)), (false, Duration::ZERO));
+    ask_again(&mut rounds, &[address(1)], later);
+    assert_eq!(rounds.remotes(), [address(2), address(1)], "to be primed");
+    rounds.tell(&[address(2)]);
+    rounds.prove();
+    rounds.fail(later);
+    assert!(rounds.host_is_first(), "nothing was learnt in that one");
+}
+
+#[test]
+fn an_address_that_is_learnt_in_the_proof_counts_as_well() {
+    let (now, mut rounds) = (start(), with_puncher());
+    ask_again(&mut rounds, &[address(1)], now);
+    rounds.tell(&[address(1)]);
+    rounds.prove();
+    rounds.tell(&[address(2), address(1)]);
+    assert_eq!(rounds.remotes(), [address(1), address(2)]);
+    rounds.fail(now);
+    assert!(!rounds.host_is_first());
+}
+
+#[test]
+fn a_host_that_is_seen_elsewhere_each_time_is_not_asked_more_often() {
+    let (mut now, mut rounds) = (start(), with_puncher());
+    let waits: Vec<_> = (0..7)
+        .map(|number| {
+            fail_told(&mut rounds, &[address(10 + number)], now);
+            now += ROUND_SPAN;
+            let waited = wait(&rounds, now);
+            now += waited;
+            waited.as_secs()
+        })
+        .collect();
+    assert_eq!(waits, [0, 0, 30, 0, 0, 120, 0]);
+}
+
 #[test]
 fn the_order_that_worked_is_the_first_to_be_tried_again() {
     for failed in 0..6 {

@@ -69,7 +69,12 @@ fn nat(behaviours: &str, external: &str, ports: u64, keeps_early: bool) -> Nat {
 
 /// A session that begins. Its network is nearer or farther, by the seed.
 fn beginning(laptop: Nat, host: Nat, first: First, loss_percent: u64, seed: u64) -> World {
-    let mut world = World::new(&[LAN, BEHIND_NAT], seed);
+    knowing(&[LAN, BEHIND_NAT], laptop, host, first, loss_percent, seed)
+}
+
+/// As far as the laptop knows where the host is.
+fn knowing(known: &[&str], laptop: Nat, host: Nat, first: First, loss_percent: u64, seed: u64) -> World {
+    let mut world = World::new(known, seed);
     let delay = ms(25 + world.random(60));
     world.host_nat = Some(host);
     world.attach(Some(Link { nat: Some(laptop), loss_percent, ..Link::new(&[Family::V4], delay) }));
@@ -245,5 +250,18 @@ fn next_to_a_router_that_keeps_what_is_early_a_hole_is_found_once_it_has_forgott
         world.next_door = true;
         let found = time_until(&mut world, FOUND, is_by_udp);
         assert!(found.is_some_and(|found| found > ms(30_000)), "{first:?}, {seed}: {found:?}");
+    }
+}
+
+/// A router that keeps what is early has kept the host's openers by the time that the host has said where they come from.
+#[test]
+fn an_address_that_the_host_alone_knows_of_is_reached_in_the_second_round() {
+    for (first, seed) in
+        [First::Openers, First::Word].into_iter().flat_map(|first| (1..=SEEDS).map(move |seed| (first, seed)))
+    {
+        let nats = (nat("IP", LAPTOP, seed, true), nat("IP", HOST, seed / 7, false));
+        let mut world = knowing(&[LAN], nats.0, nats.1, first, 0, seed);
+        let found = time_until(&mut world, FOUND, is_by_udp);
+        assert!(found.is_some_and(|found| found < ms(8_000)), "{first:?} first, seed {seed}: {found:?}");
     }
 }

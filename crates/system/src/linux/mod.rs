@@ -16,6 +16,7 @@ pub mod peer;
 pub(crate) mod process;
 mod reservation;
 pub(crate) mod routes;
+mod sibling;
 pub(crate) mod source_filter;
 #[cfg(not(feature = "portable"))]
 pub(crate) mod time;
@@ -23,6 +24,7 @@ pub(crate) mod time;
 pub use borrowed::BorrowedSocket;
 pub use file_changes::{FileChanges, Heard};
 pub use reservation::Reservation;
+pub use sibling::Sibling;
 
 /// As rustix writes it.
 const NETLINK_ROUTE: Option<rustix::net::Protocol> = None;

@@ -13,6 +13,7 @@ use super::{LONGEST, Side, VERSION};
 use crate::datagram;
 use crate::offer::Offer;
 use crate::opener::{Cookie, is_target};
+use crate::stun::SERVERS_MAXIMUM;
 
 const MARKER: &[u8] = b"MOSHPUNCH ";
 
@@ -51,12 +52,14 @@ pub enum Frame {
         number: u64,
     },
     /// The laptop's: send openers to these addresses, the [targets](is_target) among them and no more than [`TARGETS_MAXIMUM`].
+    /// These STUN servers, [targets](is_target) as well and no more than [`SERVERS_MAXIMUM`], can tell from where they come.
     Punch {
         round: u32,
         cookie: Cookie,
         to: Vec<SocketAddr>,
+        stun: Vec<SocketAddr>,
     },
-    /// The host's: what became of that round.
+    /// The host's: what became of that round; once more for each address that it has learnt since.
     Punched {
         round: u32,
         outcome: Punched,
@@ -127,8 +130,8 @@ impl Frame {
             Self::Delivered { number } => format!("MOSHPUNCH A {number}\n"),
             Self::Ping { number } => format!("MOSHPUNCH PING {number}\n"),
             Self::Pong { number } => format!("MOSHPUNCH PONG {number}\n"),
-            Self::Punch { round, cookie, to } => {
-                format!("MOSHPUNCH PUNCH {round} {cookie}{}\n", Addresses("to", to))
+            Self::Punch { round, cookie, to, stun } => {
+                format!("MOSHPUNCH PUNCH {round} {cookie}{}{}\n", TO.of(to), STUN.of(stun))
             }
             Self::Punched { round, outcome } => format!("MOSHPUNCH PUNCHED {round}{outcome}\n"),
             Self::Bye { reason: None } => "MOSHPUNCH BYE\n".to_owned(),
@@ -192,8 +195,8 @@ fn read_datagram(text: &str) -> Option<Frame> {
 fn read_punch(text: &str) -> Option<Frame> {
     let mut fields = text.split(' ');
     let (round, cookie) = (round(fields.next()?)?, fields.next()?.parse().ok()?);
-    let to = Addresses::read("to", fields);
-    (!to.is_empty()).then_some(Frame::Punch { round, cookie, to })
+    let (to, stun) = (TO.read(fields.clone()), STUN.read(fields));
+    (!to.is_empty()).then_some(Frame::Punch { round, cookie, to, stun })
 }
 
 fn read_punched(text: &str) -> Option<Frame> {
@@ -202,7 +205,7 @@ fn read_punched(text: &str) -> Option<Frame> {
     let refused = fields.clone().find_map(|field| word(field.strip_prefix("no=")?));
     let outcome = match refused {
         Some(reason) => Punched::Refused { reason },
-        None => Punched::Sent { from: Addresses::read("from", fields) },
+        None => Punched::Sent { from: FROM.read(fields) },
     };
     Some(Frame::Punched { round, outcome })
 }
@@ -211,27 +214,32 @@ fn round(text: &str) -> Option<u32> {
     number(text)?.try_into().ok()
 }
 
-/// A field for each.
-struct Addresses<'a>(&'static str, &'a [SocketAddr]);
+const TO: AddressField = AddressField { name: "to", maximum: TARGETS_MAXIMUM };
+const STUN: AddressField = AddressField { name: "stun", maximum: SERVERS_MAXIMUM };
+const FROM: AddressField = AddressField { name: "from", maximum: TARGETS_MAXIMUM };
 
-impl Addresses<'_> {
-    fn read<'a>(name: &str, fields: impl Iterator<Item = &'a str>) -> Vec<SocketAddr> {
-        let values = fields.filter_map(|field| field.strip_prefix(name)?.strip_prefix('='));
-        let targets = values.filter_map(|value| value.parse().ok()).filter(|&target| is_target(target));
-        targets.take(TARGETS_MAXIMUM).collect()
-    }
+/// One that may stand there several times, with an address each.
+struct AddressField {
+    name: &'static str,
+    maximum: usize,
 }
 
-impl fmt::Display for Addresses<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.1.iter().take(TARGETS_MAXIMUM).try_for_each(|address| write!(f, " {}={address}", self.0))
+impl AddressField {
+    fn read<'a>(&self, fields: impl Iterator<Item = &'a str>) -> Vec<SocketAddr> {
+        let values = fields.filter_map(|field| field.strip_prefix(self.name)?.strip_prefix('='));
+        let targets = values.filter_map(|value| value.parse().ok()).filter(|&target| is_target(target));
+        targets.take(self.maximum).collect()
+    }
+
+    fn of(&self, addresses: &[SocketAddr]) -> String {
+        addresses.iter().take(self.maximum).map(|address| format!(" {}={address}", self.name)).collect()
     }
 }
 
 impl fmt::Display for Punched {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Sent { from } => Addresses("from", from).fmt(f),
+            Self::Sent { from } => f.write_str(&FROM.of(from)),
             Self::Refused { reason } => write!(f, " no={reason}"),
         }
     }

@@ -40,6 +40,7 @@ pub enum Heard {
         round: u32,
         cookie: Cookie,
         to: Vec<SocketAddr>,
+        stun: Vec<SocketAddr>,
     },
     Punched {
         round: u32,
@@ -96,7 +97,9 @@ impl Talk {
             Frame::Hello(hello) => return Some(Heard::Hello(hello)),
             Frame::Offer(offer) => return Some(Heard::Offer(offer)),
             Frame::Trouble(trouble) => return Some(Heard::Trouble(trouble)),
-            Frame::Punch { round, cookie, to } => return Some(Heard::Punch { round, cookie, to }),
+            Frame::Punch { round, cookie, to, stun } => {
+                return Some(Heard::Punch { round, cookie, to, stun });
+            }
             Frame::Punched { round, outcome } => return Some(Heard::Punched { round, outcome }),
             Frame::Bye { reason } => return Some(Heard::Bye { reason }),
             Frame::Datagram { number, tos, datagram } => {

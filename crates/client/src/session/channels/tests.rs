@@ -274,7 +274,7 @@ fn puncher(says: &str) -> (Listened, Vec<Heard>) {
 
 fn round() -> Round {
     let ports = Ports { v6: None, v4: Some(4_000) };
-    Punching::default().ask(3, ports, None, [].into_iter()).unwrap()
+    Punching::default().ask(3, ports, None, [].into_iter(), Vec::new()).unwrap()
 }
 
 /// What the host has read is what it says.

@@ -47,7 +47,7 @@ fn end_that_punches() -> HostEnd {
 
 fn punch(round: u32) -> String {
     let cookie = Cookie::new([7; 16]);
-    Frame::Punch { round, cookie, to: vec![([20, 0, 0, 9], 5).into()] }.encode()
+    Frame::Punch { round, cookie, to: vec![([20, 0, 0, 9], 5).into()], stun: Vec::new() }.encode()
 }
 
 const HELLO: &str = "MOSHPUNCH CHANNEL 1 session=5b1f0c3a window=16384 carry";
@@ -92,7 +92,7 @@ fn a_round_is_handed_on_and_its_outcome_told() {
     let mut end = end_that_punches();
     let acts = end.handle_input(punch(1).as_bytes(), now);
     let to = vec![([20, 0, 0, 9], 5).into()];
-    assert_eq!(acts, [Act::Punch { round: 1, cookie: Cookie::new([7; 16]), to }]);
+    assert_eq!(acts, [Act::Punch { round: 1, cookie: Cookie::new([7; 16]), to, stun: Vec::new() }]);
     assert_eq!(end.handle_input(punch(2).as_bytes(), now), [], "one is asked for already");
     end.handle_punched(7, Ok(Vec::new()));
     end.handle_punched(1, Ok(vec![([20, 0, 0, 1], 60001).into()]));
@@ -100,6 +100,26 @@ fn a_round_is_handed_on_and_its_outcome_told() {
     let expected = ["MOSHPUNCH PUNCHED 2 no=busy", "MOSHPUNCH PUNCHED 1 from=20.0.0.1:60001"];
     assert_eq!(told(&mut end, now), expected);
     assert_eq!(end.handle_input(punch(3).as_bytes(), now).len(), 1);
+}
+
+#[test]
+fn what_is_learnt_of_the_newest_round_is_told_again() {
+    let now = clock::now();
+    let mut end = end_that_punches();
+    let address = |port| Ok(vec![([20, 0, 0, 1], port).into()]);
+    end.handle_input(punch(1).as_bytes(), now);
+    end.handle_punched(1, Ok(Vec::new()));
+    end.handle_punched(1, address(60_001));
+    end.handle_punched(1, Err(NoRound::Unable));
+    end.handle_input(punch(2).as_bytes(), now);
+    end.handle_punched(1, address(60_002));
+    end.handle_punched(2, address(60_003));
+    let expected = [
+        "MOSHPUNCH PUNCHED 1",
+        "MOSHPUNCH PUNCHED 1 from=20.0.0.1:60001",
+        "MOSHPUNCH PUNCHED 2 from=20.0.0.1:60003",
+    ];
+    assert_eq!(told(&mut end, now), expected);
 }
 
 #[test]

@@ -205,6 +205,25 @@ fn ways_of_a_round_get_their_copies_however_many_others_rank_before_them() {
 }
 
 #[test]
+fn what_the_host_learns_later_is_tried_however_many_were_known() {
+    let now = start();
+    let mut agent = asked(now);
+    let many: Vec<_> = (1..=20).map(|port| SocketAddr::from(([198, 51, 100, 7], port))).collect();
+    agent.handle_punched(1, &many, now + ms(400));
+    let learnt = "198.51.100.1:1024";
+    agent.handle_punched(1, &[address(learnt), many[0]], now + ms(500));
+    let hole = way(&agent, FRESH, learnt).expect("a way to where a server has seen the host");
+    assert!(datagram(&mut agent, now + ms(505)).contains(&hole));
+    agent.handle_punched(
+        1,
+        &(1..=20).map(|port| SocketAddr::from(([198, 51, 100, 8], port))).collect::<Vec<_>>(),
+        now + ms(510),
+    );
+    let ways = (0..10_000).filter_map(|id| agent.way(WayId(id)));
+    assert_eq!(ways.filter(|way| way.socket() == Some(FRESH)).count(), MAX_REMOTES + MAX_SOURCES);
+}
+
+#[test]
 fn openers_of_a_round_that_is_over_open_nothing() {
     let now = start();
     let mut agent = proving(now);

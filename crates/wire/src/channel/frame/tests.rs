@@ -41,7 +41,8 @@ fn all() -> Vec<Frame> {
         Frame::Delivered { number: 7 },
         Frame::Ping { number: 0 },
         Frame::Pong { number: 0 },
-        Frame::Punch { round: u32::MAX, cookie: cookie(), to: addresses(TARGETS_MAXIMUM) },
+        punch(&addresses(TARGETS_MAXIMUM), &[]),
+        punch(&addresses(TARGETS_MAXIMUM), &addresses(SERVERS_MAXIMUM)),
         Frame::Punched { round: 1, outcome: Punched::Sent { from: Vec::new() } },
         Frame::Punched { round: 1, outcome: Punched::Sent { from: addresses(TARGETS_MAXIMUM) } },
         Frame::Punched { round: 1, outcome: Punched::Refused { reason: "busy".into() } },
@@ -57,6 +58,10 @@ fn cookie() -> Cookie {
 fn addresses(count: usize) -> Vec<SocketAddr> {
     let numbered = |port| format!("[2001:db8:ffff:ffff:ffff:ffff:ffff:ffff]:{port}").parse().unwrap();
     (60_001..).map(numbered).take(count).collect()
+}
+
+fn punch(to: &[SocketAddr], stun: &[SocketAddr]) -> Frame {
+    Frame::Punch { round: u32::MAX, cookie: cookie(), to: to.to_vec(), stun: stun.to_vec() }
 }
 
 fn side_of(frame: &Frame) -> Side {
@@ -107,7 +112,7 @@ fn each_verb_is_its_own_sides() {
             Frame::Offer(Offer { candidates: Vec::new(), more: false }),
             Frame::Trouble(trouble("", None)),
             Frame::Punched { round: 1, outcome: Punched::Sent { from: Vec::new() } },
-            Frame::Punch { round: 1, cookie: cookie(), to: Vec::new() },
+            punch(&[], &[]),
         ];
         let of_one_side = of_one_side.iter().any(|other| discriminant(other) == discriminant(&frame));
         let other_side = if side_of(&frame) == Side::Host { Side::Laptop } else { Side::Host };
@@ -128,10 +133,17 @@ fn fields_and_verbs_to_come_are_passed_over() {
 #[test]
 fn of_a_rounds_addresses_the_targets_alone_are_taken_and_no_more_than_allowed() {
     let many = addresses(3 * TARGETS_MAXIMUM);
-    let written = Frame::Punch { round: 7, cookie: cookie(), to: many.clone() }.encode();
+    let written = punch(&many, &many).encode();
     let read = Frame::parse(written.as_bytes(), Side::Laptop);
-    let to = many[..TARGETS_MAXIMUM].to_vec();
-    assert_eq!(read, Some(Frame::Punch { round: 7, cookie: cookie(), to }));
+    assert_eq!(read, Some(punch(&many[..TARGETS_MAXIMUM], &many[..SERVERS_MAXIMUM])));
+
+    let line = format!(
+        "MOSHPUNCH PUNCH 7 {} to=20.0.0.9:5 stun=127.0.0.1:53 stun=stun.example:3478 stun=20.0.0.3:3478",
+        cookie()
+    );
+    let read = Frame::parse(line.as_bytes(), Side::Laptop);
+    let Some(Frame::Punch { to, stun, .. }) = read else { panic!("{read:?}") };
+    assert_eq!([to, stun], ["20.0.0.9:5", "20.0.0.3:3478"].map(|address| vec![address.parse().unwrap()]));
 
     let line = "MOSHPUNCH PUNCHED 7 from=239.255.255.250:1900 stun=x from=20.0.0.1:60001 from=20.0.0.1 from=[fe80::1%2]:7";
     let from = vec!["20.0.0.1:60001".parse().unwrap()];
