@@ -43,6 +43,10 @@ pub const ROUND_SPAN: Duration = Duration::from_secs(3);
 /// From the beginning of one to that of the next, whatever happens: a host takes one a second.
 pub const ROUND_GAP: Duration = Duration::from_millis(1_500);
 
+/// For how long one that has learnt an address may prove it, before it is begun again with that: the round trip of a far network
+/// and some more.
+pub const LEARNT_SPAN: Duration = Duration::from_secs(1);
+
 /// After a round that was refused, then one that failed in both orders, then another, and so on; the last for all further
 /// ones. A change of any kind begins anew.
 pub const ROUND_WAITS: [Duration; 5] = [
@@ -239,8 +243,7 @@ impl Rounds {
     /// was learnt too late to be primed, is what the next one begins with: a router that keeps what is early has kept those.
     /// But not again and again, whatever the host tells.
     pub(crate) fn fail(&mut self, now: Instant) -> Vec<SocketId> {
-        let has_learnt = self.under_way.as_ref().is_some_and(|round| round.has_learnt);
-        if has_learnt && !self.was_begun_again {
+        if self.is_to_begin_again() {
             (self.was_begun_again, self.host_is_first) = (true, false);
             return self.end();
         }
@@ -249,6 +252,16 @@ impl Rounds {
             self.wait(self.failures.max(1), now);
         }
         self.end()
+    }
+
+    /// When it has failed, for it has just learnt an address.
+    pub(crate) fn begins_again(&self, now: Instant) -> Option<Instant> {
+        let begun = self.begun.filter(|_| self.is_to_begin_again())?;
+        Some((now + LEARNT_SPAN).max(begun + ROUND_GAP))
+    }
+
+    fn is_to_begin_again(&self) -> bool {
+        !self.was_begun_again && self.under_way.as_ref().is_some_and(|round| round.has_learnt)
     }
 
     /// As [`end`](Self::end), and the next one has to wait; not for long if that was the first time.

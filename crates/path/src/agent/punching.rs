@@ -35,6 +35,9 @@ impl Agent {
             let beside = self.rounds.tell(from);
             self.prove(now);
             self.add_punched(&beside, now);
+            if let Some(again) = self.rounds.begins_again(now) {
+                self.timers.set_no_later(Timer::Round, again);
+            }
         }
     }
 

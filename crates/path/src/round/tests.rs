@@ -110,6 +110,21 @@ fn one_that_has_learnt_where_the_host_is_seen_is_begun_again_with_that() {
 }
 
 #[test]
+fn what_is_learnt_has_a_second_to_be_proven_and_the_host_its_time_between_rounds() {
+    let (now, mut rounds) = (start(), with_puncher());
+    ask_again(&mut rounds, &[address(1)], now);
+    rounds.tell(&[address(1)]);
+    assert_eq!(rounds.begins_again(now), None, "nothing was learnt");
+    rounds.tell(&[address(2)]);
+    assert_eq!(rounds.begins_again(now + ms(100)), Some(now + ROUND_GAP));
+    assert_eq!(rounds.begins_again(now + ms(700)), Some(now + ms(700) + LEARNT_SPAN));
+    rounds.fail(now + ROUND_GAP);
+    ask_again(&mut rounds, &[address(1)], now + ROUND_GAP);
+    rounds.tell(&[address(3)]);
+    assert_eq!(rounds.begins_again(now + ROUND_GAP), None, "once is enough");
+}
+
+#[test]
 fn an_address_that_is_learnt_in_the_proof_counts_as_well() {
     let (now, mut rounds) = (start(), with_puncher());
     ask_again(&mut rounds, &[address(1)], now);
