@@ -35,6 +35,7 @@ impl Host {
             remembered: None,
             description: "moshpunch alice@server 1a2b3c4d".into(),
             lease: Duration::from_secs(3_600),
+            only_this_lease: false,
             search_window: upnp::SEARCH_WINDOW,
             nonce: pcp::Nonce(*b"twelve bytes"),
             seed: 1,

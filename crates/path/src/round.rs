@@ -66,6 +66,10 @@ pub const MAPPING_SPAN: Duration = Duration::from_secs(6);
 /// From the beginning of one to that of the next, whatever happens: a host takes one a second.
 pub const ROUND_GAP: Duration = Duration::from_millis(1_500);
 
+/// For how long one that has learnt an address may prove it, before it is begun again with that: the round trip of a far network
+/// and some more.
+pub const LEARNT_SPAN: Duration = Duration::from_secs(1);
+
 /// After a round that was refused, then a series that failed, in both orders and with a mapping, then another, and so on; the
 /// last for all further ones. A change of any kind begins anew.
 pub const ROUND_WAITS: [Duration; 5] = [
@@ -293,6 +297,13 @@ impl Rounds {
             self.wait(self.failures.max(1), now);
         }
         self.end()
+    }
+
+    /// When one that has just learnt an address has failed.
+    pub(crate) fn begins_again(&self, now: Instant) -> Option<Instant> {
+        let has_learnt = self.under_way.as_ref().is_some_and(|round| round.has_learnt);
+        let begun = self.begun.filter(|_| has_learnt && self.series.primes_again())?;
+        Some((now + LEARNT_SPAN).max(begun + ROUND_GAP))
     }
 
     /// As [`fail`](Self::fail), for our router maps nothing. The host was not asked.

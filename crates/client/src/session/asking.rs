@@ -108,7 +108,7 @@ mod tests {
     /// Each socket asks both.
     fn asking(sockets: [SocketId; 2], now: Instant) -> Asking {
         let ports = Ports { v6: None, v4: Some(5) };
-        let round = Punching::default().ask(1, ports, [].into_iter(), Vec::new()).unwrap();
+        let round = Punching::default().ask(1, ports, None, [].into_iter(), Vec::new()).unwrap();
         let questions = sockets.into_iter().flat_map(|socket| {
             let question = |server| Question::new(address(server), Transaction::new([7; 12]), now);
             SERVERS.map(|server| (socket, question(server)))

@@ -36,6 +36,9 @@ impl Agent {
             if !self.rounds.are_mapped() {
                 self.prove(now);
                 self.add_punched(&beside, now);
+                if let Some(again) = self.rounds.begins_again(now) {
+                    self.timers.set_no_later(Timer::Round, again);
+                }
             }
         }
     }

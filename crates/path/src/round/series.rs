@@ -42,8 +42,7 @@ pub(super) struct Failed {
     pub(super) approach: Approach,
     /// The host had a part in it, or could have none.
     pub(super) was_tried: bool,
-    /// The host has told of an address that was not primed. A router of ours that keeps what is early has kept its openers. Not
-    /// again and again, whatever the host tells.
+    /// The host has told of an address that was not primed. A router of ours that keeps what is early has kept its openers.
     pub(super) has_learnt: bool,
 }
 
@@ -60,7 +59,7 @@ impl Series {
 
     /// Whether the series is over.
     pub(super) fn fail(&mut self, failed: Failed) -> bool {
-        self.is_to_be_primed = failed.has_learnt && !self.was_primed_again;
+        self.is_to_be_primed = failed.has_learnt && self.primes_again();
         if self.is_to_be_primed {
             self.was_primed_again = true;
             return false;
@@ -71,6 +70,11 @@ impl Series {
             *self = Self { is_later: true, worked: self.worked, ..Self::default() };
         }
         is_over
+    }
+
+    /// Whether a round that learns an address is begun again with that: once a series, whatever the host tells.
+    pub(super) fn primes_again(&self) -> bool {
+        !self.was_primed_again
     }
 
     pub(super) fn work(&mut self, approach: Approach) {

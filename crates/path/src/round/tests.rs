@@ -184,6 +184,21 @@ fn one_that_has_learnt_where_the_host_is_seen_is_begun_again_with_that() {
 }
 
 #[test]
+fn what_is_learnt_has_a_second_to_be_proven_and_the_host_its_time_between_rounds() {
+    let (now, mut rounds) = (start(), with_puncher());
+    ask_again(&mut rounds, &[address(1)], now);
+    rounds.tell(&[address(1)]);
+    assert_eq!(rounds.begins_again(now), None, "nothing was learnt");
+    rounds.tell(&[address(2)]);
+    assert_eq!(rounds.begins_again(now + ms(100)), Some(now + ROUND_GAP));
+    assert_eq!(rounds.begins_again(now + ms(700)), Some(now + ms(700) + LEARNT_SPAN));
+    rounds.fail(now + ROUND_GAP);
+    ask_again(&mut rounds, &[address(1)], now + ROUND_GAP);
+    rounds.tell(&[address(3)]);
+    assert_eq!(rounds.begins_again(now + ROUND_GAP), None, "once is enough");
+}
+
+#[test]
 fn an_address_that_is_learnt_in_the_proof_counts_as_well() {
     let (now, mut rounds) = (start(), with_puncher());
     ask_again(&mut rounds, &[address(1)], now);
@@ -198,7 +213,7 @@ fn an_address_that_is_learnt_in_the_proof_counts_as_well() {
 #[test]
 fn a_host_that_is_seen_elsewhere_each_time_is_not_asked_more_often() {
     let (mut now, mut rounds) = (start(), with_puncher());
-    let waits: Vec<_> = (0..7)
+    let waits: Vec<_> = (0..8)
         .map(|number| {
             fail_told(&mut rounds, &[address(10 + number)], now);
             now += ROUND_SPAN;
@@ -207,7 +222,8 @@ fn a_host_that_is_seen_elsewhere_each_time_is_not_asked_more_often() {
             waited.as_secs()
         })
         .collect();
-    assert_eq!(waits, [0, 0, 30, 0, 0, 120, 0]);
+    // In three ways, and once more with what was learnt.
+    assert_eq!(waits, [0, 0, 0, 30, 0, 0, 0, 120]);
 }
 
 #[test]

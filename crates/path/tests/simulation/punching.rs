@@ -262,6 +262,6 @@ fn an_address_that_the_host_alone_knows_of_is_reached_in_the_second_round() {
         let nats = (nat("IP", LAPTOP, seed, true), nat("IP", HOST, seed / 7, false));
         let mut world = knowing(&[LAN], nats.0, nats.1, first, 0, seed);
         let found = time_until(&mut world, FOUND, is_by_udp);
-        assert!(found.is_some_and(|found| found < ms(8_000)), "{first:?} first, seed {seed}: {found:?}");
+        assert!(found.is_some_and(|found| found < ms(3_500)), "{first:?} first, seed {seed}: {found:?}");
     }
 }
