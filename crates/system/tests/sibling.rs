@@ -1,5 +1,6 @@
 //! A process of its own: what other tests do with descriptors is not disturbed by sockets that come and go.
 #![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
