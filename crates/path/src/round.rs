@@ -126,6 +126,8 @@ pub(crate) struct Rounds {
     failures: usize,
     series: Series,
     not_before: Option<Instant>,
+    /// The host has sent nothing for the last one, as one whose channel is dead.
+    is_unanswered: bool,
     begun: Option<Instant>,
     /// From where the host has said that its openers come.
     told: Vec<SocketAddr>,
@@ -137,8 +139,10 @@ pub(crate) struct Rounds {
 }
 
 impl Rounds {
+    /// What the host has not answered it may answer by another channel.
     pub(crate) fn puncher_came(&mut self) {
         self.has_puncher = true;
+        self.not_before.take_if(|_| self.is_unanswered);
     }
 
     pub(crate) fn puncher_went(&mut self) {
@@ -162,7 +166,7 @@ impl Rounds {
     pub(crate) fn hurry(&mut self, from: Instant) {
         self.failures = 0;
         self.series.renew();
-        self.not_before = Some(from);
+        (self.not_before, self.is_unanswered) = (Some(from), false);
         self.under_way.iter_mut().for_each(|round| round.is_outdated = true);
     }
 
@@ -286,6 +290,7 @@ impl Rounds {
         let Some(round) = &self.under_way else { return Vec::new() };
         let was_tried = round.stage == Stage::Proving || round.approach == Approach::Mapped;
         let failed = Failed { approach: round.approach, was_tried, has_learnt: round.has_learnt };
+        self.is_unanswered = !was_tried;
         if self.series.fail(failed) {
             self.wait(self.failures.max(1), now);
         }
@@ -300,6 +305,7 @@ impl Rounds {
 
     /// As [`end`](Self::end), and the next one has to wait; not for long if that was the first time.
     pub(crate) fn refuse(&mut self, now: Instant) -> Vec<SocketId> {
+        self.is_unanswered = true;
         self.wait(self.failures, now);
         self.end()
     }
