@@ -335,6 +335,12 @@ impl Rounds {
         self.end()
     }
 
+    /// As [`end`](Self::end), for the server answers over a better way, for which a hole is left and not lost.
+    pub(crate) fn leave(&mut self) -> Vec<SocketId> {
+        self.proven = None;
+        self.end()
+    }
+
     /// The hole that was in use is lost.
     pub(crate) fn fall(&mut self, now: Instant) {
         if let Some(proven) = self.proven.take() {
@@ -346,9 +352,9 @@ impl Rounds {
         self.rest.holds(now)
     }
 
-    /// In another network everything may be different.
+    /// In another network everything may be different, and a hole that is not there is no worse for that.
     pub(crate) fn forget(&mut self) {
-        self.rest = Rest::default();
+        (self.rest, self.proven) = (Rest::default(), None);
         self.series.forget();
     }
 

@@ -238,7 +238,7 @@ impl Agent {
     /// A way by UDP answers, so that no round is needed.
     pub(super) fn settle_round(&mut self, now: Instant) {
         let Some(followed) = self.followed_way().copied().filter(|way| !way.is_last_resort()) else { return };
-        let sockets = if followed.is_hole() { self.rounds.hold(now) } else { self.rounds.end() };
+        let sockets = if followed.is_hole() { self.rounds.hold(now) } else { self.rounds.leave() };
         self.close_round(sockets);
     }
 

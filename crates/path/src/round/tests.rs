@@ -332,6 +332,35 @@ fn a_hole_that_is_lost_soon_and_again_rests() {
     assert_eq!(wait(&rounds, now), Duration::ZERO);
 }
 
+/// After so long; how long the next one has to wait.
+fn falls(rounds: &mut Rounds, lived: Duration, now: &mut Instant) -> Duration {
+    rounds.hold(*now);
+    *now += lived;
+    rounds.fall(*now);
+    wait(rounds, *now)
+}
+
+#[test]
+fn a_hole_that_was_left_for_a_better_way_did_not_live_meanwhile() {
+    let (mut now, mut rounds) = (start(), with_puncher());
+    falls(&mut rounds, ms(10_000), &mut now);
+    assert_eq!(falls(&mut rounds, ms(10_000), &mut now), ms(60_000));
+    rounds.hold(now);
+    rounds.leave();
+    now += ms(600_000);
+    assert_eq!(falls(&mut rounds, ms(10_000), &mut now), ms(120_000));
+}
+
+#[test]
+fn a_hole_that_is_left_behind_in_another_network_has_not_fallen() {
+    let (mut now, mut rounds) = (start(), with_puncher());
+    rounds.hold(now);
+    rounds.forget();
+    rounds.fall(now + ms(10_000));
+    now += ms(10_000);
+    assert_eq!(falls(&mut rounds, ms(10_000), &mut now), Duration::ZERO, "the first time is forgiven");
+}
+
 #[test]
 fn what_a_name_leads_to_is_a_hole_once_openers_have_come_from_there() {
     let mut rounds = with_puncher();
