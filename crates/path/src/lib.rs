@@ -110,7 +110,7 @@ pub mod turns;
 mod ways;
 
 pub use self::agent::{Agent, CLOCK_JUMP, Counters, MAX_COPIES, NUDGE_GAP};
-pub use self::allowance::{Allowance, MAX_ADDRESSES, MAX_NEW_ADDRESSES, NEW_ADDRESSES_SPAN};
+pub use self::allowance::{ADDRESSES_SPAN, Allowance, MAX_ADDRESSES, MAX_NEW_ADDRESSES, NEW_ADDRESSES_SPAN};
 pub use self::candidate::{Binding, Candidate, Family, Kind, MAX_CANDIDATES_PER_KIND, Rank};
 pub use self::event::{Event, Reply, Route, SocketId, Transmit, WayId};
 pub use self::log::{Entry, MAX_LOG, Reason};
