@@ -69,7 +69,7 @@ pub enum Event {
     Silent,
 }
 
-/// The events not yet taken. An owner that takes none makes it no longer than its sockets are many.
+/// The events not yet taken. An owner that takes none makes it no longer than its sockets are many, and what one round asks for.
 #[derive(Debug, Default)]
 pub(crate) struct Events(VecDeque<Event>);
 

@@ -130,6 +130,8 @@ pub(crate) struct Rounds {
     failures: usize,
     series: Series,
     not_before: Option<Instant>,
+    /// The host has sent nothing for the last one, as one whose channel is dead.
+    is_unanswered: bool,
     begun: Option<Instant>,
     /// From where the host has said that its openers come.
     told: Vec<SocketAddr>,
@@ -141,8 +143,10 @@ pub(crate) struct Rounds {
 }
 
 impl Rounds {
+    /// What the host has not answered it may answer by another channel.
     pub(crate) fn puncher_came(&mut self) {
         self.has_puncher = true;
+        self.not_before.take_if(|_| self.is_unanswered);
     }
 
     pub(crate) fn puncher_went(&mut self) {
@@ -166,7 +170,7 @@ impl Rounds {
     pub(crate) fn hurry(&mut self, from: Instant) {
         self.failures = 0;
         self.series.renew();
-        self.not_before = Some(from);
+        (self.not_before, self.is_unanswered) = (Some(from), false);
         self.under_way.iter_mut().for_each(|round| round.is_outdated = true);
     }
 
@@ -293,6 +297,7 @@ impl Rounds {
         let Some(round) = &self.under_way else { return Vec::new() };
         let was_tried = round.stage == Stage::Proving || round.approach == Approach::Mapped;
         let failed = Failed { approach: round.approach, was_tried, has_learnt: round.has_learnt };
+        self.is_unanswered = !was_tried;
         if self.series.fail(failed) {
             self.wait(self.failures.max(1), now);
         }
@@ -314,6 +319,7 @@ impl Rounds {
 
     /// As [`end`](Self::end), and the next one has to wait; not for long if that was the first time.
     pub(crate) fn refuse(&mut self, now: Instant) -> Vec<SocketId> {
+        self.is_unanswered = true;
         self.wait(self.failures, now);
         self.end()
     }
@@ -343,6 +349,12 @@ impl Rounds {
         self.end()
     }
 
+    /// As [`end`](Self::end), for the server answers over a better way, for which a hole is left and not lost.
+    pub(crate) fn leave(&mut self) -> Vec<SocketId> {
+        self.proven = None;
+        self.end()
+    }
+
     /// The hole that was in use is lost.
     pub(crate) fn fall(&mut self, now: Instant) {
         if let Some(proven) = self.proven.take() {
@@ -354,9 +366,9 @@ impl Rounds {
         self.rest.holds(now)
     }
 
-    /// In another network everything may be different.
+    /// In another network everything may be different, and a hole that is not there is no worse for that.
     pub(crate) fn forget(&mut self) {
-        self.rest = Rest::default();
+        (self.rest, self.proven) = (Rest::default(), None);
         self.series.forget();
     }
 

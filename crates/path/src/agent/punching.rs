@@ -138,23 +138,31 @@ impl Agent {
     }
 
     fn begin_round(&mut self, now: Instant) {
-        let mut bindings = self.bindings_not_refused();
-        bindings.dedup_by_key(|binding| binding.family);
-        let is_mapped = self.rounds.are_mapped();
-        if is_mapped {
-            bindings.retain(|binding| binding.family == Family::V4);
-        }
+        let (bindings, is_mapped) = (self.bindings_of_round(), self.rounds.are_mapped());
         if bindings.is_empty() && !is_mapped {
             return;
         }
-        let sockets: Vec<_> =
-            bindings.into_iter().map(|binding| self.open_for(Purpose::Round, binding)).collect();
-        let has_none = sockets.is_empty();
+        let sockets = bindings.into_iter().map(|binding| self.open_for(Purpose::Round, binding)).collect();
         self.rounds.begin(sockets, now);
-        self.timers.set(Timer::Round, now + if is_mapped { MAPPING_SPAN } else { ROUND_SPAN });
-        if has_none {
-            self.fail_unmapped(now);
+        if self.rounds.sockets().is_empty() {
+            return self.fail_unmapped(now);
         }
+        self.timers.set(Timer::Round, now + if is_mapped { MAPPING_SPAN } else { ROUND_SPAN });
+    }
+
+    /// One a family, of those that are mapped if that is wanted.
+    fn bindings_of_round(&self) -> Vec<Binding> {
+        let is_mapped = self.rounds.are_mapped();
+        let mut bindings = self.bindings_not_refused();
+        bindings.retain(|binding| !is_mapped || binding.family == Family::V4);
+        bindings.dedup_by_key(|binding| binding.family);
+        bindings
+    }
+
+    fn bindings_not_refused(&self) -> Vec<Binding> {
+        let is_refused =
+            |binding: &Binding| self.sockets.newest(*binding).is_some_and(|socket| self.ways.refuses(socket));
+        self.sockets.bindings().iter().copied().filter(|binding| !is_refused(binding)).collect()
     }
 
     fn fail_unmapped(&mut self, now: Instant) {
@@ -171,12 +179,6 @@ impl Agent {
                 self.prime_and_ask(now);
             }
         }
-    }
-
-    fn bindings_not_refused(&self) -> Vec<Binding> {
-        let is_refused =
-            |binding: &Binding| self.sockets.newest(*binding).is_some_and(|socket| self.ways.refuses(socket));
-        self.sockets.bindings().iter().copied().filter(|binding| !is_refused(binding)).collect()
     }
 
     /// Once all sockets of the round are there.
@@ -242,7 +244,7 @@ impl Agent {
     /// A way by UDP answers, so that no round is needed.
     pub(super) fn settle_round(&mut self, now: Instant) {
         let Some(followed) = self.followed_way().copied().filter(|way| !way.is_last_resort()) else { return };
-        let sockets = if followed.is_hole() { self.rounds.hold(now) } else { self.rounds.end() };
+        let sockets = if followed.is_hole() { self.rounds.hold(now) } else { self.rounds.leave() };
         self.close_round(sockets);
     }
 

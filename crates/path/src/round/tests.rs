@@ -288,6 +288,33 @@ fn one_that_nobody_was_asked_for_is_no_reason_to_wait() {
 }
 
 #[test]
+fn what_a_host_has_not_answered_waits_for_no_longer_than_another_channel() {
+    let unanswered: [fn(&mut Rounds, Instant); 2] =
+        [|rounds, now| drop(rounds.fail(now)), |rounds, now| drop(rounds.refuse(now))];
+    for fail in unanswered {
+        let mut now = start();
+        let mut rounds = asked(&[], now);
+        fail(&mut rounds, now);
+        now += ROUND_GAP;
+        ask_again(&mut rounds, &[], now);
+        fail(&mut rounds, now);
+        now += ROUND_GAP;
+        assert!(wait(&rounds, now) > ROUND_GAP);
+        rounds.puncher_came();
+        assert_eq!(wait(&rounds, now), Duration::ZERO);
+    }
+}
+
+#[test]
+fn what_was_tried_in_vain_is_not_tried_sooner_by_another_channel() {
+    let now = start();
+    let mut rounds = until_mapped(now);
+    fail_proving(&mut rounds, now);
+    rounds.puncher_came();
+    assert_eq!(wait(&rounds, now), ROUND_WAITS[1]);
+}
+
+#[test]
 fn it_is_asked_for_once_all_sockets_are_there_or_cannot_be() {
     let (now, mut rounds) = (start(), with_puncher());
     rounds.begin(vec![SOCKET, OTHER], now);
@@ -368,6 +395,35 @@ fn a_hole_that_is_lost_soon_and_again_rests() {
     assert!(rounds.rest(now));
     rounds.forget();
     assert_eq!(wait(&rounds, now), Duration::ZERO);
+}
+
+/// After so long; how long the next one has to wait.
+fn falls(rounds: &mut Rounds, lived: Duration, now: &mut Instant) -> Duration {
+    rounds.hold(*now);
+    *now += lived;
+    rounds.fall(*now);
+    wait(rounds, *now)
+}
+
+#[test]
+fn a_hole_that_was_left_for_a_better_way_did_not_live_meanwhile() {
+    let (mut now, mut rounds) = (start(), with_puncher());
+    falls(&mut rounds, ms(10_000), &mut now);
+    assert_eq!(falls(&mut rounds, ms(10_000), &mut now), ms(60_000));
+    rounds.hold(now);
+    rounds.leave();
+    now += ms(600_000);
+    assert_eq!(falls(&mut rounds, ms(10_000), &mut now), ms(120_000));
+}
+
+#[test]
+fn a_hole_that_is_left_behind_in_another_network_has_not_fallen() {
+    let (mut now, mut rounds) = (start(), with_puncher());
+    rounds.hold(now);
+    rounds.forget();
+    rounds.fall(now + ms(10_000));
+    now += ms(10_000);
+    assert_eq!(falls(&mut rounds, ms(10_000), &mut now), Duration::ZERO, "the first time is forgiven");
 }
 
 #[test]

@@ -299,6 +299,18 @@ fn what_a_channel_was_asked_for_in_vain_is_asked_by_the_next() {
 }
 
 #[test]
+fn what_a_channel_has_not_answered_is_asked_by_the_next_though_the_round_has_failed() {
+    let now = start();
+    let mut agent = asked(now);
+    let failed = now + ms(250) + ROUND_SPAN;
+    pass(&mut agent, now, failed);
+    agent.handle_puncher(failed + ms(1_000));
+    let story = pass(&mut agent, now, failed + ms(1_000));
+    let told: Vec<_> = story.into_iter().flat_map(|(_, events, _)| events).collect();
+    assert!(told.iter().any(|event| matches!(event, Event::Punch { round: 2, .. })), "{told:?}");
+}
+
+#[test]
 fn what_is_left_of_a_round_that_is_over_is_not_asked_for() {
     let now = start();
     let mut agent = carried(now);
