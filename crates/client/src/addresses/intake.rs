@@ -120,10 +120,7 @@ mod tests {
     }
 
     fn of_ipv6_alone() -> Intake {
-        Intake::new(&Configuration {
-            families: Families::Only(Family::V6),
-            ..Configuration::of("host")
-        })
+        Intake::new(&Configuration { families: Families::Only(Family::V6), ..Configuration::of("host") })
     }
 
     fn offer(fields: &str) -> Offer {
