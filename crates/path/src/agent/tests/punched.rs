@@ -103,6 +103,21 @@ fn an_answer_ends_the_round_and_keeps_its_socket_alone() {
 }
 
 #[test]
+fn what_comes_after_the_last_resort_is_a_find_and_no_change_of_the_network() {
+    let now = start();
+    let mut agent = proving(now);
+    let reasons = |agent: &Agent| agent.log().map(|entry| entry.reason).collect::<Vec<_>>();
+    let hole = way(&agent, FRESH, NAMED).unwrap();
+    answer(&mut agent, hole, 3, now + ms(450));
+    assert_eq!(reasons(&agent), [Reason::First, Reason::Probe]);
+    agent.handle_network(&[Binding::any(Family::V4)], now + ms(1_000));
+    datagram(&mut agent, now + ms(1_000));
+    answer(&mut agent, CARRIER, 4, now + ms(1_300));
+    answer(&mut agent, LAN_WAY, 5, now + ms(1_350));
+    assert_eq!(reasons(&agent)[2..], [Reason::NetworkChanged, Reason::Probe]);
+}
+
+#[test]
 fn a_mapping_that_comes_while_a_hole_is_followed_is_tried_by_a_new_socket() {
     let now = start();
     let mut agent = proving(now);
