@@ -25,8 +25,9 @@
 //! once where none is to be had. It is of IPv4 alone, for IPv6 is seldom translated.
 //!
 //! In it the host must come first: what leaves before an opener has come in from there may get another port, and the host's
-//! router lets in what comes from the mapped one. So nothing is primed, the host's word begins nothing, and ways lead to where
-//! openers come from and nowhere else. This serves any NAT on the host's side, too.
+//! router lets in what comes from the mapped one. So nothing is primed but a firewall on this machine, by what our own router
+//! drops; the host's word begins nothing, and ways lead to where openers come from and nowhere else. This serves any NAT on
+//! the host's side, too; beside a firewall on this machine one from whose addresses openers are expected.
 //!
 //! What worked is tried first the next time, until the network changes; then a mapping is the last thing to be tried again.
 //!
@@ -54,7 +55,7 @@ use std::time::{Duration, Instant};
 use self::series::{Approach, Failed, Series};
 use crate::candidate::{Candidate, Kind};
 use crate::damping::Rest;
-use crate::event::SocketId;
+use crate::event::{Primed, SocketId};
 
 /// What is asked for is answered within this, and what is answered is proven within it. Openers go out at 0, 100 and 300 ms,
 /// and of DCUtR's successes 97.6 % come at the first attempt.
@@ -206,9 +207,14 @@ impl Rounds {
         }
     }
 
-    /// Its number, once all sockets are there; from then on an answer is waited for. First what the host itself has told
-    /// before, then the best of those `known`.
-    pub(crate) fn ask(&mut self, known: impl Iterator<Item = SocketAddr>) -> Option<u32> {
+    /// From where its openers may come. First what the host itself has told before, then the best of those `known`.
+    pub(crate) fn likely(&self, known: &[SocketAddr]) -> Vec<SocketAddr> {
+        listed(self.told.iter().chain(known).copied())
+    }
+
+    /// Its number, once all sockets are there; from then on an answer is waited for.
+    pub(crate) fn ask(&mut self, known: &[SocketAddr]) -> Option<u32> {
+        let likely = self.likely(known);
         let round = self.under_way.as_mut()?;
         let is_gathered = round.stage == Stage::Gathering && round.not_yet_open.is_empty();
         if !is_gathered || round.sockets.is_empty() {
@@ -216,14 +222,19 @@ impl Rounds {
         }
         round.stage = Stage::Asking;
         if round.approach != Approach::Mapped {
-            round.remotes = listed(self.told.iter().copied().chain(known));
+            round.remotes = likely;
         }
         Some(round.number)
     }
 
-    /// Whether nothing is to be sent before the host has.
-    pub(crate) fn host_is_first(&self) -> bool {
-        self.approach() != Approach::Primed
+    /// Whoever is to expect the host's openers. Where ways lead to where they come from and nowhere else, a firewall on this
+    /// machine must not keep them out.
+    pub(crate) fn primed(&self) -> Option<Primed> {
+        match self.approach() {
+            Approach::Primed => Some(Primed::Router),
+            Approach::HostFirst => None,
+            Approach::Mapped => Some(Primed::Machine),
+        }
     }
 
     /// Whether its socket is to be mapped, and nothing is to be sent but to where openers come from.

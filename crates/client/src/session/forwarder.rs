@@ -11,7 +11,7 @@ use anyhow::Result;
 use net::changes::Changes;
 use net::wait::wait_for;
 use net::{NotSent, PathSockets, clock, interfaces, random};
-use path::{Agent, Binding, Candidate, Event, Family, Route, SocketId, WayId};
+use path::{Agent, Binding, Candidate, Event, Family, Primed, Route, SocketId, WayId};
 use portmap::address::{Reach, reach};
 use programs::signals::Signals;
 use rustix::event::{PollFd, PollFlags};
@@ -26,7 +26,7 @@ use crate::session::front::Front;
 use crate::session::gate::Gate;
 use crate::session::mosh_client::MoshClient;
 use crate::session::own_mapping::{Outcome, Outside, OwnMappings};
-use crate::session::punching::{HOPS_OF_A_PRIMER, PRIMER, Ports, Punching};
+use crate::session::punching::{PRIMER, Ports, Punching, hops};
 use crate::session::scout::{Failures, Scout};
 
 /// A flood on one socket must not keep the loop from the others.
@@ -232,7 +232,7 @@ impl Forwarder {
                 Event::Moved { kind, .. } => self.scout.moved(kind, clock::now()),
                 Event::Nudge => self.client.nudge(),
                 Event::Silent => self.scout.search_again(clock::now()),
-                Event::Prime { socket, remote } => self.prime(socket, remote),
+                Event::Prime { socket, remote, primed } => self.prime(socket, remote, primed),
                 Event::Punch { round, v6, v4 } => self.ask_for_openers(round, v6, v4),
             }
         }
@@ -260,11 +260,11 @@ impl Forwarder {
     }
 
     /// From a public address no NAT is on the way that would have to be told.
-    fn prime(&self, socket: SocketId, remote: SocketAddr) {
+    fn prime(&self, socket: SocketId, remote: SocketAddr, primed: Primed) {
         if interfaces::source_toward(remote.ip()).is_some_and(|own| reach(own) == Reach::Public) {
             return;
         }
-        if let Err(error) = self.back.send_no_farther(socket, remote, &PRIMER, HOPS_OF_A_PRIMER) {
+        if let Err(error) = self.back.send_no_farther(socket, remote, &PRIMER, hops(primed)) {
             tracing::debug!(%remote, %error, "not primed");
         }
     }

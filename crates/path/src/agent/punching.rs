@@ -185,12 +185,14 @@ impl Agent {
     pub(super) fn prime_and_ask(&mut self, now: Instant) {
         let mut known: Vec<_> = self.candidates.iter().collect();
         known.sort_by_key(Candidate::rank);
-        let Some(round) = self.rounds.ask(known.iter().map(|candidate| candidate.address)) else { return };
+        let known: Vec<_> = known.iter().map(|candidate| candidate.address).collect();
+        let Some(round) = self.rounds.ask(&known) else { return };
         self.counters.rounds += 1;
-        let primed = if self.rounds.host_is_first() { &[] } else { self.rounds.remotes() };
-        for &remote in primed {
-            if let Some(socket) = self.round_socket(Family::of(remote)) {
-                self.events.push(Event::Prime { socket, remote });
+        if let Some(primed) = self.rounds.primed() {
+            for remote in self.rounds.likely(&known) {
+                if let Some(socket) = self.round_socket(Family::of(remote)) {
+                    self.events.push(Event::Prime { socket, remote, primed });
+                }
             }
         }
         let [v6, v4] = [Family::V6, Family::V4].map(|family| self.round_socket(family));
