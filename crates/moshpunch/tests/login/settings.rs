@@ -59,6 +59,7 @@ fn samples(key: &str, default: &Value) -> Result<[Value; 2]> {
         "experimental_remote_ip" => pair("local", "remote"),
         "tmux" => pair("work", "home"),
         "log" => pair("/home/alice/records/log", "/home/alice/records/log2"),
+        "stun" => pair("stun:127.0.0.1", "stun:127.0.0.1:3479,stun:[::1]"),
         key => bail!("{key} is new: say two values of it here, and in `seen` what a connection does by it"),
     })
 }
@@ -110,7 +111,8 @@ fn does_what_is_shown(laptop: &Host, sources: &Sources) -> Result<()> {
     let shown = shown(laptop, sources)?;
     let output = sources.run(laptop, &[])?;
     ensure!(output.status.success(), "{sources:?}: {output}");
-    let seen = Seen { laptop, output, is_local: shown["local"] == true };
+    let has_channel = shown["carry"] == true || shown["punch"] == true;
+    let seen = Seen { laptop, output, is_local: shown["local"] == true, has_channel };
     for (key, value) in &shown {
         let is_so = seen.is_so(key, value).with_context(|| format!("{key}: {sources:?}"))?;
         ensure!(is_so, "{key} is shown as {value}: {sources:?}\n{}", seen.all());
@@ -123,6 +125,8 @@ struct Seen<'a> {
     laptop: &'a Host,
     output: Output,
     is_local: bool,
+    /// The host is asked for one.
+    has_channel: bool,
 }
 
 impl Seen<'_> {
@@ -161,7 +165,11 @@ impl Seen<'_> {
                 by_ssh(!words.is_empty() && options.clone().eq(words.iter().take(options.count())))
             }
             "ssh_pty" => by_ssh(has(&ssh, "-tt") == (value == true)),
-            "carry" => by_ssh(ssh.iter().any(|word| word.contains("moshpunch_channel=1")) == (value == true)),
+            "carry" | "punch" => {
+                by_ssh(ssh.iter().any(|word| word.contains("moshpunch_channel=1")) == self.has_channel)
+            }
+            // Nothing before the first round, which a host without moshpunch takes none of.
+            "stun" => true,
             "local" => ssh.is_empty() == (value == true),
             "experimental_remote_ip" => {
                 let goes_to = ssh.iter().take_while(|word| *word != "--").last();
