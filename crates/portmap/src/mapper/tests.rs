@@ -315,6 +315,18 @@ fn a_router_that_was_away_is_found_again_and_the_loss_is_told_once() {
 }
 
 #[test]
+fn who_answers_a_search_is_left_in_peace_as_long_again_for_protocols_that_cost_less() {
+    let settings = Settings { protocols: Protocol::ALL.to_vec(), ..settings("192.168.1.10") };
+    let (mut router, now) = (Router::new(), start());
+    let mut host = Host::new(Mapper::new(settings, now), now);
+    host.mapper.map(wanted(60001, mosh_range()), now);
+    host.advance(&mut router, Duration::from_millis(49));
+    assert_eq!(router.calls, [""; 0], "PCP and NAT-PMP may still answer");
+    host.advance(&mut router, Duration::from_millis(1));
+    assert_eq!(router.calls[0], "GetExternalIPAddress");
+}
+
+#[test]
 fn no_gateway_is_known_within_a_second() {
     let mut router = Router::new();
     router.up = false;

@@ -23,6 +23,10 @@ const GATEWAYS_MAXIMUM: usize = 8;
 /// milliseconds; a mesh node often answers before the router does.
 const SETTLE: Duration = Duration::from_millis(100);
 
+/// Who answers a search has had as long to answer what was asked beside it. That is given as long again, and this at least,
+/// for a router may have a program for each.
+const OTHERS_SPAN_AT_LEAST: Duration = Duration::from_millis(50);
+
 impl Client {
     /// Searches for gateways; answered by [`Event::Available`] or [`Event::Absent`] within about
     /// [`SEARCH_WINDOW`](crate::upnp::SEARCH_WINDOW) and, where a gateway answers slowly, an
@@ -52,7 +56,8 @@ impl Client {
         self.probe(now);
     }
 
-    /// For so long a [`probe`](Self::probe) costs no gateway more than the answer to a search.
+    /// For so long a [`probe`](Self::probe) costs no gateway more than the answer to a search; not much longer than the
+    /// default gateway takes for that.
     pub fn wait_for_others(&mut self, until: Instant) {
         self.waits = Some(until);
     }
@@ -79,6 +84,10 @@ impl Client {
             search.answered();
         }
         let answered_after = search.age(self.now);
+        if is_default {
+            let others_end = self.now + answered_after.max(OTHERS_SPAN_AT_LEAST);
+            self.waits = self.waits.map(|until| until.min(others_end));
+        }
         if let Some(known) = self.gateways.iter_mut().find(|gateway| gateway.location == location) {
             known.is_named |= is_named;
             return;
