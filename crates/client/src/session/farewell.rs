@@ -164,6 +164,7 @@ fn described(kind: Kind, address: Option<SocketAddr>) -> String {
         Kind::Mapped => "mapped by its router",
         Kind::Resolved => "looked up by its name",
         Kind::Punched => "through a hole punched into firewalls and NATs",
+        Kind::Relayed => "by the relay that you named",
         Kind::Carried => "ssh",
     };
     address.map_or_else(|| kind.to_owned(), |address| format!("{} ({kind})", shown(address)))

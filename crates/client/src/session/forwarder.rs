@@ -228,6 +228,8 @@ impl Forwarder {
                     self.back.close(socket);
                     self.own_mappings.give_back(socket, clock::now());
                 }
+                Event::Allocate { socket, .. } => self.agent.handle_open_failed(socket, clock::now()),
+                Event::Permit { .. } => {}
                 Event::Map { socket } => self.ask_for_mapping(socket),
                 Event::Moved { kind, .. } => self.scout.moved(kind, clock::now()),
                 Event::Nudge => self.client.nudge(),

@@ -86,6 +86,7 @@ impl Agent {
         self.put_off_trials(now);
         self.timers.set(Timer::Retire, now + SOCKET_LINGER);
         self.settle_round(now);
+        self.settle_relay(now);
     }
 
     fn why(&self, to: &Way) -> Reason {
@@ -116,6 +117,7 @@ impl Agent {
             race.answer();
         }
         self.settle_round(now);
+        self.settle_relay(now);
         self.plan_round(now);
     }
 }
