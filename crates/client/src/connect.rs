@@ -7,8 +7,8 @@ use net::clock;
 use programs::exit_code;
 use programs::secrets;
 use programs::signals::Signals;
-use report::Trouble;
 use report::log;
+use report::{Machine, Step, Trouble};
 
 use crate::addresses::destination::Destination;
 use crate::configuration::Configuration;
@@ -18,6 +18,7 @@ use crate::session::forwarder::{Ended, Forwarder};
 use crate::session::front::Front;
 use crate::session::gate::Gate;
 use crate::session::mosh_client::MoshClient;
+use crate::session::relay::Credentials;
 use crate::session::scout::Scout;
 use crate::terminal::colours;
 
@@ -32,11 +33,12 @@ pub fn run(configuration: Configuration) -> Result<ExitCode> {
         log::append_to(log);
     }
     secrets::keep();
+    let credentials = credentials(&configuration);
     let destination = Destination::of(&configuration)?;
     let mut signals = Signals::of_the_end()?;
     let colours = colours::count(&configuration.client)?;
     match Connecting::start(configuration, destination, colours)?.run(&mut signals)? {
-        Outcome::Connected(connected) => hold_session(*connected, signals),
+        Outcome::Connected(connected) => hold_session(*connected, credentials, signals),
         Outcome::Failed(trouble, code) => {
             report::trouble(&trouble);
             Ok(code.and_then(|code| u8::try_from(code).ok()).filter(|&code| code != 0).unwrap_or(1).into())
@@ -45,7 +47,22 @@ pub fn run(configuration: Configuration) -> Result<ExitCode> {
     }
 }
 
-fn hold_session(connected: Connected, signals: Signals) -> Result<ExitCode> {
+/// A session needs no relay to begin.
+fn credentials(configuration: &Configuration) -> Option<Credentials> {
+    configuration.turn.as_ref().filter(|_| configuration.punch)?;
+    let refused = |why: String| {
+        let (what, cure) = why.rsplit_once("; ").unwrap_or((&why, "say another"));
+        let what = format!("no TURN server is used: {what}");
+        report::trouble(&Trouble::told(Machine::Laptop, Step::Configuration, what, cure));
+    };
+    Credentials::read(configuration).map_err(refused).ok()
+}
+
+fn hold_session(
+    connected: Connected,
+    credentials: Option<Credentials>,
+    signals: Signals,
+) -> Result<ExitCode> {
     let Connected {
         configuration,
         connect,
@@ -67,7 +84,7 @@ fn hold_session(connected: Connected, signals: Signals) -> Result<ExitCode> {
     let names_stun = !configuration.stun.is_empty();
     let login = (login, unread);
     let scout = Scout::new(configuration, connect.port, intake, offers, login, look_up, clock::now());
-    let forwarder = Forwarder::new(Gate::new(key), front, families, client, scout, signals)?;
+    let forwarder = Forwarder::new(Gate::new(key), front, families, client, scout, credentials, signals)?;
     let ended = forwarder.run(&candidates)?;
     say_farewell(&ended, names_stun, verbose);
     Ok(exit_code::end_as(ended.status))
@@ -88,7 +105,8 @@ fn say_farewell(ended: &Ended, names_stun: bool, verbose: bool) {
         None => report::trouble(&without_a_path(ended)),
     }
     let cut_off = farewell::cut_off(&ended.agent, &ended.failures);
-    would_be_direct.iter().chain(&cut_off).for_each(report::trouble);
+    let not_relayed = farewell::not_relayed(ended);
+    would_be_direct.iter().chain(&cut_off).chain(&not_relayed).for_each(report::trouble);
 }
 
 fn without_a_path(Ended { agent, status, failures, .. }: &Ended) -> Trouble {

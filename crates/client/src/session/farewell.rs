@@ -11,7 +11,7 @@ use wire::channel;
 
 use crate::addresses::reachable::shown;
 use crate::login::diagnosis::named;
-use crate::session::forwarder::{Find, Found};
+use crate::session::forwarder::{Ended, Find, Found};
 use crate::session::scout::Failures;
 
 /// A moment over ssh is what a move costs; longer than this, somebody has to do something about it.
@@ -60,6 +60,7 @@ fn learnt(found: &Found) -> String {
             let address = address.unwrap_or_default();
             format!("this network's router {by} maps {address}port {} to this machine", outside.port)
         }
+        Found::Relay { by, place } => format!("the TURN server {} gives {}", shown(*by), shown(*place)),
     }
 }
 
@@ -104,8 +105,7 @@ fn cure(rounds: u64, names_stun: bool) -> &'static str {
 
 /// A session that could not go on: what would have carried it has ended, or is not there.
 pub(crate) fn cut_off(agent: &Agent, failures: &Failures) -> Option<Trouble> {
-    let went_over_ssh = agent.log().last().is_some_and(|entry| entry.kind == Kind::Carried);
-    let cause = match went_over_ssh {
+    let cause = match is_over_ssh(agent) {
         true => "the ssh connection that carried the session has ended or does not answer",
         false => "no datagram comes back from the host any more",
     };
@@ -114,6 +114,16 @@ pub(crate) fn cut_off(agent: &Agent, failures: &Failures) -> Option<Trouble> {
     let is_answered = agent.standing().is_by_udp();
     let trouble = || Trouble::told(Machine::Laptop, Step::Login, cause, cure);
     (failures.is_cut_off && !is_answered).then(trouble)
+}
+
+/// The relay that the user has named was of no use where it was needed.
+pub(crate) fn not_relayed(ended: &Ended) -> Option<Trouble> {
+    let (server, refusal) = ended.relay.filter(|_| is_over_ssh(&ended.agent))?;
+    Some(Trouble::told(Machine::Laptop, Step::Session, refusal.what(&shown(server)), refusal.cure()))
+}
+
+fn is_over_ssh(agent: &Agent) -> bool {
+    agent.log().last().is_some_and(|entry| entry.kind == Kind::Carried)
 }
 
 /// How long the session went over ssh.

@@ -11,7 +11,7 @@ use anyhow::Result;
 use net::changes::Changes;
 use net::wait::wait_for;
 use net::{NotSent, PathSockets, clock, interfaces, random};
-use path::{Agent, Binding, Candidate, Event, Family, Route, SocketId, WayId};
+use path::{Agent, Binding, Candidate, Event, Family, Kind, Route, SocketId, WayId};
 use portmap::address::{Reach, reach};
 use programs::signals::Signals;
 use rustix::event::{PollFd, PollFlags};
@@ -25,8 +25,10 @@ use crate::session::channels::{self, ChannelId};
 use crate::session::front::Front;
 use crate::session::gate::Gate;
 use crate::session::mosh_client::MoshClient;
+use crate::session::named_server::NamedServer;
 use crate::session::own_mapping::{Outcome, Outside, OwnMappings};
 use crate::session::punching::{HOPS_OF_A_PRIMER, PRIMER, Ports, Punching};
+use crate::session::relay::{self, Credentials, Refusal, Relays};
 use crate::session::scout::{Failures, Scout};
 
 /// A flood on one socket must not keep the loop from the others.
@@ -55,6 +57,7 @@ pub(crate) struct Forwarder {
     carriers: Vec<(ChannelId, WayId)>,
     punching: Punching,
     own_mappings: OwnMappings,
+    relays: Relays,
     /// The round that the host is not yet asked for.
     asking: Option<Asking>,
     /// As the agent counts them.
@@ -81,6 +84,11 @@ pub(crate) enum Found {
         by: IpAddr,
         outside: Outside,
     },
+    /// An address of the TURN server's.
+    Relay {
+        by: SocketAddr,
+        place: SocketAddr,
+    },
 }
 
 /// What is left of a session.
@@ -91,6 +99,8 @@ pub(crate) struct Ended {
     pub(crate) at: Instant,
     pub(crate) finds: Vec<Find>,
     pub(crate) failures: Failures,
+    /// What the TURN server has refused last.
+    pub(crate) relay: Option<(SocketAddr, Refusal)>,
 }
 
 /// What a wait was ended by.
@@ -98,6 +108,7 @@ struct Ready {
     front: bool,
     /// Each of its sockets.
     back: Vec<bool>,
+    relays: Vec<bool>,
     surroundings: bool,
 }
 
@@ -108,6 +119,7 @@ impl Forwarder {
         families: Families,
         client: MoshClient,
         scout: Scout,
+        credentials: Option<Credentials>,
         signals: Signals,
     ) -> Result<Self> {
         let allowed = [Family::V6, Family::V4].into_iter().filter(|&family| families.allow(family));
@@ -126,6 +138,7 @@ impl Forwarder {
             carriers: Vec::new(),
             punching: Punching::default(),
             own_mappings: OwnMappings::default(),
+            relays: Relays::new(credentials, LONGEST + 1, clock::now()),
             asking: None,
             silences: 0,
             finds: Vec::new(),
@@ -140,6 +153,9 @@ impl Forwarder {
     pub(crate) fn run(mut self, candidates: &[Candidate]) -> Result<Ended> {
         self.agent.handle_candidates(candidates, clock::now());
         self.agent.handle_network(&self.bindings, clock::now());
+        if self.relays.may_be_asked() {
+            self.agent.handle_relay_offered(clock::now());
+        }
         self.handle_found();
         loop {
             // 1. Do what the agent wants.
@@ -151,6 +167,7 @@ impl Forwarder {
                 self.handle_client();
             }
             self.back.look_again(ready.back);
+            self.relays.look_again(ready.relays);
             self.handle_server();
             // 4. Look around, unless a datagram was all.
             if ready.surroundings {
@@ -168,7 +185,9 @@ impl Forwarder {
             self.agent.handle_timeout(now);
             self.scout.handle_timeout(now);
             self.own_mappings.handle_timeout(now);
+            self.relays.handle_timeout(now);
             self.handle_mappings();
+            self.handle_relays();
             self.ask_on();
             self.tell_scout(now);
         }
@@ -180,7 +199,8 @@ impl Forwarder {
         self.own_mappings.give_back_all(at);
         let failures = self.scout.say_goodbye();
         self.own_mappings.end();
-        Ended { status, agent: self.agent, at, finds: self.finds, failures }
+        let relay = self.relays.end();
+        Ended { status, agent: self.agent, at, finds: self.finds, failures, relay }
     }
 
     fn wait(&self) -> Result<Ready> {
@@ -188,12 +208,21 @@ impl Forwarder {
         let of_changes = self.changes.as_ref().and_then(Changes::poll_timeout);
         let of_mappings = self.own_mappings.deadline();
         let of_questions = self.asking.as_ref().map(Asking::poll_timeout);
-        let deadlines =
-            [self.agent.poll_timeout(), self.scout.deadline(), of_changes, of_mappings, of_questions];
+        let of_relays = self.relays.deadline();
+        let deadlines = [
+            self.agent.poll_timeout(),
+            self.scout.deadline(),
+            of_changes,
+            of_mappings,
+            of_questions,
+            of_relays,
+        ];
         let deadline = deadlines.into_iter().flatten().min();
         let longest = deadline.map(|deadline| deadline.saturating_duration_since(now));
         let mut descriptors = vec![self.front.descriptor()];
         descriptors.extend(self.back.descriptors());
+        let of_back = descriptors.len();
+        descriptors.extend(self.relays.descriptors());
         let of_paths = descriptors.len();
         descriptors.push(PollFd::new(&self.signals, PollFlags::IN));
         descriptors.extend(self.client.descriptors());
@@ -205,7 +234,8 @@ impl Forwarder {
         let change_is_due = of_changes.is_some_and(|due| due <= clock::now());
         Ok(Ready {
             front: is_ready(&descriptors[0]),
-            back: descriptors[1..of_paths].iter().map(is_ready).collect(),
+            back: descriptors[1..of_back].iter().map(is_ready).collect(),
+            relays: descriptors[of_back..of_paths].iter().map(is_ready).collect(),
             surroundings: descriptors[of_paths..].iter().any(is_ready) || change_is_due,
         })
     }
@@ -226,12 +256,19 @@ impl Forwarder {
                 Event::Close { socket } => {
                     self.asking.take_if(|asking| asking.is_of(socket));
                     self.back.close(socket);
+                    self.relays.give_back(socket, clock::now());
                     self.own_mappings.give_back(socket, clock::now());
                 }
-                Event::Allocate { socket, .. } => self.agent.handle_open_failed(socket, clock::now()),
-                Event::Permit { .. } => {}
+                Event::Allocate { socket, family } => {
+                    let servers = self.scout.turn.iter().flat_map(NamedServer::addresses);
+                    self.relays.allocate(socket, family, servers, clock::now());
+                }
+                Event::Permit { socket, peer } => self.relays.permit(socket, peer, clock::now()),
                 Event::Map { socket } => self.ask_for_mapping(socket),
-                Event::Moved { kind, .. } => self.scout.moved(kind, clock::now()),
+                Event::Moved { to, kind, .. } => {
+                    self.scout.moved(kind, clock::now());
+                    self.use_relay(to, kind);
+                }
                 Event::Nudge => self.client.nudge(),
                 Event::Silent => self.scout.search_again(clock::now()),
                 Event::Prime { socket, remote } => self.prime(socket, remote),
@@ -245,7 +282,10 @@ impl Forwarder {
         while let Some(transmit) = self.agent.poll_transmit() {
             match transmit.route {
                 Route::Udp { socket, remote } => {
-                    let sent = self.back.send(socket, remote, &self.newest, self.newest_tos);
+                    let sent = match self.relays.has(socket) {
+                        true => self.relays.send(socket, remote, &self.newest, self.newest_tos),
+                        false => self.back.send(socket, remote, &self.newest, self.newest_tos),
+                    };
                     if let Err(NotSent::Unreachable) = sent {
                         self.agent.handle_unreachable(transmit.way, clock::now());
                     }
@@ -271,7 +311,39 @@ impl Forwarder {
         }
     }
 
+    fn use_relay(&mut self, way: WayId, kind: Kind) {
+        let way = self.agent.way(way).filter(|_| kind == Kind::Relayed);
+        if let Some(Route::Udp { socket, remote }) = way.map(|way| way.route) {
+            self.relays.is_used(socket, remote, clock::now());
+        }
+    }
+
+    fn handle_relays(&mut self) {
+        while let Some(outcome) = self.relays.poll_outcome() {
+            let now = clock::now();
+            tracing::info!(?outcome);
+            match outcome {
+                relay::Outcome::Opened { socket, place, by } => {
+                    self.note(Found::Relay { by, place }, now);
+                    self.agent.handle_opened(socket, now);
+                }
+                relay::Outcome::Failed { socket, .. } => self.agent.handle_open_failed(socket, now),
+            }
+        }
+    }
+
+    fn ask_for_openers_to_relay(&mut self, number: u32, place: SocketAddr) {
+        let now = clock::now();
+        let round = self.punching.ask_by_relay(number, place);
+        if !round.is_ok_and(|round| self.scout.punch(&round, now)) {
+            self.agent.handle_punch_refused(number, now);
+        }
+    }
+
     fn ask_for_openers(&mut self, number: u32, v6: Option<SocketId>, v4: Option<SocketId>) {
+        if let Some(place) = v4.or(v6).and_then(|socket| self.relays.place(socket)) {
+            return self.ask_for_openers_to_relay(number, place);
+        }
         let port = |socket: Option<SocketId>| socket.and_then(|socket| self.back.port(socket));
         let ports = Ports { v6: port(v6), v4: port(v4) };
         let remotes = self.agent.candidates().map(|candidate| candidate.address.ip());
@@ -366,7 +438,12 @@ impl Forwarder {
 
     fn handle_server(&mut self) {
         for _ in 0..DATAGRAMS_PER_TURN {
-            let Some((socket, received)) = self.back.receive(&mut *self.buffer) else { return };
+            let directly = self.back.receive(&mut *self.buffer);
+            let received = match directly {
+                Some(received) => Some(received),
+                None => self.relays.receive(&mut *self.buffer),
+            };
+            let Some((socket, received)) = received else { return };
             let datagram = &self.buffer[..received.length];
             let now = clock::now();
             let Some(reply) = self.gate.reply(datagram, now) else {
