@@ -141,10 +141,12 @@ fn a_wrong_password_is_told(lab: &Lab) -> Result<()> {
 fn a_quota_that_is_used_up_is_told(lab: &Lab) -> Result<()> {
     let mut scene = two_symmetric(lab)?;
     let host = host_on_the_internet(lab, &scene)?;
-    let _server = turn_server(&host, &[&WITH_PASSWORDS[..], &["--user-quota=1"]].concat())?;
-    let words = ["-y", "-c", "-n", "100000", "-u", "alice", "-w", PASSWORD, "20.0.0.3"];
+    let _server = turn_server(&host, &[&WITH_PASSWORDS[..], &["--user-quota=2"]].concat())?;
+    let words = ["-v", "-c", "-e", "20.0.0.2", "-n", "100000", "-u", "alice", "-w", PASSWORD, "20.0.0.3"];
     let other = host.spawn("somebody else", &host.command("turnutils_uclient").args(words))?;
-    other.wait_for_log("allocate", PATIENCE)?;
+    lab::wait_until("the other's two addresses", PATIENCE, || {
+        Ok((other.log().matches("Received relay addr").count() == 2).then_some(()))
+    })?;
     carried_and_told(&mut scene, "relays no more for this user")
 }
 
