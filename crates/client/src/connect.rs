@@ -13,7 +13,7 @@ use report::{Machine, Step, Trouble};
 use crate::addresses::destination::Destination;
 use crate::configuration::Configuration;
 use crate::connecting::{Connected, Connecting, Outcome};
-use crate::session::farewell;
+use crate::session::farewell::{self, Named};
 use crate::session::forwarder::{Ended, Forwarder};
 use crate::session::front::Front;
 use crate::session::gate::Gate;
@@ -81,18 +81,18 @@ fn hold_session(
     let client = MoshClient::start(&configuration, &connect.key, front.address())?;
     drop(connect.key);
     let (families, verbose) = (configuration.families, configuration.verbose);
-    let names_stun = !configuration.stun.is_empty();
+    let named = Named { stun: !configuration.stun.is_empty(), turn: configuration.turn.is_some() };
     let login = (login, unread);
     let scout = Scout::new(configuration, connect.port, intake, offers, login, look_up, clock::now());
     let forwarder = Forwarder::new(Gate::new(key), front, families, client, scout, credentials, signals)?;
     let ended = forwarder.run(&candidates)?;
-    say_farewell(&ended, names_stun, verbose);
+    say_farewell(&ended, named, verbose);
     Ok(exit_code::end_as(ended.status))
 }
 
-fn say_farewell(ended: &Ended, names_stun: bool, verbose: bool) {
+fn say_farewell(ended: &Ended, named: Named, verbose: bool) {
     let path_used = farewell::path_used(&ended.agent);
-    let would_be_direct = farewell::would_be_direct(&ended.agent, names_stun, ended.at);
+    let would_be_direct = farewell::would_be_direct(&ended.agent, named, ended.at);
     // Where a path was found, what the host could not have is no trouble of the user's.
     if verbose || path_used.is_none() || would_be_direct.is_some() {
         farewell::told_by_the_host(&ended.failures).iter().for_each(report::note);

@@ -17,6 +17,7 @@ mod credentials;
 mod refusal;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -72,13 +73,22 @@ pub(crate) enum Outcome {
     Failed { socket: SocketId, by: Option<SocketAddr>, refusal: Refusal },
 }
 
+/// It knows the password, and would show it.
+struct Client(TurnClientUdp);
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Client")
+    }
+}
+
 #[derive(Debug)]
 struct Allocation {
     socket: SocketId,
     server: SocketAddr,
     /// The server takes no notice of it, and the client wants it to be the same always.
     local: SocketAddr,
-    client: TurnClientUdp,
+    client: Client,
     state: State,
     /// To be let in, once there is an address.
     wanted: Vec<IpAddr>,
@@ -163,7 +173,7 @@ impl Relays {
             socket,
             server,
             local,
-            client: TurnClientUdp::allocate(local, server, config),
+            client: Client(TurnClientUdp::allocate(local, server, config)),
             state: State::Asking,
             wanted: Vec::new(),
             asked: Vec::new(),
@@ -190,7 +200,7 @@ impl Relays {
     pub(crate) fn is_used(&mut self, socket: SocketId, peer: SocketAddr, now: Instant) {
         let time = self.time(now);
         if let Some(allocation) = self.open.iter_mut().find(|open| open.socket == socket) {
-            let bound = allocation.client.bind_channel(TransportType::Udp, peer, time);
+            let bound = allocation.client.0.bind_channel(TransportType::Udp, peer, time);
             bound.err().inspect(|error| tracing::debug!(%error, "no channel"));
             self.perform(now);
         }
@@ -228,7 +238,7 @@ impl Relays {
     ) -> Result<(), NotSent> {
         let time = self.time(clock::now());
         let allocation = self.open.iter_mut().find(|open| open.socket == socket).ok_or(NotSent::Dropped)?;
-        match allocation.client.send_to(TransportType::Udp, remote, datagram, time) {
+        match allocation.client.0.send_to(TransportType::Udp, remote, datagram, time) {
             Ok(Some(wrapped)) => self.sockets.send(socket, allocation.server, &wrapped.build().data, tos),
             Ok(None) => Ok(()),
             Err(error) => {
@@ -347,7 +357,7 @@ impl Allocation {
         }
         self.has_said_who_it_is = true;
         let transmit = Transmit::new(datagram, TransportType::Udp, from, self.local);
-        match self.client.recv(transmit, time) {
+        match self.client.0.recv(transmit, time) {
             TurnRecvRet::PeerData(data) if self.state == State::Open => {
                 let length = data.data().len().min(buffer.len());
                 buffer[..length].copy_from_slice(&data.data()[..length]);
@@ -360,7 +370,7 @@ impl Allocation {
     fn leave(&mut self, at: Moment) {
         if !matches!(self.state, State::Leaving { .. } | State::Ended) {
             self.state = State::Leaving { until: at.now + LONGEST_RETURN };
-            if self.client.delete(at.time).is_err() {
+            if self.client.0.delete(at.time).is_err() {
                 self.state = State::Ended;
             }
         }
@@ -369,16 +379,16 @@ impl Allocation {
     fn perform(&mut self, sockets: &mut PathSockets, outcomes: &mut VecDeque<Outcome>, at: Moment) {
         for _ in 0..STEPS_PER_TURN {
             self.ask_for_permissions(at.time);
-            while let Some(transmit) = self.client.poll_transmit(at.time) {
+            while let Some(transmit) = self.client.0.poll_transmit(at.time) {
                 if let Err(error) = sockets.send(self.socket, self.server, &transmit.data, 0) {
                     tracing::debug!(?error, "the TURN server is not asked");
                 }
             }
-            while let Some(event) = self.client.poll_event() {
+            while let Some(event) = self.client.0.poll_event() {
                 tracing::debug!(?event);
                 self.note(&event, outcomes, at);
             }
-            match self.client.poll(at.time) {
+            match self.client.0.poll(at.time) {
                 TurnPollRet::WaitUntil(until) => {
                     self.due = at.epoch + until.duration_since(TurnInstant::from_nanos(0));
                     if self.due > at.now {
@@ -402,7 +412,7 @@ impl Allocation {
             return;
         }
         for peer in std::mem::take(&mut self.wanted) {
-            if self.client.create_permission(TransportType::Udp, peer, time).is_ok() {
+            if self.client.0.create_permission(TransportType::Udp, peer, time).is_ok() {
                 self.asked.push(peer);
             }
         }
@@ -454,5 +464,85 @@ impl Allocation {
         };
         outcomes.push_back(Outcome::Failed { socket: self.socket, by: Some(self.server), refusal });
         self.leave(at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use path::{Agent, Event};
+
+    use super::*;
+    use crate::configuration::secret::Secret;
+
+    const PASSWORD: &str = "vollgeheim";
+
+    fn relays() -> Relays {
+        let password = Secret::new(PASSWORD.into());
+        let credentials = Credentials::Password { user: "alice".into(), password };
+        Relays::new(Some(credentials), 2_000, clock::now())
+    }
+
+    fn socket() -> SocketId {
+        let mut agent = Agent::new(1);
+        agent.handle_network(&[Binding::any(Family::V4)], clock::now());
+        match agent.poll_event() {
+            Some(Event::Open { socket, .. }) => socket,
+            other => panic!("a socket is wanted: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_server_without_a_way_there_is_told_at_once() {
+        let (mut relays, socket) = (relays(), socket());
+        relays.allocate(socket, Family::V4, [].into_iter(), clock::now());
+        let refusal = Refusal::NoWay;
+        assert_eq!(relays.poll_outcome(), Some(Outcome::Failed { socket, by: None, refusal }));
+        assert!(!relays.has(socket) && relays.deadline().is_none());
+    }
+
+    #[test]
+    fn a_server_is_asked_without_the_password_which_is_shown_by_nothing() {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let (mut relays, socket) = (relays(), socket());
+        let at = server.local_addr().unwrap();
+        relays.allocate(socket, Family::V4, [at].into_iter(), clock::now());
+        let mut asked = [0; 2_000];
+        let (length, _) = server.recv_from(&mut asked).unwrap();
+        assert_eq!(asked[..2], [0, 3], "RFC 8656: an Allocate request");
+        assert!(!asked[..length].windows(PASSWORD.len()).any(|part| part == PASSWORD.as_bytes()));
+        assert!(relays.has(socket) && relays.place(socket).is_none());
+        assert!(!format!("{relays:?}").contains(PASSWORD));
+    }
+
+    #[test]
+    fn a_server_that_is_silent_is_given_up() {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let (mut relays, socket) = (relays(), socket());
+        let by = server.local_addr().unwrap();
+        let begun = clock::now();
+        relays.allocate(socket, Family::V4, [by].into_iter(), begun);
+        let mut now = begun;
+        let outcome = loop {
+            if let Some(outcome) = relays.poll_outcome() {
+                break outcome;
+            }
+            now = relays.deadline().expect("it is asked, or given up").max(now);
+            relays.handle_timeout(now);
+        };
+        assert_eq!(outcome, Outcome::Failed { socket, by: Some(by), refusal: Refusal::Silent });
+        assert!(now - begun <= Duration::from_secs(10), "{:?}", now - begun);
+    }
+
+    #[test]
+    fn private_addresses_are_not_let_in() {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let (mut relays, socket) = (relays(), socket());
+        relays.allocate(socket, Family::V4, [server.local_addr().unwrap()].into_iter(), clock::now());
+        for peer in ["192.168.1.10", "10.0.0.1", "127.0.0.1", "100.64.0.1", "169.254.1.1", "20.0.0.1"] {
+            relays.permit(socket, peer.parse().unwrap(), clock::now());
+        }
+        assert_eq!(relays.open[0].wanted, ["20.0.0.1".parse::<IpAddr>().unwrap()]);
     }
 }
