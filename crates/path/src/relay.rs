@@ -24,7 +24,7 @@ use crate::damping::Rest;
 use crate::event::SocketId;
 #[cfg(doc)]
 use crate::round::ROUND_SPAN;
-use crate::round::ROUND_WAITS;
+use crate::round::{ROUND_GAP, ROUND_WAITS};
 
 /// Most holes are open by then. A relay has its price for whoever runs it.
 pub const RELAY_PATIENCE: Duration = Duration::from_secs(1);
@@ -61,6 +61,7 @@ struct Allocation {
     socket: SocketId,
     stage: Stage,
     sources: Vec<SocketAddr>,
+    begun: Instant,
     /// When the host may be asked.
     ask: Option<Instant>,
     /// Since when a direct way answers.
@@ -124,11 +125,17 @@ impl Relay {
     }
 
     /// The one before, if there was one.
-    pub(crate) fn begin(&mut self, socket: SocketId) -> Option<SocketId> {
+    pub(crate) fn begin(&mut self, socket: SocketId, now: Instant) -> Option<SocketId> {
         let former = self.take();
         let (stage, sources) = (Stage::Allocating, Vec::new());
-        self.allocation = Some(Allocation { socket, stage, sources, ask: None, spare: None });
+        self.allocation = Some(Allocation { socket, stage, sources, begun: now, ask: None, spare: None });
         former
+    }
+
+    /// Until then the host is to be asked for nothing else, which it would take in place of this.
+    pub(crate) fn comes_first(&self) -> Option<Instant> {
+        let is_coming = |kept: &&Allocation| matches!(kept.stage, Stage::Allocating | Stage::Open);
+        self.allocation.as_ref().filter(is_coming).map(|kept| kept.begun + ROUND_GAP)
     }
 
     pub(crate) fn socket(&self) -> Option<SocketId> {
@@ -298,7 +305,7 @@ pub(crate) fn permitted(known: impl Iterator<Item = SocketAddr>) -> Option<(Fami
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::round::{ROUND_GAP, ROUND_SPAN};
+    use crate::round::ROUND_SPAN;
 
     const SOCKET: SocketId = SocketId(7);
 
@@ -314,7 +321,7 @@ mod tests {
     fn proving(now: Instant) -> Relay {
         let mut relay = Relay::default();
         relay.offer();
-        relay.begin(SOCKET);
+        relay.begin(SOCKET, now);
         relay.opened();
         relay.ask(1, now + ROUND_SPAN);
         relay.prove(now + ROUND_SPAN);
@@ -341,7 +348,7 @@ mod tests {
             now += *wait;
             relay.plan(now);
             assert_eq!(relay.take_due(now), Some(Due::Allocate));
-            relay.begin(SOCKET);
+            relay.begin(SOCKET, now);
         }
         relay.fail(now);
         relay.hurry();
@@ -382,7 +389,7 @@ mod tests {
     #[test]
     fn openers_lead_to_two_addresses_at_most_once_the_host_was_asked() {
         let mut relay = Relay::default();
-        relay.begin(SOCKET);
+        relay.begin(SOCKET, start());
         relay.opened();
         assert!(!relay.is_reached_by(SOCKET));
         let mut relay = proving(start());

@@ -378,15 +378,15 @@ impl Allocation {
 
     fn perform(&mut self, sockets: &mut PathSockets, outcomes: &mut VecDeque<Outcome>, at: Moment) {
         for _ in 0..STEPS_PER_TURN {
+            while let Some(event) = self.client.0.poll_event() {
+                tracing::debug!(?event);
+                self.note(&event, outcomes, at);
+            }
             self.ask_for_permissions(at.time);
             while let Some(transmit) = self.client.0.poll_transmit(at.time) {
                 if let Err(error) = sockets.send(self.socket, self.server, &transmit.data, 0) {
                     tracing::debug!(?error, "the TURN server is not asked");
                 }
-            }
-            while let Some(event) = self.client.0.poll_event() {
-                tracing::debug!(?event);
-                self.note(&event, outcomes, at);
             }
             match self.client.0.poll(at.time) {
                 TurnPollRet::WaitUntil(until) => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
 use lab::{Daemon, Host, Lab, Nat, scenario};
 use net::clock;
@@ -34,6 +34,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(from_a_symmetric_nat_to_a_home_a_session_is_relayed),
         scenario!(from_a_home_to_a_symmetric_nat_a_session_is_relayed),
         scenario!(a_servers_own_secret_serves_as_well),
+        scenario!(the_manuals_set_up_serves),
         scenario!(a_relayed_session_goes_on_in_another_network),
         scenario!(nonces_that_become_stale_are_no_trouble),
         scenario!(a_server_that_is_killed_is_left_for_ssh_and_used_again_when_it_is_back),
@@ -75,6 +76,23 @@ fn from_a_home_to_a_symmetric_nat_a_session_is_relayed(lab: &Lab) -> Result<()> 
 fn a_servers_own_secret_serves_as_well(lab: &Lab) -> Result<()> {
     is_relayed(lab, two_symmetric(lab)?, &BY_SECRET, &WITH_A_SECRET)
 }
+
+/// As it is written there.
+fn the_manuals_set_up_serves(lab: &Lab) -> Result<()> {
+    let (_, rest) = MANUAL.split_once("`/etc/turnserver.conf`:\n\n```\n").context("a configuration")?;
+    let (configuration, _) = rest.split_once("```").context("its end")?;
+    let password = configuration.lines().find_map(|line| line.strip_prefix("user=alice:"));
+    let mut scene = two_symmetric(lab)?;
+    let host = host_on_the_internet(lab, &scene)?;
+    host.write_user_file("/tmp/turnserver.conf", configuration)?;
+    let _server = spawned(&host, &["-c", "/tmp/turnserver.conf"])?;
+    scene.laptop().write_user_file("/home/alice/password", password.context("a password")?)?;
+    scene.begin(&NAMED)?;
+    scene.goes("Relayed")?;
+    leaves_having_been_relayed(&mut scene)
+}
+
+const MANUAL: &str = include_str!("../../../../docs/relay.md");
 
 fn a_relayed_session_goes_on_in_another_network(lab: &Lab) -> Result<()> {
     let mut scene = two_symmetric(lab)?;
@@ -190,9 +208,13 @@ fn host_on_the_internet(lab: &Lab, scene: &Scene) -> Result<Host> {
 
 fn turn_server(host: &Host, options: &[&str]) -> Result<Daemon> {
     let always = ["-n", "--no-cli", "--no-tls", "--no-dtls", "--listening-ip=20.0.0.3", "--realm=lab"];
+    spawned(host, &[&always[..], options].concat())
+}
+
+fn spawned(host: &Host, options: &[&str]) -> Result<Daemon> {
     let places =
         ["--log-file=stdout", "--simple-log", "--pidfile=/tmp/turnserver.pid", "--userdb=/tmp/turndb"];
-    let command = host.command("turnserver").args(always).args(places).args(options);
+    let command = host.command("turnserver").args(options).args(places);
     let server = host.spawn("turnserver", &command)?;
     lab::wait_until("the TURN server", PATIENCE, || {
         let listening = host.command("ss").args(["-Huln", "sport", "=", ":3478"]).run(PATIENCE)?;

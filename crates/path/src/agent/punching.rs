@@ -112,9 +112,14 @@ impl Agent {
             Some(_) if self.is_lost() => unanswered_since + ROUND_PATIENCE,
             Some(_) => now,
         };
-        if let Some(next) = self.rounds.next(now) {
+        if let Some(next) = self.next_round(now) {
             self.timers.set_no_later(Timer::Round, next.max(earliest));
         }
+    }
+
+    fn next_round(&self, now: Instant) -> Option<Instant> {
+        let next = self.rounds.next(now)?;
+        Some(self.relay.comes_first().filter(|_| self.wants_udp()).map_or(next, |relay| next.max(relay)))
     }
 
     /// The next one begins as soon as it may, however many have failed.
@@ -134,7 +139,7 @@ impl Agent {
         if self.followed_way().is_some_and(Way::is_hole) {
             self.rounds.fall(now);
         }
-        match self.rounds.next(now) {
+        match self.next_round(now) {
             Some(next) if next <= now => self.begin_round(now),
             Some(next) => self.timers.set(Timer::Round, next),
             None => {}

@@ -59,7 +59,7 @@ impl Agent {
         let known = told.chain(known.iter().map(|candidate| candidate.address));
         let Some((family, peers)) = permitted(known) else { return };
         let socket = self.add_socket(Purpose::Relay, Binding::any(family));
-        match self.relay.begin(socket) {
+        match self.relay.begin(socket, now) {
             Some(former) if self.ways.any_heard(|way| way.socket() == Some(former)) => {
                 self.sockets.keep_hole(former);
                 self.timers.set_no_later(Timer::Retire, now + crate::SOCKET_LINGER);
@@ -110,6 +110,7 @@ impl Agent {
         let socket = self.relay.fail(now);
         socket.into_iter().for_each(|socket| self.close(socket));
         self.mind_relay(now);
+        self.plan_round(now);
     }
 
     /// The relay has refused, or is lost.
@@ -117,6 +118,7 @@ impl Agent {
         if self.relay.has(socket) {
             self.relay.fail(now);
             self.mind_relay(now);
+            self.plan_round(now);
         }
     }
 

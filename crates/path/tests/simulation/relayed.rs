@@ -36,7 +36,19 @@ fn network(nat: Nat) -> Link {
 }
 
 fn beginning(laptop: Nat, host: Nat, relay: Option<Relay>, loss_percent: u64, seed: u64) -> World {
-    let mut world = World::new(&[LAN, BEHIND_NAT], seed);
+    knowing(&[LAN, BEHIND_NAT], laptop, host, relay, loss_percent, seed)
+}
+
+/// As far as the laptop knows where the host is.
+fn knowing(
+    known: &[&str],
+    laptop: Nat,
+    host: Nat,
+    relay: Option<Relay>,
+    loss_percent: u64,
+    seed: u64,
+) -> World {
+    let mut world = World::new(known, seed);
     world.host_nat = Some(host);
     relay.into_iter().for_each(|relay| world.offer_relay(relay));
     world.attach(Some(Link { loss_percent, ..network(laptop) }));
@@ -78,6 +90,16 @@ fn what_cannot_be_punched_goes_by_the_relay() {
         assert_eq!(asked(&world), 1);
         let echo = world.echo_within(ms(1_000));
         assert_eq!(echo, Some(2 * (DELAY + ms(10)) + ms(10)), "seed {seed}");
+    }
+}
+
+/// What is learnt begins another round, which the relay is not to wait for.
+#[test]
+fn so_does_what_leads_to_an_address_that_the_host_alone_knows_of() {
+    for (seed, (laptop, host)) in (1..=20).flat_map(|seed| pairs().map(|pair| (seed, pair))) {
+        let mut world = knowing(&[LAN], laptop, host, Some(Relay::new()), 0, seed);
+        let found = time_until(&mut world, FOUND, is_relayed);
+        assert!(found.is_some(), "seed {seed}: {}", world.in_short());
     }
 }
 
