@@ -66,6 +66,12 @@ impl Laptop {
         nudged
     }
 
+    /// The relay does not give it, or not any more.
+    pub(crate) fn lose(&mut self, socket: SocketId, now: Instant) {
+        self.socket_by_port.retain(|_, open| *open != socket);
+        self.agent.handle_open_failed(socket, now);
+    }
+
     pub(crate) fn transmits(&mut self) -> Vec<Transmit> {
         std::iter::from_fn(|| self.agent.poll_transmit()).collect()
     }

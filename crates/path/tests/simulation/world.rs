@@ -233,9 +233,10 @@ impl World {
 
     /// The relay is gone, and this is noticed.
     pub(crate) fn lose_relay(&mut self) {
-        self.relay.as_mut().unwrap().up = false;
-        for socket in self.relay.as_mut().unwrap().lose() {
-            self.laptop.agent.handle_open_failed(socket, self.now);
+        let relay = self.relay.as_mut().unwrap();
+        relay.up = false;
+        for socket in relay.lose() {
+            self.laptop.lose(socket, self.now);
         }
         self.settle();
     }
@@ -558,7 +559,7 @@ impl World {
             Flight::OpenerDue { to } => self.send_opener(to),
             Flight::Allocated { socket, granted } => match granted {
                 true => self.laptop.agent.handle_opened(socket, self.now),
-                false => self.laptop.agent.handle_open_failed(socket, self.now),
+                false => self.laptop.lose(socket, self.now),
             },
             Flight::Up { .. } if !self.udp.up => {}
             Flight::Down { .. } | Flight::Opener { .. } if !self.udp.down => {}
