@@ -327,7 +327,10 @@ impl Forwarder {
                     self.note(Found::Relay { by, place }, now);
                     self.agent.handle_opened(socket, now);
                 }
-                relay::Outcome::Failed { socket, .. } => self.agent.handle_open_failed(socket, now),
+                relay::Outcome::Failed { socket, .. } => {
+                    self.scout.look_up_turn_again();
+                    self.agent.handle_open_failed(socket, now);
+                }
             }
         }
     }

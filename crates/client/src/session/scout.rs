@@ -162,6 +162,11 @@ impl Scout {
         }
     }
 
+    /// It has refused, or does not answer: its name may lead elsewhere by the next time.
+    pub(crate) fn look_up_turn_again(&mut self) {
+        self.turn.iter_mut().for_each(|server| server.look_up_again(&mut self.leaving));
+    }
+
     /// Not all that the kernel tells of is a change.
     pub(crate) fn network_may_have_changed(&mut self, now: Instant) {
         let network = Network::read();
@@ -170,7 +175,7 @@ impl Scout {
             let are_gone = network.has_lost_an_address(&self.network);
             self.network = network;
             self.stun.look_up_again(&mut self.leaving);
-            self.turn.iter_mut().for_each(|server| server.look_up_again(&mut self.leaving));
+            self.look_up_turn_again();
             self.logins.network_changed(are_gone, now);
         }
     }
