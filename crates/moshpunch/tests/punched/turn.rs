@@ -39,6 +39,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(nonces_that_become_stale_are_no_trouble),
         scenario!(a_server_that_is_killed_is_left_for_ssh_and_used_again_when_it_is_back),
         scenario!(a_server_that_forgets_permissions_makes_it_no_worse_than_carried),
+        scenario!(what_a_session_was_given_is_given_back_at_its_end),
         scenario!(a_wrong_password_is_told),
         scenario!(a_quota_that_is_used_up_is_told).needs(&["turnutils_uclient"]),
         scenario!(a_server_that_denies_the_host_is_told),
@@ -149,6 +150,19 @@ fn a_server_that_forgets_permissions_makes_it_no_worse_than_carried(lab: &Lab) -
     scene.goes("Relayed")?;
     goes_on_for(&mut scene, LONG)?;
     scene.leaves().map(drop)
+}
+
+/// Else the second would find none.
+fn what_a_session_was_given_is_given_back_at_its_end(lab: &Lab) -> Result<()> {
+    let mut scene = two_symmetric(lab)?;
+    let host = host_on_the_internet(lab, &scene)?;
+    let _server = turn_server(&host, &[&WITH_PASSWORDS[..], &["--user-quota=1"]].concat())?;
+    for _ in 0..2 {
+        scene.begin(&NAMED)?;
+        scene.goes("Relayed")?;
+        leaves_having_been_relayed(&mut scene)?;
+    }
+    Ok(())
 }
 
 fn a_wrong_password_is_told(lab: &Lab) -> Result<()> {
