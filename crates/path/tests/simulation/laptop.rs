@@ -19,6 +19,8 @@ pub(crate) struct Laptop {
     /// What the relay is to be asked for.
     pub(crate) to_allocate: Vec<SocketId>,
     pub(crate) to_permit: Vec<(SocketId, IpAddr)>,
+    /// What it gave, perhaps.
+    pub(crate) closed: Vec<SocketId>,
     /// For which the router here is to map a port.
     pub(crate) to_map: Option<SocketId>,
 }
@@ -34,6 +36,7 @@ impl Laptop {
             asked: Vec::new(),
             to_allocate: Vec::new(),
             to_permit: Vec::new(),
+            closed: Vec::new(),
             to_map: None,
         }
     }
@@ -48,7 +51,10 @@ impl Laptop {
                     self.socket_by_port.insert(self.next_port, socket);
                     self.agent.handle_opened(socket, now);
                 }
-                Event::Close { socket } => self.socket_by_port.retain(|_, open| *open != socket),
+                Event::Close { socket } => {
+                    self.socket_by_port.retain(|_, open| *open != socket);
+                    self.closed.push(socket);
+                }
                 Event::Moved { .. } => {}
                 Event::Nudge => nudged = true,
                 Event::Silent => self.alarms += 1,

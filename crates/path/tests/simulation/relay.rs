@@ -53,6 +53,14 @@ impl Relay {
         allocation.into_iter().for_each(|allocation| allocation.permitted.push(peer));
     }
 
+    pub(crate) fn take_back(&mut self, socket: SocketId) {
+        self.allocations.retain(|allocation| allocation.socket != socket);
+    }
+
+    pub(crate) fn given(&self) -> usize {
+        self.allocations.len()
+    }
+
     pub(crate) fn lose(&mut self) -> Vec<SocketId> {
         self.allocations.drain(..).map(|allocation| allocation.socket).collect()
     }

@@ -73,6 +73,10 @@ fn asked(world: &World) -> u64 {
     world.relay.as_ref().unwrap().asked
 }
 
+fn given(world: &World) -> usize {
+    world.relay.as_ref().unwrap().given()
+}
+
 fn pairs() -> [(Nat, Nat); 3] {
     [
         (symmetric("203.0.113.5"), symmetric(HOST)),
@@ -149,7 +153,7 @@ fn a_session_leaves_the_relay_for_a_direct_way_which_is_given_back_a_minute_late
     assert!(is_punched(&world));
     world.run(Duration::from_secs(600));
     assert!(world.laptop.sockets() <= sockets, "{}", world.laptop.sockets());
-    assert_eq!(world.relay.as_ref().unwrap().asked, 2);
+    assert_eq!((asked(&world), given(&world)), (2, 0));
 }
 
 #[test]
@@ -168,6 +172,9 @@ fn while_it_is_relayed_rounds_go_on_and_find_a_hole() {
     let is_punched = |world: &World| world.kind() == Some(Kind::Punched);
     assert!(time_until(&mut world, Duration::from_secs(1_900), is_punched).is_some(), "{}", world.in_short());
     assert_eq!(world.echo_within(ms(1_000)), Some(2 * DELAY + ms(10)));
+    assert_eq!(given(&world), 1);
+    world.run(SPARE_SPAN);
+    assert_eq!(given(&world), 0, "it is given back");
     assert_eq!((world.laptop.agent.counters().silences, asked(&world)), (0, 1));
 }
 
@@ -189,6 +196,8 @@ fn in_another_network_another_allocation_is_asked_for_beside_the_login() {
         assert!(is_relayed(&world));
         assert_eq!(asked(&world), before + 1);
     }
+    world.run(Duration::from_secs(700));
+    assert_eq!(given(&world), 1, "those of the networks before are forgotten");
 }
 
 #[test]

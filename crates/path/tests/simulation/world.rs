@@ -438,6 +438,9 @@ impl World {
             let delay = 3 * 2 * link.delay;
             self.carry(Flight::Allocated { socket, granted }, delay);
         }
+        for socket in std::mem::take(&mut self.laptop.closed) {
+            self.relay.iter_mut().for_each(|relay| relay.take_back(socket));
+        }
         for (socket, peer) in std::mem::take(&mut self.laptop.to_permit) {
             self.relay.iter_mut().for_each(|relay| relay.permit(socket, peer));
         }
