@@ -277,8 +277,14 @@ fn carried_and_told(scene: &mut Scene, told: &str) -> Result<()> {
     scene.computes()?;
     shows_no_password(scene)?;
     let said = scene.leaves()?;
-    ensure!(said.contains("the session went over ssh") && said.contains(told), "{said}\n{}", scene.log());
-    Ok(())
+    ensure!(said.contains("the session went over ssh"), "{said}\n{}", scene.log());
+    // It is said behind that, and logged as it is said.
+    let is_told = lab::wait_until("what the relay refused", PATIENCE, || {
+        let log = scene.log();
+        let said = log.lines().filter(|line| line.contains("trouble=Trouble"));
+        Ok(said.into_iter().any(|line| line.contains(told)).then_some(()))
+    });
+    scene.explained(is_told)
 }
 
 /// Neither the log, nor a command line, nor an environment of a process of the laptop's user.
