@@ -113,5 +113,5 @@ fn without_a_path(Ended { agent, status, failures, .. }: &Ended) -> Trouble {
     if agent.counters().datagrams == 0 {
         return farewell::never_began(*status);
     }
-    farewell::never_reached(&agent.candidates().collect::<Vec<_>>(), failures)
+    farewell::never_reached(agent, failures)
 }

@@ -105,7 +105,7 @@ fn hindrance(obstacle: &Obstacle) -> String {
     match obstacle {
         Obstacle::Scope(scope) => format!("kernel.yama.ptrace_scope is {scope} there"),
         Obstacle::Forbidden => {
-            "that process may not be looked at (ptrace(2)), or a filter of system calls (seccomp) forbids pidfd_getfd".into()
+            "mosh-server may not be looked at (ptrace(2)), or a filter of system calls (seccomp) forbids pidfd_getfd".into()
         }
         Obstacle::NoSuchCall => {
             "its kernel is older than Linux 5.6, or a filter of system calls (seccomp) hides pidfd_getfd".into()

@@ -1,6 +1,6 @@
 //! How many addresses a session takes in. Whoever names one makes us send there, and may be hostile.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -10,27 +10,32 @@ pub const MAX_NEW_ADDRESSES: usize = 16;
 /// A host that moves is looked for over and over, but every three seconds at most.
 pub const NEW_ADDRESSES_SPAN: Duration = Duration::from_secs(10);
 
-/// Of a host that moves every day, the addresses of a month.
+/// Of a host that moves every hour, and of its gateways.
 pub const MAX_ADDRESSES: usize = 64;
 
-/// At most [`MAX_NEW_ADDRESSES`] in any [`NEW_ADDRESSES_SPAN`], and [`MAX_ADDRESSES`] in all, whoever names them.
+/// A session of many months learns new ones all the same, whoever has had it learn useless ones before.
+pub const ADDRESSES_SPAN: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// At most [`MAX_NEW_ADDRESSES`] in any [`NEW_ADDRESSES_SPAN`], and [`MAX_ADDRESSES`] in any [`ADDRESSES_SPAN`], whoever names
+/// them.
 #[derive(Debug, Default)]
 pub struct Allowance {
-    taken: BTreeSet<SocketAddr>,
-    recent: VecDeque<Instant>,
+    /// And when.
+    taken: BTreeMap<SocketAddr, Instant>,
 }
 
 impl Allowance {
-    /// Whether it may be used; from then on it may be told again and again.
+    /// Whether it may be used; for [`ADDRESSES_SPAN`] it may be told again and again.
     pub fn takes(&mut self, address: SocketAddr, now: Instant) -> bool {
-        if self.taken.contains(&address) {
+        let is_within = |span, at: Instant| now.saturating_duration_since(at) < span;
+        self.taken.retain(|_, at| is_within(ADDRESSES_SPAN, *at));
+        if self.taken.contains_key(&address) {
             return true;
         }
-        self.recent.retain(|&at| now.saturating_duration_since(at) < NEW_ADDRESSES_SPAN);
-        let has_room = self.recent.len() < MAX_NEW_ADDRESSES && self.taken.len() < MAX_ADDRESSES;
+        let recent = self.taken.values().filter(|&&at| is_within(NEW_ADDRESSES_SPAN, at)).count();
+        let has_room = recent < MAX_NEW_ADDRESSES && self.taken.len() < MAX_ADDRESSES;
         if has_room {
-            self.taken.insert(address);
-            self.recent.push_back(now);
+            self.taken.insert(address, now);
         }
         has_room
     }
@@ -66,12 +71,16 @@ mod tests {
     }
 
     #[test]
-    fn no_more_are_taken_than_sixty_four_however_long_it_lasts() {
+    fn no_more_are_taken_than_sixty_four_a_day() {
         let (mut allowance, now) = (Allowance::default(), start());
-        let hours = |hour: u16| now + Duration::from_secs(3_600) * u32::from(hour);
-        let all: usize = (0..1_000).map(|hour| taken(&mut allowance, hour..=hour, hours(hour))).sum();
-        assert_eq!(all, MAX_ADDRESSES);
-        assert!(allowance.taken.len() <= MAX_ADDRESSES && allowance.recent.len() <= MAX_NEW_ADDRESSES);
+        for day in 0..3 {
+            let minutes =
+                |minute: u16| now + ADDRESSES_SPAN * day + Duration::from_secs(60) * u32::from(minute);
+            let all: usize =
+                (0..1_440).map(|minute| taken(&mut allowance, minute..=minute, minutes(minute))).sum();
+            assert_eq!(all, MAX_ADDRESSES, "on day {day}");
+            assert!(allowance.taken.len() <= MAX_ADDRESSES);
+        }
     }
 
     #[test]

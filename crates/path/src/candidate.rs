@@ -35,7 +35,8 @@ pub enum Family {
 }
 
 impl Family {
-    pub(crate) fn of(address: SocketAddr) -> Self {
+    #[must_use]
+    pub fn of(address: SocketAddr) -> Self {
         if address.is_ipv6() { Self::V6 } else { Self::V4 }
     }
 }

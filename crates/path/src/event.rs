@@ -42,6 +42,15 @@ pub struct Reply {
     pub round_trip: Option<Duration>,
 }
 
+/// Whoever takes what comes afterwards for an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Primed {
+    /// A firewall on this machine: with a TTL of 1, so that our own router drops it and keeps nothing.
+    Machine,
+    /// Our own router, too: with a TTL of 2, so that it dies behind it.
+    Router,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// To be answered by [`Agent::handle_opened`](crate::Agent::handle_opened) or
@@ -59,8 +68,8 @@ pub enum Event {
     /// [`Agent::handle_mapped`](crate::Agent::handle_mapped) or
     /// [`Agent::handle_not_mapped`](crate::Agent::handle_not_mapped). The mapping is to go with the socket.
     Map { socket: SocketId },
-    /// Send something there from that socket, once, that dies behind our own router: with a TTL of 2.
-    Prime { socket: SocketId, remote: SocketAddr },
+    /// Send something there from that socket, once, that makes the `primed` expect the host, and goes no farther.
+    Prime { socket: SocketId, remote: SocketAddr, primed: Primed },
     /// Ask the host for openers to where these sockets of ours are seen, with a cookie that is new. To be answered by
     /// [`Agent::handle_punched`](crate::Agent::handle_punched) or
     /// [`Agent::handle_punch_refused`](crate::Agent::handle_punch_refused), and openers by
@@ -75,7 +84,7 @@ pub enum Event {
     Silent,
 }
 
-/// The events not yet taken. An owner that takes none makes it no longer than its sockets are many.
+/// The events not yet taken. An owner that takes none makes it no longer than its sockets are many, and what one round asks for.
 #[derive(Debug, Default)]
 pub(crate) struct Events(VecDeque<Event>);
 

@@ -2,10 +2,10 @@
 //!
 //! A *path*, or [`Way`], has an id, a [`Kind`], which ranks it, and a [`Route`]: one of our UDP sockets and one candidate address
 //! of the server, or a channel to the host that *carries* datagrams, and has no address. Ways by UDP come of sockets and
-//! candidates, or of a [`round`] of hole punching; carried ones come and go as the owner tells. The [`Agent`] never sees a datagram: a [`Transmit`] always means
-//! "the newest datagram of mosh-client, over this path". One is enough, for mosh sends what changed since the last state that
-//! the server acknowledged. Nothing of our own is ever sent,
-//! but what makes our router expect the host ([`Event::Prime`]).
+//! candidates, or of a [`round`] of hole punching; carried ones come and go as the owner tells. The [`Agent`] never sees a
+//! datagram: a [`Transmit`] always means "the newest datagram of mosh-client, over this path". One is enough, for mosh sends what
+//! changed since the last state that the server acknowledged. Nothing of our own is ever sent, but what makes this machine and
+//! our router expect the host ([`Event::Prime`]).
 //!
 //! # The life of a session
 //!
@@ -117,9 +117,9 @@ pub mod turns;
 mod ways;
 
 pub use self::agent::{Agent, CLOCK_JUMP, Counters, MAX_COPIES, NUDGE_GAP};
-pub use self::allowance::{Allowance, MAX_ADDRESSES, MAX_NEW_ADDRESSES, NEW_ADDRESSES_SPAN};
+pub use self::allowance::{ADDRESSES_SPAN, Allowance, MAX_ADDRESSES, MAX_NEW_ADDRESSES, NEW_ADDRESSES_SPAN};
 pub use self::candidate::{Binding, Candidate, Family, Kind, MAX_CANDIDATES_PER_KIND, Rank};
-pub use self::event::{Event, Reply, Route, SocketId, Transmit, WayId};
+pub use self::event::{Event, Primed, Reply, Route, SocketId, Transmit, WayId};
 pub use self::log::{Entry, MAX_LOG, Reason};
 pub use self::policy::HEAD_START;
 pub use self::race::RACE_SPAN;

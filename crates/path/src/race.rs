@@ -13,20 +13,30 @@ pub(crate) struct Race {
     /// Counted from its first datagram; `None` until then.
     ends: Option<Instant>,
     answered: bool,
+    has_led: bool,
 }
 
 impl Race {
     pub(crate) fn new(reason: Reason) -> Self {
-        Self { reason, ends: None, answered: false }
+        Self { reason, ends: None, answered: false, has_led: false }
     }
 
     /// Its first datagram is one that has been sent.
     pub(crate) fn begun(reason: Reason, now: Instant) -> Self {
-        Self { reason, ends: Some(now + RACE_SPAN), answered: false }
+        Self { reason, ends: Some(now + RACE_SPAN), answered: false, has_led: false }
     }
 
     pub(crate) fn reason(&self) -> Reason {
         self.reason
+    }
+
+    /// The session has moved since it began.
+    pub(crate) fn has_led(&self) -> bool {
+        self.has_led
+    }
+
+    pub(crate) fn lead(&mut self) {
+        self.has_led = true;
     }
 
     pub(crate) fn is_answered(&self) -> bool {

@@ -25,8 +25,9 @@
 //! once where none is to be had. It is of IPv4 alone, for IPv6 is seldom translated.
 //!
 //! In it the host must come first: what leaves before an opener has come in from there may get another port, and the host's
-//! router lets in what comes from the mapped one. So nothing is primed, the host's word begins nothing, and ways lead to where
-//! openers come from and nowhere else. This serves any NAT on the host's side, too.
+//! router lets in what comes from the mapped one. So nothing is primed but a firewall on this machine, by what our own router
+//! drops; the host's word begins nothing, and ways lead to where openers come from and nowhere else. This serves any NAT on
+//! the host's side, too; beside a firewall on this machine one from whose addresses openers are expected.
 //!
 //! What worked is tried first the next time, until the network changes; then a mapping is the last thing to be tried again.
 //!
@@ -54,7 +55,7 @@ use std::time::{Duration, Instant};
 use self::series::{Approach, Failed, Series};
 use crate::candidate::{Candidate, Kind};
 use crate::damping::Rest;
-use crate::event::SocketId;
+use crate::event::{Primed, SocketId};
 
 /// What is asked for is answered within this, and what is answered is proven within it. Openers go out at 0, 100 and 300 ms,
 /// and of DCUtR's successes 97.6 % come at the first attempt.
@@ -130,6 +131,8 @@ pub(crate) struct Rounds {
     failures: usize,
     series: Series,
     not_before: Option<Instant>,
+    /// The host has sent nothing for the last one, as one whose channel is dead.
+    is_unanswered: bool,
     begun: Option<Instant>,
     /// When the host was asked last.
     asked: Option<Instant>,
@@ -143,8 +146,10 @@ pub(crate) struct Rounds {
 }
 
 impl Rounds {
+    /// What the host has not answered it may answer by another channel.
     pub(crate) fn puncher_came(&mut self) {
         self.has_puncher = true;
+        self.not_before.take_if(|_| self.is_unanswered);
     }
 
     pub(crate) fn puncher_went(&mut self) {
@@ -168,7 +173,7 @@ impl Rounds {
     pub(crate) fn hurry(&mut self, from: Instant) {
         self.failures = 0;
         self.series.renew();
-        self.not_before = Some(from);
+        (self.not_before, self.is_unanswered) = (Some(from), false);
         self.under_way.iter_mut().for_each(|round| round.is_outdated = true);
     }
 
@@ -204,9 +209,14 @@ impl Rounds {
         }
     }
 
-    /// Its number, once all sockets are there; from then on an answer is waited for. First what the host itself has told
-    /// before, then the best of those `known`.
-    pub(crate) fn ask(&mut self, known: impl Iterator<Item = SocketAddr>, now: Instant) -> Option<u32> {
+    /// From where its openers may come. First what the host itself has told before, then the best of those `known`.
+    pub(crate) fn likely(&self, known: &[SocketAddr]) -> Vec<SocketAddr> {
+        listed(self.told.iter().chain(known).copied())
+    }
+
+    /// Its number, once all sockets are there; from then on an answer is waited for.
+    pub(crate) fn ask(&mut self, known: &[SocketAddr], now: Instant) -> Option<u32> {
+        let likely = self.likely(known);
         let round = self.under_way.as_mut()?;
         let is_gathered = round.stage == Stage::Gathering && round.not_yet_open.is_empty();
         if !is_gathered || round.sockets.is_empty() {
@@ -215,7 +225,7 @@ impl Rounds {
         round.stage = Stage::Asking;
         self.asked = Some(now);
         if round.approach != Approach::Mapped {
-            round.remotes = listed(self.told.iter().copied().chain(known));
+            round.remotes = likely;
         }
         Some(round.number)
     }
@@ -239,9 +249,14 @@ impl Rounds {
         self.told.iter().copied()
     }
 
-    /// Whether nothing is to be sent before the host has.
-    pub(crate) fn host_is_first(&self) -> bool {
-        self.approach() != Approach::Primed
+    /// Whoever is to expect the host's openers. Where ways lead to where they come from and nowhere else, a firewall on this
+    /// machine must not keep them out.
+    pub(crate) fn primed(&self) -> Option<Primed> {
+        match self.approach() {
+            Approach::Primed => Some(Primed::Router),
+            Approach::HostFirst => None,
+            Approach::Mapped => Some(Primed::Machine),
+        }
     }
 
     /// Whether its socket is to be mapped, and nothing is to be sent but to where openers come from.
@@ -315,6 +330,7 @@ impl Rounds {
         let Some(round) = &self.under_way else { return Vec::new() };
         let was_tried = round.stage == Stage::Proving || round.approach == Approach::Mapped;
         let failed = Failed { approach: round.approach, was_tried, has_learnt: round.has_learnt };
+        self.is_unanswered = !was_tried;
         if self.series.fail(failed) {
             self.wait(self.failures.max(1), now);
         }
@@ -336,6 +352,7 @@ impl Rounds {
 
     /// As [`end`](Self::end), and the next one has to wait; not for long if that was the first time.
     pub(crate) fn refuse(&mut self, now: Instant) -> Vec<SocketId> {
+        self.is_unanswered = true;
         self.wait(self.failures, now);
         self.end()
     }
@@ -365,6 +382,12 @@ impl Rounds {
         self.end()
     }
 
+    /// As [`end`](Self::end), for the server answers over a better way, for which a hole is left and not lost.
+    pub(crate) fn leave(&mut self) -> Vec<SocketId> {
+        self.proven = None;
+        self.end()
+    }
+
     /// The hole that was in use is lost.
     pub(crate) fn fall(&mut self, now: Instant) {
         if let Some(proven) = self.proven.take() {
@@ -376,9 +399,9 @@ impl Rounds {
         self.rest.holds(now)
     }
 
-    /// In another network everything may be different.
+    /// In another network everything may be different, and a hole that is not there is no worse for that.
     pub(crate) fn forget(&mut self) {
-        self.rest = Rest::default();
+        (self.rest, self.proven) = (Rest::default(), None);
         self.series.forget();
     }
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
 use std::time::Instant;
 
-use path::{Allowance, Candidate, Kind, MAX_CANDIDATES_PER_KIND};
+use path::{Allowance, Candidate, Family, Kind, MAX_CANDIDATES_PER_KIND};
 use portmap::address::{Reach, reach};
 use wire::offer::{self, Offer};
 use wire::opener::is_target;
@@ -19,12 +19,16 @@ pub(crate) struct Intake {
     /// By whose word the host speaks: locally it is this machine.
     host: Witness,
     allowance: Allowance,
+    /// Behind some NATs the host comes from another port in each round, and whoever is on the way can copy openers: what
+    /// rounds bring takes no candidate's place.
+    of_rounds: Allowance,
 }
 
 impl Intake {
     pub(crate) fn new(configuration: &Configuration) -> Self {
         let host = if configuration.local { Witness::Name } else { Witness::Host };
-        Self { families: configuration.families, host, allowance: Allowance::default() }
+        let families = configuration.families;
+        Self { families, host, allowance: Allowance::default(), of_rounds: Allowance::default() }
     }
 
     /// Of an offer, the best of each kind: of more the agent would keep no more.
@@ -78,8 +82,9 @@ impl Intake {
 
     /// An address from which the host's openers come.
     pub(crate) fn opened(&mut self, address: SocketAddr, now: Instant) -> Option<SocketAddr> {
-        let address = Some(address).filter(|&address| is_target(address))?;
-        self.take(Kind::Punched, address, self.host, now).map(|candidate| candidate.address)
+        let address = reachable(Some(address).filter(|&address| is_target(address))?, self.host)?;
+        let is_allowed = self.families.allow(Family::of(address));
+        (is_allowed && self.of_rounds.takes(address, now)).then_some(address)
     }
 
     fn take(&mut self, kind: Kind, address: SocketAddr, witness: Witness, now: Instant) -> Option<Candidate> {
@@ -115,10 +120,7 @@ mod tests {
     }
 
     fn of_ipv6_alone() -> Intake {
-        Intake::new(&Configuration {
-            families: Families::Only(path::Family::V6),
-            ..Configuration::of("host")
-        })
+        Intake::new(&Configuration { families: Families::Only(Family::V6), ..Configuration::of("host") })
     }
 
     fn offer(fields: &str) -> Offer {
@@ -178,6 +180,16 @@ mod tests {
         let own: String = (1..=12).map(|number| format!("host=192.168.1.{number}:1 ")).collect();
         assert_eq!(intake.offered(&offer(own.trim_end()), now).len(), MAX_CANDIDATES_PER_KIND);
         assert_eq!(intake.offered(&offer("mapped=20.0.0.1:60001"), now).len(), 1);
+    }
+
+    #[test]
+    fn what_rounds_bring_leaves_room_for_candidates_and_is_bounded_as_they_are() {
+        let (mut intake, now) = (intake(), clock::now());
+        let source = |number| SocketAddr::from(([20, 0, 0, 1], number));
+        let taken = (1..=200).filter(|&number| intake.opened(source(number), now).is_some());
+        assert_eq!(taken.count(), MAX_NEW_ADDRESSES);
+        assert_eq!(intake.offered(&offer("mapped=20.0.0.1:60001"), now).len(), 1);
+        assert_eq!(of_ipv6_alone().opened(source(1), now), None);
     }
 
     #[test]

@@ -202,6 +202,10 @@ impl Logins {
 
     pub(crate) fn read(&mut self, now: Instant) -> Vec<Said> {
         let mut said = self.channels.read(now);
+        if self.channels.is_over() {
+            let task = self.occasions.are_over(now);
+            self.perform(task, now);
+        }
         said.extend(self.read_login(now));
         said
     }

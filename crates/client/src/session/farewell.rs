@@ -74,10 +74,10 @@ fn seconds_after(begin: Instant, at: Instant) -> f64 {
 }
 
 /// Nothing was ever heard of the server.
-pub(crate) fn never_reached(tried: &[Candidate], failures: &Failures) -> Trouble {
-    let cause = match tried {
-        [] => "no address of the host was found".to_owned(),
-        _ => format!("no datagram came back from the host; tried {}", listed(tried)),
+pub(crate) fn never_reached(agent: &Agent, failures: &Failures) -> Trouble {
+    let cause = match agent.candidates().next() {
+        None => "no address of the host was found".to_owned(),
+        Some(_) => format!("no datagram came back from the host; tried {}", tried(agent)),
     };
     match failures.has_no_channel {
         true => Trouble::told(Machine::Host, Step::Session, cause, CARRY),
@@ -95,15 +95,10 @@ pub(crate) struct Named {
 /// Said once, where the session went over ssh for long.
 pub(crate) fn would_be_direct(agent: &Agent, named: Named, end: Instant) -> Option<Trouble> {
     let carried = carried(agent, end);
-    let tried: Vec<_> = agent.candidates().collect();
-    let punched = match agent.counters().rounds {
-        0 => "",
-        _ => ", and to punch a hole",
-    };
     let cause = format!(
-        "for {} min no datagram came back from the host but over ssh, which stalls where packets are lost; tried {}{punched}",
+        "for {} min no datagram came back from the host but over ssh, which stalls where packets are lost; tried {}",
         carried.as_secs() / 60,
-        listed(&tried)
+        tried(agent)
     );
     let is_worth_a_word = carried > LONG_OVER_SSH;
     let cure = cure(agent.counters().rounds, named);
@@ -173,6 +168,14 @@ pub(crate) fn never_began(status: ExitStatus) -> Trouble {
     }
 }
 
+fn tried(agent: &Agent) -> String {
+    let candidates = listed(&agent.candidates().collect::<Vec<_>>());
+    match agent.counters().rounds {
+        0 => candidates,
+        _ => format!("{candidates}, and to punch a hole"),
+    }
+}
+
 /// For one line.
 pub(crate) fn listed(candidates: &[Candidate]) -> String {
     match candidates {
@@ -220,15 +223,41 @@ mod tests {
     #[test]
     fn what_was_tried_is_named() {
         let candidate = |kind, address: &str| Candidate { kind, address: address.parse().unwrap() };
-        let tried = [candidate(Kind::Lan, "192.168.1.10:60001"), candidate(Kind::Mapped, "20.0.0.1:60002")];
+        let tried = [candidate(Kind::Mapped, "20.0.0.1:60002"), candidate(Kind::Lan, "192.168.1.10:60001")];
+        let mut agent = Agent::new(1);
+        agent.handle_candidates(&tried, clock::now());
         let expected = "no datagram came back from the host; tried 192.168.1.10:60001 (its own private address), \
                         20.0.0.1:60002 (mapped by its router)";
         let (carries, does_not) =
             (Failures::default(), Failures { has_no_channel: true, ..Failures::default() });
-        assert_eq!(never_reached(&tried, &carries).cause.what, expected);
-        assert_eq!(never_reached(&[], &carries).cause.what, "no address of the host was found");
-        let cures = [carries, does_not].map(|failures| never_reached(&tried, &failures).cause.cure);
+        assert_eq!(never_reached(&agent, &carries).cause.what, expected);
+        assert_eq!(never_reached(&Agent::new(1), &carries).cause.what, "no address of the host was found");
+        let cures = [carries, does_not].map(|failures| never_reached(&agent, &failures).cause.cure);
         assert_eq!(cures, [LET_THROUGH, CARRY].map(|cure| Some(cure.to_owned())));
+    }
+
+    #[test]
+    fn that_a_hole_was_to_be_punched_is_told_with_what_was_tried() {
+        let now = clock::now();
+        let mut agent = Agent::new(1);
+        let address = "20.0.0.1:60001".parse().unwrap();
+        agent.handle_candidates(&[Candidate { kind: Kind::Resolved, address }], now);
+        agent.handle_network(&[Binding::any(Family::V4)], now);
+        agent.handle_puncher(now);
+        agent.handle_outgoing(now);
+        while agent.counters().rounds == 0 {
+            while let Some(event) = agent.poll_event() {
+                if let Event::Open { socket, .. } = event {
+                    agent.handle_opened(socket, now);
+                }
+            }
+            agent.handle_timeout(agent.poll_timeout().expect("a round is due"));
+        }
+        let told = never_reached(&agent, &Failures::default()).cause.what;
+        assert!(
+            told.ends_with("tried 20.0.0.1:60001 (looked up by its name), and to punch a hole"),
+            "{told}"
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use anyhow::Result;
 use net::changes::Changes;
 use net::wait::wait_for;
 use net::{NotSent, PathSockets, clock, interfaces, random};
-use path::{Agent, Binding, Candidate, Event, Family, Kind, Route, SocketId, WayId};
+use path::{Agent, Binding, Candidate, Event, Family, Kind, Primed, Route, SocketId, WayId};
 use portmap::address::{Reach, reach};
 use programs::signals::Signals;
 use rustix::event::{PollFd, PollFlags};
@@ -27,7 +27,7 @@ use crate::session::gate::Gate;
 use crate::session::mosh_client::MoshClient;
 use crate::session::named_server::NamedServer;
 use crate::session::own_mapping::{Outcome, Outside, OwnMappings};
-use crate::session::punching::{HOPS_OF_A_PRIMER, PRIMER, Ports, Punching};
+use crate::session::punching::{PRIMER, Ports, Punching, hops};
 use crate::session::relay::{self, Credentials, Refusal, Relays};
 use crate::session::scout::{Failures, Scout};
 
@@ -271,7 +271,7 @@ impl Forwarder {
                 }
                 Event::Nudge => self.client.nudge(),
                 Event::Silent => self.scout.search_again(clock::now()),
-                Event::Prime { socket, remote } => self.prime(socket, remote),
+                Event::Prime { socket, remote, primed } => self.prime(socket, remote, primed),
                 Event::Punch { round, v6, v4 } => self.ask_for_openers(round, v6, v4),
             }
         }
@@ -302,11 +302,11 @@ impl Forwarder {
     }
 
     /// From a public address no NAT is on the way that would have to be told.
-    fn prime(&self, socket: SocketId, remote: SocketAddr) {
+    fn prime(&self, socket: SocketId, remote: SocketAddr, primed: Primed) {
         if interfaces::source_toward(remote.ip()).is_some_and(|own| reach(own) == Reach::Public) {
             return;
         }
-        if let Err(error) = self.back.send_no_farther(socket, remote, &PRIMER, HOPS_OF_A_PRIMER) {
+        if let Err(error) = self.back.send_no_farther(socket, remote, &PRIMER, hops(primed)) {
             tracing::debug!(%remote, %error, "not primed");
         }
     }

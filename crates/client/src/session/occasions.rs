@@ -66,7 +66,7 @@ pub(crate) struct Occasions {
     /// Before which none starts without an alarm, and how long after that the next may.
     early: Option<Instant>,
     gap: Duration,
-    /// Whoever logs in begins another session.
+    /// Whoever logs in begins another session, or asks for one that has ended.
     is_over: bool,
     /// When the last that were doubtful ended.
     doubtful: Vec<Instant>,
@@ -125,7 +125,7 @@ impl Occasions {
         self.alarm(now)
     }
 
-    /// The host begins a session with every login.
+    /// The host begins a session with every login, or has said that this one has ended.
     pub(crate) fn are_over(&mut self, now: Instant) -> Option<Task> {
         (self.is_over, self.next) = (true, None);
         self.end(now)

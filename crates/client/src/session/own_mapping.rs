@@ -194,9 +194,8 @@ impl OwnMappings {
         self.perform(now);
     }
 
-    /// At the end of the session.
+    /// At the end of the session, once all was [given back](Self::give_back_all): no answer is waited for long.
     pub(crate) fn end(mut self) {
-        self.give_back_all(clock::now());
         let end = clock::now() + LONGEST_RETURN;
         while !self.open.is_empty() && clock::now() < end {
             let until = self.deadline().map_or(end, |deadline| deadline.min(end));
@@ -270,33 +269,38 @@ impl OwnMapping {
         has_refused
     }
 
+    /// Whether its router maps nothing that serves.
     fn hear(&mut self, told: &Told, outcomes: &mut VecDeque<Outcome>, now: Instant) -> bool {
-        let serves = match told {
-            Told::Mapped(mapping) | Told::Changed(mapping) | Told::Renewed(mapping) => serves(mapping),
+        let mapping = match told {
+            Told::Mapped(mapping) | Told::Changed(mapping) | Told::Renewed(mapping) => Some(mapping),
             Told::Failed(cause) => {
                 tracing::info!(%cause, "this network's router maps no port");
-                false
+                None
             }
             Told::Asked(_) | Told::Left(_) | Told::Lost(_) | Told::Released { .. } => return false,
         };
         if self.state == State::Leaving {
             return false;
         }
-        match told {
-            Told::Mapped(mapping) | Told::Changed(mapping) | Told::Renewed(mapping) if serves => {
+        match mapping.filter(|mapping| serves(mapping)) {
+            Some(mapping) => {
                 let outside = Outside { address: mapping.external_address, port: mapping.external_port() };
-                if matches!(self.state, State::Asked { .. }) {
-                    outcomes.push_back(Outcome::Mapped {
-                        socket: self.socket,
-                        outside,
-                        by: self.toward.gateway,
-                    });
-                }
-                self.state = State::Held(outside);
+                self.hold(outside, outcomes);
+                false
             }
-            _ => self.fail(outcomes, now),
+            None => {
+                self.fail(outcomes, now);
+                true
+            }
         }
-        !serves
+    }
+
+    fn hold(&mut self, outside: Outside, outcomes: &mut VecDeque<Outcome>) {
+        if matches!(self.state, State::Asked { .. }) {
+            let (socket, by) = (self.socket, self.toward.gateway);
+            outcomes.push_back(Outcome::Mapped { socket, outside, by });
+        }
+        self.state = State::Held(outside);
     }
 
     fn fail(&mut self, outcomes: &mut VecDeque<Outcome>, now: Instant) {

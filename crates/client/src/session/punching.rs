@@ -4,13 +4,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use anyhow::Result;
 use net::{interfaces, random};
+use path::Primed;
 use wire::channel::{Frame, TARGETS_MAXIMUM};
 use wire::opener::{Cookie, is_target};
 
 use crate::session::own_mapping::Outside;
-
-/// Of what is to make our own router expect the host, and is to come no farther: the next router drops it.
-pub(crate) const HOPS_OF_A_PRIMER: u32 = 2;
 
 /// Nobody reads it.
 pub(crate) const PRIMER: [u8; 1] = [0];
@@ -44,6 +42,14 @@ pub(crate) struct Round {
     reflexive: Vec<SocketAddr>,
     /// Servers that the host may ask, too.
     stun: Vec<SocketAddr>,
+}
+
+/// Of what is to make those expect the host, and is to come no farther: the next router drops it.
+pub(crate) fn hops(primed: Primed) -> u32 {
+    match primed {
+        Primed::Machine => 1,
+        Primed::Router => 2,
+    }
 }
 
 impl Punching {

@@ -31,7 +31,7 @@ pub(crate) enum Obstacle {
 /// The socket that mosh-server has on `port`.
 pub(crate) fn borrow(process: ProcessIdentity, port: NonZeroU16) -> Result<BorrowedSocket, Obstacle> {
     let begun = clock::now();
-    let pid = process.pid().ok_or_else(|| Obstacle::Other("it has ended".to_owned()))?;
+    let pid = process.pid().ok_or_else(|| Obstacle::Other("mosh-server has ended".to_owned()))?;
     let borrowed = BorrowedSocket::of(pid, port).map_err(|error| obstacle(&error, scope()));
     tracing::debug!(?borrowed, took = ?clock::now() - begun);
     borrowed
@@ -46,7 +46,7 @@ fn obstacle(error: &io::Error, scope: Option<u8>) -> Obstacle {
         (ErrorKind::PermissionDenied, Some(scope)) if scope >= ADMINISTRATORS_ALONE => Obstacle::Scope(scope),
         (ErrorKind::PermissionDenied, _) => Obstacle::Forbidden,
         (ErrorKind::Unsupported, _) => Obstacle::NoSuchCall,
-        (ErrorKind::NotFound, _) => Obstacle::Other("it has none on its port".to_owned()),
+        (ErrorKind::NotFound, _) => Obstacle::Other("mosh-server has no socket there".to_owned()),
         _ => Obstacle::Other(error.to_string()),
     }
 }
@@ -65,7 +65,7 @@ mod tests {
             (Errno::PERM, Some(2), Obstacle::Scope(2)),
             (Errno::ACCESS, Some(3), Obstacle::Scope(3)),
             (Errno::NOSYS, Some(2), Obstacle::NoSuchCall),
-            (Errno::NOENT, None, Obstacle::Other("it has none on its port".to_owned())),
+            (Errno::NOENT, None, Obstacle::Other("mosh-server has no socket there".to_owned())),
             (Errno::MFILE, None, Obstacle::Other("Too many open files (os error 24)".to_owned())),
         ] {
             assert_eq!(obstacle(&error.into(), scope), expected, "{error:?}");

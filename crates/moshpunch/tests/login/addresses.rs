@@ -152,6 +152,13 @@ fn a_cable_may_be_unplugged_and_plugged_in_again(lab: &Lab) -> Result<()> {
     wait_until("a silence", PATIENCE, silent)?;
     desk.laptop.interface_up("usb0")?;
     computes(&mut terminal, 6503)?;
+    // ssh may have been the faster.
+    let moved_back = || {
+        let log = desk.laptop.read_file("/tmp/log")?;
+        let last = log.lines().rfind(|line| line.contains("event=Moved"));
+        Ok(last.is_some_and(|line| line.contains("kind: Resolved,")).then_some(()))
+    };
+    wait_until("the address of the link", PATIENCE, moved_back)?;
     use_and_leave(&mut terminal, BY_THE_LINK)?;
     let first = "0.000 s: [fe80::2%usb0]:60001 (looked up by its name), because it answered first";
     ensure!(terminal.screen().contains(first), "{}", terminal.screen());

@@ -126,10 +126,11 @@ fn came(host: &Host) -> Result<usize> {
     Ok(rest.split(' ').next().context("a number")?.parse()?)
 }
 
+/// Of what it offers, and of what rounds bring.
 fn at_most(since: Instant) -> usize {
     let spans = clock::now().saturating_duration_since(since).as_secs() / NEW_ADDRESSES_SPAN.as_secs();
     let spans = usize::try_from(spans).unwrap_or(usize::MAX).saturating_add(1);
-    MAX_ADDRESSES.min(MAX_NEW_ADDRESSES.saturating_mul(spans))
+    2 * MAX_ADDRESSES.min(MAX_NEW_ADDRESSES.saturating_mul(spans))
 }
 
 /// It tells of ever more, and sends openers from ever more.

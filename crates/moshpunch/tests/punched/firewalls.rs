@@ -18,7 +18,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
 }
 
 /// As ufw and firewalld have it where ssh alone is allowed.
-const FIREWALL: &str = "
+pub(crate) const FIREWALL: &str = "
 table inet firewall {
     chain input {
         type filter hook input priority filter; policy drop;

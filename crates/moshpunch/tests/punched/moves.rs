@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
 use lab::{Host, HostProcess, Lab, Link, Nat, Signal, scenario, wait_until};
 
-use crate::common::{PATIENCE, keeper, signal};
+use crate::common::{PATIENCE, keeper, process, signal};
 use crate::scene::Scene;
 
 pub(crate) fn scenarios() -> Vec<Scenario> {
@@ -15,6 +15,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(whose_cafe_gets_another_address_goes_directly_again),
         scenario!(whose_ssh_is_lost_goes_on_and_logs_in_once_its_hole_is_lost),
         scenario!(whose_keeper_was_killed_goes_on_and_gets_ssh_in_the_next_network),
+        scenario!(whose_mosh_server_was_killed_asks_the_host_for_nothing_more),
     ]
 }
 
@@ -162,4 +163,15 @@ fn whose_keeper_was_killed_goes_on_and_gets_ssh_in_the_next_network(lab: &Lab) -
     ensure!(said.contains("the session went over ssh"), "{said}");
     ensure!(said.contains("this login does not hear of the router: "), "{said}");
     Ok(())
+}
+
+/// The host has said so. mosh-client waits for its user, as ever.
+fn whose_mosh_server_was_killed_asks_the_host_for_nothing_more(lab: &Lab) -> Result<()> {
+    let mut scene = punched(lab)?;
+    signal(&process(&scene.network.server, "mosh-server")?, Signal::KILL)?;
+    let alarms = || Ok((scene.news().matches("event=Silent").count() >= 2).then_some(()));
+    scene.explained(wait_until("two alarms", PATIENCE, alarms))?;
+    assert_eq!(new_logins(&scene), 0, "{}", scene.news());
+    scene.session()?.type_text("\x1e.")?;
+    scene.session()?.wait_exit(PATIENCE).map(drop)
 }

@@ -11,6 +11,7 @@ use rustix::process::Signal;
 
 use crate::common::home::nft;
 use crate::common::{AT_ONCE, PATIENCE, client, signal, wait_for_empty_table};
+use crate::firewalls::FIREWALL;
 use crate::scene::Scene;
 
 /// What is asked for, in seconds.
@@ -33,6 +34,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(by_nat_pmp_a_session_goes_directly_to_a_symmetric_nat),
         scenario!(by_upnp_a_session_goes_directly_to_a_home),
         scenario!(by_upnp_a_session_goes_directly_to_a_symmetric_nat),
+        scenario!(from_behind_a_firewall_of_its_own_a_session_goes_directly_to_a_home),
         scenario!(what_is_mapped_is_gone_when_the_client_is_terminated),
         scenario!(what_is_mapped_is_gone_soon_after_the_client_is_killed),
         scenario!(what_is_mapped_in_a_network_that_is_left_ends_with_its_lease),
@@ -88,7 +90,17 @@ fn is_mapped(scene: &Scene) -> Result<()> {
 }
 
 fn goes_directly(lab: &Lab, speaks: Speaks, home: Nat) -> Result<()> {
-    let mut scene = Scene::raise(lab, Some(symmetric()), home)?;
+    goes_directly_from(Scene::raise(lab, Some(symmetric()), home)?, speaks)
+}
+
+/// What the router lets in, the laptop itself must not drop.
+fn from_behind_a_firewall_of_its_own_a_session_goes_directly_to_a_home(lab: &Lab) -> Result<()> {
+    let scene = Scene::raise(lab, Some(symmetric()), home())?;
+    nft(scene.laptop(), FIREWALL)?;
+    goes_directly_from(scene, Speaks::Pcp)
+}
+
+fn goes_directly_from(mut scene: Scene, speaks: Speaks) -> Result<()> {
     let _miniupnpd = start(&scene.cafe, speaks, None)?;
     scene.begin(&[])?;
     scene.goes("Punched")?;

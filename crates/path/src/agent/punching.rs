@@ -161,23 +161,31 @@ impl Agent {
     }
 
     fn begin_round(&mut self, now: Instant) {
-        let mut bindings = self.bindings_not_refused();
-        bindings.dedup_by_key(|binding| binding.family);
-        let is_mapped = self.rounds.are_mapped();
-        if is_mapped {
-            bindings.retain(|binding| binding.family == Family::V4);
-        }
+        let (bindings, is_mapped) = (self.bindings_of_round(), self.rounds.are_mapped());
         if bindings.is_empty() && !is_mapped {
             return;
         }
-        let sockets: Vec<_> =
-            bindings.into_iter().map(|binding| self.open_for(Purpose::Round, binding)).collect();
-        let has_none = sockets.is_empty();
+        let sockets = bindings.into_iter().map(|binding| self.open_for(Purpose::Round, binding)).collect();
         self.rounds.begin(sockets, now);
-        self.timers.set(Timer::Round, now + if is_mapped { MAPPING_SPAN } else { ROUND_SPAN });
-        if has_none {
-            self.fail_unmapped(now);
+        if self.rounds.sockets().is_empty() {
+            return self.fail_unmapped(now);
         }
+        self.timers.set(Timer::Round, now + if is_mapped { MAPPING_SPAN } else { ROUND_SPAN });
+    }
+
+    /// One a family, of those that are mapped if that is wanted.
+    fn bindings_of_round(&self) -> Vec<Binding> {
+        let is_mapped = self.rounds.are_mapped();
+        let mut bindings = self.bindings_not_refused();
+        bindings.retain(|binding| !is_mapped || binding.family == Family::V4);
+        bindings.dedup_by_key(|binding| binding.family);
+        bindings
+    }
+
+    fn bindings_not_refused(&self) -> Vec<Binding> {
+        let is_refused =
+            |binding: &Binding| self.sockets.newest(*binding).is_some_and(|socket| self.ways.refuses(socket));
+        self.sockets.bindings().iter().copied().filter(|binding| !is_refused(binding)).collect()
     }
 
     fn fail_unmapped(&mut self, now: Instant) {
@@ -196,24 +204,18 @@ impl Agent {
         }
     }
 
-    fn bindings_not_refused(&self) -> Vec<Binding> {
-        let is_refused =
-            |binding: &Binding| self.sockets.newest(*binding).is_some_and(|socket| self.ways.refuses(socket));
-        self.sockets.bindings().iter().copied().filter(|binding| !is_refused(binding)).collect()
-    }
-
     /// Once all sockets of the round are there.
     pub(super) fn prime_and_ask(&mut self, now: Instant) {
         let mut known: Vec<_> = self.candidates.iter().collect();
         known.sort_by_key(Candidate::rank);
-        let Some(round) = self.rounds.ask(known.iter().map(|candidate| candidate.address), now) else {
-            return;
-        };
+        let known: Vec<_> = known.iter().map(|candidate| candidate.address).collect();
+        let Some(round) = self.rounds.ask(&known, now) else { return };
         self.counters.rounds += 1;
-        let primed = if self.rounds.host_is_first() { &[] } else { self.rounds.remotes() };
-        for &remote in primed {
-            if let Some(socket) = self.round_socket(Family::of(remote)) {
-                self.events.push(Event::Prime { socket, remote });
+        if let Some(primed) = self.rounds.primed() {
+            for remote in self.rounds.likely(&known) {
+                if let Some(socket) = self.round_socket(Family::of(remote)) {
+                    self.events.push(Event::Prime { socket, remote, primed });
+                }
             }
         }
         let [v6, v4] = [Family::V6, Family::V4].map(|family| self.round_socket(family));
@@ -279,7 +281,7 @@ impl Agent {
     /// A direct way answers, so that no round is needed.
     pub(super) fn settle_round(&mut self, now: Instant) {
         let Some(followed) = self.followed_way().copied().filter(Way::is_direct) else { return };
-        let sockets = if followed.is_hole() { self.rounds.hold(now) } else { self.rounds.end() };
+        let sockets = if followed.is_hole() { self.rounds.hold(now) } else { self.rounds.leave() };
         self.close_round(sockets, now);
     }
 

@@ -8,7 +8,7 @@ use std::iter::from_fn;
 
 use super::*;
 use crate::candidate::{Family, Kind};
-use crate::{MAX_BINDINGS, MAX_CANDIDATES_PER_KIND, MAX_LOG, MAX_SOCKETS, SOCKET_LINGER};
+use crate::{MAX_BINDINGS, MAX_CANDIDATES_PER_KIND, MAX_LOG, MAX_SOCKETS, Primed, SOCKET_LINGER};
 
 const LAN: &str = "192.168.1.10:60001";
 const MAPPED: &str = "198.51.100.1:60001";

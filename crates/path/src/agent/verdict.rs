@@ -6,6 +6,7 @@ use super::{Agent, Awaited};
 use crate::SOCKET_LINGER;
 use crate::event::{Event, Reply, WayId};
 use crate::log::{Entry, Reason};
+use crate::race::Race;
 use crate::rhythm::{Expected, HEARD_LASTS};
 use crate::timer::Timer;
 use crate::turns::Turns;
@@ -66,6 +67,7 @@ impl Agent {
     pub(super) fn move_to(&mut self, way: WayId, now: Instant) {
         let Some(to) = self.ways.find(way).copied() else { return };
         let reason = self.why(&to);
+        self.race.iter_mut().for_each(Race::lead);
         self.notice_fall(&to, reason, now);
         let upgraded = self.followed_way().is_some_and(|from| from.yields_to(&to));
         self.followed = Some(way);
@@ -91,11 +93,13 @@ impl Agent {
 
     fn why(&self, to: &Way) -> Reason {
         let better = self.followed_way().is_some_and(|followed| to.rank() < followed.rank());
+        // Whatever has begun the race had it fall back on the last resort.
+        let upgraded = better && self.followed_way().is_some_and(Way::is_last_resort);
         match &self.race {
             Some(_) if self.log.iter().next().is_none() => Reason::First,
-            Some(race) => race.reason(),
-            None if better => Reason::Probe,
-            None => Reason::Server,
+            Some(race) if !(upgraded && race.has_led()) => race.reason(),
+            _ if better => Reason::Probe,
+            _ => Reason::Server,
         }
     }
 

@@ -32,12 +32,16 @@ fn asked(known: &[SocketAddr], now: Instant) -> Rounds {
 fn ask_again(rounds: &mut Rounds, known: &[SocketAddr], now: Instant) -> Option<u32> {
     rounds.begin(vec![SOCKET], now);
     rounds.gather(SOCKET, true);
-    rounds.ask(known.iter().copied(), now)
+    rounds.ask(known, now)
 }
 
 /// How long it is to the next one.
 fn wait(rounds: &Rounds, now: Instant) -> Duration {
     rounds.next(now).expect("there is a puncher and no round") - now
+}
+
+fn host_is_first(rounds: &Rounds) -> bool {
+    rounds.primed() != Some(Primed::Router)
 }
 
 #[test]
@@ -79,7 +83,7 @@ fn fail_proving(rounds: &mut Rounds, now: Instant) {
 /// Whether the host is first in each of some rounds that fail, and how long it is from one to the next.
 fn orders(rounds: &mut Rounds, count: usize, mut now: Instant) -> Vec<(bool, Duration)> {
     let fail = |_| {
-        let host_is_first = rounds.host_is_first();
+        let host_is_first = host_is_first(rounds);
         fail_proving(rounds, now);
         now += ROUND_SPAN;
         let waited = wait(rounds, now);
@@ -121,7 +125,7 @@ fn after_a_change_the_laptop_begins() {
 fn until_mapped(now: Instant) -> Rounds {
     let mut rounds = with_puncher();
     (0..2).for_each(|_| fail_proving(&mut rounds, now));
-    assert!(rounds.are_mapped() && rounds.host_is_first());
+    assert!(rounds.are_mapped() && host_is_first(&rounds));
     rounds
 }
 
@@ -174,13 +178,13 @@ fn one_that_has_learnt_where_the_host_is_seen_is_begun_again_with_that() {
     let (now, mut rounds) = (start(), with_puncher());
     fail_told(&mut rounds, &[address(2)], now);
     let later = now + ROUND_SPAN;
-    assert_eq!((rounds.host_is_first(), wait(&rounds, later)), (false, Duration::ZERO));
+    assert_eq!((host_is_first(&rounds), wait(&rounds, later)), (false, Duration::ZERO));
     ask_again(&mut rounds, &[address(1)], later);
     assert_eq!(rounds.remotes(), [address(2), address(1)], "to be primed");
     rounds.tell(&[address(2)]);
     rounds.prove();
     rounds.fail(later);
-    assert!(rounds.host_is_first(), "nothing was learnt in that one");
+    assert!(host_is_first(&rounds), "nothing was learnt in that one");
 }
 
 #[test]
@@ -207,7 +211,7 @@ fn an_address_that_is_learnt_in_the_proof_counts_as_well() {
     rounds.tell(&[address(2), address(1)]);
     assert_eq!(rounds.remotes(), [address(1), address(2)]);
     rounds.fail(now);
-    assert!(!rounds.host_is_first());
+    assert!(!host_is_first(&rounds));
 }
 
 #[test]
@@ -231,7 +235,7 @@ fn the_order_that_worked_is_the_first_to_be_tried_again() {
     for failed in 0..6 {
         let (now, mut rounds) = (start(), with_puncher());
         orders(&mut rounds, failed, now);
-        let worked = rounds.host_is_first();
+        let worked = host_is_first(&rounds);
         ask_again(&mut rounds, &[], now);
         rounds.prove();
         (0..2).for_each(|_| drop(rounds.hold(now)));
@@ -288,15 +292,42 @@ fn one_that_nobody_was_asked_for_is_no_reason_to_wait() {
 }
 
 #[test]
+fn what_a_host_has_not_answered_waits_for_no_longer_than_another_channel() {
+    let unanswered: [fn(&mut Rounds, Instant); 2] =
+        [|rounds, now| drop(rounds.fail(now)), |rounds, now| drop(rounds.refuse(now))];
+    for fail in unanswered {
+        let mut now = start();
+        let mut rounds = asked(&[], now);
+        fail(&mut rounds, now);
+        now += ROUND_GAP;
+        ask_again(&mut rounds, &[], now);
+        fail(&mut rounds, now);
+        now += ROUND_GAP;
+        assert!(wait(&rounds, now) > ROUND_GAP);
+        rounds.puncher_came();
+        assert_eq!(wait(&rounds, now), Duration::ZERO);
+    }
+}
+
+#[test]
+fn what_was_tried_in_vain_is_not_tried_sooner_by_another_channel() {
+    let now = start();
+    let mut rounds = until_mapped(now);
+    fail_proving(&mut rounds, now);
+    rounds.puncher_came();
+    assert_eq!(wait(&rounds, now), ROUND_WAITS[1]);
+}
+
+#[test]
 fn it_is_asked_for_once_all_sockets_are_there_or_cannot_be() {
     let (now, mut rounds) = (start(), with_puncher());
     rounds.begin(vec![SOCKET, OTHER], now);
     rounds.gather(SOCKET, true);
-    assert_eq!(rounds.ask([address(1)].into_iter(), now), None);
+    assert_eq!(rounds.ask(&[address(1)], now), None);
     rounds.gather(OTHER, false);
-    assert_eq!(rounds.ask([address(1)].into_iter(), now), Some(1));
+    assert_eq!(rounds.ask(&[address(1)], now), Some(1));
     assert_eq!((rounds.sockets(), rounds.remotes()), ([SOCKET].as_slice(), [address(1)].as_slice()));
-    assert_eq!(rounds.ask([address(2)].into_iter(), now), None, "and once only");
+    assert_eq!(rounds.ask(&[address(2)], now), None, "and once only");
 }
 
 #[test]
@@ -304,7 +335,7 @@ fn one_without_any_socket_is_never_asked_for() {
     let (now, mut rounds) = (start(), with_puncher());
     rounds.begin(vec![SOCKET], now);
     rounds.gather(SOCKET, false);
-    assert_eq!(rounds.ask([address(1)].into_iter(), now), None);
+    assert_eq!(rounds.ask(&[address(1)], now), None);
 }
 
 #[test]
@@ -368,6 +399,35 @@ fn a_hole_that_is_lost_soon_and_again_rests() {
     assert!(rounds.rest(now));
     rounds.forget();
     assert_eq!(wait(&rounds, now), Duration::ZERO);
+}
+
+/// After so long; how long the next one has to wait.
+fn falls(rounds: &mut Rounds, lived: Duration, now: &mut Instant) -> Duration {
+    rounds.hold(*now);
+    *now += lived;
+    rounds.fall(*now);
+    wait(rounds, *now)
+}
+
+#[test]
+fn a_hole_that_was_left_for_a_better_way_did_not_live_meanwhile() {
+    let (mut now, mut rounds) = (start(), with_puncher());
+    falls(&mut rounds, ms(10_000), &mut now);
+    assert_eq!(falls(&mut rounds, ms(10_000), &mut now), ms(60_000));
+    rounds.hold(now);
+    rounds.leave();
+    now += ms(600_000);
+    assert_eq!(falls(&mut rounds, ms(10_000), &mut now), ms(120_000));
+}
+
+#[test]
+fn a_hole_that_is_left_behind_in_another_network_has_not_fallen() {
+    let (mut now, mut rounds) = (start(), with_puncher());
+    rounds.hold(now);
+    rounds.forget();
+    rounds.fall(now + ms(10_000));
+    now += ms(10_000);
+    assert_eq!(falls(&mut rounds, ms(10_000), &mut now), Duration::ZERO, "the first time is forgiven");
 }
 
 #[test]

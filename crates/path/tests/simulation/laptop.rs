@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use path::{Agent, Event, Family, Reply, SocketId, Transmit};
+use path::{Agent, Event, Family, Primed, Reply, SocketId, Transmit};
 
 #[derive(Debug)]
 pub(crate) struct Laptop {
@@ -59,7 +59,8 @@ impl Laptop {
                 Event::Nudge => nudged = true,
                 Event::Silent => self.alarms += 1,
                 Event::Map { socket } => self.to_map = Some(socket),
-                Event::Prime { socket, remote } => self.primes.push((socket, remote)),
+                Event::Prime { socket, remote, primed: Primed::Router } => self.primes.push((socket, remote)),
+                Event::Prime { primed: Primed::Machine, .. } => {}
                 Event::Punch { round, v4, .. } => self.asked.extend(v4.map(|socket| (round, socket))),
                 Event::Allocate { socket, .. } => {
                     self.next_port += 1;

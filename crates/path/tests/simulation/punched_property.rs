@@ -35,7 +35,7 @@ fn so_it_is_whatever_becomes_of_a_relay() {
         let times = live(seed, Some(Relay::new()));
         (0..3).for_each(|kind| by_kind[kind] += times[kind]);
     }
-    assert!(by_kind.iter().all(|&times| times > 150), "few ways of one kind: {by_kind:?}");
+    assert!(by_kind.iter().all(|&times| times > 120), "few ways of one kind: {by_kind:?}");
 }
 
 /// How often the session went through a hole after a change, how often over a channel, and how often by a relay.

@@ -68,7 +68,7 @@ fn a_mosh_server_that_may_not_be_read_is_told(lab: &Lab) -> Result<()> {
     let copy = ["-m", "711", "/usr/bin/mosh-server", "/usr/local/bin/mosh-server"];
     network.server.command("install").args(copy).run(PATIENCE)?;
     let mut login = Login::new_session(&network.laptop)?;
-    let told = "MOSHPUNCH TROUBLE host session the host cannot open a way for UDP from mosh-server's port: that process may \
+    let told = "MOSHPUNCH TROUBLE host session the host cannot open a way for UDP from mosh-server's port: mosh-server may \
                 not be looked at";
     login.hears(told)?;
     sends_none_and_carries(&network, &mut login)?;

@@ -70,7 +70,11 @@ fn the_host_is_asked_once_a_port_is_mapped_and_is_the_first_to_send() {
     let (mut agent, now, socket) = unmapped();
     assert_eq!(events(&mut agent), []);
     agent.handle_mapped(socket, now + ms(100));
-    assert_eq!(events(&mut agent), [Event::Punch { round: 3, v6: None, v4: Some(socket) }]);
+    let expected = [LAN, MAPPED].map(address);
+    let primed = Primed::Machine;
+    let [lan, mapped] = expected.map(|remote| Event::Prime { socket, remote, primed });
+    let punch = Event::Punch { round: 3, v6: None, v4: Some(socket) };
+    assert_eq!(events(&mut agent), [lan, mapped, punch], "nothing gets as far as a router's memory");
     agent.handle_punched(3, &[address(NAMED)], now + ms(150));
     let known = [NAMED, LAN, MAPPED].map(address);
     let leads_there = |agent: &Agent| known.map(|remote| agent.way_between(socket, remote).is_some());

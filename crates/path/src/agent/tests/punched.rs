@@ -15,6 +15,10 @@ fn address(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
+fn prime(socket: SocketId, remote: &str) -> Event {
+    Event::Prime { socket, remote: address(remote), primed: Primed::Router }
+}
+
 /// Its channel is followed, and nothing is awaited. A round is due at once.
 fn carried(now: Instant) -> Agent {
     let mut agent = agent(now);
@@ -35,7 +39,7 @@ fn asked(now: Instant) -> Agent {
     agent.handle_timeout(now + ms(250));
     assert_eq!(events(&mut agent), [Event::Open { socket: FRESH, binding: Binding::any(Family::V4) }]);
     agent.handle_opened(FRESH, now + ms(250));
-    let primes = [LAN, MAPPED].map(|remote| Event::Prime { socket: FRESH, remote: address(remote) });
+    let primes = [LAN, MAPPED].map(|remote| prime(FRESH, remote));
     assert_eq!(
         events(&mut agent),
         [primes[0], primes[1], Event::Punch { round: 1, v6: None, v4: Some(FRESH) }]
@@ -100,6 +104,21 @@ fn an_answer_ends_the_round_and_keeps_its_socket_alone() {
     }
     assert!(!events(&mut agent).contains(&Event::Close { socket: FRESH }));
     assert_eq!(followed(&agent), Some(hole));
+}
+
+#[test]
+fn what_comes_after_the_last_resort_is_a_find_and_no_change_of_the_network() {
+    let now = start();
+    let mut agent = proving(now);
+    let reasons = |agent: &Agent| agent.log().map(|entry| entry.reason).collect::<Vec<_>>();
+    let hole = way(&agent, FRESH, NAMED).unwrap();
+    answer(&mut agent, hole, 3, now + ms(450));
+    assert_eq!(reasons(&agent), [Reason::First, Reason::Probe]);
+    agent.handle_network(&[Binding::any(Family::V4)], now + ms(1_000));
+    datagram(&mut agent, now + ms(1_000));
+    answer(&mut agent, CARRIER, 4, now + ms(1_300));
+    answer(&mut agent, LAN_WAY, 5, now + ms(1_350));
+    assert_eq!(reasons(&agent)[2..], [Reason::NetworkChanged, Reason::Probe]);
 }
 
 #[test]
@@ -299,6 +318,18 @@ fn what_a_channel_was_asked_for_in_vain_is_asked_by_the_next() {
 }
 
 #[test]
+fn what_a_channel_has_not_answered_is_asked_by_the_next_though_the_round_has_failed() {
+    let now = start();
+    let mut agent = asked(now);
+    let failed = now + ms(250) + ROUND_SPAN;
+    pass(&mut agent, now, failed);
+    agent.handle_puncher(failed + ms(1_000));
+    let story = pass(&mut agent, now, failed + ms(1_000));
+    let told: Vec<_> = story.into_iter().flat_map(|(_, events, _)| events).collect();
+    assert!(told.iter().any(|event| matches!(event, Event::Punch { round: 2, .. })), "{told:?}");
+}
+
+#[test]
 fn what_is_left_of_a_round_that_is_over_is_not_asked_for() {
     let now = start();
     let mut agent = carried(now);
@@ -358,8 +389,7 @@ fn each_family_has_a_socket_of_its_own_in_a_round() {
     agent.handle_opened(v4, now + ms(50));
     assert_eq!(events(&mut agent), [], "the other one is waited for");
     agent.handle_opened(v6, now + ms(50));
-    let primes =
-        [(v6, GLOBAL), (v4, MAPPED)].map(|(socket, remote)| Event::Prime { socket, remote: address(remote) });
+    let primes = [(v6, GLOBAL), (v4, MAPPED)].map(|(socket, remote)| prime(socket, remote));
     let punch = Event::Punch { round: 1, v6: Some(v6), v4: Some(v4) };
     assert_eq!(events(&mut agent), [primes[0], primes[1], punch]);
     agent.handle_punched(1, &[], now + ms(150));
@@ -373,8 +403,7 @@ fn a_family_without_a_socket_is_left_out_of_a_round() {
     let (mut agent, [v6, v4]) = gathering(now);
     agent.handle_opened(v4, now + ms(50));
     agent.handle_open_failed(v6, now + ms(50));
-    let prime = Event::Prime { socket: v4, remote: address(MAPPED) };
-    assert_eq!(events(&mut agent), [prime, Event::Punch { round: 1, v6: None, v4: Some(v4) }]);
+    assert_eq!(events(&mut agent), [prime(v4, MAPPED), Event::Punch { round: 1, v6: None, v4: Some(v4) }]);
 }
 
 #[test]
