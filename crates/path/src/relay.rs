@@ -76,6 +76,8 @@ pub(crate) struct Relay {
     planned: Option<Instant>,
     failures: usize,
     not_before: Option<Instant>,
+    /// The host has sent nothing to the last one, as one whose channel is dead.
+    is_unanswered: bool,
     /// Since when it is in use.
     proven: Option<Instant>,
     rest: Rest,
@@ -167,8 +169,9 @@ impl Relay {
         self.allocation.as_ref().is_some_and(asked)
     }
 
-    /// There is nobody any more who would answer.
-    pub(crate) fn is_not_asked(&mut self) {
+    /// What the host has not answered it may answer by another channel.
+    pub(crate) fn puncher_came(&mut self) {
+        self.not_before.take_if(|_| self.is_unanswered);
         if self.allocation.as_ref().is_some_and(|kept| matches!(kept.stage, Stage::Asked { .. })) {
             self.set_stage(Stage::Open);
         }
@@ -240,6 +243,8 @@ impl Relay {
 
     /// Its socket, which is gone or not needed any more. Another is asked for after a while, unless it has worked.
     pub(crate) fn fail(&mut self, now: Instant) -> Option<SocketId> {
+        self.is_unanswered =
+            self.allocation.as_ref().is_some_and(|kept| matches!(kept.stage, Stage::Asked { .. }));
         if self.allocation.as_ref().is_some_and(|kept| kept.stage == Stage::Held) {
             self.fall(now);
         } else {
@@ -265,10 +270,10 @@ impl Relay {
         (self.failures, self.not_before) = (0, None);
     }
 
-    /// In another network everything may be different.
+    /// In another network everything may be different, and what is left behind has not fallen.
     pub(crate) fn forget(&mut self) {
         self.hurry();
-        self.rest = Rest::default();
+        (self.rest, self.proven) = (Rest::default(), None);
     }
 
     fn set_stage(&mut self, stage: Stage) {
@@ -384,6 +389,37 @@ mod tests {
         assert_eq!(relay.next(), None);
         relay.forget();
         assert!(!relay.rests(now + 2 * RELAY_PATIENCE));
+    }
+
+    #[test]
+    fn what_a_host_has_not_answered_waits_for_no_longer_than_another_channel() {
+        let now = start();
+        for is_answered in [false, true] {
+            let mut relay = Relay::default();
+            relay.offer();
+            relay.begin(SOCKET, now);
+            relay.opened();
+            relay.ask(1, now + ROUND_SPAN);
+            if is_answered {
+                relay.prove(now + ROUND_SPAN);
+            }
+            relay.fail(now + ROUND_SPAN);
+            relay.puncher_came();
+            relay.plan(now + ROUND_SPAN);
+            assert_eq!(relay.next().is_none(), is_answered);
+        }
+    }
+
+    #[test]
+    fn what_is_left_behind_in_another_network_has_not_fallen() {
+        let now = start();
+        let mut relay = proving(now);
+        for _ in 0..3 {
+            relay.hold(now);
+            relay.forget();
+            relay.fall(now + RELAY_PATIENCE);
+        }
+        assert!(!relay.rests(now + RELAY_PATIENCE));
     }
 
     #[test]

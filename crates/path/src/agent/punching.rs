@@ -18,7 +18,7 @@ impl Agent {
         self.observe(now);
         self.rounds.puncher_came();
         self.give_up_unanswered(now);
-        self.relay.is_not_asked();
+        self.relay.puncher_came();
         self.ask_by_relay(now);
         self.plan_round(now);
     }

@@ -93,8 +93,8 @@ impl Agent {
 
     fn why(&self, to: &Way) -> Reason {
         let better = self.followed_way().is_some_and(|followed| to.rank() < followed.rank());
-        // Whatever has begun the race had it fall back on the last resort.
-        let upgraded = better && self.followed_way().is_some_and(Way::is_last_resort);
+        // Whatever has begun the race had it fall back on that.
+        let upgraded = better && self.followed_way().is_some_and(|way| !way.is_direct());
         match &self.race {
             Some(_) if self.log.iter().next().is_none() => Reason::First,
             Some(race) if !(upgraded && race.has_led()) => race.reason(),
