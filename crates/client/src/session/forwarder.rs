@@ -12,8 +12,8 @@ use std::time::Instant;
 use anyhow::Result;
 use net::changes::Changes;
 use net::wait::wait_for;
-use net::{NotSent, PathSockets, clock, random};
-use path::{Agent, Binding, Candidate, Event, Family, Route, WayId};
+use net::{NotSent, PathSockets, Received, clock, random};
+use path::{Agent, Binding, Candidate, Event, Family, Route, SocketId, WayId};
 use programs::signals::Signals;
 use rustix::event::{PollFd, PollFlags};
 use wire::datagram::LONGEST;
@@ -24,7 +24,6 @@ use crate::session::channels::{self, ChannelId};
 use crate::session::front::Front;
 use crate::session::gate::Gate;
 use crate::session::mosh_client::MoshClient;
-use crate::session::named_server::NamedServer;
 use crate::session::own_mapping::{Outside, OwnMappings};
 use crate::session::punching::Punching;
 use crate::session::relay::{Credentials, Refusal, Relays};
@@ -258,10 +257,7 @@ impl Forwarder {
                     self.relays.give_back(socket, clock::now());
                     self.own_mappings.give_back(socket, clock::now());
                 }
-                Event::Allocate { socket, family } => {
-                    let servers = self.scout.turn.iter().flat_map(NamedServer::addresses);
-                    self.relays.allocate(socket, family, servers, clock::now());
-                }
+                Event::Allocate { socket, family } => self.allocate(socket, family),
                 Event::Permit { socket, peer } => self.relays.permit(socket, peer, clock::now()),
                 Event::Map { socket } => self.ask_for_mapping(socket),
                 Event::Moved { to, kind, .. } => {
@@ -281,16 +277,19 @@ impl Forwarder {
         while let Some(transmit) = self.agent.poll_transmit() {
             match transmit.route {
                 Route::Udp { socket, remote } => {
-                    let sent = match self.relays.has(socket) {
-                        true => self.relays.send(socket, remote, &self.newest, self.newest_tos),
-                        false => self.back.send(socket, remote, &self.newest, self.newest_tos),
-                    };
-                    if let Err(NotSent::Unreachable) = sent {
+                    if let Err(NotSent::Unreachable) = self.send(socket, remote) {
                         self.agent.handle_unreachable(transmit.way, clock::now());
                     }
                 }
                 Route::Carried => self.carry(transmit.way),
             }
+        }
+    }
+
+    fn send(&mut self, socket: SocketId, remote: SocketAddr) -> Result<(), NotSent> {
+        match self.relays.has(socket) {
+            true => self.relays.send(socket, remote, &self.newest, self.newest_tos),
+            false => self.back.send(socket, remote, &self.newest, self.newest_tos),
         }
     }
 
@@ -323,14 +322,16 @@ impl Forwarder {
         }
     }
 
+    fn receive(&mut self) -> Option<(SocketId, Received)> {
+        match self.back.receive(&mut *self.buffer) {
+            Some(directly) => Some(directly),
+            None => self.relays.receive(&mut *self.buffer),
+        }
+    }
+
     fn handle_server(&mut self) {
         for _ in 0..DATAGRAMS_PER_TURN {
-            let directly = self.back.receive(&mut *self.buffer);
-            let received = match directly {
-                Some(received) => Some(received),
-                None => self.relays.receive(&mut *self.buffer),
-            };
-            let Some((socket, received)) = received else { return };
+            let Some((socket, received)) = self.receive() else { return };
             let datagram = &self.buffer[..received.length];
             let now = clock::now();
             let Some(reply) = self.gate.reply(datagram, now) else {

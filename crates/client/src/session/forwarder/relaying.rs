@@ -3,12 +3,18 @@
 use std::net::SocketAddr;
 
 use net::clock;
-use path::{Kind, Route, WayId};
+use path::{Family, Kind, Route, SocketId, WayId};
 
 use super::{Forwarder, Found};
+use crate::session::named_server::NamedServer;
 use crate::session::relay::Outcome;
 
 impl Forwarder {
+    pub(super) fn allocate(&mut self, socket: SocketId, family: Family) {
+        let servers = self.scout.turn.iter().flat_map(NamedServer::addresses);
+        self.relays.allocate(socket, family, servers, clock::now());
+    }
+
     pub(super) fn use_relay(&mut self, way: WayId, kind: Kind) {
         let way = self.agent.way(way).filter(|_| kind == Kind::Relayed);
         if let Some(Route::Udp { socket, remote }) = way.map(|way| way.route) {
