@@ -191,10 +191,11 @@ impl Forwarder {
         }
     }
 
-    /// A router and the host have the same moment to answer.
+    /// A router, a relay and the host have the same moment to answer.
     fn end(mut self, status: ExitStatus) -> Ended {
         let at = clock::now();
         self.own_mappings.give_back_all(at);
+        self.relays.give_back_all(at);
         let failures = self.scout.say_goodbye();
         self.own_mappings.end();
         let relay = self.relays.end();

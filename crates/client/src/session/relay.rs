@@ -282,10 +282,14 @@ impl Relays {
         }
     }
 
-    /// At the end of the session. What the server has had to refuse or lost last is returned.
+    pub(crate) fn give_back_all(&mut self, now: Instant) {
+        self.leave(|_| true, now);
+    }
+
+    /// At the end of the session, once all is [given back](Self::give_back_all). What the server has had to refuse or lost last
+    /// is returned.
     pub(crate) fn end(mut self) -> Option<(SocketAddr, Refusal)> {
         let end = clock::now() + LONGEST_RETURN;
-        self.leave(|_| true, clock::now());
         while !self.open.is_empty() && clock::now() < end {
             let until = self.deadline().map_or(end, |deadline| deadline.min(end));
             let ready = {
