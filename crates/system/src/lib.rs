@@ -14,6 +14,7 @@ mod alarm;
 pub mod clock;
 pub mod datagram;
 pub mod directories;
+mod marked_socket;
 pub mod network;
 mod one_way;
 pub mod process;

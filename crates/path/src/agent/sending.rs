@@ -1,5 +1,6 @@
 //! Over which ways a datagram goes.
 
+use std::cell::LazyCell;
 use std::time::{Duration, Instant};
 
 use super::{Agent, MAX_COPIES};
@@ -128,14 +129,10 @@ impl Agent {
     }
 
     fn transmit_over(&mut self, mut ways: Vec<Way>, now: Instant) {
-        let flows = self.ways.flows();
+        let flows = LazyCell::new(|| self.ways.flows());
         let is_flow = |way: &Way| flows.iter().any(|flow| flow.id == way.id);
-        let is_of_round =
-            |way: &Way| way.socket().is_some_and(|socket| self.sockets.is_for(Purpose::Round, socket));
-        let is_kept =
-            |way: &Way| is_flow(way) || is_of_round(way) || way.is_relayed() || way.is_last_resort();
         let of_use = |way: &Way| match way.socket() {
-            Some(socket) => is_flow(way) || self.sockets.is_current(socket),
+            Some(socket) => self.sockets.is_current(socket) || is_flow(way),
             None => way.kind.policy().repeats || !way.has_newest,
         };
         ways.retain(of_use);
@@ -143,12 +140,18 @@ impl Agent {
             ways.sort_by_key(|way| (way.rank(), !is_flow(way)));
         }
         let most = MAX_COPIES + ways.iter().filter(|way| way.is_relayed()).count().min(MAX_RELAYED);
-        let mut others = most - ways.iter().filter(|way| is_kept(way)).count();
-        ways.retain(|way| {
-            let has_room = is_kept(way) || others > 0;
-            others -= usize::from(has_room && !is_kept(way));
-            has_room
-        });
+        if ways.len() > most {
+            let is_of_round =
+                |way: &Way| way.socket().is_some_and(|socket| self.sockets.is_for(Purpose::Round, socket));
+            let is_kept =
+                |way: &Way| is_flow(way) || is_of_round(way) || way.is_relayed() || way.is_last_resort();
+            let mut others = most - ways.iter().filter(|way| is_kept(way)).count();
+            ways.retain(|way| {
+                let has_room = is_kept(way) || others > 0;
+                others -= usize::from(has_room && !is_kept(way));
+                has_room
+            });
+        }
         let queued = |transmit: &Transmit| self.transmits.contains(transmit);
         let room = most.saturating_sub(self.transmits.len());
         ways.retain(|way| !queued(&way.transmit()));

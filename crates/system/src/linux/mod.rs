@@ -7,7 +7,7 @@ pub mod bound;
 mod file_changes;
 pub(crate) mod interface;
 #[cfg(not(feature = "portable"))]
-pub(crate) mod marked_socket;
+pub(crate) mod marked_receiver;
 mod netlink;
 #[cfg(not(feature = "portable"))]
 pub(crate) mod network;

@@ -10,7 +10,7 @@ use crate::row::{Aim, Group, Row, Unit};
 use crate::sample::Reading;
 use crate::turns::{Contender, take_turns};
 
-const TITLE: &str = "connect: enter to the first prompt";
+const TITLE: &str = "connect: enter to the first prompt, through a router";
 
 const SSH: &str = "ssh alone";
 const STATIC: &str = "stock mosh, static forward";
@@ -42,7 +42,7 @@ enum Memory {
     Remembered,
 }
 
-pub(crate) fn measure(bench: &Bench) -> Result<Vec<Group>> {
+pub(super) fn measure(bench: &Bench) -> Result<Vec<Group>> {
     let lab = Lab::new("bench")?;
     lab.install(&bench.moshpunch)?;
     let network = Network::raise(&lab)?;

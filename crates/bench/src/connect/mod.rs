@@ -1,0 +1,15 @@
+//! From enter to the first prompt on the screen.
+
+mod on_a_link;
+mod through_a_router;
+
+use anyhow::Result;
+
+use crate::Bench;
+use crate::row::Group;
+
+pub(crate) fn measure(bench: &Bench) -> Result<Vec<Group>> {
+    let mut groups = through_a_router::measure(bench)?;
+    groups.extend(on_a_link::measure(bench)?);
+    Ok(groups)
+}
