@@ -15,6 +15,7 @@ mod micro;
 mod moves;
 mod network;
 mod punched;
+mod relayed;
 mod report;
 mod row;
 mod sample;
@@ -61,6 +62,8 @@ enum Subject {
     Carried,
     /// Sessions through a hole, where nothing is mapped
     Punched,
+    /// Sessions over ssh, through a hole and by a relay, where one packet in a hundred is lost
+    Relayed,
     /// What the forwarder adds to a datagram's way
     Forwarder,
     /// Memory, wake-ups and packets of idle sessions, and many of them on one host
@@ -87,6 +90,7 @@ impl Subject {
             Self::Moves => moves::measure(bench),
             Self::Carried => carried::measure(bench),
             Self::Punched => punched::measure(bench),
+            Self::Relayed => relayed::measure(bench),
             Self::Forwarder => forwarder::measure(bench),
             Self::Footprint => footprint::measure(bench),
             Self::Guard => guard::measure(bench),

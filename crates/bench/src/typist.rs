@@ -55,6 +55,10 @@ pub(crate) fn type_by_turns<const N: usize>(mut typists: [Typist; N], runs: usiz
     Ok(typists.map(|typist| typist.echoes.into_iter().map(Some).collect()))
 }
 
+pub(crate) fn slowest_in_a_hundred(sample: &Sample) -> Sample {
+    sample.quantile(990).map_or_else(Sample::default, Sample::from)
+}
+
 pub(crate) fn slowest_in_twenty(sample: &Sample) -> Sample {
     sample.quantile(950).map_or_else(Sample::default, Sample::from)
 }

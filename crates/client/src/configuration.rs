@@ -1,6 +1,9 @@
 //! What holds for one connection.
 
+pub(crate) mod secret;
 mod stun_server;
+mod turn_server;
+mod uri_host;
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -8,6 +11,7 @@ use std::path::PathBuf;
 use wire::Bind;
 
 pub use self::stun_server::StunServer;
+pub use self::turn_server::TurnServer;
 
 /// All of it said, or by default; nothing is read from a file or the environment any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +40,12 @@ pub struct Configuration {
     pub punch: bool,
     /// Who may tell where this machine and the host are seen; nobody, unless the user names one.
     pub stun: Vec<StunServer>,
+    /// Who may relay the session, where nothing else by UDP works; nobody, unless the user names one.
+    pub turn: Option<TurnServer>,
+    /// Its user there, whose password is in the file; or the server's own secret is, of which a password is made each time.
+    pub turn_user: Option<String>,
+    pub turn_password_file: Option<PathBuf>,
+    pub turn_secret_file: Option<PathBuf>,
     pub predict: Predict,
     pub predict_overwrite: bool,
     pub terminal_init: bool,
@@ -61,12 +71,23 @@ impl Configuration {
             carry: true,
             punch: true,
             stun: Vec::new(),
+            turn: None,
+            turn_user: None,
+            turn_password_file: None,
+            turn_secret_file: None,
             predict: Predict::Adaptive,
             predict_overwrite: false,
             terminal_init: true,
             verbose: false,
             log: None,
         }
+    }
+
+    /// Servers that may be asked where this machine is seen. A TURN server tells, too.
+    pub(crate) fn tell_where_we_are(&self) -> Vec<StunServer> {
+        let relay = self.turn.iter().map(|turn| StunServer { host: turn.host.clone(), port: turn.port });
+        let named = self.stun.iter().cloned().chain(relay);
+        named.filter(|_| self.punch).collect()
     }
 
     /// Whether there is something to be said to the host while the session runs.

@@ -7,17 +7,18 @@ use net::clock;
 use programs::exit_code;
 use programs::secrets;
 use programs::signals::Signals;
-use report::Trouble;
 use report::log;
+use report::{Machine, Step, Trouble};
 
 use crate::addresses::destination::Destination;
 use crate::configuration::Configuration;
 use crate::connecting::{Connected, Connecting, Outcome};
-use crate::session::farewell;
+use crate::session::farewell::{self, Named};
 use crate::session::forwarder::{Ended, Forwarder};
 use crate::session::front::Front;
 use crate::session::gate::Gate;
 use crate::session::mosh_client::MoshClient;
+use crate::session::relay::Credentials;
 use crate::session::scout::Scout;
 use crate::terminal::colours;
 
@@ -32,11 +33,12 @@ pub fn run(configuration: Configuration) -> Result<ExitCode> {
         log::append_to(log);
     }
     secrets::keep();
+    let credentials = credentials(&configuration);
     let destination = Destination::of(&configuration)?;
     let mut signals = Signals::of_the_end()?;
     let colours = colours::count(&configuration.client)?;
     match Connecting::start(configuration, destination, colours)?.run(&mut signals)? {
-        Outcome::Connected(connected) => hold_session(*connected, signals),
+        Outcome::Connected(connected) => hold_session(*connected, credentials, signals),
         Outcome::Failed(trouble, code) => {
             report::trouble(&trouble);
             Ok(code.and_then(|code| u8::try_from(code).ok()).filter(|&code| code != 0).unwrap_or(1).into())
@@ -45,7 +47,22 @@ pub fn run(configuration: Configuration) -> Result<ExitCode> {
     }
 }
 
-fn hold_session(connected: Connected, signals: Signals) -> Result<ExitCode> {
+/// A session needs no relay to begin.
+fn credentials(configuration: &Configuration) -> Option<Credentials> {
+    configuration.turn.as_ref().filter(|_| configuration.punch)?;
+    let refused = |why: String| {
+        let (what, cure) = why.rsplit_once("; ").unwrap_or((&why, "say another"));
+        let what = format!("no TURN server is used: {what}");
+        report::trouble(&Trouble::told(Machine::Laptop, Step::Configuration, what, cure));
+    };
+    Credentials::read(configuration).map_err(refused).ok()
+}
+
+fn hold_session(
+    connected: Connected,
+    credentials: Option<Credentials>,
+    signals: Signals,
+) -> Result<ExitCode> {
     let Connected {
         configuration,
         connect,
@@ -64,18 +81,18 @@ fn hold_session(connected: Connected, signals: Signals) -> Result<ExitCode> {
     let client = MoshClient::start(&configuration, &connect.key, front.address())?;
     drop(connect.key);
     let (families, verbose) = (configuration.families, configuration.verbose);
-    let names_stun = !configuration.stun.is_empty();
+    let named = Named { stun: !configuration.stun.is_empty(), turn: configuration.turn.is_some() };
     let login = (login, unread);
     let scout = Scout::new(configuration, connect.port, intake, offers, login, look_up, clock::now());
-    let forwarder = Forwarder::new(Gate::new(key), front, families, client, scout, signals)?;
+    let forwarder = Forwarder::new(Gate::new(key), front, families, client, scout, credentials, signals)?;
     let ended = forwarder.run(&candidates)?;
-    say_farewell(&ended, names_stun, verbose);
+    say_farewell(&ended, named, verbose);
     Ok(exit_code::end_as(ended.status))
 }
 
-fn say_farewell(ended: &Ended, names_stun: bool, verbose: bool) {
+fn say_farewell(ended: &Ended, named: Named, verbose: bool) {
     let path_used = farewell::path_used(&ended.agent);
-    let would_be_direct = farewell::would_be_direct(&ended.agent, names_stun, ended.at);
+    let would_be_direct = farewell::would_be_direct(&ended.agent, named, ended.at);
     // Where a path was found, what the host could not have is no trouble of the user's.
     if verbose || path_used.is_none() || would_be_direct.is_some() {
         farewell::told_by_the_host(&ended.failures).iter().for_each(report::note);
@@ -88,7 +105,8 @@ fn say_farewell(ended: &Ended, names_stun: bool, verbose: bool) {
         None => report::trouble(&without_a_path(ended)),
     }
     let cut_off = farewell::cut_off(&ended.agent, &ended.failures);
-    would_be_direct.iter().chain(&cut_off).for_each(report::trouble);
+    let not_relayed = farewell::not_relayed(ended);
+    would_be_direct.iter().chain(&cut_off).chain(&not_relayed).for_each(report::trouble);
 }
 
 fn without_a_path(Ended { agent, status, failures, .. }: &Ended) -> Trouble {

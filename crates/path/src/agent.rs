@@ -2,6 +2,7 @@
 
 mod carriers;
 mod punching;
+mod relaying;
 mod sending;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use crate::event::{Event, Events, Reply, SocketId, Transmit, WayId};
 use crate::log::{Entry, Log, Reason};
 use crate::probe::Probe;
 use crate::race::Race;
+use crate::relay::Relay;
 use crate::rhythm::{Expected, Rhythm};
 use crate::round::{MAX_REMOTES, MAX_SOURCES, Rounds};
 use crate::silence::{MAX_PATIENCE, Silence};
@@ -83,6 +85,7 @@ pub struct Agent {
     trial: Trial,
     damping: Damping,
     rounds: Rounds,
+    relay: Relay,
     last_nudge: Option<Instant>,
     timers: Timers,
     transmits: VecDeque<Transmit>,
@@ -112,6 +115,7 @@ impl Agent {
             trial: Trial::new(seed),
             damping: Damping::default(),
             rounds: Rounds::default(),
+            relay: Relay::default(),
             last_nudge: None,
             timers: Timers::default(),
             transmits: VecDeque::new(),
@@ -232,7 +236,7 @@ impl Agent {
             self.hop(now);
         }
         if improved || !new.is_empty() {
-            if self.followed_way().is_some_and(Way::is_hole) {
+            if self.followed_way().is_some_and(Way::needs_opener) {
                 // A NAT may be stuck with what was sent in vain by the old ones, before there was a mapping.
                 self.bindings_up().into_iter().for_each(|binding| self.open(binding));
             }
@@ -257,16 +261,20 @@ impl Agent {
         if self.rounds.has(socket) {
             return self.round_socket_opened(socket, now);
         }
+        if self.relay.has(socket) {
+            return self.relay_opened(now);
+        }
         let reachable: Vec<_> =
             self.candidates.iter().filter(|candidate| candidate.family() == binding.family).collect();
         self.add_ways(|id| id == socket, &reachable, now);
         self.timers.set_no_later(Timer::Retire, now + crate::SOCKET_LINGER);
     }
 
-    /// The next change of the network, or hop, tries again.
+    /// The next change of the network, or hop, tries again. A relay's may have been open.
     pub fn handle_open_failed(&mut self, socket: SocketId, now: Instant) {
         self.observe(now);
         self.sockets.remove(socket);
+        self.relay_failed(socket, now);
         self.remove_ways(|way| way.socket() == Some(socket), now);
         if self.rounds.has(socket) {
             self.rounds.gather(socket, false);

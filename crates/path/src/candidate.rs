@@ -21,6 +21,8 @@ pub enum Kind {
     /// Through what the host's openers have opened, whatever the address: works as long as routers remember the flow, and not
     /// over a sleep. No candidate is of this kind.
     Punched,
+    /// Around by a relay that the user has named, which the host's openers have come by. No candidate is of this kind.
+    Relayed,
     /// By the channel to the host, whatever that takes to get there: it has no address, so no candidate is of this kind.
     Carried,
 }

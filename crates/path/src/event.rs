@@ -1,10 +1,10 @@
 //! What comes out of an agent.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::candidate::{Binding, Kind};
+use crate::candidate::{Binding, Family, Kind};
 
 /// Never given twice by an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,6 +58,12 @@ pub enum Event {
     Open { socket: SocketId, binding: Binding },
     /// Its paths are gone already.
     Close { socket: SocketId },
+    /// Have the relay give us an address of its own, of this family, which is a socket of ours like any other. To be answered
+    /// by [`Agent::handle_opened`](crate::Agent::handle_opened) once the relay lets in what is [permitted](Self::Permit) by
+    /// then, or by [`Agent::handle_open_failed`](crate::Agent::handle_open_failed), also later, when it is lost.
+    Allocate { socket: SocketId, family: Family },
+    /// Have the relay let in what comes to that socket from there, whatever the port, if a relay may be asked for that.
+    Permit { socket: SocketId, peer: IpAddr },
     /// Have our own router map a port to this socket's, by IPv4. To be answered by
     /// [`Agent::handle_mapped`](crate::Agent::handle_mapped) or
     /// [`Agent::handle_not_mapped`](crate::Agent::handle_not_mapped). The mapping is to go with the socket.
@@ -92,6 +98,8 @@ impl Events {
             | Event::Silent
             | Event::Open { .. }
             | Event::Close { .. }
+            | Event::Allocate { .. }
+            | Event::Permit { .. }
             | Event::Map { .. }
             | Event::Prime { .. }
             | Event::Punch { .. } => {}
@@ -104,15 +112,21 @@ impl Events {
     }
 
     /// It is over.
-    pub(crate) fn forget_round(&mut self) {
-        self.0.retain(|queued| {
-            !matches!(queued, Event::Map { .. } | Event::Prime { .. } | Event::Punch { .. })
+    pub(crate) fn forget_round(&mut self, sockets: &[SocketId]) {
+        self.0.retain(|queued| match queued {
+            Event::Map { .. } | Event::Prime { .. } => false,
+            Event::Punch { v6, v4, .. } => !v6.iter().chain(v4).any(|socket| sockets.contains(socket)),
+            _ => true,
         });
     }
 
     fn forget_open(&mut self, closed: SocketId) -> bool {
+        self.0.retain(|queued| !matches!(queued, Event::Permit { socket, .. } if *socket == closed));
         let before = self.0.len();
-        self.0.retain(|queued| !matches!(queued, Event::Open { socket, .. } if *socket == closed));
+        self.0.retain(|queued| match queued {
+            Event::Open { socket, .. } | Event::Allocate { socket, .. } => *socket != closed,
+            _ => true,
+        });
         self.0.len() < before
     }
 }

@@ -80,6 +80,12 @@
 //!
 //! Without such a host nothing of this is done.
 //!
+//! # A relay
+//!
+//! Where the user has named a [`relay`], and a round has not opened a hole within a second, it is asked for an address, and the
+//! host for openers to there. [Relayed](Kind::Relayed) ways are better than a channel and worse than any other. Without a relay
+//! nothing of this is done.
+//!
 //! # What drives it
 //!
 //! The owner calls `handle_*` with what happened, takes everything from `poll_transmit` and `poll_event` before it
@@ -99,6 +105,7 @@ mod log;
 mod policy;
 pub mod probe;
 mod race;
+pub mod relay;
 pub mod rhythm;
 pub mod round;
 pub mod silence;

@@ -34,6 +34,8 @@ pub(crate) enum Dependence {
     Nothing,
     /// Another one, once routers have forgotten the flow.
     Openers,
+    /// Openers to the relay.
+    Relay,
     Channel,
 }
 
@@ -45,6 +47,8 @@ const UDP: Policy = Policy {
 };
 
 const PUNCHED: Policy = Policy { depends_on: Dependence::Openers, ..UDP };
+
+const RELAYED: Policy = Policy { depends_on: Dependence::Relay, ..UDP };
 
 const CARRIED: Policy = Policy {
     head_start: HEAD_START,
@@ -58,6 +62,7 @@ impl Kind {
         match self {
             Self::Lan | Self::Global | Self::Mapped | Self::Resolved => &UDP,
             Self::Punched => &PUNCHED,
+            Self::Relayed => &RELAYED,
             Self::Carried => &CARRIED,
         }
     }

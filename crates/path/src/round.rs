@@ -134,6 +134,8 @@ pub(crate) struct Rounds {
     /// The host has sent nothing for the last one, as one whose channel is dead.
     is_unanswered: bool,
     begun: Option<Instant>,
+    /// When the host was asked last.
+    asked: Option<Instant>,
     /// From where the host has said that its openers come.
     told: Vec<SocketAddr>,
     /// Since when a hole is in use.
@@ -213,7 +215,7 @@ impl Rounds {
     }
 
     /// Its number, once all sockets are there; from then on an answer is waited for.
-    pub(crate) fn ask(&mut self, known: &[SocketAddr]) -> Option<u32> {
+    pub(crate) fn ask(&mut self, known: &[SocketAddr], now: Instant) -> Option<u32> {
         let likely = self.likely(known);
         let round = self.under_way.as_mut()?;
         let is_gathered = round.stage == Stage::Gathering && round.not_yet_open.is_empty();
@@ -221,10 +223,30 @@ impl Rounds {
             return None;
         }
         round.stage = Stage::Asking;
+        self.asked = Some(now);
         if round.approach != Approach::Mapped {
             round.remotes = likely;
         }
         Some(round.number)
+    }
+
+    /// When the host may be asked for openers to something else; not while it is asked for those of a round, or soon will be.
+    pub(crate) fn leave_room(&self, now: Instant) -> Option<Instant> {
+        let is_free = self.under_way.as_ref().is_none_or(|round| round.stage == Stage::Proving);
+        let next = self.asked.map_or(now, |asked| now.max(asked + ROUND_GAP));
+        (self.has_puncher && is_free).then_some(next)
+    }
+
+    /// It is. The number that this has among rounds.
+    pub(crate) fn ask_beside(&mut self, now: Instant) -> u32 {
+        self.next_number += 1;
+        (self.begun, self.asked) = (Some(now), Some(now));
+        self.next_number
+    }
+
+    /// From where openers come, as far as the host has said.
+    pub(crate) fn told(&self) -> impl Iterator<Item = SocketAddr> {
+        self.told.iter().copied()
     }
 
     /// Whoever is to expect the host's openers. Where ways lead to where they come from and nowhere else, a firewall on this

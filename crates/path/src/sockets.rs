@@ -25,8 +25,10 @@ pub(crate) enum Purpose {
     Any,
     /// Of a round of hole punching that is under way.
     Round,
-    /// What is left of a round.
+    /// What is left of a round, or of a relay that may be dead.
     Hole,
+    /// The relay's, which stands for us there.
+    Relay,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,9 +82,10 @@ impl Sockets {
         self.by_id.iter().filter(|(_, socket)| socket.open).map(|(&id, socket)| (id, socket.binding))
     }
 
-    /// Whether it is the newest open one of a binding that is still there, or of a round that is under way.
+    /// Whether it is the newest open one of a binding that is still there, of a round that is under way, or the relay's.
     pub(crate) fn is_current(&self, id: SocketId) -> bool {
         self.is_for(Purpose::Round, id)
+            || self.is_for(Purpose::Relay, id)
             || self.bindings.iter().any(|&binding| self.newest(binding) == Some(id))
     }
 
@@ -90,16 +93,11 @@ impl Sockets {
         self.by_id.get(&id).is_some_and(|socket| socket.purpose == purpose)
     }
 
-    /// Of one that is under way, or that was.
-    pub(crate) fn is_of_round(&self, id: SocketId) -> bool {
-        self.is_for(Purpose::Round, id) || self.is_for(Purpose::Hole, id)
-    }
-
     pub(crate) fn family(&self, id: SocketId) -> Option<Family> {
         self.by_id.get(&id).map(|socket| socket.binding.family)
     }
 
-    /// Its round is over.
+    /// What it was opened for is over.
     pub(crate) fn keep_hole(&mut self, id: SocketId) {
         self.by_id.entry(id).and_modify(|socket| socket.purpose = Purpose::Hole);
     }

@@ -10,8 +10,8 @@ use crate::policy::Dependence;
 pub struct Standing {
     /// Since when all followed ways were carried. A silence does not end it, and neither does another channel.
     pub carried_since: Option<Instant>,
-    /// Since when all followed ways were punched, and none fell silent: such a session goes directly, and may need the host's
-    /// help again.
+    /// Since when all followed ways were punched or relayed, and none fell silent: such a session goes by UDP, and may need the
+    /// host's help again.
     pub punched_since: Option<Instant>,
     /// Since when no followed way needed the host's help, and none fell silent.
     pub direct_since: Option<Instant>,
@@ -29,7 +29,9 @@ impl Standing {
         let before = std::mem::take(self);
         match kind.policy().depends_on {
             Dependence::Nothing => self.direct_since = before.direct_since.or(Some(now)),
-            Dependence::Openers => self.punched_since = before.punched_since.or(Some(now)),
+            Dependence::Openers | Dependence::Relay => {
+                self.punched_since = before.punched_since.or(Some(now));
+            }
             Dependence::Channel => self.carried_since = before.carried_since.or(Some(now)),
         }
     }

@@ -20,11 +20,13 @@ pub(crate) enum Timer {
     Alarm,
     /// A round of hole punching may begin, or has failed.
     Round,
+    /// A relay is to be made use of, or has been of none.
+    Relay,
     /// Old sockets have been kept long enough.
     Retire,
 }
 
-const ALL: [Timer; 9] = [
+const ALL: [Timer; 10] = [
     Timer::Answer,
     Timer::HeadStart,
     Timer::Trial,
@@ -33,6 +35,7 @@ const ALL: [Timer; 9] = [
     Timer::Hop,
     Timer::Alarm,
     Timer::Round,
+    Timer::Relay,
     Timer::Retire,
 ];
 

@@ -71,9 +71,23 @@ impl Way {
         !self.kind.policy().head_start.is_zero()
     }
 
-    /// Whether an opener may be all that lets it through.
+    /// Whether an opener may be all that lets it through, from straight ahead.
     pub(crate) fn is_hole(&self) -> bool {
         self.kind.policy().depends_on == Dependence::Openers
+    }
+
+    pub(crate) fn is_relayed(&self) -> bool {
+        self.kind.policy().depends_on == Dependence::Relay
+    }
+
+    /// Whether it tells nothing of its address for other sockets.
+    pub(crate) fn needs_opener(&self) -> bool {
+        self.is_hole() || self.is_relayed()
+    }
+
+    /// Whether the session goes directly by it.
+    pub(crate) fn is_direct(&self) -> bool {
+        !self.is_last_resort() && !self.is_relayed()
     }
 
     /// Whether the session leaves it for the other as soon as that works: for a better rank, or a newer channel.
@@ -177,11 +191,10 @@ impl Ways {
         self.by_id.values().find(|way| way.route == Route::Udp { socket, remote })
     }
 
-    /// The candidate turned out to be of another kind, and with it the ways to it; but not those of a round.
-    pub(crate) fn reconsider(&mut self, candidate: Candidate, is_of_round: impl Fn(SocketId) -> bool) {
-        let leads_there = |way: &&mut Way| {
-            way.address() == Some(candidate.address) && !way.socket().is_some_and(&is_of_round)
-        };
+    /// The candidate turned out to be of another kind, and with it the ways to it by these sockets.
+    pub(crate) fn reconsider(&mut self, candidate: Candidate, by: impl Fn(SocketId) -> bool) {
+        let leads_there =
+            |way: &&mut Way| way.address() == Some(candidate.address) && way.socket().is_some_and(&by);
         self.by_id.values_mut().filter(leads_there).for_each(|way| way.kind = candidate.kind);
     }
 

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use lab::{Host, Lab, USER};
+use lab::{Host, Impairment, Lab, Nat, USER};
 
+use super::log::Kind;
 use super::network::Network;
 use super::{BY_SSH, OURS, PATIENCE, PROMPT, log};
 use crate::Bench;
@@ -25,7 +26,8 @@ pub(super) fn measure(bench: &Bench) -> Result<Vec<Row>> {
 
 fn measure_one(bench: &Bench, round_trip: u32) -> Result<Row> {
     let lab = Lab::new("bench")?;
-    let network = Network::raise(bench, &lab, Duration::from_millis(round_trip.into()))?;
+    let there = Duration::from_millis(round_trip.into()) / 2;
+    let network = Network::raise(bench, &lab, &Nat::home("wan0"), Impairment::NONE.delay(there))?;
     let name = format!("a hole, {round_trip} ms round trip");
     let contenders = vec![Contender::new(OURS, || find_one(&network.laptop))];
     let samples = take_turns(&name, contenders, bench.runs)?;
@@ -38,8 +40,8 @@ fn find_one(laptop: &Host) -> Result<Reading> {
     let command = laptop.command(OURS).arg(log::OPTION).args(BY_SSH).as_user(USER);
     let mut terminal = laptop.terminal(&command, 24, 80)?;
     terminal.wait_for(PROMPT, PATIENCE)?;
-    let found = log::wait_for_a_hole(laptop, 0);
-    let took = found.is_ok().then(|| log::time_to_a_hole(laptop)).transpose()?;
+    let found = log::wait_for_move(laptop, Kind::Punched, 0);
+    let took = found.is_ok().then(|| log::time_to(laptop, Kind::Punched)).transpose()?;
     terminal.type_text("exit\r")?;
     terminal.wait_exit(PATIENCE).context("leaving")?;
     Ok(took.map(milliseconds))

@@ -8,30 +8,38 @@ use lab::{Host, wait_until};
 use super::PATIENCE;
 
 const LOG: &str = "/tmp/ours.log";
-pub(super) const OPTION: &str = "--log=/tmp/ours.log";
+pub(crate) const OPTION: &str = "--log=/tmp/ours.log";
 
 const DAY: f64 = 86_400.0;
 
-pub(super) fn forget(laptop: &Host) -> Result<()> {
+pub(crate) fn forget(laptop: &Host) -> Result<()> {
     laptop.command("rm").args(["-f", LOG]).run(PATIENCE).map(drop)
 }
 
-/// How often the session has come to go through a hole.
-pub(super) fn holes(laptop: &Host) -> Result<usize> {
-    Ok(laptop.read_file(LOG)?.lines().filter(|line| is_through_a_hole(line)).count())
+/// By which a session goes, as the log has it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    Carried,
+    Punched,
+    Relayed,
 }
 
-/// Waits until it goes through one, once more than so many times.
-pub(super) fn wait_for_a_hole(laptop: &Host, after: usize) -> Result<()> {
-    wait_until("a hole", PATIENCE, || Ok((holes(laptop)? > after).then_some(())))
+/// How often the session has come to go by such a way.
+pub(crate) fn moves(laptop: &Host, kind: Kind) -> Result<usize> {
+    Ok(laptop.read_file(LOG)?.lines().filter(|line| is_move(line, kind)).count())
 }
 
-/// From the host's hello until the server answers through a hole.
-pub(super) fn time_to_a_hole(laptop: &Host) -> Result<Duration> {
+/// Waits until it goes by one, once more than so many times.
+pub(crate) fn wait_for_move(laptop: &Host, kind: Kind, after: usize) -> Result<()> {
+    wait_until("a better way", PATIENCE, || Ok((moves(laptop, kind)? > after).then_some(())))
+}
+
+/// From the host's hello until the server answers by such a way.
+pub(crate) fn time_to(laptop: &Host, kind: Kind) -> Result<Duration> {
     let log = laptop.read_file(LOG)?;
-    let [hello, hole] = [is_hello, is_through_a_hole].map(|is_it| log.lines().find(|line| is_it(line)));
-    let [hello, hole] = [hello.and_then(time_of_day), hole.and_then(time_of_day)];
-    let took = hole.context("no hole in the log")? - hello.context("no channel in the log")?;
+    let hello = log.lines().find(|line| is_hello(line)).and_then(time_of_day);
+    let way = log.lines().find(|line| is_move(line, kind)).and_then(time_of_day);
+    let took = way.context("no such way in the log")? - hello.context("no channel in the log")?;
     Ok(Duration::try_from_secs_f64(took.rem_euclid(DAY))?)
 }
 
@@ -39,8 +47,8 @@ fn is_hello(line: &str) -> bool {
     line.contains("there is a channel")
 }
 
-fn is_through_a_hole(line: &str) -> bool {
-    line.contains("Moved {") && line.contains("kind: Punched,")
+fn is_move(line: &str, kind: Kind) -> bool {
+    line.contains("Moved {") && line.contains(&format!("kind: {kind:?},"))
 }
 
 /// In seconds; a line begins `2026-11-28T22:43:30.123456Z`.

@@ -2,9 +2,9 @@
 
 mod echo;
 mod found;
-mod log;
-mod moves;
-mod network;
+pub(crate) mod log;
+pub(crate) mod moves;
+pub(crate) mod network;
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use anyhow::Result;
 use crate::Bench;
 use crate::row::Group;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-const OURS: &str = "moshpunch";
-const PROMPT: &str = "alice@server:~$";
+pub(crate) const OURS: &str = "moshpunch";
+pub(crate) const PROMPT: &str = "alice@server:~$";
 
 /// By which the server is reached from outside.
-const SSH: [&str; 4] = ["ssh", "-p", "8022", "router"];
-const BY_SSH: [&str; 3] = ["--predict=never", "--ssh=ssh -p 8022", "router"];
+pub(crate) const SSH: [&str; 4] = ["ssh", "-p", "8022", "router"];
+pub(crate) const BY_SSH: [&str; 3] = ["--predict=never", "--ssh=ssh -p 8022", "router"];
 
 pub(crate) fn measure(bench: &Bench) -> Result<Vec<Group>> {
     let mut rows = found::measure(bench)?;

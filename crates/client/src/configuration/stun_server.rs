@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use wire::stun::PORT;
 
+use super::uri_host::{host_and_port, is_host};
+
 /// `stun:HOST[:PORT]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StunServer {
@@ -26,18 +28,8 @@ impl FromStr for StunServer {
             }
             _ => return Err(expected()),
         }
-        let (host, port) = match rest.strip_prefix('[') {
-            Some(rest) => rest.split_once(']').ok_or_else(expected)?,
-            None => rest.split_at(rest.find(':').unwrap_or(rest.len())),
-        };
-        let port = match port.strip_prefix(':') {
-            Some(port) => port.parse().ok().filter(|&port| port != 0).ok_or_else(expected)?,
-            None if port.is_empty() => PORT,
-            None => return Err(expected()),
-        };
-        let is_of_a_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:".contains(&byte);
-        let is_host = !host.is_empty() && !host.starts_with('-') && host.bytes().all(is_of_a_host);
-        is_host.then(|| Self { host: host.to_owned(), port }).ok_or_else(expected)
+        let (host, port) = host_and_port(rest, PORT).ok_or_else(expected)?;
+        is_host(host).then(|| Self { host: host.to_owned(), port }).ok_or_else(expected)
     }
 }
 

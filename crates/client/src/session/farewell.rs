@@ -11,7 +11,7 @@ use wire::channel;
 
 use crate::addresses::reachable::shown;
 use crate::login::diagnosis::named;
-use crate::session::forwarder::{Find, Found};
+use crate::session::forwarder::{Ended, Find, Found};
 use crate::session::scout::Failures;
 
 /// A moment over ssh is what a move costs; longer than this, somebody has to do something about it.
@@ -20,7 +20,12 @@ const LONG_OVER_SSH: Duration = Duration::from_secs(60);
 const LET_THROUGH: &str = "a firewall or router on the way drops UDP: let these ports through, or have the host's router map them \
                            (install moshpunch there, and `moshpunch map gateway` tells what its router can do)";
 
-const NAME_A_SERVER: &str = "`--stun stun:SERVER` may find a direct way: such a server learns this machine's and the host's address \
+const NAME_A_RELAY: &str = "`--turn turn:SERVER` has a server of yours relay it by UDP, which cannot read it (docs/relay.md). Or let \
+                            these ports through, or have the host's router map them (install moshpunch there, and `moshpunch map \
+                            gateway` tells what its router can do)";
+
+const NAME_A_SERVER: &str = "`--stun stun:SERVER` may find a direct way, and `--turn turn:SERVER` relays by UDP where there is none: \
+                             a STUN server learns this machine's and the host's address \
                              and when you connect, nothing of the session. Or let these ports through, or have the host's router \
                              map them (install moshpunch there, and `moshpunch map gateway` tells what its router can do)";
 
@@ -60,6 +65,7 @@ fn learnt(found: &Found) -> String {
             let address = address.unwrap_or_default();
             format!("this network's router {by} maps {address}port {} to this machine", outside.port)
         }
+        Found::Relay { by, place } => format!("the TURN server {} gives {}", shown(*by), shown(*place)),
     }
 }
 
@@ -79,8 +85,15 @@ pub(crate) fn never_reached(agent: &Agent, failures: &Failures) -> Trouble {
     }
 }
 
+/// Which servers of others the user has named.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Named {
+    pub(crate) stun: bool,
+    pub(crate) turn: bool,
+}
+
 /// Said once, where the session went over ssh for long.
-pub(crate) fn would_be_direct(agent: &Agent, names_stun: bool, end: Instant) -> Option<Trouble> {
+pub(crate) fn would_be_direct(agent: &Agent, named: Named, end: Instant) -> Option<Trouble> {
     let carried = carried(agent, end);
     let cause = format!(
         "for {} min no datagram came back from the host but over ssh, which stalls where packets are lost; tried {}",
@@ -88,19 +101,23 @@ pub(crate) fn would_be_direct(agent: &Agent, names_stun: bool, end: Instant) -> 
         tried(agent)
     );
     let is_worth_a_word = carried > LONG_OVER_SSH;
-    let cure = cure(agent.counters().rounds, names_stun);
+    let cure = cure(agent.counters().rounds, named);
     is_worth_a_word.then(|| Trouble::told(Machine::Router, Step::Session, cause, cure))
 }
 
 /// A server only helps where holes are tried.
-fn cure(rounds: u64, names_stun: bool) -> &'static str {
-    if rounds == 0 || names_stun { LET_THROUGH } else { NAME_A_SERVER }
+fn cure(rounds: u64, named: Named) -> &'static str {
+    match named {
+        _ if rounds == 0 => LET_THROUGH,
+        Named { turn: true, .. } => LET_THROUGH,
+        Named { stun: true, .. } => NAME_A_RELAY,
+        Named { .. } => NAME_A_SERVER,
+    }
 }
 
 /// A session that could not go on: what would have carried it has ended, or is not there.
 pub(crate) fn cut_off(agent: &Agent, failures: &Failures) -> Option<Trouble> {
-    let went_over_ssh = agent.log().last().is_some_and(|entry| entry.kind == Kind::Carried);
-    let cause = match went_over_ssh {
+    let cause = match is_over_ssh(agent) {
         true => "the ssh connection that carried the session has ended or does not answer",
         false => "no datagram comes back from the host any more",
     };
@@ -109,6 +126,16 @@ pub(crate) fn cut_off(agent: &Agent, failures: &Failures) -> Option<Trouble> {
     let is_answered = agent.standing().is_by_udp();
     let trouble = || Trouble::told(Machine::Laptop, Step::Login, cause, cure);
     (failures.is_cut_off && !is_answered).then(trouble)
+}
+
+/// The relay that the user has named was of no use where it was needed.
+pub(crate) fn not_relayed(ended: &Ended) -> Option<Trouble> {
+    let (server, refusal) = ended.relay.filter(|_| is_over_ssh(&ended.agent))?;
+    Some(Trouble::told(Machine::Laptop, Step::Session, refusal.what(&shown(server)), refusal.cure()))
+}
+
+fn is_over_ssh(agent: &Agent) -> bool {
+    agent.log().last().is_some_and(|entry| entry.kind == Kind::Carried)
 }
 
 /// How long the session went over ssh.
@@ -167,6 +194,7 @@ fn described(kind: Kind, address: Option<SocketAddr>) -> String {
         Kind::Mapped => "mapped by its router",
         Kind::Resolved => "looked up by its name",
         Kind::Punched => "through a hole punched into firewalls and NATs",
+        Kind::Relayed => "by the relay that you named",
         Kind::Carried => "ssh",
     };
     address.map_or_else(|| kind.to_owned(), |address| format!("{} ({kind})", shown(address)))
@@ -283,8 +311,8 @@ mod tests {
         );
         assert_eq!(path_used(&agent).as_deref(), Some("the session went over ssh"));
         assert_eq!(story(&agent, &[]), ["   0.000 s: ssh, because it answered first"]);
-        assert_eq!(would_be_direct(&agent, false, seconds(61)), None);
-        let trouble = would_be_direct(&agent, false, seconds(122)).unwrap();
+        assert_eq!(would_be_direct(&agent, Named::default(), seconds(61)), None);
+        let trouble = would_be_direct(&agent, Named::default(), seconds(122)).unwrap();
         let expected = "for 2 min no datagram came back from the host but over ssh, which stalls where packets are lost; \
                         tried no address";
         assert_eq!(
@@ -295,8 +323,10 @@ mod tests {
 
     #[test]
     fn where_holes_were_tried_in_vain_a_server_is_the_cure_unless_one_was_named() {
-        assert!(cure(3, false).starts_with("`--stun stun:SERVER`"));
-        assert_eq!([cure(3, true), cure(0, false)], [LET_THROUGH; 2]);
+        let named = |stun, turn| Named { stun, turn };
+        assert!(cure(3, named(false, false)).starts_with("`--stun stun:SERVER`"));
+        assert!(cure(3, named(true, false)).starts_with("`--turn turn:SERVER`"));
+        assert_eq!([cure(3, named(false, true)), cure(0, named(false, false))], [LET_THROUGH; 2]);
     }
 
     #[test]

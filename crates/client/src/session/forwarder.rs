@@ -2,22 +2,21 @@
 //!
 //! Datagrams are passed on as they are, with their TOS byte.
 
+mod punching;
+mod relaying;
+
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroU16;
 use std::process::ExitStatus;
 use std::time::Instant;
 
 use anyhow::Result;
 use net::changes::Changes;
 use net::wait::wait_for;
-use net::{NotSent, PathSockets, clock, interfaces, random};
-use path::{Agent, Binding, Candidate, Event, Family, Primed, Route, SocketId, WayId};
-use portmap::address::{Reach, reach};
+use net::{NotSent, PathSockets, Received, clock, random};
+use path::{Agent, Binding, Candidate, Event, Family, Route, SocketId, WayId};
 use programs::signals::Signals;
 use rustix::event::{PollFd, PollFlags};
-use wire::channel::Punched;
 use wire::datagram::LONGEST;
-use wire::stun::{Question, Transaction};
 
 use crate::configuration::Families;
 use crate::session::asking::Asking;
@@ -25,8 +24,9 @@ use crate::session::channels::{self, ChannelId};
 use crate::session::front::Front;
 use crate::session::gate::Gate;
 use crate::session::mosh_client::MoshClient;
-use crate::session::own_mapping::{Outcome, Outside, OwnMappings};
-use crate::session::punching::{PRIMER, Ports, Punching, hops};
+use crate::session::own_mapping::{Outside, OwnMappings};
+use crate::session::punching::Punching;
+use crate::session::relay::{Credentials, Refusal, Relays};
 use crate::session::scout::{Failures, Scout};
 
 /// A flood on one socket must not keep the loop from the others.
@@ -55,6 +55,7 @@ pub(crate) struct Forwarder {
     carriers: Vec<(ChannelId, WayId)>,
     punching: Punching,
     own_mappings: OwnMappings,
+    relays: Relays,
     /// The round that the host is not yet asked for.
     asking: Option<Asking>,
     /// As the agent counts them.
@@ -81,6 +82,11 @@ pub(crate) enum Found {
         by: IpAddr,
         outside: Outside,
     },
+    /// An address of the TURN server's.
+    Relay {
+        by: SocketAddr,
+        place: SocketAddr,
+    },
 }
 
 /// What is left of a session.
@@ -91,6 +97,8 @@ pub(crate) struct Ended {
     pub(crate) at: Instant,
     pub(crate) finds: Vec<Find>,
     pub(crate) failures: Failures,
+    /// What the TURN server has refused last.
+    pub(crate) relay: Option<(SocketAddr, Refusal)>,
 }
 
 /// What a wait was ended by.
@@ -98,6 +106,7 @@ struct Ready {
     front: bool,
     /// Each of its sockets.
     back: Vec<bool>,
+    relays: Vec<bool>,
     surroundings: bool,
 }
 
@@ -108,6 +117,7 @@ impl Forwarder {
         families: Families,
         client: MoshClient,
         scout: Scout,
+        credentials: Option<Credentials>,
         signals: Signals,
     ) -> Result<Self> {
         let allowed = [Family::V6, Family::V4].into_iter().filter(|&family| families.allow(family));
@@ -126,6 +136,7 @@ impl Forwarder {
             carriers: Vec::new(),
             punching: Punching::default(),
             own_mappings: OwnMappings::default(),
+            relays: Relays::new(credentials, LONGEST + 1, clock::now()),
             asking: None,
             silences: 0,
             finds: Vec::new(),
@@ -140,6 +151,9 @@ impl Forwarder {
     pub(crate) fn run(mut self, candidates: &[Candidate]) -> Result<Ended> {
         self.agent.handle_candidates(candidates, clock::now());
         self.agent.handle_network(&self.bindings, clock::now());
+        if self.relays.may_be_asked() {
+            self.agent.handle_relay_offered(clock::now());
+        }
         self.handle_found();
         loop {
             // 1. Do what the agent wants.
@@ -151,6 +165,7 @@ impl Forwarder {
                 self.handle_client();
             }
             self.back.look_again(ready.back);
+            self.relays.look_again(ready.relays);
             self.handle_server();
             // 4. Look around, unless a datagram was all.
             if ready.surroundings {
@@ -168,19 +183,23 @@ impl Forwarder {
             self.agent.handle_timeout(now);
             self.scout.handle_timeout(now);
             self.own_mappings.handle_timeout(now);
+            self.relays.handle_timeout(now);
             self.handle_mappings();
+            self.handle_relays();
             self.ask_on();
             self.tell_scout(now);
         }
     }
 
-    /// A router and the host have the same moment to answer.
+    /// A router, a relay and the host have the same moment to answer.
     fn end(mut self, status: ExitStatus) -> Ended {
         let at = clock::now();
         self.own_mappings.give_back_all(at);
+        self.relays.give_back_all(at);
         let failures = self.scout.say_goodbye();
         self.own_mappings.end();
-        Ended { status, agent: self.agent, at, finds: self.finds, failures }
+        let relay = self.relays.end();
+        Ended { status, agent: self.agent, at, finds: self.finds, failures, relay }
     }
 
     fn wait(&self) -> Result<Ready> {
@@ -188,12 +207,21 @@ impl Forwarder {
         let of_changes = self.changes.as_ref().and_then(Changes::poll_timeout);
         let of_mappings = self.own_mappings.deadline();
         let of_questions = self.asking.as_ref().map(Asking::poll_timeout);
-        let deadlines =
-            [self.agent.poll_timeout(), self.scout.deadline(), of_changes, of_mappings, of_questions];
+        let of_relays = self.relays.deadline();
+        let deadlines = [
+            self.agent.poll_timeout(),
+            self.scout.deadline(),
+            of_changes,
+            of_mappings,
+            of_questions,
+            of_relays,
+        ];
         let deadline = deadlines.into_iter().flatten().min();
         let longest = deadline.map(|deadline| deadline.saturating_duration_since(now));
         let mut descriptors = vec![self.front.descriptor()];
         descriptors.extend(self.back.descriptors());
+        let of_back = descriptors.len();
+        descriptors.extend(self.relays.descriptors());
         let of_paths = descriptors.len();
         descriptors.push(PollFd::new(&self.signals, PollFlags::IN));
         descriptors.extend(self.client.descriptors());
@@ -205,7 +233,8 @@ impl Forwarder {
         let change_is_due = of_changes.is_some_and(|due| due <= clock::now());
         Ok(Ready {
             front: is_ready(&descriptors[0]),
-            back: descriptors[1..of_paths].iter().map(is_ready).collect(),
+            back: descriptors[1..of_back].iter().map(is_ready).collect(),
+            relays: descriptors[of_back..of_paths].iter().map(is_ready).collect(),
             surroundings: descriptors[of_paths..].iter().any(is_ready) || change_is_due,
         })
     }
@@ -226,10 +255,16 @@ impl Forwarder {
                 Event::Close { socket } => {
                     self.asking.take_if(|asking| asking.is_of(socket));
                     self.back.close(socket);
+                    self.relays.give_back(socket, clock::now());
                     self.own_mappings.give_back(socket, clock::now());
                 }
+                Event::Allocate { socket, family } => self.allocate(socket, family),
+                Event::Permit { socket, peer } => self.relays.permit(socket, peer, clock::now()),
                 Event::Map { socket } => self.ask_for_mapping(socket),
-                Event::Moved { kind, .. } => self.scout.moved(kind, clock::now()),
+                Event::Moved { to, kind, .. } => {
+                    self.scout.moved(kind, clock::now());
+                    self.use_relay(to, kind);
+                }
                 Event::Nudge => self.client.nudge(),
                 Event::Silent => self.scout.search_again(clock::now()),
                 Event::Prime { socket, remote, primed } => self.prime(socket, remote, primed),
@@ -243,8 +278,7 @@ impl Forwarder {
         while let Some(transmit) = self.agent.poll_transmit() {
             match transmit.route {
                 Route::Udp { socket, remote } => {
-                    let sent = self.back.send(socket, remote, &self.newest, self.newest_tos);
-                    if let Err(NotSent::Unreachable) = sent {
+                    if let Err(NotSent::Unreachable) = self.send(socket, remote) {
                         self.agent.handle_unreachable(transmit.way, clock::now());
                     }
                 }
@@ -253,89 +287,16 @@ impl Forwarder {
         }
     }
 
+    fn send(&mut self, socket: SocketId, remote: SocketAddr) -> Result<(), NotSent> {
+        match self.relays.has(socket) {
+            true => self.relays.send(socket, remote, &self.newest, self.newest_tos),
+            false => self.back.send(socket, remote, &self.newest, self.newest_tos),
+        }
+    }
+
     fn carry(&mut self, way: WayId) {
         if let Some((by, _)) = self.carriers.iter().find(|(_, carrier)| *carrier == way) {
             self.scout.carry(*by, self.newest_tos, &self.newest, clock::now());
-        }
-    }
-
-    /// From a public address no NAT is on the way that would have to be told.
-    fn prime(&self, socket: SocketId, remote: SocketAddr, primed: Primed) {
-        if interfaces::source_toward(remote.ip()).is_some_and(|own| reach(own) == Reach::Public) {
-            return;
-        }
-        if let Err(error) = self.back.send_no_farther(socket, remote, &PRIMER, hops(primed)) {
-            tracing::debug!(%remote, %error, "not primed");
-        }
-    }
-
-    fn ask_for_openers(&mut self, number: u32, v6: Option<SocketId>, v4: Option<SocketId>) {
-        let port = |socket: Option<SocketId>| socket.and_then(|socket| self.back.port(socket));
-        let ports = Ports { v6: port(v6), v4: port(v4) };
-        let remotes = self.agent.candidates().map(|candidate| candidate.address.ip());
-        let mapped = v4.and_then(|socket| self.own_mappings.outside(socket));
-        match self.punching.ask(number, ports, mapped, remotes, self.scout.stun.addresses().collect()) {
-            Ok(round) => {
-                let sockets: Vec<_> = [v6, v4].into_iter().flatten().collect();
-                let questions = self.questions(v6, v4);
-                self.asking = Some(Asking::new(round, sockets, questions, clock::now()));
-                self.ask_on();
-            }
-            Err(_) => self.agent.handle_punch_refused(number, clock::now()),
-        }
-    }
-
-    /// From a public address no NAT is on the way.
-    fn questions(&self, v6: Option<SocketId>, v4: Option<SocketId>) -> Vec<(SocketId, Question)> {
-        let question = |server: SocketAddr| {
-            let socket = if server.is_ipv6() { v6 } else { v4 }?;
-            let own = interfaces::source_toward(server.ip())?;
-            let mut bytes = [0; 12];
-            random::fill(&mut bytes).ok().filter(|()| reach(own) != Reach::Public)?;
-            Some((socket, Question::new(server, Transaction::new(bytes), clock::now())))
-        };
-        self.scout.stun.worth_asking().filter_map(question).collect()
-    }
-
-    /// First those servers, if there are any, and then the host.
-    fn ask_on(&mut self) {
-        let Some(asking) = &mut self.asking else { return };
-        let now = clock::now();
-        while let Some((socket, server, request)) = asking.poll(now) {
-            if let Err(NotSent::Unreachable) = self.back.send(socket, server, &request, 0) {
-                asking.give_up(socket, server);
-            }
-        }
-        if let Some(asked) = self.asking.take_if(|asking| asking.is_done(now)) {
-            let (round, silent) = asked.finish();
-            self.scout.stun.were_silent(&silent);
-            if !self.scout.punch(&round, now) {
-                self.agent.handle_punch_refused(round.number(), now);
-            }
-        }
-    }
-
-    fn ask_for_mapping(&mut self, socket: SocketId) {
-        let now = clock::now();
-        let remotes = self.agent.candidates().map(|candidate| candidate.address.ip());
-        let port = self.back.port(socket).and_then(NonZeroU16::new);
-        if !port.is_some_and(|port| self.own_mappings.ask(socket, port, remotes, now)) {
-            self.agent.handle_not_mapped(socket, now);
-        }
-        self.handle_mappings();
-    }
-
-    fn handle_mappings(&mut self) {
-        while let Some(outcome) = self.own_mappings.poll_outcome() {
-            let now = clock::now();
-            tracing::debug!(?outcome);
-            match outcome {
-                Outcome::Mapped { socket, outside, by } => {
-                    self.note(Found::Mapping { by, outside }, now);
-                    self.agent.handle_mapped(socket, now);
-                }
-                Outcome::NotMapped { socket } => self.agent.handle_not_mapped(socket, now),
-            }
         }
     }
 
@@ -362,9 +323,16 @@ impl Forwarder {
         }
     }
 
+    fn receive(&mut self) -> Option<(SocketId, Received)> {
+        match self.back.receive(&mut *self.buffer) {
+            Some(directly) => Some(directly),
+            None => self.relays.receive(&mut *self.buffer),
+        }
+    }
+
     fn handle_server(&mut self) {
         for _ in 0..DATAGRAMS_PER_TURN {
-            let Some((socket, received)) = self.back.receive(&mut *self.buffer) else { return };
+            let Some((socket, received)) = self.receive() else { return };
             let datagram = &self.buffer[..received.length];
             let now = clock::now();
             let Some(reply) = self.gate.reply(datagram, now) else {
@@ -381,28 +349,6 @@ impl Forwarder {
                 Some(path) => self.agent.handle_reply(path, reply, now),
                 None => self.agent.handle_stray_reply(reply, now),
             }
-        }
-    }
-
-    fn handle_opener(&mut self, socket: SocketId, from: SocketAddr, now: Instant) {
-        if !self.agent.expects_opener(socket, from) {
-            return;
-        }
-        tracing::debug!(%from, "an opener");
-        for source in self.scout.openers_come_from(&[from], now) {
-            self.agent.handle_opener(socket, source, now);
-        }
-    }
-
-    fn handle_punched(&mut self, round: u32, outcome: &Punched) {
-        tracing::debug!(round, ?outcome);
-        let now = clock::now();
-        match outcome {
-            Punched::Sent { from } => {
-                let from = self.scout.openers_come_from(from, now);
-                self.agent.handle_punched(round, &from, now);
-            }
-            Punched::Refused { .. } => self.agent.handle_punch_refused(round, now),
         }
     }
 

@@ -27,7 +27,7 @@ enum Way {
     #[default]
     Unknown,
     Carried(Instant),
-    /// It goes directly, and is to be opened by the host again after a sleep, or in another network.
+    /// It goes by UDP, and is to be opened by the host again after a sleep, or in another network.
     Punched(Hole),
     Direct(Instant),
 }
@@ -45,7 +45,7 @@ impl Need {
         self.way = match (to, self.way) {
             (Kind::Carried, Way::Carried(since)) => Way::Carried(since),
             (Kind::Carried, _) => Way::Carried(now),
-            (Kind::Punched, _) => Way::Punched(Hole::Open),
+            (Kind::Punched | Kind::Relayed, _) => Way::Punched(Hole::Open),
             (Kind::Lan | Kind::Global | Kind::Mapped | Kind::Resolved, Way::Direct(since)) => {
                 Way::Direct(since)
             }

@@ -17,6 +17,8 @@ pub(crate) const PRIMER: [u8; 1] = [0];
 pub(crate) struct Punching {
     /// Of the round that was asked for last.
     cookie: Option<Cookie>,
+    /// Of that by the relay.
+    relayed: Option<Cookie>,
 }
 
 /// The ports of a round's sockets.
@@ -64,17 +66,49 @@ impl Punching {
         remotes: impl Iterator<Item = IpAddr>,
         stun: Vec<SocketAddr>,
     ) -> Result<Round> {
-        let mut bytes = [0; 16];
-        random::fill(&mut bytes)?;
-        let cookie = Cookie::new(bytes);
+        let cookie = cookie()?;
         self.cookie = Some(cookie);
         let own = remotes.filter_map(interfaces::source_toward).collect();
         Ok(Round { number, cookie, ports, mapped, own, reflexive: Vec::new(), stun })
     }
 
-    pub(crate) fn is_opener(&self, datagram: &[u8]) -> bool {
-        self.cookie.is_some() && Cookie::of(datagram) == self.cookie
+    /// To where the relay lets the host in, beside the other round.
+    ///
+    /// # Errors
+    ///
+    /// The system has no random numbers.
+    pub(crate) fn ask_by_relay(&mut self, number: u32, place: SocketAddr) -> Result<Round> {
+        let cookie = cookie()?;
+        self.relayed = Some(cookie);
+        let ports = Ports { v6: None, v4: None };
+        Ok(Round {
+            number,
+            cookie,
+            ports,
+            mapped: None,
+            own: Vec::new(),
+            reflexive: vec![place],
+            stun: Vec::new(),
+        })
     }
+
+    pub(crate) fn is_opener(&self, datagram: &[u8]) -> bool {
+        self.is_any_asked() && Cookie::of(datagram).is_some_and(|cookie| self.knows(cookie))
+    }
+
+    fn is_any_asked(&self) -> bool {
+        self.cookie.or(self.relayed).is_some()
+    }
+
+    fn knows(&self, cookie: Cookie) -> bool {
+        [self.cookie, self.relayed].contains(&Some(cookie))
+    }
+}
+
+fn cookie() -> Result<Cookie> {
+    let mut bytes = [0; 16];
+    random::fill(&mut bytes)?;
+    Ok(Cookie::new(bytes))
 }
 
 impl Round {
@@ -192,6 +226,15 @@ mod tests {
         let round = round(BOTH, &own.iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!(targets(&round, Some("20.0.0.1")).len(), TARGETS_MAXIMUM);
         assert_eq!(targets(&round, Some("20.0.0.1"))[0], "20.0.0.1:4");
+    }
+
+    #[test]
+    fn by_the_relay_the_host_is_to_send_there_alone_and_beside_the_other_round() {
+        let mut punching = Punching::default();
+        let other = punching.ask(1, BOTH, None, [].into_iter(), Vec::new()).unwrap();
+        let round = punching.ask_by_relay(2, "20.0.0.3:49152".parse().unwrap()).unwrap();
+        assert_eq!(targets(&round, Some("20.0.0.1")), ["20.0.0.3:49152"]);
+        assert!([other, round].iter().all(|round| punching.is_opener(&round.cookie.opener())));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::login::transcript::{Line, Transcript};
 use crate::login::{Login, ssh};
 use crate::session::background::Logins;
 use crate::session::channels::{self, ChannelId};
+use crate::session::named_server::NamedServer;
 use crate::session::network::Network;
 use crate::session::punching::Round;
 use crate::session::stun_servers::StunServers;
@@ -42,6 +43,7 @@ pub(crate) struct Scout {
     network: Network,
     look_up: Option<LookUp>,
     pub(crate) stun: StunServers,
+    pub(crate) turn: Option<NamedServer>,
     leaving: Leaving,
     failures: Failures,
 }
@@ -71,8 +73,10 @@ impl Scout {
     ) -> Self {
         let mut logins = Logins::beside(login, unread, configuration.clone(), port);
         logins.told(offers != Offers::Unfinished, now);
+        let turn = configuration.turn.as_ref().filter(|_| configuration.punch);
         Self {
-            stun: StunServers::new(if configuration.punch { &configuration.stun } else { &[] }),
+            stun: StunServers::new(&configuration.tell_where_we_are()),
+            turn: turn.map(|server| NamedServer::new(&server.host, server.port)),
             logins,
             configuration,
             port,
@@ -91,6 +95,7 @@ impl Scout {
     pub(crate) fn found(&mut self, now: Instant) -> Vec<Candidate> {
         self.leaving.reap();
         self.stun.keep_up();
+        self.turn.iter_mut().for_each(NamedServer::keep_up);
         let mut found = self.looked_up(now);
         for said in self.logins.read(now) {
             self.read_messages(&said.messages);
@@ -157,6 +162,11 @@ impl Scout {
         }
     }
 
+    /// It has refused, or does not answer: its name may lead elsewhere by the next time.
+    pub(crate) fn look_up_turn_again(&mut self) {
+        self.turn.iter_mut().for_each(|server| server.look_up_again(&mut self.leaving));
+    }
+
     /// Not all that the kernel tells of is a change.
     pub(crate) fn network_may_have_changed(&mut self, now: Instant) {
         let network = Network::read();
@@ -165,6 +175,7 @@ impl Scout {
             let are_gone = network.has_lost_an_address(&self.network);
             self.network = network;
             self.stun.look_up_again(&mut self.leaving);
+            self.look_up_turn_again();
             self.logins.network_changed(are_gone, now);
         }
     }
@@ -183,6 +194,7 @@ impl Scout {
             .descriptors()
             .chain(look_up)
             .chain(self.stun.descriptors())
+            .chain(self.turn.iter().flat_map(NamedServer::descriptors))
             .chain(self.leaving.descriptors())
     }
 

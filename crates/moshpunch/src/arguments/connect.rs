@@ -207,6 +207,7 @@ mod tests {
         let possible = option.get_possible_values();
         let values: Vec<_> = match possible.as_slice() {
             [] if option.get_id() == "stun" => vec!["stun:a".to_owned(), "stun:b,stun:c".to_owned()],
+            [] if option.get_id() == "turn" => vec!["turn:a".to_owned(), "turn:b".to_owned()],
             [] => vec!["60001".to_owned(), "60002".to_owned()],
             possible => possible.iter().map(|value| value.get_name().to_owned()).collect(),
         };

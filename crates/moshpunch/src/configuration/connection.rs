@@ -352,6 +352,69 @@ const SETTINGS: &[Setting<Connection>] = &[
         },
     },
     Setting {
+        name: "turn",
+        kind: Kind::Text,
+        default: None,
+        flag: Some(Flag {
+            value: "SERVER",
+            help: "Have this TURN server relay the session where UDP gets through no other way:\n\
+                   turn:HOST[:PORT]. It learns both addresses, and when and how much is sent;\n\
+                   none of it can be read there. None is used unless you name one",
+            negation: Some("no-turn"),
+            ..OURS
+        }),
+        other: None,
+        set: |connection, text| {
+            let server = text.map(utf8).transpose()?.map(str::parse).transpose();
+            connection.configuration.turn = server?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "turn-user",
+        kind: Kind::Text,
+        default: None,
+        flag: Some(Flag { value: "NAME", help: "Its user there", negation: Some("no-turn-user"), ..OURS }),
+        other: None,
+        set: |connection, text| {
+            let name = text.map(utf8).transpose()?.map(turn_user).transpose()?;
+            connection.configuration.turn_user = name;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "turn-password-file",
+        kind: Kind::Path,
+        default: None,
+        flag: Some(Flag {
+            value: "FILE",
+            help: "The file, yours alone, whose first line is that user's password",
+            negation: Some("no-turn-password-file"),
+            ..OURS
+        }),
+        other: None,
+        set: |connection, text| {
+            connection.configuration.turn_password_file = text.map(PathBuf::from);
+            Ok(())
+        },
+    },
+    Setting {
+        name: "turn-secret-file",
+        kind: Kind::Path,
+        default: None,
+        flag: Some(Flag {
+            value: "FILE",
+            help: "The file, yours alone, whose first line is the server's own secret\n(coturn's static-auth-secret), in place of a password",
+            negation: Some("no-turn-secret-file"),
+            ..OURS
+        }),
+        other: None,
+        set: |connection, text| {
+            connection.configuration.turn_secret_file = text.map(PathBuf::from);
+            Ok(())
+        },
+    },
+    Setting {
         name: "verbose",
         kind: Kind::Switch,
         default: Some("false"),
@@ -407,6 +470,13 @@ fn stun_servers(text: &str) -> Result<Vec<StunServer>, String> {
     let servers: Vec<StunServer> = text.split(',').map(|one| one.trim().parse()).collect::<Result<_, _>>()?;
     let are_too_many = servers.len() > SERVERS_MAXIMUM;
     if are_too_many { Err(format!("more than {SERVERS_MAXIMUM} STUN servers")) } else { Ok(servers) }
+}
+
+/// RFC 8489 §14.3. With a colon it would end otherwise than the server takes it.
+fn turn_user(text: &str) -> Result<String, String> {
+    let is_one =
+        text.len() < 500 && text.chars().all(|character| !character.is_control() && character != ':');
+    is_one.then(|| text.to_owned()).ok_or_else(|| format!("{text:?} is no user's name of a TURN server"))
 }
 
 /// As mosh's script checks them.

@@ -80,6 +80,9 @@ fn samples(setting: &One) -> [&'static str; 2] {
         "experimental-remote-ip" => ["local", "remote"],
         "tmux" => ["work", "home"],
         "stun" => ["stun:stun.example.org", "stun:20.0.0.3:5, stun:[2a00:7::3]"],
+        "turn" => ["turn:turn.example.org", "turn:20.0.0.3:5?transport=udp"],
+        "turn-user" => ["alice", "bob"],
+        "turn-password-file" | "turn-secret-file" => ["/tmp/secret", "secret"],
         "log" => ["/tmp/log", "log"],
         name => panic!("{name}: name two values of it"),
     }

@@ -1,7 +1,7 @@
 //! Looking for a session's key where it must not be, with something planted to show that it would be found.
 
 use anyhow::{Context, Result, ensure};
-use lab::Host;
+use lab::{Host, HostProcess, USER};
 
 use super::PATIENCE;
 
@@ -10,8 +10,13 @@ const FILES: &str = "/tmp /run /home /root /etc /var/log /var/lib /dev/shm /usr/
 /// In no file of the host, no argument list, and no environment but mosh-client's own.
 pub(crate) fn is_nowhere(host: &Host, key: &str) -> Result<()> {
     ensure!(key.len() == 22, "not a key: {} characters", key.len());
+    is_nowhere_but(host, key, None)
+}
+
+/// As [`is_nowhere`]; that file is where it has to be.
+pub(crate) fn is_nowhere_but(host: &Host, key: &str, file: Option<&str>) -> Result<()> {
     let found = places(host, key)?;
-    ensure!(found.is_empty(), "{}: the key is in {found}", host.name());
+    ensure!(found.lines().eq(file), "{}: it is in {found}", host.name());
     host.write_file("/var/log/planted", key)?;
     host.command("mkfifo").arg("/tmp/end").run(PATIENCE)?;
     let waits = host.command("sh").args(["-c", "echo ready; read -r end </tmp/end", key]);
@@ -35,6 +40,12 @@ fn places(host: &Host, key: &str) -> Result<String> {
          done; true"
     );
     Ok(host.command("sh").args(["-c", &search]).input(key).run(PATIENCE)?.stdout)
+}
+
+/// Whether another program of the user may look into it, as into whatever the kernel writes a core of.
+pub(crate) fn can_be_looked_into(host: &Host, process: &HostProcess) -> Result<bool> {
+    let environment = format!("/proc/{}/environ", process.pid_inside);
+    Ok(host.command("cat").arg(environment).as_user(USER).output(PATIENCE)?.status.success())
 }
 
 /// Whether a process has it anywhere in its memory; `pid` as seen from outside.

@@ -2,9 +2,9 @@
 
 use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
-use lab::{Host, HostProcess, Lab, Signal, USER, scenario, wait_until};
+use lab::{Lab, Signal, scenario, wait_until};
 
-use crate::common::secret::{self, is_in_memory};
+use crate::common::secret::{self, can_be_looked_into, is_in_memory};
 use crate::common::{PATIENCE, attendant, client, computes, no_moshpunch_is_left, process, signal};
 use crate::place::{PASSWORD, Place, Shell};
 
@@ -51,11 +51,6 @@ fn aborted(shell: &mut Shell, core: &str, number: u32) -> Result<()> {
     computes(&mut shell.terminal, number)
 }
 
-fn reads_memory_of(laptop: &Host, process: &HostProcess) -> Result<bool> {
-    let environment = format!("/proc/{}/environ", process.pid_inside);
-    Ok(laptop.command("cat").arg(environment).as_user(USER).output(PATIENCE)?.status.success())
-}
-
 fn what_knows_the_key_leaves_no_core_and_shows_its_memory_to_nobody(lab: &Lab) -> Result<()> {
     let place = Place::raise(lab, &["PasswordAuthentication yes", "PubkeyAuthentication no"])?;
     place.set_password()?;
@@ -64,7 +59,7 @@ fn what_knows_the_key_leaves_no_core_and_shows_its_memory_to_nobody(lab: &Lab) -
     shell.run("ulimit -c unlimited; cd /tmp; PS1='alice@laptop:~$ '; sleep 1000")?;
     let planted =
         wait_until("a program that hides nothing", PATIENCE, || Ok(laptop.processes("sleep")?.pop()))?;
-    ensure!(reads_memory_of(laptop, &planted)?, "its memory can be read");
+    ensure!(can_be_looked_into(laptop, &planted)?, "its memory can be read");
     signal(&planted, Signal::ABORT)?;
     aborted(&mut shell, "(core dumped)", 6501)?;
     for (session, number) in [(false, 6502), (true, 6503)] {
@@ -73,10 +68,10 @@ fn what_knows_the_key_leaves_no_core_and_shows_its_memory_to_nobody(lab: &Lab) -
         if session {
             shell.run(PASSWORD)?;
             shell.sees("alice@router:")?;
-            ensure!(!reads_memory_of(laptop, &attendant(laptop)?)?, "its attendant's memory can be read");
+            ensure!(!can_be_looked_into(laptop, &attendant(laptop)?)?, "its attendant's memory can be read");
         }
         let moshpunch = client(laptop)?;
-        ensure!(!reads_memory_of(laptop, &moshpunch)?, "its memory can be read");
+        ensure!(!can_be_looked_into(laptop, &moshpunch)?, "its memory can be read");
         signal(&moshpunch, Signal::ABORT)?;
         no_moshpunch_is_left(laptop)?;
         // It puts the terminal in order before it ends.

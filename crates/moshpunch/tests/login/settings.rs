@@ -60,6 +60,10 @@ fn samples(key: &str, default: &Value) -> Result<[Value; 2]> {
         "tmux" => pair("work", "home"),
         "log" => pair("/home/alice/records/log", "/home/alice/records/log2"),
         "stun" => pair("stun:127.0.0.1", "stun:127.0.0.1:3479,stun:[::1]"),
+        "turn" => pair("turn:127.0.0.1", "turn:[::1]:3479"),
+        "turn_user" => pair("alice", "bob"),
+        "turn_password_file" => pair("/home/alice/password", "/home/alice/password2"),
+        "turn_secret_file" => pair("/home/alice/secret", "/home/alice/secret2"),
         key => bail!("{key} is new: say two values of it here, and in `seen` what a connection does by it"),
     })
 }
@@ -112,12 +116,27 @@ fn does_what_is_shown(laptop: &Host, sources: &Sources) -> Result<()> {
     let output = sources.run(laptop, &[])?;
     ensure!(output.status.success(), "{sources:?}: {output}");
     let has_channel = shown["carry"] == true || shown["punch"] == true;
-    let seen = Seen { laptop, output, is_local: shown["local"] == true, has_channel };
+    let told_of_relay = told_of_relay(&shown);
+    let seen = Seen { laptop, output, is_local: shown["local"] == true, has_channel, told_of_relay };
     for (key, value) in &shown {
         let is_so = seen.is_so(key, value).with_context(|| format!("{key}: {sources:?}"))?;
         ensure!(is_so, "{key} is shown as {value}: {sources:?}\n{}", seen.all());
     }
     Ok(())
+}
+
+/// Of the files none is there.
+fn told_of_relay(shown: &BTreeMap<String, Value>) -> Option<String> {
+    shown["turn"].as_str().filter(|_| shown["punch"] == true)?;
+    let [user, password, secret] =
+        ["turn_user", "turn_password_file", "turn_secret_file"].map(|key| shown[key].as_str());
+    let told = match (user, password, secret) {
+        (_, Some(_), Some(_)) => "both turn_password_file and turn_secret_file are said",
+        (_, None, None) => "a TURN server wants to know whom it relays for",
+        (None, Some(_), None) => "turn_password_file is said, but not whose password it is",
+        (Some(_), Some(file), None) | (_, None, Some(file)) => file,
+    };
+    Some(format!("no TURN server is used: {told}"))
 }
 
 /// What a connection has started, and how.
@@ -127,6 +146,8 @@ struct Seen<'a> {
     is_local: bool,
     /// The host is asked for one.
     has_channel: bool,
+    /// What nobody can be relayed with, if a relay is named.
+    told_of_relay: Option<String>,
 }
 
 impl Seen<'_> {
@@ -170,6 +191,13 @@ impl Seen<'_> {
             }
             // Nothing before the first round, which a host without moshpunch takes none of.
             "stun" => true,
+            "turn" | "turn_user" | "turn_password_file" | "turn_secret_file" => {
+                let told = self.output.stderr.lines().find(|line| line.contains("no TURN server is used"));
+                match (told, &self.told_of_relay) {
+                    (Some(told), Some(expected)) => told.contains(expected),
+                    (told, expected) => told.is_none() && expected.is_none(),
+                }
+            }
             "local" => ssh.is_empty() == (value == true),
             "experimental_remote_ip" => {
                 let goes_to = ssh.iter().take_while(|word| *word != "--").last();

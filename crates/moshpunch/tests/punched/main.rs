@@ -18,6 +18,7 @@ mod scene;
 mod sleep;
 mod stun;
 mod traffic;
+mod turn;
 mod upgrade;
 
 use std::process::ExitCode;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         neighbours::scenarios(),
         own_router::scenarios(),
         stun::scenarios(),
+        turn::scenarios(),
         upgrade::scenarios(),
         moves::scenarios(),
         options::scenarios(),

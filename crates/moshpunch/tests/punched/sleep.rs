@@ -16,7 +16,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
 }
 
 /// Longer than what mosh-client lets pass without a datagram, several times over: to the session no other sleep is longer.
-const ASLEEP: Duration = Duration::from_secs(15);
+pub(crate) const ASLEEP: Duration = Duration::from_secs(15);
 
 fn after_a_sleep_that_nothing_outlived_it_goes_directly_again(lab: &Lab) -> Result<()> {
     let mut scene = punched(lab)?;
@@ -28,7 +28,7 @@ fn after_a_sleep_that_nothing_outlived_it_goes_directly_again(lab: &Lab) -> Resu
 }
 
 /// All that belongs to the session, as in a machine that is suspended; who looks after the others first.
-fn sleeps_for(scene: &Scene, span: Duration) -> Result<()> {
+pub(crate) fn sleeps_for(scene: &Scene, span: Duration) -> Result<()> {
     let laptop = scene.laptop();
     let mut all = vec![attendant(laptop)?, process(laptop, "mosh-client")?, client(laptop)?];
     all.extend(logins(laptop)?);

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::Agent;
 use crate::candidate::{Binding, Candidate, Family, Kind};
 use crate::event::{Event, Route, SocketId, WayId};
+use crate::relay::RELAY_PATIENCE;
 use crate::round::{FIRST_ROUND_PATIENCE, MAPPING_SPAN, ROUND_PATIENCE, ROUND_SPAN};
 use crate::sockets::Purpose;
 use crate::timer::Timer;
@@ -16,7 +17,9 @@ impl Agent {
     pub fn handle_puncher(&mut self, now: Instant) {
         self.observe(now);
         self.rounds.puncher_came();
-        self.give_up_unanswered();
+        self.give_up_unanswered(now);
+        self.relay.puncher_came();
+        self.ask_by_relay(now);
         self.plan_round(now);
     }
 
@@ -24,13 +27,16 @@ impl Agent {
     pub fn handle_puncher_gone(&mut self, now: Instant) {
         self.observe(now);
         self.rounds.puncher_went();
-        self.give_up_unanswered();
+        self.give_up_unanswered(now);
     }
 
     /// The host's openers of that round are under way. To others they come from these addresses, as far as it knows, if they
     /// may be let in.
     pub fn handle_punched(&mut self, round: u32, from: &[SocketAddr], now: Instant) {
         self.observe(now);
+        if self.relay.is_asked(round) {
+            return self.relay_is_known(now);
+        }
         if self.rounds.is_asked(round) {
             let beside = self.rounds.tell(from);
             if !self.rounds.are_mapped() {
@@ -63,9 +69,12 @@ impl Agent {
     /// The host sends none, or could not be asked.
     pub fn handle_punch_refused(&mut self, round: u32, now: Instant) {
         self.observe(now);
+        if self.relay.is_asked(round) {
+            return self.fail_relay(now);
+        }
         if self.rounds.is_asked(round) {
             let sockets = self.rounds.refuse(now);
-            self.close_round(sockets);
+            self.close_round(sockets, now);
             self.plan_round(now);
         }
     }
@@ -74,12 +83,15 @@ impl Agent {
     /// send them from anywhere: whether a source may be let in is to be asked of no others.
     #[must_use]
     pub fn expects_opener(&self, socket: SocketId, source: SocketAddr) -> bool {
-        self.rounds.has(socket) && self.rounds.expects(source)
+        self.relay.expects(socket, source) || self.rounds.has(socket) && self.rounds.expects(source)
     }
 
     /// An opener with the cookie of the last [`Event::Punch`] has come in, from an address that may be let in.
     pub fn handle_opener(&mut self, socket: SocketId, source: SocketAddr, now: Instant) {
         self.observe(now);
+        if self.relay.is_reached_by(socket) {
+            return self.add_relayed(socket, source, now);
+        }
         if !self.rounds.has(socket) {
             return;
         }
@@ -100,14 +112,20 @@ impl Agent {
             Some(_) if self.is_lost() => unanswered_since + ROUND_PATIENCE,
             Some(_) => now,
         };
-        if let Some(next) = self.rounds.next(now) {
+        if let Some(next) = self.next_round(now) {
             self.timers.set_no_later(Timer::Round, next.max(earliest));
         }
+    }
+
+    fn next_round(&self, now: Instant) -> Option<Instant> {
+        let next = self.rounds.next(now)?;
+        Some(self.relay.comes_first().filter(|_| self.wants_udp()).map_or(next, |relay| next.max(relay)))
     }
 
     /// The next one begins as soon as it may, however many have failed.
     pub(super) fn hurry_round(&mut self, now: Instant) {
         self.rounds.hurry(now);
+        self.relay.hurry();
         self.plan_round(now);
     }
 
@@ -121,15 +139,20 @@ impl Agent {
         if self.followed_way().is_some_and(Way::is_hole) {
             self.rounds.fall(now);
         }
-        match self.rounds.next(now) {
+        match self.next_round(now) {
             Some(next) if next <= now => self.begin_round(now),
             Some(next) => self.timers.set(Timer::Round, next),
             None => {}
         }
     }
 
-    /// Whether no way by UDP is known to work.
+    /// Whether no direct way is known to work.
     fn wants_round(&self) -> bool {
+        self.rhythm.has_begun() && (self.is_lost() || !self.followed_way().is_some_and(Way::is_direct))
+    }
+
+    /// Whether no way by UDP is known to work.
+    pub(super) fn wants_udp(&self) -> bool {
         self.rhythm.has_begun() && (self.is_lost() || self.followed_way().is_none_or(Way::is_last_resort))
     }
 
@@ -167,7 +190,7 @@ impl Agent {
 
     fn fail_unmapped(&mut self, now: Instant) {
         let sockets = self.rounds.fail_unmapped(now);
-        self.close_round(sockets);
+        self.close_round(sockets, now);
         self.plan_round(now);
     }
 
@@ -186,7 +209,7 @@ impl Agent {
         let mut known: Vec<_> = self.candidates.iter().collect();
         known.sort_by_key(Candidate::rank);
         let known: Vec<_> = known.iter().map(|candidate| candidate.address).collect();
-        let Some(round) = self.rounds.ask(&known) else { return };
+        let Some(round) = self.rounds.ask(&known, now) else { return };
         self.counters.rounds += 1;
         if let Some(primed) = self.rounds.primed() {
             for remote in self.rounds.likely(&known) {
@@ -208,6 +231,8 @@ impl Agent {
     fn prove(&mut self, now: Instant) {
         if self.rounds.prove() {
             self.timers.set(Timer::Round, now + ROUND_SPAN);
+            self.plan_relay(now + RELAY_PATIENCE, now);
+            self.ask_by_relay(now);
         }
         if self.rounds.is_proving() {
             let remotes = self.rounds.remotes().to_vec();
@@ -228,14 +253,24 @@ impl Agent {
         }
         let (ways, remotes): (Vec<_>, Vec<_>) = added.into_iter().unzip();
         self.doubt_resolved(remotes);
-        self.copy_to_new(&ways, now);
+        self.try_new(&ways, now);
+        if self.followed_way().is_some_and(Way::is_relayed) && !self.is_lost() {
+            self.probe.hurry();
+            self.nudge(now);
+        }
+    }
+
+    /// What openers have opened.
+    pub(super) fn try_new(&mut self, ways: &[WayId], now: Instant) {
+        self.copy_to_new(ways, now);
         self.nudge_if_overtaken(now);
         self.hurry_trials(now);
     }
 
     /// What has not answered before may do so now thanks to an opener.
     fn doubt_resolved(&mut self, remotes: Vec<SocketAddr>) {
-        let answers = |address| self.ways.any_heard(|way| way.address() == Some(address) && !way.is_hole());
+        let answers =
+            |address| self.ways.any_heard(|way| way.address() == Some(address) && !way.needs_opener());
         let doubtful: Vec<_> = remotes.into_iter().filter(|&remote| !answers(remote)).collect();
         let candidates = &self.candidates;
         self.rounds.open(doubtful, |address| candidates.iter().any(|known| known.address == address));
@@ -243,37 +278,37 @@ impl Agent {
         candidates.into_iter().for_each(|candidate| self.reconsider(candidate));
     }
 
-    /// A way by UDP answers, so that no round is needed.
+    /// A direct way answers, so that no round is needed.
     pub(super) fn settle_round(&mut self, now: Instant) {
-        let Some(followed) = self.followed_way().copied().filter(|way| !way.is_last_resort()) else { return };
+        let Some(followed) = self.followed_way().copied().filter(Way::is_direct) else { return };
         let sockets = if followed.is_hole() { self.rounds.hold(now) } else { self.rounds.leave() };
-        self.close_round(sockets);
+        self.close_round(sockets, now);
     }
 
     pub(super) fn fail_round(&mut self, now: Instant) {
         let sockets = self.rounds.fail(now);
-        self.close_round(sockets);
+        self.close_round(sockets, now);
         self.plan_round(now);
     }
 
     /// In another network it leads to nothing.
-    pub(super) fn abandon_round(&mut self) {
+    pub(super) fn abandon_round(&mut self, now: Instant) {
         let sockets = self.rounds.end();
-        self.close_round(sockets);
+        self.close_round(sockets, now);
     }
 
-    fn give_up_unanswered(&mut self) {
+    fn give_up_unanswered(&mut self, now: Instant) {
         if !self.rounds.is_proving() {
             let sockets = self.rounds.give_up();
-            self.close_round(sockets);
+            self.close_round(sockets, now);
         }
     }
 
-    fn close_round(&mut self, sockets: Vec<SocketId>) {
+    fn close_round(&mut self, sockets: Vec<SocketId>, now: Instant) {
         if sockets.is_empty() {
             return;
         }
-        self.events.forget_round();
+        self.events.forget_round(&sockets);
         self.timers.clear(Timer::Round);
         let followed = self.followed_way().and_then(Way::socket);
         for socket in sockets {
@@ -283,5 +318,6 @@ impl Agent {
                 self.close(socket);
             }
         }
+        self.ask_by_relay(now);
     }
 }

@@ -7,6 +7,7 @@ use super::{Agent, MAX_COPIES};
 use crate::event::{Transmit, WayId};
 use crate::policy::Upgrade;
 use crate::race::Race;
+use crate::relay::MAX_RELAYED;
 use crate::silence::Silence;
 use crate::sockets::Purpose;
 use crate::timer::Timer;
@@ -138,11 +139,13 @@ impl Agent {
         if self.silence.as_ref().is_some_and(Silence::flows_first) {
             ways.sort_by_key(|way| (way.rank(), !is_flow(way)));
         }
-        if ways.len() > MAX_COPIES {
+        let most = MAX_COPIES + ways.iter().filter(|way| way.is_relayed()).count().min(MAX_RELAYED);
+        if ways.len() > most {
             let is_of_round =
                 |way: &Way| way.socket().is_some_and(|socket| self.sockets.is_for(Purpose::Round, socket));
-            let is_kept = |way: &Way| is_flow(way) || is_of_round(way) || way.is_last_resort();
-            let mut others = MAX_COPIES - ways.iter().filter(|way| is_kept(way)).count();
+            let is_kept =
+                |way: &Way| is_flow(way) || is_of_round(way) || way.is_relayed() || way.is_last_resort();
+            let mut others = most - ways.iter().filter(|way| is_kept(way)).count();
             ways.retain(|way| {
                 let has_room = is_kept(way) || others > 0;
                 others -= usize::from(has_room && !is_kept(way));
@@ -150,7 +153,7 @@ impl Agent {
             });
         }
         let queued = |transmit: &Transmit| self.transmits.contains(transmit);
-        let room = MAX_COPIES.saturating_sub(self.transmits.len());
+        let room = most.saturating_sub(self.transmits.len());
         ways.retain(|way| !queued(&way.transmit()));
         ways.truncate(room);
         let lag = self.rhythm.since_datagram(now);

@@ -3,6 +3,7 @@ mod carried;
 mod changes;
 mod mapped;
 mod punched;
+mod relayed;
 
 use std::iter::from_fn;
 

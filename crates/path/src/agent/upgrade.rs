@@ -22,6 +22,7 @@ impl Agent {
         match way.kind.policy().depends_on {
             Dependence::Nothing => way.address().is_some_and(|address| self.damping.holds(address, now)),
             Dependence::Openers => self.rounds.rest(now),
+            Dependence::Relay => self.relay.rests(now),
             Dependence::Channel => false,
         }
     }
@@ -84,6 +85,7 @@ impl Agent {
         match (from.kind.policy().depends_on, from.address()) {
             (Dependence::Nothing, Some(address)) if to.is_last_resort() => self.address_fell(address, now),
             (Dependence::Openers, _) => self.rounds.fall(now),
+            (Dependence::Relay, _) => self.relay.fall(now),
             (Dependence::Nothing | Dependence::Channel, _) => {}
         }
     }

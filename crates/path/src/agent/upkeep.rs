@@ -26,6 +26,7 @@ impl Agent {
             Timer::Hop => self.hop(now),
             Timer::Alarm => self.alarm(now),
             Timer::Round => self.round_is_due(now),
+            Timer::Relay => self.relay_is_due(now),
             Timer::Retire => self.retire(now),
         }
     }
@@ -33,6 +34,7 @@ impl Agent {
     pub(super) fn fall_silent(&mut self, now: Instant) {
         self.counters.silences += 1;
         self.standing.fall_silent();
+        self.relay.may_be_needed();
         self.timers.clear(Timer::Answer);
         let sought = self.seeks();
         if self.race.as_ref().is_none_or(Race::is_answered) {
@@ -50,8 +52,9 @@ impl Agent {
         let is_elsewhere = matches!(reason, Reason::NetworkChanged | Reason::Woke);
         if is_elsewhere {
             self.damping.forget();
-            self.abandon_round();
+            self.abandon_round(now);
             self.rounds.forget();
+            self.relay.forget();
         }
         self.put_off_trials(now);
         if !self.rhythm.has_begun() {
@@ -59,6 +62,7 @@ impl Agent {
         }
         if is_elsewhere {
             self.rounds.hurry(now + ROUND_PATIENCE);
+            self.move_relay(now);
         }
         self.plan_round(now);
         if self.awaited.is_some() {
@@ -77,7 +81,7 @@ impl Agent {
         candidates: &[Candidate],
         now: Instant,
     ) {
-        let wanted = |id| over(id) && !self.sockets.is_of_round(id);
+        let wanted = |id| over(id) && self.sockets.is_for(Purpose::Any, id);
         let sockets: Vec<_> = self.sockets.open().filter(|&(id, _)| wanted(id)).collect();
         let mut added = Vec::new();
         for &candidate in candidates {
@@ -117,14 +121,16 @@ impl Agent {
 
     pub(super) fn remove_ways_to(&mut self, candidate: SocketAddr, now: Instant) {
         let leads_there = |way: &Way| way.address() == Some(candidate);
-        let is_of_round = |way: &Way| way.socket().is_some_and(|socket| self.sockets.is_of_round(socket));
-        let ways = self.ways.ranked(|way| leads_there(way) && !is_of_round(way));
+        let is_a_candidates =
+            |way: &Way| way.socket().is_some_and(|socket| self.sockets.is_for(Purpose::Any, socket));
+        let ways = self.ways.ranked(|way| leads_there(way) && is_a_candidates(way));
         self.remove_ways(|gone| ways.iter().any(|way| way.id == gone.id), now);
     }
 
     pub(super) fn reconsider(&mut self, candidate: Candidate) {
         let kind = self.rounds.kind_of(candidate);
-        self.ways.reconsider(Candidate { kind, ..candidate }, |socket| self.sockets.is_of_round(socket));
+        self.ways
+            .reconsider(Candidate { kind, ..candidate }, |socket| self.sockets.is_for(Purpose::Any, socket));
     }
 
     pub(super) fn open(&mut self, binding: Binding) {
@@ -132,13 +138,18 @@ impl Agent {
     }
 
     pub(super) fn open_for(&mut self, purpose: Purpose, binding: Binding) -> SocketId {
-        let kept: Vec<_> = self.ways.flows().into_iter().filter_map(Way::socket).collect();
+        let socket = self.add_socket(purpose, binding);
+        self.events.push(Event::Open { socket, binding });
+        socket
+    }
+
+    pub(super) fn add_socket(&mut self, purpose: Purpose, binding: Binding) -> SocketId {
+        let flows = self.ways.flows().into_iter().filter_map(Way::socket);
+        let kept: Vec<_> = flows.chain(self.relay.socket()).collect();
         if let Some(surplus) = self.sockets.surplus(&kept) {
             self.close(surplus);
         }
-        let socket = self.sockets.add(purpose, binding);
-        self.events.push(Event::Open { socket, binding });
-        socket
+        self.sockets.add(purpose, binding)
     }
 
     fn begin_silence(&mut self, now: Instant) {

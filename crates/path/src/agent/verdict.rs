@@ -88,12 +88,13 @@ impl Agent {
         self.put_off_trials(now);
         self.timers.set(Timer::Retire, now + SOCKET_LINGER);
         self.settle_round(now);
+        self.settle_relay(now);
     }
 
     fn why(&self, to: &Way) -> Reason {
         let better = self.followed_way().is_some_and(|followed| to.rank() < followed.rank());
-        // Whatever has begun the race had it fall back on the last resort.
-        let upgraded = better && self.followed_way().is_some_and(Way::is_last_resort);
+        // Whatever has begun the race had it fall back on that.
+        let upgraded = better && self.followed_way().is_some_and(|way| !way.is_direct());
         match &self.race {
             Some(_) if self.log.iter().next().is_none() => Reason::First,
             Some(race) if !(upgraded && race.has_led()) => race.reason(),
@@ -120,6 +121,7 @@ impl Agent {
             race.answer();
         }
         self.settle_round(now);
+        self.settle_relay(now);
         self.plan_round(now);
     }
 }

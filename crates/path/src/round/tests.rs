@@ -32,7 +32,7 @@ fn asked(known: &[SocketAddr], now: Instant) -> Rounds {
 fn ask_again(rounds: &mut Rounds, known: &[SocketAddr], now: Instant) -> Option<u32> {
     rounds.begin(vec![SOCKET], now);
     rounds.gather(SOCKET, true);
-    rounds.ask(known)
+    rounds.ask(known, now)
 }
 
 /// How long it is to the next one.
@@ -323,11 +323,11 @@ fn it_is_asked_for_once_all_sockets_are_there_or_cannot_be() {
     let (now, mut rounds) = (start(), with_puncher());
     rounds.begin(vec![SOCKET, OTHER], now);
     rounds.gather(SOCKET, true);
-    assert_eq!(rounds.ask(&[address(1)]), None);
+    assert_eq!(rounds.ask(&[address(1)], now), None);
     rounds.gather(OTHER, false);
-    assert_eq!(rounds.ask(&[address(1)]), Some(1));
+    assert_eq!(rounds.ask(&[address(1)], now), Some(1));
     assert_eq!((rounds.sockets(), rounds.remotes()), ([SOCKET].as_slice(), [address(1)].as_slice()));
-    assert_eq!(rounds.ask(&[address(2)]), None, "and once only");
+    assert_eq!(rounds.ask(&[address(2)], now), None, "and once only");
 }
 
 #[test]
@@ -335,7 +335,7 @@ fn one_without_any_socket_is_never_asked_for() {
     let (now, mut rounds) = (start(), with_puncher());
     rounds.begin(vec![SOCKET], now);
     rounds.gather(SOCKET, false);
-    assert_eq!(rounds.ask(&[address(1)]), None);
+    assert_eq!(rounds.ask(&[address(1)], now), None);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The shell around the agent: sockets by their port, and what it was told.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use path::{Agent, Event, Family, Primed, Reply, SocketId, Transmit};
@@ -14,8 +14,13 @@ pub(crate) struct Laptop {
     pub(crate) alarms: usize,
     /// To be sent so that they die behind the laptop's own router.
     pub(crate) primes: Vec<(SocketId, SocketAddr)>,
-    /// The last round that the host is to be asked for.
-    pub(crate) asked: Option<(u32, SocketId)>,
+    /// Rounds that the host is to be asked for.
+    pub(crate) asked: Vec<(u32, SocketId)>,
+    /// What the relay is to be asked for.
+    pub(crate) to_allocate: Vec<SocketId>,
+    pub(crate) to_permit: Vec<(SocketId, IpAddr)>,
+    /// What it gave, perhaps.
+    pub(crate) closed: Vec<SocketId>,
     /// For which the router here is to map a port.
     pub(crate) to_map: Option<SocketId>,
 }
@@ -28,7 +33,10 @@ impl Laptop {
             next_port: 40_000,
             alarms: 0,
             primes: Vec::new(),
-            asked: None,
+            asked: Vec::new(),
+            to_allocate: Vec::new(),
+            to_permit: Vec::new(),
+            closed: Vec::new(),
             to_map: None,
         }
     }
@@ -43,17 +51,32 @@ impl Laptop {
                     self.socket_by_port.insert(self.next_port, socket);
                     self.agent.handle_opened(socket, now);
                 }
-                Event::Close { socket } => self.socket_by_port.retain(|_, open| *open != socket),
+                Event::Close { socket } => {
+                    self.socket_by_port.retain(|_, open| *open != socket);
+                    self.closed.push(socket);
+                }
                 Event::Moved { .. } => {}
                 Event::Nudge => nudged = true,
                 Event::Silent => self.alarms += 1,
                 Event::Map { socket } => self.to_map = Some(socket),
                 Event::Prime { socket, remote, primed: Primed::Router } => self.primes.push((socket, remote)),
                 Event::Prime { primed: Primed::Machine, .. } => {}
-                Event::Punch { round, v4, .. } => self.asked = v4.map(|socket| (round, socket)),
+                Event::Punch { round, v4, .. } => self.asked.extend(v4.map(|socket| (round, socket))),
+                Event::Allocate { socket, .. } => {
+                    self.next_port += 1;
+                    self.socket_by_port.insert(self.next_port, socket);
+                    self.to_allocate.push(socket);
+                }
+                Event::Permit { socket, peer } => self.to_permit.push((socket, peer)),
             }
         }
         nudged
+    }
+
+    /// The relay does not give it, or not any more.
+    pub(crate) fn lose(&mut self, socket: SocketId, now: Instant) {
+        self.socket_by_port.retain(|_, open| *open != socket);
+        self.agent.handle_open_failed(socket, now);
     }
 
     pub(crate) fn transmits(&mut self) -> Vec<Transmit> {

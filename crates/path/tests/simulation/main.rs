@@ -14,6 +14,8 @@ mod property;
 mod punched;
 mod punched_property;
 mod punching;
+mod relay;
+mod relayed;
 mod router;
 mod scenarios;
 mod upgrades;

@@ -6,6 +6,7 @@ use path::{Family, Kind, MAX_SOCKETS};
 
 use crate::link::Link;
 use crate::nat::{Behaviour, Nat};
+use crate::relay::Relay;
 use crate::world::{BEHIND_NAT, LAN, World, ms};
 
 const SEEDS: u64 = 60;
@@ -21,21 +22,32 @@ const LOGIN: Duration = ms(700);
 fn what_is_typed_is_echoed_soon_whatever_becomes_of_holes() {
     let mut by_kind = [0, 0];
     for seed in 0..SEEDS {
-        let (punched, carried) = live(seed);
+        let [punched, carried, _] = live(seed, None);
         by_kind = [by_kind[0] + punched, by_kind[1] + carried];
     }
     assert!(by_kind.iter().all(|&times| times > 200), "few ways of one kind: {by_kind:?}");
 }
 
-/// How often the session went through a hole after a change, and how often over a channel.
-fn live(seed: u64) -> (usize, usize) {
+#[test]
+fn so_it_is_whatever_becomes_of_a_relay() {
+    let mut by_kind = [0; 3];
+    for seed in 0..SEEDS {
+        let times = live(seed, Some(Relay::new()));
+        (0..3).for_each(|kind| by_kind[kind] += times[kind]);
+    }
+    assert!(by_kind.iter().all(|&times| times > 120), "few ways of one kind: {by_kind:?}");
+}
+
+/// How often the session went through a hole after a change, how often over a channel, and how often by a relay.
+fn live(seed: u64, relay: Option<Relay>) -> [usize; 3] {
     let mut world = World::new(&[LAN, BEHIND_NAT], seed);
     let host = any_nat(&mut world, "198.51.100.99");
     world.host_nat = Some(host);
+    relay.into_iter().for_each(|relay| world.offer_relay(relay));
     let link = any_link(&mut world);
     world.attach(Some(link));
     world.open_puncher(ms(30));
-    let (mut punched, mut carried) = (0, 0);
+    let mut times = [0; 3];
     for _ in 0..CHANGES {
         let what = change(&mut world);
         world.run(LOGIN);
@@ -48,20 +60,22 @@ fn live(seed: u64) -> (usize, usize) {
         world.run(pause);
         let echoed = typing_is_echoed(&mut world);
         assert!(echoed, "seed {seed}, {what} {pause:?}: {}", world.in_short());
-        punched += usize::from(world.kind() == Some(Kind::Punched));
-        carried += usize::from(world.kind() == Some(Kind::Carried));
+        for (kind, times) in [Kind::Punched, Kind::Carried, Kind::Relayed].into_iter().zip(&mut times) {
+            *times += usize::from(world.kind() == Some(kind));
+        }
         let standing = world.laptop.agent.standing();
         assert_eq!(standing.direct_since, None, "seed {seed}, {what}: {}", world.in_short());
     }
     check_price(&world, seed);
-    (punched, carried)
+    times
 }
 
 fn check_price(world: &World, seed: u64) {
     assert!(world.most_sockets <= MAX_SOCKETS, "seed {seed}: {}", world.most_sockets);
     assert!(world.primes <= 2 * world.rounds && world.openers <= 3 * world.rounds, "seed {seed}");
     let changes = u64::try_from(CHANGES).unwrap() + 1;
-    let most = 4 * changes + world.since_start().as_secs() / 1_800;
+    let of_relay = if world.relay.is_some() { changes } else { 0 };
+    let most = of_relay + 4 * changes + world.since_start().as_secs() / 1_800;
     assert!(world.rounds <= most, "seed {seed}: {} rounds", world.rounds);
 }
 
@@ -76,7 +90,17 @@ fn typing_is_echoed(world: &mut World) -> bool {
 }
 
 fn change(world: &mut World) -> &'static str {
-    match world.random(6) {
+    let kinds = if world.relay.is_some() { 8 } else { 6 };
+    match world.random(kinds) {
+        6 => {
+            world.lose_relay();
+            "a relay is lost"
+        }
+        7 => {
+            let relay = world.relay.as_mut().unwrap();
+            relay.up = !relay.up;
+            "a relay dies, or is back"
+        }
         0 | 1 => {
             let link = any_link(world);
             world.attach(Some(link));

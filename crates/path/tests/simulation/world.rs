@@ -11,6 +11,7 @@ use crate::laptop::{Laptop, family};
 use crate::link::Link;
 use crate::mosh::{Client, Datagram, Peer, Server};
 use crate::nat::Nat;
+use crate::relay::{RELAY, Relay};
 use crate::router::Router;
 
 pub(crate) const LAN: &str = "192.168.1.10:60001";
@@ -19,6 +20,9 @@ pub(crate) const MAPPED: &str = "198.51.100.1:60001";
 pub(crate) const MAPPED_AGAIN: &str = "198.51.100.77:60001";
 /// Where the server is seen behind its NAT, as long as that keeps ports.
 pub(crate) const BEHIND_NAT: &str = "198.51.100.99:60001";
+
+/// What a relay adds one way.
+const RELAY_DELAY: Duration = ms(10);
 
 /// What a host takes to map the port again.
 const KEEPER: Duration = ms(1_500);
@@ -68,6 +72,21 @@ enum Flight {
         to: SocketAddr,
         from: SocketAddr,
     },
+    /// The relay has answered.
+    Allocated {
+        socket: SocketId,
+        granted: bool,
+    },
+}
+
+impl Flight {
+    fn is_relayed(&self) -> bool {
+        match self {
+            Self::Up { peer, .. } => peer.address.ip() == RELAY,
+            Self::Down { to, .. } | Self::Opener { to, .. } => to.ip() == RELAY,
+            _ => false,
+        }
+    }
 }
 
 /// In which directions UDP comes through.
@@ -101,6 +120,7 @@ pub(crate) struct World {
     pub(crate) router: Router,
     /// Another router of the server, which maps nothing.
     pub(crate) host_nat: Option<Nat>,
+    pub(crate) relay: Option<Relay>,
     /// Nothing is between that one and the laptop's, so that what is to die on the way there does not.
     pub(crate) next_door: bool,
     /// Since the beginning.
@@ -141,6 +161,7 @@ impl World {
             serves: [LAN, IPV6, MAPPED].map(address).into(),
             router: Router::new(),
             host_nat: None,
+            relay: None,
             next_door: false,
             openers: 0,
             primes: 0,
@@ -202,6 +223,21 @@ impl World {
     pub(crate) fn open_puncher(&mut self, delay: Duration) {
         self.open_channel(delay);
         self.laptop.agent.handle_puncher(self.now);
+        self.settle();
+    }
+
+    pub(crate) fn offer_relay(&mut self, relay: Relay) {
+        self.relay = Some(relay);
+        self.laptop.agent.handle_relay_offered(self.now);
+    }
+
+    /// The relay is gone, and this is noticed.
+    pub(crate) fn lose_relay(&mut self) {
+        let relay = self.relay.as_mut().unwrap();
+        relay.up = false;
+        for socket in relay.lose() {
+            self.laptop.lose(socket, self.now);
+        }
         self.settle();
     }
 
@@ -342,6 +378,7 @@ impl World {
             }
             self.most_sockets = self.most_sockets.max(self.laptop.sockets());
             let has_answered = self.map();
+            self.allocate();
             self.punch();
             let transmits = self.laptop.transmits();
             if transmits.is_empty() && !has_answered {
@@ -374,14 +411,38 @@ impl World {
                 nat.inbound(remote, from, now);
             }
         }
-        let Some((round, socket)) = self.laptop.asked.take() else { return };
-        self.rounds += 1;
-        let Some((own, port)) = self.own_address(address(BEHIND_NAT)).zip(self.laptop.port_of(socket)) else {
-            return;
-        };
+        for (round, socket) in std::mem::take(&mut self.laptop.asked) {
+            self.rounds += 1;
+            let delay = self.channels.working().last().map(|channel| channel.delay);
+            if let Some((to, delay)) = self.place_of(socket).zip(delay) {
+                self.carry(Flight::Ask { round, to }, delay);
+            }
+        }
+    }
+
+    /// Where the laptop believes that a socket is seen.
+    fn place_of(&self, socket: SocketId) -> Option<SocketAddr> {
+        if let Some(place) = self.relay.as_ref().and_then(|relay| relay.place_of(socket)) {
+            return Some(place);
+        }
+        let (own, port) = self.own_address(address(BEHIND_NAT)).zip(self.laptop.port_of(socket))?;
         let seen = self.link.as_ref().and_then(|link| link.nat.as_ref()).map_or(own, |nat| nat.external);
-        if let Some(delay) = self.channels.working().last().map(|channel| channel.delay) {
-            self.carry(Flight::Ask { round, to: SocketAddr::new(seen, port) }, delay);
+        Some(SocketAddr::new(seen, port))
+    }
+
+    /// The relay's answer takes the round trips of TURN: it asks who one is, allocates, and permits.
+    fn allocate(&mut self) {
+        for socket in std::mem::take(&mut self.laptop.to_allocate) {
+            let (Some(relay), Some(link)) = (&mut self.relay, &self.link) else { continue };
+            let granted = relay.allocate(socket, self.attachments);
+            let delay = 3 * 2 * link.delay;
+            self.carry(Flight::Allocated { socket, granted }, delay);
+        }
+        for socket in std::mem::take(&mut self.laptop.closed) {
+            self.relay.iter_mut().for_each(|relay| relay.take_back(socket));
+        }
+        for (socket, peer) in std::mem::take(&mut self.laptop.to_permit) {
+            self.relay.iter_mut().for_each(|relay| relay.permit(socket, peer));
         }
     }
 
@@ -444,6 +505,15 @@ impl World {
             return;
         };
         let port = self.laptop.port_of(socket).expect("copies go through open sockets");
+        if let Some(place) = self.relay.as_ref().and_then(|relay| relay.place_of(socket)) {
+            if self.own_address(to).is_none() {
+                return self.laptop.agent.handle_unreachable(transmit.way, self.now);
+            }
+            if self.relay.as_mut().unwrap().passes_on(place, to, self.attachments) {
+                self.launch(Flight::Up { datagram, peer: Peer { address: place, by_way_of: to } });
+            }
+            return;
+        }
         let Some(source) = self.translate(socket, to) else {
             return self.laptop.agent.handle_unreachable(transmit.way, self.now);
         };
@@ -461,7 +531,8 @@ impl World {
             }
             let jitter = ms(self.random(u64::try_from(link.jitter.as_millis()).unwrap() + 1));
             self.launched += 1;
-            self.flights.insert((self.now + link.delay + jitter, self.launched), flight);
+            let detour = if flight.is_relayed() { RELAY_DELAY } else { Duration::ZERO };
+            self.flights.insert((self.now + link.delay + detour + jitter, self.launched), flight);
         }
     }
 
@@ -489,6 +560,10 @@ impl World {
                 self.laptop.agent.handle_punched(round, &[address(BEHIND_NAT)], self.now);
             }
             Flight::OpenerDue { to } => self.send_opener(to),
+            Flight::Allocated { socket, granted } => match granted {
+                true => self.laptop.agent.handle_opened(socket, self.now),
+                false => self.laptop.lose(socket, self.now),
+            },
             Flight::Up { .. } if !self.udp.up => {}
             Flight::Down { .. } | Flight::Opener { .. } if !self.udp.down => {}
             Flight::Opener { to, from } => {
@@ -522,6 +597,10 @@ impl World {
     /// Of the laptop's, through its router.
     fn reached_port(&mut self, to: SocketAddr, from: SocketAddr) -> Option<u16> {
         let now = self.now;
+        if let Some(relay) = self.relay.as_mut().filter(|_| to.ip() == RELAY) {
+            let socket = relay.lets_in(to, from, self.attachments)?;
+            return self.laptop.port_of(socket);
+        }
         let nat = self.link.as_mut().and_then(|link| link.nat.as_mut()).filter(|nat| nat.external == to.ip());
         let inside = nat.map_or(Some(to), |nat| nat.inbound(to, from, now))?;
         let here = self.own_address(from) == Some(inside.ip());

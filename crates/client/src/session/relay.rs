@@ -1,0 +1,552 @@
+//! The TURN server that the user has named (RFC 8656), by UDP.
+//!
+//! What it gives us is a socket to the agent ([`path::relay`]). Each has a UDP socket of its own here, since a server knows a
+//! client by its address and port, and is another client after a move.
+//!
+//! # Which part decides what
+//!
+//! | What | Who |
+//! |---|---|
+//! | when it is asked, what is to be let in, and when an address is given back | [`path::relay`] |
+//! | that no private address is let in: a host must not reach into the server's own network by us | [`Relays`] |
+//! | how it is asked, and when all of it is renewed | [`TurnClientUdp`] |
+//! | who we are to it | [`Credentials`] |
+//! | what becomes of a server that refuses, or is silent | [`Refusal`], told at the end if that is how it ended |
+
+mod credentials;
+mod refusal;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use net::interfaces::source_toward;
+use net::wait::wait;
+use net::{NotSent, PathSockets, Received, clock};
+use path::{Binding, Family, SocketId};
+use portmap::address::{Reach, reach};
+use rustix::event::PollFd;
+use turn_client_proto::api::{Transmit, TurnConfig, TurnEvent, TurnPollRet, TurnRecvRet};
+use turn_client_proto::prelude::TurnClientApi;
+use turn_client_proto::stun::Instant as TurnInstant;
+use turn_client_proto::types::{AddressFamily, TransportType};
+use turn_client_proto::udp::TurnClientUdp;
+
+pub(crate) use self::credentials::Credentials;
+pub(crate) use self::refusal::Refusal;
+
+/// What TURN puts around a datagram: a Data indication from an IPv6 address (RFC 8656 §11).
+const WRAPPING: usize = 20 + 24 + 4 + 3;
+
+/// Of one question: 0.5 s, then doubled, as RFC 8489 §6.2.1 has it, but no longer than whoever types waits.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+const REPETITIONS: u32 = 4;
+
+/// At the end of a session, and for what is not needed any more.
+const LONGEST_RETURN: Duration = Duration::from_millis(500);
+
+/// With those that are being given back.
+const ALLOCATIONS_MAXIMUM: usize = 6;
+
+/// One turn of the loop does no more for one of them.
+const STEPS_PER_TURN: usize = 64;
+
+#[derive(Debug)]
+pub(crate) struct Relays {
+    credentials: Option<Credentials>,
+    open: Vec<Allocation>,
+    sockets: PathSockets,
+    outcomes: VecDeque<Outcome>,
+    /// As the last one went.
+    refusal: Option<(SocketAddr, Refusal)>,
+    epoch: Instant,
+    buffer: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// An address of the server's, which lets the host in.
+    Opened { socket: SocketId, place: SocketAddr, by: SocketAddr },
+    /// There is none, or none any more.
+    Failed { socket: SocketId, by: Option<SocketAddr>, refusal: Refusal },
+}
+
+/// It knows the password, and would show it.
+struct Client(TurnClientUdp);
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Client")
+    }
+}
+
+#[derive(Debug)]
+struct Allocation {
+    socket: SocketId,
+    server: SocketAddr,
+    /// The server takes no notice of it, and the client wants it to be the same always.
+    local: SocketAddr,
+    client: Client,
+    state: State,
+    /// To be let in, once there is an address.
+    wanted: Vec<IpAddr>,
+    /// Questions about these are not answered yet.
+    asked: Vec<IpAddr>,
+    lets_in: bool,
+    place: Option<SocketAddr>,
+    has_said_who_it_is: bool,
+    refusal: Option<Refusal>,
+    has_been_heard: bool,
+    due: Instant,
+}
+
+/// Now, by our clock and by the client's, which counts from the epoch.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    now: Instant,
+    epoch: Instant,
+    time: TurnInstant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Asking,
+    Open,
+    Leaving { until: Instant },
+    Ended,
+}
+
+impl Relays {
+    /// Without credentials none is ever asked.
+    pub(crate) fn new(credentials: Option<Credentials>, longest: usize, now: Instant) -> Self {
+        Self {
+            buffer: if credentials.is_some() { vec![0; longest + WRAPPING] } else { Vec::new() },
+            credentials,
+            open: Vec::new(),
+            sockets: PathSockets::default(),
+            outcomes: VecDeque::new(),
+            refusal: None,
+            epoch: now,
+        }
+    }
+
+    pub(crate) fn may_be_asked(&self) -> bool {
+        self.credentials.is_some()
+    }
+
+    /// Of a server at one of these addresses. Answered by an [`Outcome`].
+    pub(crate) fn allocate(
+        &mut self,
+        socket: SocketId,
+        family: Family,
+        servers: impl Iterator<Item = SocketAddr>,
+        now: Instant,
+    ) {
+        let mut servers = servers.filter(|server| source_toward(server.ip()).is_some());
+        let begun = servers.next().filter(|_| self.open.len() < ALLOCATIONS_MAXIMUM);
+        let allocation = begun.and_then(|server| self.begin(socket, family, server));
+        match allocation {
+            Some(allocation) => self.open.push(allocation),
+            None => self.outcomes.push_back(Outcome::Failed { socket, by: None, refusal: Refusal::NoWay }),
+        }
+        self.perform(now);
+    }
+
+    fn begin(&mut self, socket: SocketId, family: Family, server: SocketAddr) -> Option<Allocation> {
+        let credentials = self.credentials.as_ref()?.at(clock::unix_seconds());
+        let of_server = if server.is_ipv6() { Family::V6 } else { Family::V4 };
+        let opened = self.sockets.open(socket, Binding::any(of_server));
+        opened.inspect_err(|error| tracing::debug!(%error, "no socket for the relay")).ok()?;
+        let any: IpAddr =
+            if server.is_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+        let local = SocketAddr::new(any, self.sockets.port(socket)?);
+        let mut config = TurnConfig::new(credentials);
+        config.set_address_family(match family {
+            Family::V6 => AddressFamily::IPV6,
+            Family::V4 => AddressFamily::IPV4,
+        });
+        config.set_request_retransmits(FIRST_WAIT, LONGEST_WAIT, REPETITIONS, LONGEST_WAIT);
+        tracing::info!(%server, ?family, "the TURN server is asked for an address");
+        Some(Allocation {
+            socket,
+            server,
+            local,
+            client: Client(TurnClientUdp::allocate(local, server, config)),
+            state: State::Asking,
+            wanted: Vec::new(),
+            asked: Vec::new(),
+            lets_in: false,
+            place: None,
+            has_said_who_it_is: false,
+            refusal: None,
+            has_been_heard: false,
+            due: self.epoch,
+        })
+    }
+
+    /// Whatever comes from there is to be let in, if that is a public address.
+    pub(crate) fn permit(&mut self, socket: SocketId, peer: IpAddr, now: Instant) {
+        if let Some(allocation) = self.open.iter_mut().find(|open| open.socket == socket)
+            && reach(peer) == Reach::Public
+        {
+            allocation.wanted.push(peer);
+        }
+        self.perform(now);
+    }
+
+    /// The session goes by it: datagrams to there need less around them from now on.
+    pub(crate) fn is_used(&mut self, socket: SocketId, peer: SocketAddr, now: Instant) {
+        let time = self.time(now);
+        if let Some(allocation) = self.open.iter_mut().find(|open| open.socket == socket) {
+            let bound = allocation.client.0.bind_channel(TransportType::Udp, peer, time);
+            bound.err().inspect(|error| tracing::debug!(%error, "no channel"));
+            self.perform(now);
+        }
+    }
+
+    /// It is not needed any more.
+    pub(crate) fn give_back(&mut self, socket: SocketId, now: Instant) {
+        self.leave(|open| open.socket == socket, now);
+    }
+
+    pub(crate) fn has(&self, socket: SocketId) -> bool {
+        self.open.iter().any(|open| open.socket == socket)
+    }
+
+    /// Where others reach that socket.
+    pub(crate) fn place(&self, socket: SocketId) -> Option<SocketAddr> {
+        self.open.iter().find(|open| open.socket == socket)?.place
+    }
+
+    pub(crate) fn poll_outcome(&mut self) -> Option<Outcome> {
+        let outcome = self.outcomes.pop_front()?;
+        self.refusal = match outcome {
+            Outcome::Failed { by, refusal, .. } => by.map(|by| (by, refusal)),
+            Outcome::Opened { .. } => None,
+        };
+        Some(outcome)
+    }
+
+    pub(crate) fn send(
+        &mut self,
+        socket: SocketId,
+        remote: SocketAddr,
+        datagram: &[u8],
+        tos: u8,
+    ) -> Result<(), NotSent> {
+        let time = self.time(clock::now());
+        let allocation = self.open.iter_mut().find(|open| open.socket == socket).ok_or(NotSent::Dropped)?;
+        match allocation.client.0.send_to(TransportType::Udp, remote, datagram, time) {
+            Ok(Some(wrapped)) => self.sockets.send(socket, allocation.server, &wrapped.build().data, tos),
+            Ok(None) => Ok(()),
+            Err(error) => {
+                tracing::debug!(%error, %remote, "not relayed");
+                Err(NotSent::Dropped)
+            }
+        }
+    }
+
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
+        self.sockets.descriptors()
+    }
+
+    pub(crate) fn look_again(&mut self, ready: impl IntoIterator<Item = bool>) {
+        self.sockets.look_again(ready);
+    }
+
+    /// What a peer has sent, which is in `buffer` then.
+    pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Option<(SocketId, Received)> {
+        for _ in 0..STEPS_PER_TURN {
+            let (socket, received) = self.sockets.receive(&mut self.buffer)?;
+            let now = clock::now();
+            let time = self.time(now);
+            let allocation = self.open.iter_mut().find(|open| open.socket == socket)?;
+            let datagram = &self.buffer[..received.length.min(self.buffer.len())];
+            if let Some((peer, length)) = allocation.hear(datagram, received.from, time, buffer) {
+                return Some((socket, Received { length, from: peer, tos: received.tos }));
+            }
+            self.perform(now);
+        }
+        None
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.open.iter().map(Allocation::deadline).min()
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if self.deadline().is_some_and(|deadline| deadline <= now) {
+            self.perform(now);
+        }
+    }
+
+    pub(crate) fn give_back_all(&mut self, now: Instant) {
+        self.leave(|_| true, now);
+    }
+
+    /// At the end of the session, once all is [given back](Self::give_back_all). What the server has had to refuse or lost last
+    /// is returned.
+    pub(crate) fn end(mut self) -> Option<(SocketAddr, Refusal)> {
+        let end = clock::now() + LONGEST_RETURN;
+        while !self.open.is_empty() && clock::now() < end {
+            let until = self.deadline().map_or(end, |deadline| deadline.min(end));
+            let ready = {
+                let mut descriptors: Vec<_> = self.descriptors().collect();
+                if wait(&mut descriptors, Some(until)).is_err() {
+                    break;
+                }
+                descriptors.iter().map(|descriptor| !descriptor.revents().is_empty()).collect::<Vec<_>>()
+            };
+            self.look_again(ready);
+            while self.receive(&mut []).is_some() {}
+            self.handle_timeout(clock::now());
+        }
+        self.refusal
+    }
+
+    fn leave(&mut self, which: impl Fn(&Allocation) -> bool, now: Instant) {
+        let at = self.moment(now);
+        for allocation in self.open.iter_mut().filter(|open| which(open)) {
+            allocation.leave(at);
+        }
+        self.perform(now);
+    }
+
+    fn perform(&mut self, now: Instant) {
+        let at = self.moment(now);
+        for allocation in &mut self.open {
+            allocation.perform(&mut self.sockets, &mut self.outcomes, at);
+        }
+        for ended in self.open.extract_if(.., |open| open.state == State::Ended) {
+            self.sockets.close(ended.socket);
+        }
+    }
+
+    fn time(&self, now: Instant) -> TurnInstant {
+        self.moment(now).time
+    }
+
+    fn moment(&self, now: Instant) -> Moment {
+        let since = now.saturating_duration_since(self.epoch).as_nanos();
+        let time = TurnInstant::from_nanos(i64::try_from(since).unwrap_or(i64::MAX));
+        Moment { now, epoch: self.epoch, time }
+    }
+}
+
+impl Allocation {
+    fn deadline(&self) -> Instant {
+        match self.state {
+            State::Leaving { until } => self.due.min(until),
+            State::Asking | State::Open | State::Ended => self.due,
+        }
+    }
+
+    /// The peer that has sent it, and how much of it is in `buffer`.
+    fn hear(
+        &mut self,
+        datagram: &[u8],
+        from: SocketAddr,
+        time: TurnInstant,
+        buffer: &mut [u8],
+    ) -> Option<(SocketAddr, usize)> {
+        if from != self.server {
+            return None;
+        }
+        self.has_been_heard = true;
+        if let Some(refusal) = Refusal::of(datagram, self.has_said_who_it_is) {
+            tracing::debug!(server = %self.server, ?refusal);
+            self.refusal = Some(refusal);
+        }
+        self.has_said_who_it_is = true;
+        let transmit = Transmit::new(datagram, TransportType::Udp, from, self.local);
+        match self.client.0.recv(transmit, time) {
+            TurnRecvRet::PeerData(data) if self.state == State::Open => {
+                let length = data.data().len().min(buffer.len());
+                buffer[..length].copy_from_slice(&data.data()[..length]);
+                Some((data.peer, length))
+            }
+            _ => None,
+        }
+    }
+
+    fn leave(&mut self, at: Moment) {
+        if !matches!(self.state, State::Leaving { .. } | State::Ended) {
+            self.state = State::Leaving { until: at.now + LONGEST_RETURN };
+            if self.client.0.delete(at.time).is_err() {
+                self.state = State::Ended;
+            }
+        }
+    }
+
+    fn perform(&mut self, sockets: &mut PathSockets, outcomes: &mut VecDeque<Outcome>, at: Moment) {
+        for _ in 0..STEPS_PER_TURN {
+            while let Some(event) = self.client.0.poll_event() {
+                tracing::debug!(?event);
+                self.note(&event, outcomes, at);
+            }
+            self.ask_for_permissions(at.time);
+            while let Some(transmit) = self.client.0.poll_transmit(at.time) {
+                if let Err(error) = sockets.send(self.socket, self.server, &transmit.data, 0) {
+                    tracing::debug!(?error, "the TURN server is not asked");
+                }
+            }
+            match self.client.0.poll(at.time) {
+                TurnPollRet::WaitUntil(until) => {
+                    self.due = at.epoch + until.duration_since(TurnInstant::from_nanos(0));
+                    if self.due > at.now {
+                        break;
+                    }
+                }
+                TurnPollRet::Closed => {
+                    self.fail(outcomes, at);
+                    break;
+                }
+                TurnPollRet::AllocateTcpSocket { .. } | TurnPollRet::TcpClose { .. } => break,
+            }
+        }
+        if matches!(self.state, State::Leaving { until } if until <= at.now) {
+            self.state = State::Ended;
+        }
+    }
+
+    fn ask_for_permissions(&mut self, time: TurnInstant) {
+        if self.place.is_none() || self.wanted.is_empty() {
+            return;
+        }
+        for peer in std::mem::take(&mut self.wanted) {
+            if self.client.0.create_permission(TransportType::Udp, peer, time).is_ok() {
+                self.asked.push(peer);
+            }
+        }
+    }
+
+    fn note(&mut self, event: &TurnEvent, outcomes: &mut VecDeque<Outcome>, at: Moment) {
+        match *event {
+            TurnEvent::AllocationCreated(_, place) => {
+                self.place = Some(place);
+                if self.wanted.is_empty() {
+                    self.refusal = Some(Refusal::NoPeer);
+                    self.fail(outcomes, at);
+                }
+            }
+            TurnEvent::AllocationCreateFailed(_) => self.fail(outcomes, at),
+            TurnEvent::PermissionCreated(_, peer) => {
+                self.lets_in = true;
+                self.is_answered(peer, outcomes, at);
+            }
+            TurnEvent::PermissionCreateFailed(_, peer) => self.is_answered(peer, outcomes, at),
+            _ => {}
+        }
+    }
+
+    /// Once all questions are answered, and it is let in from somewhere.
+    fn is_answered(&mut self, peer: IpAddr, outcomes: &mut VecDeque<Outcome>, at: Moment) {
+        self.asked.retain(|asked| *asked != peer);
+        if self.state != State::Asking || !self.asked.is_empty() || !self.wanted.is_empty() {
+            return;
+        }
+        match self.place.filter(|_| self.lets_in) {
+            Some(place) => {
+                self.state = State::Open;
+                outcomes.push_back(Outcome::Opened { socket: self.socket, place, by: self.server });
+            }
+            None => self.fail(outcomes, at),
+        }
+    }
+
+    fn fail(&mut self, outcomes: &mut VecDeque<Outcome>, at: Moment) {
+        let refusal = match self.state {
+            State::Asking if !self.has_been_heard => Refusal::Silent,
+            State::Asking => self.refusal.unwrap_or(Refusal::Silent),
+            State::Open => self.refusal.unwrap_or(Refusal::Unknown),
+            State::Leaving { .. } | State::Ended => {
+                self.state = State::Ended;
+                return;
+            }
+        };
+        outcomes.push_back(Outcome::Failed { socket: self.socket, by: Some(self.server), refusal });
+        self.leave(at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+
+    use path::{Agent, Event};
+
+    use super::*;
+    use crate::configuration::secret::Secret;
+
+    const PASSWORD: &str = "vollgeheim";
+
+    fn relays() -> Relays {
+        let password = Secret::new(PASSWORD.into());
+        let credentials = Credentials::Password { user: "alice".into(), password };
+        Relays::new(Some(credentials), 2_000, clock::now())
+    }
+
+    fn socket() -> SocketId {
+        let mut agent = Agent::new(1);
+        agent.handle_network(&[Binding::any(Family::V4)], clock::now());
+        match agent.poll_event() {
+            Some(Event::Open { socket, .. }) => socket,
+            other => panic!("a socket is wanted: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_server_without_a_way_there_is_told_at_once() {
+        let (mut relays, socket) = (relays(), socket());
+        relays.allocate(socket, Family::V4, [].into_iter(), clock::now());
+        let refusal = Refusal::NoWay;
+        assert_eq!(relays.poll_outcome(), Some(Outcome::Failed { socket, by: None, refusal }));
+        assert!(!relays.has(socket) && relays.deadline().is_none());
+    }
+
+    #[test]
+    fn a_server_is_asked_without_the_password_which_is_shown_by_nothing() {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let (mut relays, socket) = (relays(), socket());
+        let at = server.local_addr().unwrap();
+        relays.allocate(socket, Family::V4, [at].into_iter(), clock::now());
+        let mut asked = [0; 2_000];
+        let (length, _) = server.recv_from(&mut asked).unwrap();
+        assert_eq!(asked[..2], [0, 3], "RFC 8656: an Allocate request");
+        assert!(!asked[..length].windows(PASSWORD.len()).any(|part| part == PASSWORD.as_bytes()));
+        assert!(relays.has(socket) && relays.place(socket).is_none());
+        assert!(!format!("{relays:?}").contains(PASSWORD));
+    }
+
+    #[test]
+    fn a_server_that_is_silent_is_given_up() {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let (mut relays, socket) = (relays(), socket());
+        let by = server.local_addr().unwrap();
+        let begun = clock::now();
+        relays.allocate(socket, Family::V4, [by].into_iter(), begun);
+        let mut now = begun;
+        let outcome = loop {
+            if let Some(outcome) = relays.poll_outcome() {
+                break outcome;
+            }
+            now = relays.deadline().expect("it is asked, or given up").max(now);
+            relays.handle_timeout(now);
+        };
+        assert_eq!(outcome, Outcome::Failed { socket, by: Some(by), refusal: Refusal::Silent });
+        assert!(now - begun <= Duration::from_secs(10), "{:?}", now - begun);
+    }
+
+    #[test]
+    fn private_addresses_are_not_let_in() {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let (mut relays, socket) = (relays(), socket());
+        relays.allocate(socket, Family::V4, [server.local_addr().unwrap()].into_iter(), clock::now());
+        for peer in ["192.168.1.10", "10.0.0.1", "127.0.0.1", "100.64.0.1", "169.254.1.1", "20.0.0.1"] {
+            relays.permit(socket, peer.parse().unwrap(), clock::now());
+        }
+        assert_eq!(relays.open[0].wanted, ["20.0.0.1".parse::<IpAddr>().unwrap()]);
+    }
+}
