@@ -53,7 +53,7 @@ fn without_arguments(words: &[OsString]) -> Option<fn() -> Result<ExitCode>> {
 }
 
 fn version() -> Result<ExitCode> {
-    writeln!(io::stdout(), "moshpunch {}", env!("CARGO_PKG_VERSION"))?;
+    writeln!(io::stdout(), "moshpunch {}", arguments::VERSION)?;
     Ok(ExitCode::SUCCESS)
 }
 

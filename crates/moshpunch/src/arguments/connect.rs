@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 
 pub(crate) use self::spelling::Order;
+use super::VERSION;
 use super::flags::Flags;
 use crate::configuration::{Connection, Format};
 
@@ -42,7 +43,7 @@ A host of such a name: `moshpunch server` or `moshpunch -- server COMMAND`.";
 #[derive(Debug, Parser)]
 #[command(
     name = "moshpunch",
-    version,
+    version = VERSION,
     infer_long_args = true,
     args_override_self = true,
     max_term_width = 100,
