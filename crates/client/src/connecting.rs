@@ -17,6 +17,7 @@ use crate::addresses::intake::Intake;
 use crate::addresses::look_up::LookUp;
 use crate::addresses::whereabouts::{Offers, Whereabouts};
 use crate::configuration::{Configuration, RemoteIp};
+use crate::install;
 use crate::login::diagnosis::{Attempt, Evidence};
 use crate::login::flood::Printed;
 use crate::login::pasted::pasted;
@@ -201,7 +202,10 @@ impl Connecting {
                 self.console.detail("the host has no moshpunch; starting its mosh-server as mosh does");
             }
             Line::Broken(what) => {
-                self.console.note(&format!("{} {WITH_A_BROKEN_ONE}: {what}", self.configuration.host));
+                let (host, install) = (&self.configuration.host, install::call(&self.configuration));
+                self.console.note(&format!(
+                    "{host} {WITH_A_BROKEN_ONE}: {what}; `{install}` puts one there that does"
+                ));
             }
             Line::Locale(name) => self.console.note(&locale::told(&self.configuration.host, &name)),
             Line::Address(address) => self.whereabouts.handle_address(address),

@@ -59,9 +59,13 @@ fn version() -> Result<ExitCode> {
 
 fn connect(arguments: &ConnectArguments) -> Result<ExitCode> {
     let ConnectArguments { host, flags, command, .. } = arguments;
-    match arguments.shown() {
-        Some(format) => configuration::show(host, &flags.said, format),
-        None => client::connect(configuration::connection(host, &flags.said, command)?),
+    if let Some(format) = arguments.shown() {
+        return configuration::show(host, &flags.said, format);
+    }
+    let configuration = configuration::connection(host, &flags.said, command)?;
+    match arguments.wanted() {
+        Some(wanted) => client::install::run(&configuration, wanted),
+        None => client::connect(configuration),
     }
 }
 
