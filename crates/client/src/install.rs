@@ -173,7 +173,9 @@ impl<'a> Errand<'a> {
             if self.is_silent() {
                 break End::Silence;
             }
-            self.wait(signals)?;
+            if self.login.ended().is_none() {
+                self.wait(signals)?;
+            }
         };
         self.console.leave()?.clear();
         if !matches!(by, End::Itself(_)) {

@@ -6,7 +6,8 @@ moshpunch_receive() {
     said=$(mkdir -p "$place" 2>&1) || moshpunch_fails make "$said"
     moshpunch_remove_stale
     new=$place/.moshpunch-install.$moshpunch_node.$$
-    said=$( (rm -f "$new"; set -C; exec cat >"$new") 2>&1) || moshpunch_fails write "$said"
+    rm -f "$new"
+    said=$(sh -c 'set -C; exec cat >"$1"' sh "$new" 2>&1) || moshpunch_fails write "$said"
     moshpunch_is_whole || moshpunch_fails short
     said=$(chmod 755 "$new" 2>&1) || moshpunch_fails write "$said"
     [ -x "$new" ] || moshpunch_fails noexec
