@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
 use lab::{Host, Lab, Output, USER, WriteUp, scenario, wait_until};
 
+use crate::common::program;
 use crate::common::{self, PATIENCE, computes, keeper, leave, no_moshpunch_is_left, signal};
 use crate::place::{BASHRC, PASSWORD, Place, TO_PORT};
 
@@ -38,12 +39,13 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
 
 /// Its data is as long as a real one.
 fn stand_in(version: &str) -> String {
-    let real = env!("CARGO_BIN_EXE_moshpunch");
+    let real = program::path();
     format!(
         "#include <stdio.h>\n#include <string.h>\n#include <unistd.h>\nvolatile char data[3000000] = {{1}};\n\
          int main(int count, char **words) {{\n\
          if (count == 2 && !strcmp(words[1], \"--version\")) {{ puts(\"moshpunch {version}\"); return 0; }}\n\
-         words[0] = \"moshpunch\"; execv(\"{real}\", words); return 127; }}\n"
+         words[0] = \"moshpunch\"; execv(\"{}\", words); return 127; }}\n",
+        real.display()
     )
 }
 
