@@ -1,0 +1,95 @@
+//! A released program on bare Debian 12 systems (`make release-check` makes both): one command puts it there, and then it serves.
+
+mod common;
+
+use std::fs;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use lab::{Daemon, Host, Lab, Nat, Protocol, USER, WriteUp, scenario, wait_until};
+
+use common::program;
+
+/// What `make dist` builds.
+const DIST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/dist");
+const PLACE: &str = "/home/alice/.local/bin/moshpunch";
+const PORT: u16 = 2200;
+
+/// Programs of another processor are slow.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn main() -> ExitCode {
+    let needs =
+        ["mosh", "ssh", "miniupnpd", concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/dist/SHA256SUMS")];
+    let scenarios = [
+        scenario!(amd64_is_served_once_it_is_there).needs(&["/var/lib/moshpunch-lab/bare-amd64"]),
+        scenario!(arm64_is_served_once_it_is_there).needs(&["/var/lib/moshpunch-lab/bare-arm64"]),
+    ];
+    lab::harness::run(scenarios.map(|scenario| scenario.needs(&needs).within(10 * PATIENCE)))
+}
+
+fn amd64_is_served_once_it_is_there(lab: &Lab) -> Result<()> {
+    is_served_once_it_is_there(lab, "amd64", "x86_64")
+}
+
+fn arm64_is_served_once_it_is_there(lab: &Lab) -> Result<()> {
+    is_served_once_it_is_there(lab, "arm64", "aarch64")
+}
+
+fn is_served_once_it_is_there(lab: &Lab, architecture: &str, processor: &str) -> Result<()> {
+    let network = WriteUp::raise(lab)?;
+    network.laptop.install(&program::path())?;
+    let _sshd = start(&network.server, architecture)?;
+    let nat = Nat::home(WriteUp::OUTSIDE).forward(Protocol::Tcp, 8022, &format!("192.168.1.10:{PORT}"));
+    network.router.nat(&nat)?;
+    let _miniupnpd = network.router.miniupnpd(&WriteUp::miniupnpd())?;
+    let name = format!("moshpunch-{processor}-linux");
+    let released = fs::read(format!("{DIST}/{name}")).context(name.clone())?;
+    network.laptop.command("mkdir").arg("/usr/local/dist").run(PATIENCE)?;
+    network.laptop.write_program(&format!("/usr/local/dist/{name}"), released)?;
+
+    let install = || {
+        let words = ["--install", "--from", "/usr/local/dist", "--ssh=ssh -p 8022", "router"];
+        network.laptop.command("moshpunch").args(words).as_user(USER).run(PATIENCE)
+    };
+    let version = format!("({processor}-unknown-linux-musl");
+    let told = install()?.stderr;
+    ensure!(told.contains("router has moshpunch ") && told.contains(&version), "{told}");
+    ensure!(told.lines().count() == 1, "nothing is missing: {told}");
+
+    let words = ["--no-carry", "--no-punch", "--ssh=ssh -p 8022", "router"];
+    let connect = network.laptop.command("moshpunch").args(words).as_user(USER);
+    let mut terminal = network.laptop.terminal(&connect, 24, 100)?;
+    terminal.wait_for("alice@server", PATIENCE)?;
+    common::computes_within(&mut terminal, 7400, PATIENCE)?;
+    wait_until("a mapping", PATIENCE, || Ok((!network.router.leases()?.is_empty()).then_some(())))?;
+    terminal.type_text("exit\r")?;
+    ensure!(terminal.wait_exit(PATIENCE)?.success(), "{}", terminal.screen());
+    ensure!(terminal.screen().contains("mapped by its router"), "{}", terminal.screen());
+    common::wait_for_empty_table(&network.router, PATIENCE)?;
+
+    let told = install()?.stderr;
+    ensure!(told == format!("moshpunch: moshpunch on router is up to date, at {PLACE}\n"), "{told}");
+    Ok(())
+}
+
+/// The system as it is, but for a user who may log in; what changes is the host's alone, and goes with it.
+fn start(host: &Host, architecture: &str) -> Result<Daemon> {
+    let root = format!("/var/lib/moshpunch-lab/bare-{architecture}");
+    let script = "cd \"$1\"; mount -t proc none proc; mount --rbind /dev dev; mount --rbind /sys sys; mount -t tmpfs none run; \
+         mkdir run/sshd; cp /etc/ssh/lab_host_key etc/ssh/; chmod 600 etc/ssh/lab_host_key; \
+         echo 127.0.0.1 localhost server >etc/hosts; \
+         chroot . useradd --create-home --uid 1000 --shell /bin/bash alice; \
+         mkdir -p home/alice/.ssh; cp /home/alice/.ssh/authorized_keys home/alice/.ssh/; \
+         chown -R 1000:1000 home/alice";
+    host.command("sh").args(["-ec", script, "sh", &root]).run(PATIENCE)?;
+    let options = ["UsePAM no", "UseDNS no", "PrintMotd no", "AcceptEnv LANG LC_*"];
+    let options = options.into_iter().flat_map(|option| ["-o", option]);
+    let port = PORT.to_string();
+    let sshd = ["/usr/sbin/sshd", "-D", "-e", "-h", "/etc/ssh/lab_host_key", "-p", &port];
+    let sshd = host.command("chroot").arg(&root).args(sshd).args(options);
+    let daemon = host.spawn("bare sshd", &sshd)?;
+    daemon.wait_for_log("Server listening on 0.0.0.0", PATIENCE)?;
+    Ok(daemon)
+}
