@@ -17,10 +17,9 @@ use crate::addresses::intake::Intake;
 use crate::addresses::look_up::LookUp;
 use crate::addresses::whereabouts::{Offers, Whereabouts};
 use crate::configuration::{Configuration, RemoteIp};
-use crate::install;
 use crate::login::diagnosis::{Attempt, Evidence};
 use crate::login::flood::Printed;
-use crate::login::pasted::pasted;
+use crate::login::pasted::{installation, pasted};
 use crate::login::remote_command::{self, RemoteCommand, ServerWords};
 use crate::login::transcript::{Connect, Line, without_secret};
 use crate::login::{Login, Terminals, locale_variables, ssh, surroundings};
@@ -202,7 +201,7 @@ impl Connecting {
                 self.console.detail("the host has no moshpunch; starting its mosh-server as mosh does");
             }
             Line::Broken(what) => {
-                let (host, install) = (&self.configuration.host, install::call(&self.configuration));
+                let (host, install) = (&self.configuration.host, installation(&self.configuration));
                 self.console.note(&format!(
                     "{host} {WITH_A_BROKEN_ONE}: {what}; `{install}` puts one there that does"
                 ));

@@ -9,7 +9,6 @@ mod dialogue;
 mod outcome;
 mod program;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus};
 use std::time::{Duration, Instant};
@@ -55,15 +54,6 @@ pub enum Wanted {
         from: Option<PathBuf>,
     },
     Uninstall,
-}
-
-/// How the user says it, for the host that a configuration is for.
-pub(crate) fn call(configuration: &Configuration) -> String {
-    let Configuration { host, ssh, .. } = configuration;
-    let is_usual = *ssh == ["ssh"];
-    let option = (!is_usual).then(|| format!("--ssh={}", pasted(ssh)));
-    let words = ["moshpunch".to_owned(), "--install".into()].into_iter().chain(option).chain([host.clone()]);
-    pasted(&words.map(OsString::from).collect::<Vec<_>>())
 }
 
 /// # Errors
@@ -370,19 +360,4 @@ fn told(what: String, cure: impl Into<String>) -> Trouble {
 
 fn code(status: ExitStatus) -> u8 {
     status.code().and_then(|code| u8::try_from(code).ok()).filter(|&code| code != 0).unwrap_or(1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_call_can_be_pasted_into_a_shell() {
-        let by = |ssh: &[&str]| {
-            let ssh = ssh.iter().map(OsString::from).collect();
-            call(&Configuration { ssh, ..Configuration::of("alice@host") })
-        };
-        assert_eq!(by(&["ssh"]), "moshpunch --install alice@host");
-        assert_eq!(by(&["ssh", "-p", "22"]), "moshpunch --install '--ssh=ssh -p 22' alice@host");
-    }
 }

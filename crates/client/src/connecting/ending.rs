@@ -7,8 +7,8 @@ use net::clock;
 
 use super::{Connected, Connecting, Outcome};
 use crate::addresses::whereabouts::Offers;
-use crate::install;
 use crate::login::diagnosis::{self, Blamed, Cause};
+use crate::login::pasted::installation;
 use crate::login::transcript::{Connect, Line};
 
 /// Of a host that stock mosh is as good for.
@@ -20,7 +20,7 @@ impl Connecting {
         let port = connect.port;
         let progress = self.console.leave()?;
         if self.has_none_of_ours {
-            let install = install::call(&self.configuration);
+            let install = installation(&self.configuration);
             report::note(format_args!(
                 "{} {WITHOUT_OURS}; `{install}` puts one there",
                 self.configuration.host
