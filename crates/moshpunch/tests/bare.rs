@@ -2,11 +2,11 @@
 
 mod common;
 
-use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use lab::{Daemon, Host, Lab, Nat, Protocol, USER, WriteUp, scenario, wait_until};
 
 use common::program;
@@ -44,13 +44,11 @@ fn is_served_once_it_is_there(lab: &Lab, architecture: &str, processor: &str) ->
     let nat = Nat::home(WriteUp::OUTSIDE).forward(Protocol::Tcp, 8022, &format!("192.168.1.10:{PORT}"));
     network.router.nat(&nat)?;
     let _miniupnpd = network.router.miniupnpd(&WriteUp::miniupnpd())?;
-    let name = format!("moshpunch-{processor}-linux");
-    let released = fs::read(format!("{DIST}/{name}")).context(name.clone())?;
-    network.laptop.command("mkdir").arg("/usr/local/dist").run(PATIENCE)?;
-    network.laptop.write_program(&format!("/usr/local/dist/{name}"), released)?;
+    // Beside the one that the laptop runs.
+    network.laptop.install(&Path::new(DIST).join(format!("moshpunch-{processor}-linux")))?;
 
     let install = || {
-        let words = ["--install", "--from", "/usr/local/dist", "--ssh=ssh -p 8022", "router"];
+        let words = ["--install", "--ssh=ssh -p 8022", "router"];
         network.laptop.command("moshpunch").args(words).as_user(USER).run(PATIENCE)
     };
     let version = format!("({processor}-unknown-linux-musl");
@@ -80,7 +78,7 @@ fn start(host: &Host, architecture: &str) -> Result<Daemon> {
     let script = "cd \"$1\"; mount -t proc none proc; mount --rbind /dev dev; mount --rbind /sys sys; mount -t tmpfs none run; \
          mkdir run/sshd; cp /etc/ssh/lab_host_key etc/ssh/; chmod 600 etc/ssh/lab_host_key; \
          echo 127.0.0.1 localhost server >etc/hosts; \
-         chroot . useradd --create-home --uid 1000 --shell /bin/bash alice; \
+         chroot . useradd --create-home --uid 1000 --shell /bin/bash --password '*' alice; \
          mkdir -p home/alice/.ssh; cp /home/alice/.ssh/authorized_keys home/alice/.ssh/; \
          chown -R 1000:1000 home/alice";
     host.command("sh").args(["-ec", script, "sh", &root]).run(PATIENCE)?;
