@@ -83,16 +83,16 @@ const REMAINDERS: [u32; 256] = remainders();
 
 const fn remainders() -> [u32; 256] {
     let mut table = [0; 256];
-    let mut octet = 0;
+    let mut octet: u32 = 0;
     while octet < 256 {
-        let mut remainder = (octet as u32) << 24;
+        let mut remainder = octet << 24;
         let mut bit = 0;
         while bit < 8 {
             let is_high = remainder & 0x8000_0000 != 0;
             remainder = (remainder << 1) ^ if is_high { 0x04c1_1db7 } else { 0 };
             bit += 1;
         }
-        table[octet] = remainder;
+        table[octet as usize] = remainder;
         octet += 1;
     }
     table

@@ -212,7 +212,7 @@ fn a_host_for_which_there_is_none_is_told(lab: &Lab) -> Result<()> {
     is_clean(router)?;
     ensure!(router.read_file(PLACE).is_err());
     let output = place.output(&["--install", TO_PORT, "router"])?;
-    failed(&place, &output, 1, "moshpunch is not static")
+    failed(&place, &output, 1, "there is no moshpunch here that runs on ")
 }
 
 fn an_account_that_runs_nothing_is_told(lab: &Lab) -> Result<()> {
