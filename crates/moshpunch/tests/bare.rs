@@ -23,10 +23,21 @@ fn main() -> ExitCode {
     let needs =
         ["mosh", "ssh", "miniupnpd", concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/dist/SHA256SUMS")];
     let scenarios = [
-        scenario!(amd64_is_served_once_it_is_there).needs(&["/var/lib/moshpunch-lab/bare-amd64"]),
-        scenario!(arm64_is_up_to_date_once_it_is_there).needs(&["/var/lib/moshpunch-lab/bare-arm64"]),
+        scenario!(amd64_is_served_once_it_is_there)
+            .needs(&["/var/lib/moshpunch-lab/bare-amd64", runs("x86_64")]),
+        scenario!(arm64_is_up_to_date_once_it_is_there)
+            .needs(&["/var/lib/moshpunch-lab/bare-arm64", runs("aarch64")]),
     ];
     lab::harness::run(scenarios.map(|scenario| scenario.needs(&needs).within(10 * PATIENCE)))
+}
+
+/// By which the kernel here runs programs of this processor.
+fn runs(processor: &str) -> &'static str {
+    match processor {
+        _ if processor == std::env::consts::ARCH => "/proc",
+        "x86_64" => "/proc/sys/fs/binfmt_misc/qemu-x86_64",
+        _ => "/proc/sys/fs/binfmt_misc/qemu-aarch64",
+    }
 }
 
 fn amd64_is_served_once_it_is_there(lab: &Lab) -> Result<()> {
