@@ -10,7 +10,10 @@ REPORT ?= target/bench
 # What other systems get in place of Linux's own, run on Linux; it does not tell the mark of what comes in.
 PORTABLE_TESTS := roaming outages fallback connect background job_control forwarder tied
 
-.PHONY: help demo test test-portable bench check fuzz set-up clean-lab
+# What a static program may do otherwise than one with the system's C library.
+DIST_TESTS := connect roaming outages carried sessions offer fallback login background
+
+.PHONY: help demo test test-portable bench check fuzz dist test-dist release-check set-up clean-lab
 
 help:
 	@echo 'make demo           as root: mosh through a NAT router, and on a walk, in a network of namespaces'
@@ -19,6 +22,8 @@ help:
 	@echo 'make bench          as root: moshpunch beside its peers; an hour (see docs/benchmarks.md)'
 	@echo 'make check          format, lints (also for macOS and FreeBSD), documentation, licences'
 	@echo 'make fuzz           every parser, for a short while'
+	@echo 'make dist           static programs for hosts, in target/dist'
+	@echo 'make release-check  as root: whether those are what a release needs; half an hour'
 	@echo 'make set-up         install the Debian packages that these need, if any is missing'
 	@echo 'make clean-lab      remove what a killed test or demo left behind'
 
@@ -57,6 +62,24 @@ check:
 
 fuzz: set-up
 	scripts/run-fuzz-targets
+
+dist:
+	@CARGO='$(CARGO)' scripts/dist
+
+# The scenarios of sessions with the released program, in place of that of the build.
+test-dist: set-up
+	scripts/check-dist
+	mkdir -p target/dist/this
+	ln -f target/dist/moshpunch-$$(uname -m)-linux target/dist/this/moshpunch
+	MOSHPUNCH=$(CURDIR)/target/dist/this/moshpunch \
+	    $(CARGO) test --locked --no-fail-fast -p moshpunch $(DIST_TESTS:%=--test %)
+
+# Beside `make check` and `make test`. It builds everything twice.
+release-check: set-up
+	scripts/check-reproducible
+	scripts/bare-hosts
+	$(CARGO) test --locked -p moshpunch --test bare
+	$(MAKE) test-dist
 
 set-up:
 	@scripts/install-test-programs

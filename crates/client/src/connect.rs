@@ -23,7 +23,7 @@ use crate::session::scout::Scout;
 use crate::terminal::colours;
 
 /// As a shell counts SIGINT.
-const INTERRUPTED: u8 = 130;
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// # Errors
 ///

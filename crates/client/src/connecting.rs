@@ -19,7 +19,7 @@ use crate::addresses::whereabouts::{Offers, Whereabouts};
 use crate::configuration::{Configuration, RemoteIp};
 use crate::login::diagnosis::{Attempt, Evidence};
 use crate::login::flood::Printed;
-use crate::login::pasted::pasted;
+use crate::login::pasted::{installation, pasted};
 use crate::login::remote_command::{self, RemoteCommand, ServerWords};
 use crate::login::transcript::{Connect, Line, without_secret};
 use crate::login::{Login, Terminals, locale_variables, ssh, surroundings};
@@ -201,7 +201,10 @@ impl Connecting {
                 self.console.detail("the host has no moshpunch; starting its mosh-server as mosh does");
             }
             Line::Broken(what) => {
-                self.console.note(&format!("{} {WITH_A_BROKEN_ONE}: {what}", self.configuration.host));
+                let (host, install) = (&self.configuration.host, installation(&self.configuration));
+                self.console.note(&format!(
+                    "{host} {WITH_A_BROKEN_ONE}: {what}; `{install}` puts one there that does"
+                ));
             }
             Line::Locale(name) => self.console.note(&locale::told(&self.configuration.host, &name)),
             Line::Address(address) => self.whereabouts.handle_address(address),

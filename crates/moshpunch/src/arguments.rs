@@ -17,9 +17,12 @@ use self::flags::Flags;
 pub(crate) use self::map::MapCommand;
 pub(crate) use self::router::RouterCommand;
 
+/// With the target that this program was built for, and its commit, if it is a release build.
+pub(crate) const VERSION: &str = env!("MOSHPUNCH_VERSION");
+
 /// What begins with the name of a command; all else is [`ConnectArguments`].
 #[derive(Debug, Parser)]
-#[command(name = "moshpunch", version, max_term_width = 100)]
+#[command(name = "moshpunch", version = VERSION, max_term_width = 100)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -53,15 +53,19 @@ fn without_arguments(words: &[OsString]) -> Option<fn() -> Result<ExitCode>> {
 }
 
 fn version() -> Result<ExitCode> {
-    writeln!(io::stdout(), "moshpunch {}", env!("CARGO_PKG_VERSION"))?;
+    writeln!(io::stdout(), "moshpunch {}", arguments::VERSION)?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn connect(arguments: &ConnectArguments) -> Result<ExitCode> {
     let ConnectArguments { host, flags, command, .. } = arguments;
-    match arguments.shown() {
-        Some(format) => configuration::show(host, &flags.said, format),
-        None => client::connect(configuration::connection(host, &flags.said, command)?),
+    if let Some(format) = arguments.shown() {
+        return configuration::show(host, &flags.said, format);
+    }
+    let configuration = configuration::connection(host, &flags.said, command)?;
+    match arguments.wanted() {
+        Some(wanted) => client::install::run(&configuration, wanted),
+        None => client::connect(configuration),
     }
 }
 

@@ -3,12 +3,12 @@
 mod common;
 
 use std::net::Ipv4Addr;
-use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use common::program;
 use common::{PATIENCE, computes, end_sessions, leave, mosh_through, wait_for_empty_table};
 use fake_gateway::FakeGateway;
 use lab::{Daemon, Host, Lab, Miniupnpd, Nat, Protocol, Sshd, Terminal, scenario, wait_until};
@@ -34,7 +34,7 @@ fn address(server: u8) -> String {
 
 impl Household {
     fn raise(lab: &Lab) -> Result<Self> {
-        lab.install(Path::new(env!("CARGO_BIN_EXE_moshpunch")))?;
+        lab.install(&program::path())?;
         let (internet, home) = (lab.link("internet")?, lab.link("home")?);
         let router = lab.host("router").attach("wan0", &internet, &["20.0.0.1/24"]);
         let router = router.attach("lan0", &home, &["192.168.1.1/24"]).start()?;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use common::program;
 use common::{AT_ONCE, PATIENCE, raise, wait_for_empty_table};
 use lab::{Host, Lab, Miniupnpd, Output, Signal, WriteUp, scenario, wait_until};
 use serde_json::Value;
@@ -140,7 +141,7 @@ fn a_foreign_mapping_is_stepped_over_and_never_removed(lab: &Lab) -> Result<()> 
 
 /// A second host behind the same router.
 fn neighbour(lab: &Lab) -> Result<(Host, [Host; 2], Host)> {
-    lab.install(std::path::Path::new(env!("CARGO_BIN_EXE_moshpunch")))?;
+    lab.install(&program::path())?;
     let (internet, home) = (lab.link("internet")?, lab.link("home")?);
     let router = lab.host("router").attach("wan0", &internet, &["20.0.0.1/24"]);
     let router = router.attach("lan0", &home, &["192.168.1.1/24"]).start()?;

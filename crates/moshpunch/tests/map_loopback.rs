@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "common/program.rs"]
+mod program;
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -27,7 +30,7 @@ impl Host {
     }
 
     fn command(&self, line: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_moshpunch"));
+        let mut command = Command::new(program::path());
         command.arg("map").args(line.split_whitespace());
         if ["add", "list", "gateway"].iter().any(|word| line.starts_with(word)) {
             command.arg(format!("--gateway={}", self.gateway.address()));

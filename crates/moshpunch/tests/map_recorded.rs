@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "common/program.rs"]
+mod program;
+
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
@@ -38,7 +41,7 @@ impl Host {
     }
 
     fn command(&self, line: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_moshpunch"));
+        let mut command = Command::new(program::path());
         self.in_our_home(command.args(self.arguments(line)));
         command
     }
@@ -126,7 +129,7 @@ fn what_cannot_be_recorded_is_not_asked_for() {
     {
         let host = Host::speaking(&[protocol]);
         let line = host.arguments(&format!("add 60001 --protocol {name}")).join(" ");
-        let script = format!("trap '' XFSZ; ulimit -f 0; exec {} {line}", env!("CARGO_BIN_EXE_moshpunch"));
+        let script = format!("trap '' XFSZ; ulimit -f 0; exec {} {line}", program::path().display());
         let output = host.in_our_home(Command::new("sh").args(["-c", &script])).output().unwrap();
         assert_eq!(code(&output), Some(1), "{name}: {}", words(&output));
         assert!(words(&output).contains("the mapping cannot be recorded: "), "{}", words(&output));

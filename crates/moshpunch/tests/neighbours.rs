@@ -2,13 +2,13 @@
 
 mod common;
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use common::home::nft;
+use common::program;
 use common::{PATIENCE, end_sessions, no_moshpunch_is_left, wait_for_empty_table};
 use lab::{Host, Lab, Link, Miniupnpd, Nat, Output, Protocol, scenario};
 
@@ -16,7 +16,7 @@ use lab::{Host, Lab, Link, Miniupnpd, Nat, Output, Protocol, scenario};
 const PATIENCE_WITH_FIFTY: Duration = Duration::from_secs(180);
 
 fn install(lab: &Lab) -> Result<()> {
-    lab.install(Path::new(env!("CARGO_BIN_EXE_moshpunch")))
+    lab.install(&program::path())
 }
 
 /// What `ssh` would run on a server for a client outside.

@@ -3,12 +3,12 @@
 
 mod common;
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use common::home::{Home, LeaseFile, close, hear_only, nft, protocol_of};
+use common::program;
 use common::{
     AT_ONCE, PATIENCE, be_patient, computes_within, end_sessions, keeper, leave, mosh_through,
     mosh_to_server, no_moshpunch_is_left, raise, signal, state_files, wait_for_empty_table,
@@ -188,7 +188,7 @@ fn raise_home(lab: &Lab, internet: &Link, number: u8, protocol: Protocol) -> Res
 /// By UPnP only because the entry is made anew at each check: see the lab's
 /// `miniupnpd_lists_and_renews_by_upnp_what_it_does_not_forward`.
 fn rules_flushed_under_any_protocol_are_back_within_one_check(lab: &Lab) -> Result<()> {
-    lab.install(Path::new(env!("CARGO_BIN_EXE_moshpunch")))?;
+    lab.install(&program::path())?;
     let internet = lab.link("internet")?;
     let laptop = lab.host("laptop").attach("eth0", &internet, &["20.0.0.9/24"]).start()?;
     let mut homes = Vec::new();

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use common::program;
 use common::{
     AT_ONCE, PATIENCE, be_patient, computes, end_sessions, keeper, leave, mosh_through, mosh_to_router,
     mosh_to_server, no_moshpunch_is_left, process, raise, server_over_ssh, signal, state_files,
@@ -154,7 +155,7 @@ fn the_mapping_goes_when_the_keeper_is_terminated(lab: &Lab) -> Result<()> {
 
 /// Another server beside the write-up's, through the router's port 8023, and room for forty sessions.
 fn raise_two_servers(lab: &Lab) -> Result<(Host, [Host; 2], Host)> {
-    lab.install(std::path::Path::new(env!("CARGO_BIN_EXE_moshpunch")))?;
+    lab.install(&program::path())?;
     let (internet, home) = (lab.link("internet")?, lab.link("home")?);
     let router = lab.host("router").attach("wan0", &internet, &["20.0.0.1/24"]);
     let router = router.attach("lan0", &home, &["192.168.1.1/24"]).start()?;

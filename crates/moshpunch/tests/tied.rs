@@ -1,5 +1,8 @@
 //! `--tied`, as a program that reads what comes of it.
 
+#[path = "common/program.rs"]
+mod program;
+
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
@@ -23,7 +26,8 @@ fn with_whole(script: &str) -> (Child, ChildStdout) {
 fn started(how: &str, script: &str) -> (Child, ChildStdout) {
     let mut shell = Command::new("sh")
         .args(["-c", &format!("\"$0\" {how} $$ sh -c \"$1\" & exec >&2; read -r end")])
-        .args([env!("CARGO_BIN_EXE_moshpunch"), script])
+        .arg(program::path())
+        .arg(script)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -1,9 +1,12 @@
 //! What is told of a wrong command line.
 
+#[path = "common/program.rs"]
+mod program;
+
 use std::process::{Command, Output};
 
 fn told(words: &[&str]) -> (Output, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_moshpunch")).args(words).output().expect("moshpunch");
+    let output = Command::new(program::path()).args(words).output().expect("moshpunch");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     (output, told)
 }

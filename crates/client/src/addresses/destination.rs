@@ -1,9 +1,10 @@
 //! Where ssh is told to go.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
 
+use crate::addresses::name_services;
 use crate::addresses::reachable::{Witness, reachable, shown_host};
 use crate::configuration::Configuration;
 use crate::configuration::RemoteIp;
@@ -31,12 +32,13 @@ impl Destination {
             Some((user, name)) => (format!("{user}@"), name),
             None => (String::new(), configuration.host.as_str()),
         };
-        let addresses = (name, 22).to_socket_addrs().with_context(|| format!("looking up {name}"))?;
+        let addresses = name_services::addresses(name, 22).with_context(|| format!("looking up {name}"))?;
         let families = configuration.families;
         let allowed = |address: &SocketAddr| {
             families.allow(if address.is_ipv6() { path::Family::V6 } else { path::Family::V4 })
         };
-        let address = addresses.filter_map(|address| reachable(address, Witness::Name)).find(allowed);
+        let address =
+            addresses.into_iter().filter_map(|address| reachable(address, Witness::Name)).find(allowed);
         let address = address.with_context(|| format!("{name} has no address of the wanted family"))?;
         Ok(Self { host: format!("{user}{}", shown_host(address)), address: Some(address) })
     }

@@ -2,12 +2,12 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
-use std::net::ToSocketAddrs;
 use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 
 use crate::addresses::look_up::CONTROL_PATH;
+use crate::addresses::name_services;
 use crate::children::child::tied;
 
 /// `ssh -G` prints some 8 KiB. What prints more is no OpenSSH.
@@ -26,9 +26,8 @@ pub fn run(host: &str, ssh: &[OsString]) -> Result<ExitCode> {
         writeln!(stdout, "{control_path}")?;
     }
     let name = hostname(&configuration).unwrap_or_else(|| bare(host));
-    // The port only serves to ask; std asks for names with one.
-    let addresses = (name.as_str(), 22).to_socket_addrs().with_context(|| name.clone())?;
-    for address in addresses {
+    // The port only serves to ask.
+    for address in name_services::addresses(&name, 22).with_context(|| name.clone())? {
         // With the scope of a link-local one, as a number.
         writeln!(stdout, "{address}")?;
     }

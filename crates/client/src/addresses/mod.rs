@@ -4,5 +4,6 @@ pub(crate) mod destination;
 pub(crate) mod intake;
 pub(crate) mod look_up;
 pub mod look_up_program;
+mod name_services;
 pub(crate) mod reachable;
 pub(crate) mod whereabouts;

@@ -8,6 +8,7 @@ use net::clock;
 use super::{Connected, Connecting, Outcome};
 use crate::addresses::whereabouts::Offers;
 use crate::login::diagnosis::{self, Blamed, Cause};
+use crate::login::pasted::installation;
 use crate::login::transcript::{Connect, Line};
 
 /// Of a host that stock mosh is as good for.
@@ -19,7 +20,11 @@ impl Connecting {
         let port = connect.port;
         let progress = self.console.leave()?;
         if self.has_none_of_ours {
-            report::note(format_args!("{} {WITHOUT_OURS}", self.configuration.host));
+            let install = installation(&self.configuration);
+            report::note(format_args!(
+                "{} {WITHOUT_OURS}; `{install}` puts one there",
+                self.configuration.host
+            ));
         }
         let mapping = match self.whereabouts.offers {
             Offers::Unfinished => ", not mapped yet",

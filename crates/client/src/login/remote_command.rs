@@ -16,6 +16,9 @@ const PROGRAMS: &str = include_str!("remote_command/programs.sh");
 const START: &str = include_str!("remote_command/start.sh");
 const OWN: &str = include_str!("remote_command/own.sh");
 const OFFER: &str = include_str!("remote_command/offer.sh");
+const INSTALLED: &str = include_str!("remote_command/installed.sh");
+const INSTALL: &str = include_str!("remote_command/install.sh");
+const UNINSTALL: &str = include_str!("remote_command/uninstall.sh");
 
 /// As mosh's script asks for the address of ssh.
 const STOCK_ADDRESS: &str =
@@ -97,6 +100,18 @@ pub(crate) fn offer(server: Option<&str>, port: u16, session: Option<SessionId>)
     let words: Vec<_> = [port.to_string().into()].into_iter().chain(ours).collect();
     let line = line::running(&without_comments(&script), &words);
     RemoteCommand { line, is_written_to: session.is_some() }
+}
+
+/// Puts what is written to it into the user's own directory for programs.
+pub(crate) fn install() -> RemoteCommand {
+    let line = line::running(&without_comments(&[PROGRAMS, INSTALLED, INSTALL].concat()), &[]);
+    RemoteCommand { line, is_written_to: true }
+}
+
+/// Takes that away.
+pub(crate) fn uninstall() -> RemoteCommand {
+    let line = line::running(&without_comments(&[PROGRAMS, INSTALLED, UNINSTALL].concat()), &[]);
+    RemoteCommand { line, is_written_to: false }
 }
 
 fn own(server: &str, words: &ServerWords) -> OsString {

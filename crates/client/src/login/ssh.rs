@@ -57,6 +57,16 @@ pub(crate) fn login(configuration: &Configuration, host: &str, command: &RemoteC
     call(configuration, option.into_iter().collect(), host, line)
 }
 
+/// A login that does one thing, for which nothing there needs a terminal.
+pub(crate) fn errand(configuration: &Configuration, command: &RemoteCommand) -> Vec<OsString> {
+    let RemoteCommand { line, is_written_to } = command.clone();
+    if configuration.local {
+        return vec!["sh".into(), "-c".into(), line];
+    }
+    let options = deaf(is_written_to).into_iter().chain(["-T"]).collect();
+    call(configuration, options, &configuration.host, line)
+}
+
 /// For an ssh that nothing is written to.
 fn deaf(is_written_to: bool) -> Option<&'static str> {
     (!is_written_to).then_some("-n")

@@ -3,10 +3,13 @@
 mod spelling;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser};
+use client::install::Wanted;
 
 pub(crate) use self::spelling::Order;
+use super::VERSION;
 use super::flags::Flags;
 use crate::configuration::{Connection, Format};
 
@@ -26,6 +29,8 @@ Examples:
   moshpunch --tmux host                  a shell that scrolls, and outlives the
                                          session of mosh
   moshpunch host -- tail -f notes        a command with options of its own
+  moshpunch --install alice@host         put moshpunch there, for what mosh alone
+                                         cannot do
 
 What is to hold always belongs into ~/.config/moshpunch/config.toml, for all hosts
 or for some (docs/configuration.md); --no-NAME takes one back. -G shows what holds.
@@ -42,7 +47,7 @@ A host of such a name: `moshpunch server` or `moshpunch -- server COMMAND`.";
 #[derive(Debug, Parser)]
 #[command(
     name = "moshpunch",
-    version,
+    version = VERSION,
     infer_long_args = true,
     args_override_self = true,
     max_term_width = 100,
@@ -61,6 +66,18 @@ pub(crate) struct ConnectArguments {
     /// With -G: as JSON
     #[arg(long, requires = "shows")]
     json: bool,
+
+    /// Put moshpunch into ~/.local/bin of the host, in place of connecting
+    #[arg(long, conflicts_with_all = ["uninstall", "command"])]
+    install: bool,
+
+    /// With --install: where the programs for hosts are that `make dist` builds
+    #[arg(long, value_name = "DIRECTORY", requires = "install")]
+    from: Option<PathBuf>,
+
+    /// Take it away from there again; sessions go on
+    #[arg(long, conflicts_with = "command")]
+    uninstall: bool,
 
     /// As ssh takes it: a name, an address, a Host of ~/.ssh/config
     #[arg(value_name = "[USER@]HOST", required = true, value_parser = host)]
@@ -84,7 +101,13 @@ impl ConnectArguments {
         Self::from_arg_matches(&command.try_get_matches_from(words)?)
     }
 
-    /// None: the user wants to connect.
+    /// None: nothing is to be changed on the host.
+    pub(crate) fn wanted(&self) -> Option<Wanted> {
+        let install = || Wanted::Install { from: self.from.clone() };
+        self.install.then(install).or_else(|| self.uninstall.then_some(Wanted::Uninstall))
+    }
+
+    /// None: nothing is to be told in place of what is to be done.
     pub(crate) fn shown(&self) -> Option<Format> {
         self.shows.then_some(if self.json { Format::Json } else { Format::Text })
     }
@@ -194,11 +217,25 @@ mod tests {
         assert!(refused("--json host").contains("-G"));
     }
 
+    #[test]
+    fn moshpunch_is_put_onto_a_host_or_taken_away_and_nothing_else_is_done() {
+        let from = |from: &str| Some(Wanted::Install { from: Some(from.into()) });
+        assert_eq!(parsed("host").wanted(), None);
+        assert_eq!(parsed("--install host").wanted(), Some(Wanted::Install { from: None }));
+        assert_eq!(parsed("host --install --from dist -4").wanted(), from("dist"));
+        assert_eq!(parsed("--from=a --install --from=b host").wanted(), from("b"));
+        assert_eq!(parsed("--uninstall host").wanted(), Some(Wanted::Uninstall));
+        for line in ["--from dist host", "--install --uninstall host", "--install host ls", "--install"] {
+            refused(line);
+        }
+    }
+
     /// Every way to say an option, with what follows it: a value, for those that take one.
     fn sayings() -> Vec<Vec<String>> {
         let command = ConnectArguments::command();
-        let options = command.get_arguments().filter(|argument| !argument.is_positional());
-        options.flat_map(ways).collect()
+        // It says more of another, without which it is refused.
+        let is_alone = |argument: &&clap::Arg| !argument.is_positional() && argument.get_id() != "from";
+        command.get_arguments().filter(is_alone).flat_map(ways).collect()
     }
 
     fn ways(option: &clap::Arg) -> Vec<Vec<String>> {

@@ -2,10 +2,10 @@
 #![allow(dead_code, reason = "each scenario file uses a part")]
 
 pub(crate) mod home;
+pub(crate) mod program;
 pub(crate) mod secret;
 pub(crate) mod world;
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -26,7 +26,7 @@ pub(crate) const AT_ONCE: Duration = PATIENCE;
 
 /// The write-up's network with moshpunch on every host, as an administrator would install it.
 pub(crate) fn raise(lab: &Lab) -> Result<WriteUp> {
-    lab.install(Path::new(env!("CARGO_BIN_EXE_moshpunch")))?;
+    lab.install(&program::path())?;
     let network = WriteUp::raise(lab)?;
     be_patient(&network.server)?;
     Ok(network)

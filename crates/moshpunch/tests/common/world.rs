@@ -8,7 +8,7 @@ use lab::{HomeAndAway, Host, Lab, Terminal};
 
 pub(crate) use lab::Spot;
 
-use super::{PATIENCE, be_patient, computes, computes_within, leave_and_read};
+use super::{PATIENCE, be_patient, computes, computes_within, leave_and_read, program};
 
 pub(crate) struct World(HomeAndAway);
 
@@ -37,7 +37,7 @@ pub(crate) const IPV6_ADDRESS: &str = "[2a00:7::10]:60001 (its own public addres
 
 impl World {
     pub(crate) fn raise(lab: &Lab, spot: Spot) -> Result<Self> {
-        lab.install(std::path::Path::new(env!("CARGO_BIN_EXE_moshpunch")))?;
+        lab.install(&program::path())?;
         let places = HomeAndAway::raise(lab, spot)?;
         be_patient(&places.server)?;
         Ok(Self(places))

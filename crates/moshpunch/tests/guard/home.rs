@@ -1,11 +1,11 @@
 //! A router with its own mosh-server, three servers behind it, a laptop outside and a desk inside.
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use lab::{Daemon, Host, Lab, Miniupnpd, Nat, Protocol, Sshd, Terminal, wait_until};
 
+use crate::common::program;
 use crate::common::{PATIENCE, be_patient};
 
 pub(crate) const OUTSIDE: &str = "20.0.0.1";
@@ -38,7 +38,7 @@ pub(crate) struct Session {
 
 impl Home {
     pub(crate) fn raise(lab: &Lab) -> Result<Self> {
-        lab.install(Path::new(env!("CARGO_BIN_EXE_moshpunch")))?;
+        lab.install(&program::path())?;
         let (internet, home) = (lab.link("internet")?, lab.link("home")?);
         let router = lab.host("router").attach("wan0", &internet, &["20.0.0.1/24"]);
         let router = router.attach("lan0", &home, &["192.168.1.1/24"]).start()?;

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
 use lab::{Host, Lab, Output, Terminal, USER, WriteUp, scenario};
 
+use crate::common::program;
 use crate::common::{PATIENCE, end_sessions, leave, raise};
 
 const PROMPT: &str = "alice@router:";
@@ -110,7 +111,7 @@ fn printed(server: &Host, program: &str) -> Result<Output> {
 
 fn what_asks_before_it_starts_mosh_server_is_seen(lab: &Lab) -> Result<()> {
     let network = WriteUp::raise(lab)?;
-    network.router.install(std::path::Path::new(env!("CARGO_BIN_EXE_moshpunch")))?;
+    network.router.install(&program::path())?;
     let asks = "#!/bin/sh\nprintf 'Press Enter: '; read -r answer; exec /usr/bin/mosh-server \"$@\"\n";
     network.router.write_script("/usr/local/bin/mosh-server", asks)?;
     let ssh = network.laptop.command("ssh").args(["-tt", "router", "moshpunch server new"]).as_user(USER);

@@ -1,11 +1,11 @@
 //! One session that somebody signals, and what its user sees.
 
 use std::fs;
-use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use lab::{Host, HostProcess, Lab, Signal, Terminal, USER, WriteUp, wait_until};
 
+use crate::common::program;
 use crate::common::{self, PATIENCE, computes, is_stopped, process, signal};
 
 /// A login that goes on after the connect line. It has no configuration to tell of.
@@ -66,7 +66,7 @@ impl Scene {
     /// moshpunch is on the laptop alone.
     pub(crate) fn raise(lab: &Lab) -> Result<Self> {
         let network = WriteUp::raise(lab)?;
-        network.laptop.install(Path::new(env!("CARGO_BIN_EXE_moshpunch")))?;
+        network.laptop.install(&program::path())?;
         network.laptop.write_script("/usr/local/bin/lives-on", LIVES_ON)?;
         Ok(Self { network })
     }

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
 use lab::{Host, Lab, USER, scenario};
 
+use crate::common::program;
 use crate::common::{PATIENCE, process};
 use crate::place::{Place, TO_PORT};
 
@@ -95,7 +96,7 @@ fn path_in_the_session_is_the_users_own(lab: &Lab) -> Result<()> {
     let place = Place::raise_stock(lab, &[])?;
     let theirs = path(&place, "mosh")?;
     assert_eq!(path(&place, "moshpunch")?, theirs);
-    install(&place.network.router, &format!("ln -s {} moshpunch", env!("CARGO_BIN_EXE_moshpunch")))?;
+    install(&place.network.router, &format!("ln -s {} moshpunch", program::path().display()))?;
     assert_eq!(path(&place, "moshpunch")?, theirs);
     Ok(())
 }
@@ -108,7 +109,7 @@ fn moshpunch_finds_a_mosh_server_beside_path_and_path_stays(lab: &Lab) -> Result
     install(router, "cp /usr/bin/mosh-server .")?;
     router.command("mount").args(["--bind", "/dev/null", "/usr/bin/mosh-server"]).run(PATIENCE)?;
     assert_eq!(path(&place, "moshpunch")?, theirs);
-    install(router, &format!("ln -s {} moshpunch", env!("CARGO_BIN_EXE_moshpunch")))?;
+    install(router, &format!("ln -s {} moshpunch", program::path().display()))?;
     assert_eq!(path(&place, "moshpunch")?, theirs);
     Ok(())
 }

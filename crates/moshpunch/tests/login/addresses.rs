@@ -1,12 +1,12 @@
 //! The host's name leads to a link of this machine's own, or to this machine; IPv6 sockets are for IPv6 alone.
 
 use std::fs;
-use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
 use lab::{Daemon, Host, Lab, Link, Sshd, Terminal, USER, WriteUp, scenario, wait_until};
 
+use crate::common::program;
 use crate::common::{PATIENCE, computes, raise};
 use crate::place::CONFIGURATION;
 
@@ -24,7 +24,6 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-const OURS: &str = env!("CARGO_BIN_EXE_moshpunch");
 const BY_THE_CABLE: &str = "Host board\n HostName fe80::2%%usb0\n";
 const BY_THE_LINK: &str = "the session went over [fe80::2%usb0]:60001 (";
 const EXITING: &str = "[mosh is exiting.]";
@@ -46,7 +45,7 @@ enum First {
 impl Desk {
     /// With moshpunch on both.
     fn raise(lab: &Lab, first: First, interface_of_board: &str) -> Result<Self> {
-        lab.install(Path::new(OURS))?;
+        lab.install(&program::path())?;
         Self::of_stock_mosh(lab, first, interface_of_board)
     }
 
@@ -112,7 +111,7 @@ fn a_scope_is_kept_where_the_link_comes_first(lab: &Lab) -> Result<()> {
 
 fn a_scope_is_kept_on_the_way_to_a_host_of_stock_mosh(lab: &Lab) -> Result<()> {
     let desk = Desk::of_stock_mosh(lab, First::WayOut, "usb0")?;
-    desk.laptop.install(Path::new(OURS))?;
+    desk.laptop.install(&program::path())?;
     desk.is_reached()
 }
 
@@ -179,7 +178,7 @@ fn ipv6_sockets_that_are_for_ipv6_alone_are_no_obstacle(lab: &Lab) -> Result<()>
 /// On the host mosh-server asks for both families by itself.
 fn a_host_whose_ipv6_sockets_are_for_ipv6_alone_serves_both_families(lab: &Lab) -> Result<()> {
     let air = lab.link("air")?;
-    lab.install(Path::new(OURS))?;
+    lab.install(&program::path())?;
     let host = lab.host("board").attach("eth0", &air, &["192.168.7.2/24", "2a00:9::2/64"]).start()?;
     let laptop = lab.host("laptop").attach("eth0", &air, &["192.168.7.9/24", "2a00:9::9/64"]).start()?;
     only_ipv6(&host)?;

@@ -10,6 +10,7 @@ mod configuration;
 mod failures;
 mod hostile;
 mod hosts;
+mod installing;
 mod locales;
 mod options;
 mod place;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         screen::scenarios(),
         silence::scenarios(),
         programs::scenarios(),
+        installing::scenarios(),
     ];
     let needs = ["mosh", "mosh-server", "ssh", "sshd"];
     lab::harness::run(scenarios.into_iter().chain(others).flatten().map(|scenario| scenario.needs(&needs)))

@@ -11,6 +11,7 @@ use lab::harness::Scenario;
 use lab::{Host, Lab, Output, USER, WriteUp, scenario};
 
 use crate::common::PATIENCE;
+use crate::common::program;
 
 pub(super) const OURS: &str = "/home/alice/moshpunch";
 pub(super) const RECORDS: &str = "/home/alice/records";
@@ -45,7 +46,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
 
 pub(super) fn raise(lab: &Lab) -> Result<Host> {
     let laptop = WriteUp::raise(lab)?.laptop;
-    let program = fs::read(env!("CARGO_BIN_EXE_moshpunch"))?;
+    let program = fs::read(program::path())?;
     laptop.write_program(OURS, program)?;
     for (name, script) in [
         ("ssh", SSH),

@@ -1,10 +1,9 @@
 //! A laptop outside, whose user logs in on the router itself; its second sshd is as a scenario wants it.
 
-use std::path::Path;
-
 use anyhow::{Context, Result, ensure};
 use lab::{Daemon, Host, Lab, Output, Sshd, Terminal, USER, WriteUp, wait_until};
 
+use crate::common::program;
 use crate::common::{PATIENCE, computes, is_stopped, raise};
 
 pub(crate) const PORT: u16 = 2222;
@@ -32,7 +31,7 @@ impl Place {
     /// With moshpunch on the laptop alone.
     pub(crate) fn raise_stock(lab: &Lab, options: &[&str]) -> Result<Self> {
         let network = WriteUp::raise(lab)?;
-        network.laptop.install(Path::new(env!("CARGO_BIN_EXE_moshpunch")))?;
+        network.laptop.install(&program::path())?;
         Self::with(network, options)
     }
 

@@ -321,7 +321,8 @@ fn whatever_the_file_is_there_is_a_session_and_one_line(lab: &Lab) -> Result<()>
         ("printf x >F; chmod 0 F", Some(" cannot be read (Permission denied")),
         ("mkdir F", Some(" is no file, and is left out; put one in its place, or remove it")),
         ("truncate -s 100M F", Some(" is longer than 256 KiB, and is left out; shorten it")),
-        ("ln -s F F", Some(" cannot be read (Too many levels of symbolic links")),
+        // Each C library has words of its own for that.
+        ("ln -s F F", Some(" cannot be read (")),
         ("mkfifo F", Some(" is no file, and is left out; put one in its place, or remove it")),
         ("ln -s /dev/zero F", Some(" is no file, and is left out; put one in its place, or remove it")),
         (

@@ -12,6 +12,7 @@ use lab::harness::Scenario;
 use lab::{Host, Lab, Terminal, USER, scenario};
 
 use crate::common::PATIENCE;
+use crate::common::program;
 use crate::place::{Place, TO_PORT};
 
 #[path = "../../../client/src/login/remote_command/line.rs"]
@@ -142,7 +143,7 @@ fn starts_a_session(lab: &Lab, shell: &str) -> Result<()> {
     shows_a_shell(&place, "mosh")?;
     for host_has_it in [false, true] {
         if host_has_it {
-            place.network.router.install(env!("CARGO_BIN_EXE_moshpunch").as_ref())?;
+            place.network.router.install(&program::path())?;
         }
         shows_a_shell(&place, "moshpunch")?;
         passes_words_on(&place)?;

@@ -1,12 +1,11 @@
 //! A home with IPv4 and IPv6 whose router lets nothing in unasked.
 
-use std::path::Path;
-
 use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
 use lab::{Daemon, Host, Lab, Miniupnpd, Nat, Signal, Sshd, scenario, wait_until};
 
 use crate::common::home::nft;
+use crate::common::program;
 use crate::common::{
     AT_ONCE, PATIENCE, be_patient, computes, end_sessions, keeper, leave, no_moshpunch_is_left, signal,
     state_files, wait_for_empty_table,
@@ -33,7 +32,7 @@ struct Home {
 
 impl Home {
     fn raise(lab: &Lab) -> Result<Self> {
-        lab.install(Path::new(env!("CARGO_BIN_EXE_moshpunch")))?;
+        lab.install(&program::path())?;
         let (internet, home) = (lab.link("internet")?, lab.link("home")?);
         let router = lab.host("router").attach("wan0", &internet, &["20.0.0.1/24", "2a00:1::1/64"]);
         let inside = ["192.168.1.1/24", "fd07::1/64", "2a00:7::1/64"];

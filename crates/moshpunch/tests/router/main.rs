@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
 use common::home::nft;
+use common::program;
 use common::{PATIENCE, computes, leave};
 use faults::each_planted_fault_is_found_and_a_correct_router_is_called_correct;
 use installed::{
@@ -242,7 +243,7 @@ fn the_iptables_flavour_gets_its_own_start_and_revert_leaves_nothing_of_it(lab: 
 
 fn without_miniupnpd_both_say_how_to_get_it(lab: &Lab) -> Result<()> {
     let network = WriteUp::raise(lab)?;
-    lab.install(std::path::Path::new(env!("CARGO_BIN_EXE_moshpunch")))?;
+    lab.install(&program::path())?;
     let refused = router_command(&network.router, "setup --wan wan0")?;
     assert_eq!(refused.status.code(), Some(1));
     assert_eq!(

@@ -1,5 +1,7 @@
 //! Run by sh, where programs stand that print their words.
 
+mod installing;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
