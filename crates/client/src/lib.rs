@@ -3,7 +3,7 @@
 //! [`connect()`] is the whole: `connecting` is the time until the connect line, in which a `login` starts mosh-server on
 //! the host while `terminal` shows how far it is; then the `session`, in which a forwarder stands between mosh-client
 //! and the paths of a [`path::Agent`]. `addresses` finds where the host may be; `children` are the programs that are
-//! started for all this, and how they end.
+//! started for all this, and how they end. [`sessions`] asks a host what runs there.
 
 #![cfg_attr(not(test), warn(unused_crate_dependencies))]
 
@@ -14,6 +14,7 @@ mod connect;
 mod connecting;
 mod login;
 mod session;
+pub mod sessions;
 mod terminal;
 pub mod tmux;
 

@@ -16,6 +16,7 @@ const PROGRAMS: &str = include_str!("remote_command/programs.sh");
 const START: &str = include_str!("remote_command/start.sh");
 const OWN: &str = include_str!("remote_command/own.sh");
 const OFFER: &str = include_str!("remote_command/offer.sh");
+const SESSIONS: &str = include_str!("remote_command/sessions.sh");
 
 /// As mosh's script asks for the address of ssh.
 const STOCK_ADDRESS: &str =
@@ -97,6 +98,13 @@ pub(crate) fn offer(server: Option<&str>, port: u16, session: Option<SessionId>)
     let words: Vec<_> = [port.to_string().into()].into_iter().chain(ours).collect();
     let line = line::running(&without_comments(&script), &words);
     RemoteCommand { line, is_written_to: session.is_some() }
+}
+
+/// Asks with these words for the sessions there, by the moshpunch that starts them.
+pub(crate) fn sessions(server: Option<&str>, words: &[OsString]) -> OsString {
+    let ours = server.and_then(server::before_its_word).unwrap_or_default();
+    let words: Vec<_> = [ours.into()].into_iter().chain(words.iter().cloned()).collect();
+    line::running(&without_comments(&[PROGRAMS, SESSIONS].concat()), &words)
 }
 
 fn own(server: &str, words: &ServerWords) -> OsString {

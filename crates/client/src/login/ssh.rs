@@ -57,6 +57,12 @@ pub(crate) fn login(configuration: &Configuration, host: &str, command: &RemoteC
     call(configuration, option.into_iter().collect(), host, line)
 }
 
+/// A command beside all sessions, with the user's terminal if it is to ask something there.
+pub(crate) fn errand(configuration: &Configuration, asks: bool, line: OsString) -> Vec<OsString> {
+    let options = if asks { vec!["-t"] } else { vec!["-n", "-T"] };
+    call(configuration, options, &configuration.host, line)
+}
+
 /// For an ssh that nothing is written to.
 fn deaf(is_written_to: bool) -> Option<&'static str> {
     (!is_written_to).then_some("-n")
