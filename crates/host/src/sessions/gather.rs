@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
+use std::num::NonZeroU16;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,7 +17,7 @@ use super::facts::{Facts, KeeperProcess, Server};
 use super::seen::{self, Keeper, Session};
 use crate::keeper;
 use crate::mosh_server::{ProcessIdentity, Stat};
-use crate::session::{FromKeeper, Socket, State, StateFile};
+use crate::session::{FromKeeper, Link, Socket, State, StateFile};
 use crate::ssh_connection::SshConnection;
 use crate::state::runtime_directory;
 
@@ -51,6 +53,41 @@ pub(super) fn facts(all: bool) -> Facts {
         keepers,
         host: Attachment::read().unwrap_or_default(),
     }
+}
+
+/// As [`facts`], of what utmp says to have been left, the oldest first, and no more of it: a login is waiting. `None`: nobody keeps
+/// such a file.
+pub(super) fn facts_of_the_left(at_most: usize) -> Option<Facts> {
+    let mut utmp = utmp()?;
+    utmp.sort_by_key(|entry| entry.since);
+    let user = rustix::process::getuid().as_raw();
+    let here = namespace("self");
+    let server = |entry: &utmp::Entry| {
+        let pid = entry.host.strip_prefix("mosh [")?.strip_suffix(']')?.parse().ok()?;
+        let is_own = fs::metadata(format!("/dev/{}", entry.line)).ok()?.uid() == user;
+        let stat = is_own.then(|| Stat::of(pid).ok())?;
+        let stat = stat.filter(|stat| !stat.is_dead && stat.name.starts_with(MOSH_SERVER))?;
+        let is_here = user_of(pid) == Some(user) && namespace(&pid.to_string()) == here;
+        is_here.then(|| Server {
+            process: ProcessIdentity { pid, started: stat.started },
+            user,
+            user_name: None,
+            started_at: started_at(&stat, clock::booted_at()),
+            is_stopped: stat.is_stopped,
+            port: None,
+            ssh: None,
+            terminal: Some(entry.line.clone()),
+            runs: None,
+        })
+    };
+    let servers = utmp.iter().filter_map(server).take(at_most).collect();
+    Some(Facts { now: clock::unix_seconds(), servers, utmp: Some(utmp), ..Facts::default() })
+}
+
+/// The keepers of sessions that run, which will say when there was traffic.
+pub(super) fn asked_keepers(at_most: usize) -> Vec<Link> {
+    let alive = states().into_iter().filter(|state| state.process.is_alive()).take(at_most);
+    alive.filter_map(|state| Socket::connect(&state.name.id).ok()).collect()
 }
 
 fn utmp() -> Option<Vec<utmp::Entry>> {
@@ -166,17 +203,17 @@ impl<'a> Looking<'a> {
             (is_ours || stat.name.starts_with(MOSH_SERVER)).then_some((process, stat, is_ours))
         });
         let pids: BTreeSet<_> = candidates.clone().map(|(process, ..)| process.pid).collect();
-        let servers = candidates.filter_map(|(process, stat, is_ours)| {
+        // Before a client has come, what is to run in it is called mosh-server, too.
+        let servers = candidates.filter(|(_, stat, _)| !pids.contains(&stat.parent));
+        let servers = servers.filter_map(|(process, stat, is_ours)| {
             let user = user_of(process.pid).filter(|user| self.user.is_none_or(|own| own == *user))?;
-            // Before a client has come, what is to run in it is called mosh-server, too.
-            let is_child = pids.contains(&stat.parent);
             let port = match Open::of(process.pid, &self.ports, self.namespace.as_ref()) {
                 Open::Port(port) => Some(port),
-                Open::Unknown if is_ours => written[&process].map(std::num::NonZeroU16::get),
-                Open::Unknown if !is_child => None,
-                Open::Nothing | Open::Unknown => return None,
+                Open::Unknown if is_ours => written[&process].map(NonZeroU16::get),
+                Open::Unknown => None,
+                Open::Nothing => return None,
             };
-            (!is_child).then(|| self.server(process, stat, user, port))
+            Some(self.server(process, stat, user, port))
         });
         servers.collect()
     }
@@ -187,7 +224,7 @@ impl<'a> Looking<'a> {
             process,
             user,
             user_name: self.names.get(&user).cloned(),
-            started_at: self.booted_at + stat.started / rustix::param::clock_ticks_per_second().max(1),
+            started_at: started_at(stat, self.booted_at),
             is_stopped: stat.is_stopped,
             port,
             ssh: ssh_connection(process.pid),
@@ -201,6 +238,10 @@ impl<'a> Looking<'a> {
         let leader = self.processes.get(&child.foreground).unwrap_or(child);
         Some(leader.name.clone()).filter(|name| !name.starts_with(MOSH_SERVER))
     }
+}
+
+fn started_at(stat: &Stat, booted_at: u64) -> u64 {
+    booted_at + stat.started / rustix::param::clock_ticks_per_second().max(1)
 }
 
 /// What a process has open.

@@ -129,13 +129,16 @@ fn contact(
     now: u64,
 ) -> (Contact, Option<IpAddr>) {
     match written_down(server, utmp) {
-        (Contact::Unknown, _) if !server.is_stopped => (by_traffic(keeper, now), None),
+        (Contact::Unknown, _) if !server.is_stopped => {
+            (by_traffic(keeper.and_then(|keeper| keeper.last_traffic), now), None)
+        }
         written => written,
     }
 }
 
-fn by_traffic(keeper: Option<&KeeperProcess>, now: u64) -> Contact {
-    match keeper.and_then(|keeper| keeper.last_traffic) {
+/// As a keeper tells it.
+pub(super) fn by_traffic(last: Option<u64>, now: u64) -> Contact {
+    match last {
         None => Contact::Unknown,
         Some(last) if now.saturating_sub(last) <= WITHOUT_TRAFFIC => Contact::Attached,
         Some(last) => Contact::Silent { since: last },

@@ -72,7 +72,7 @@ fn whatever_is_in_it_a_line_fits_80_columns_and_drives_no_terminal() {
 #[test]
 fn what_is_not_known_is_told_so() {
     let unknown = Session { contact: Contact::Unknown, ..silent() };
-    assert!(text(&[unknown.clone()]).contains("99  unknown  10 d"));
+    assert!(text(std::slice::from_ref(&unknown)).contains("99  unknown  10 d"));
     let never = Session { contact: Contact::Never, ..silent() };
     assert!(text(&[never]).contains("99  never  10 d"));
     let server = Server { is_stopped: true, ..unknown.server.clone() };
