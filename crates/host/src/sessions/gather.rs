@@ -55,10 +55,10 @@ pub(super) fn facts(all: bool) -> Facts {
     }
 }
 
-/// As [`facts`], of what utmp says to have been left, the oldest first, and no more of it: a login is waiting. `None`: nobody keeps
-/// such a file.
+/// As [`facts`], of what utmp says to have been left, the oldest first, and no more of it: a login is waiting. `None`: no
+/// mosh-server writes there.
 pub(super) fn facts_of_the_left(at_most: usize) -> Option<Facts> {
-    let mut utmp = utmp()?;
+    let mut utmp = utmp().filter(|utmp| utmp.iter().any(|entry| entry.host.contains("mosh [")))?;
     utmp.sort_by_key(|entry| entry.since);
     let user = rustix::process::getuid().as_raw();
     let here = namespace("self");

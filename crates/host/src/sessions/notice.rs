@@ -13,7 +13,7 @@ const SESSIONS_MAXIMUM: usize = 16;
 pub(crate) struct Notice {
     /// Since when, each in seconds since 1970.
     silent: Vec<u64>,
-    /// Where nobody keeps utmp. Who has not answered once mosh-server is up is not waited for.
+    /// Where no mosh-server writes that down. Who has not answered once mosh-server is up is not waited for.
     asked: Vec<Link>,
 }
 
