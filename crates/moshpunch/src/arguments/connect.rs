@@ -425,14 +425,31 @@ mod tests {
 
     #[test]
     fn hosts_may_be_called_as_our_commands_are() {
-        for line in
-            ["router", "server", "map", "router uptime", "server -- new", "keeper", "alice@server new"]
-        {
+        for line in [
+            "router",
+            "server",
+            "map",
+            "sessions",
+            "sessions uptime",
+            "-- sessions list",
+            "a@sessions list",
+            "router uptime",
+            "server -- new",
+            "keeper",
+            "alice@server new",
+        ] {
             assert!(!is_own_command(&words(line)), "{line}");
         }
-        for line in
-            ["server new -s", "server --lease 7 new", "map list", "router check", "map --help", "--tied 7"]
-        {
+        for line in [
+            "server new -s",
+            "server --lease 7 new",
+            "map list",
+            "sessions list host",
+            "sessions --help",
+            "router check",
+            "map --help",
+            "--tied 7",
+        ] {
             assert!(is_own_command(&words(line)), "{line}");
         }
     }

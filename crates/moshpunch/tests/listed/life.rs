@@ -8,8 +8,8 @@ use lab::{Blocked, Lab, scenario};
 use rustix::process::Signal;
 
 use crate::common::{
-    AT_ONCE, PATIENCE, computes, leave, mosh_to_server, no_moshpunch_is_left, server_over_ssh, signal,
-    wait_for_empty_table,
+    AT_ONCE, PATIENCE, computes, leave, leave_and_read, mosh_to_server, no_moshpunch_is_left,
+    server_over_ssh, signal, wait_for_empty_table,
 };
 use crate::scene::{Scene, count, id};
 
@@ -58,7 +58,7 @@ fn a_session_is_seen_to_come_to_move_to_be_left_and_to_be_found_again(lab: &Lab)
     let youngest =
         scene.wait_for(PATIENCE, "both", |listed| listed.len() == 2 && count(listed, "never") == 1)?;
     assert!(scene.says(&["close", id(&youngest[1])])?.status.success());
-    let next = mosh_to_server(&scene.laptop, "moshpunch server")?;
+    let next = scene.own(&["--no-carry", "--no-punch"])?;
     let sessions = scene.wait_for(PATIENCE, "both", |listed| count(listed, "attached") == 1)?;
     assert_eq!(
         (sessions.len(), id(&sessions[1])),
@@ -69,7 +69,8 @@ fn a_session_is_seen_to_come_to_move_to_be_left_and_to_be_found_again(lab: &Lab)
     assert!(said.status.success(), "{said:?}");
     let last = scene.only()?;
     assert_eq!(scene.router.leases()?.len(), 1);
-    leave(next)?;
+    let screen = leave_and_read(next)?;
+    assert!(screen.contains("moshpunch: a detached session of yours is here, silent for "), "{screen}");
     wait_for_empty_table(&scene.router, AT_ONCE)?;
     let none = scene.says(&["close", id(&last)])?;
     assert_eq!(none.status.code(), Some(2), "{none:?}");

@@ -119,6 +119,7 @@ impl Scene {
         ensure!(said.status.success() && said.stderr.contains("has ended"), "{said:?}");
         wait_until("an empty lease table", PATIENCE, || Ok(self.router.leases()?.is_empty().then_some(())))?;
         let took = begun.elapsed();
+        println!("with its mapping it was gone after {took:?}");
         let left: Vec<HostProcess> = self.server.processes("mosh-server")?;
         ensure!(left.iter().all(|left| left.pid.to_string() != id(session)), "{left:?}");
         Ok(took)
