@@ -17,7 +17,7 @@ use super::facts::{Facts, KeeperProcess, Server};
 use super::seen::{self, Keeper, Session};
 use crate::keeper;
 use crate::mosh_server::{ProcessIdentity, Stat};
-use crate::session::{FromKeeper, Link, Socket, State, StateFile};
+use crate::session::{FromKeeper, Link, Name, Socket, State, StateFile};
 use crate::ssh_connection::SshConnection;
 use crate::state::runtime_directory;
 
@@ -43,8 +43,11 @@ pub(super) fn facts(all: bool) -> Facts {
     let user = rustix::process::getuid().as_raw();
     let processes = processes();
     let mut keepers = keepers(&processes, user);
-    ask(&mut keepers);
-    let states = states();
+    let told = ask(&mut keepers);
+    let mut states = states();
+    let is_unwritten = |told: &State| states.iter().all(|state| state.name.id != told.name.id);
+    let unwritten: Vec<_> = told.into_iter().filter(is_unwritten).collect();
+    states.extend(unwritten);
     Facts {
         now: clock::unix_seconds(),
         servers: Looking::new(&processes, &states, (!all).then_some(user)).servers(),
@@ -117,21 +120,27 @@ fn keeper(pid: i32, stat: &Stat) -> Option<KeeperProcess> {
     Some(KeeperProcess { process, is_stopped: stat.is_stopped, id, last_traffic: None })
 }
 
-/// What keepers tell of themselves. One that does not answer is not waited for beyond the others.
-///
-/// One whose file somebody has deleted writes it again when it is spoken to.
-fn ask(keepers: &mut [KeeperProcess]) {
+/// What keepers tell of themselves: all that is known of a session whose file somebody has deleted, until its keeper, which is
+/// awake now, has written it again. One that does not answer is not waited for beyond the others.
+fn ask(keepers: &mut [KeeperProcess]) -> Vec<State> {
     let able = keepers.iter_mut().filter(|keeper| !keeper.is_stopped);
     let asked = able.filter_map(|keeper| Some((Socket::connect(&keeper.id).ok()?, keeper)));
     let asked: Vec<_> = asked.collect();
     let deadline = clock::now() + PATIENCE_WITH_KEEPERS;
+    let mut told = Vec::new();
     for (mut link, keeper) in asked {
         let left = deadline.saturating_duration_since(clock::now());
         match link.receive_within(left) {
-            Ok(Some(FromKeeper::Session { last_traffic, .. })) => keeper.last_traffic = last_traffic,
+            Ok(Some(FromKeeper::Session { process, port, punches, last_traffic })) => {
+                keeper.last_traffic = last_traffic;
+                let name = Name { id: keeper.id.clone(), description: String::new() };
+                let (mappings, elsewhere) = (Vec::new(), Vec::new());
+                told.push(State { name, process, port: Some(port), punches, mappings, elsewhere });
+            }
             answer => tracing::debug!(?answer, keeper.id, "a keeper that does not tell"),
         }
     }
+    told
 }
 
 /// What has changed of a session that was seen before.

@@ -1,6 +1,6 @@
 //! `moshpunch sessions …`: which mosh sessions of a user run on this host, and their end. docs/sessions.md is its manual.
 //!
-//! `gather` reads what the system and our own state files tell ([`facts`]); `seen` makes sessions of that, `chosen` says which
+//! `gather` reads what the system and our own state files tell (`facts`); `seen` makes sessions of that, `chosen` says which
 //! of them are meant, and `view` is what is printed: all three without I/O. `ending` ends one. `notice` tells a login.
 
 mod chosen;

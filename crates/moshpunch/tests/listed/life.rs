@@ -108,7 +108,7 @@ fn of_a_host_that_was_booted_anew_nothing_is_shown(lab: &Lab) -> Result<()> {
     }
     let emptied = ["-rf", "/run/user/1000/moshpunch"];
     scene.server.command("rm").args(emptied).run(PATIENCE)?;
-    scene.wait_for(PATIENCE, "none", |listed| listed.is_empty())?;
+    scene.wait_for(PATIENCE, "none", <[serde_json::Value]>::is_empty)?;
     assert_eq!(scene.says(&["list"])?.stdout, "no mosh session of yours runs here\n");
     assert_eq!(scene.says(&["clean", "--yes"])?.status.code(), Some(0));
     Ok(())
