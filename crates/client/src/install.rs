@@ -122,7 +122,7 @@ impl<'a> Errand<'a> {
     fn begin(configuration: &'a Configuration, dialogue: Dialogue) -> Result<Self> {
         let is_installing = dialogue.programs().is_some();
         let command = if is_installing { remote_command::install() } else { remote_command::uninstall() };
-        let words = ssh::errand(configuration, &command);
+        let words = ssh::errand(configuration, &command, false);
         let mut console = Console::new(configuration.verbose)?;
         console.detail(&format!("running {}", pasted(&words)));
         let terminals = Terminals::open(false, command.is_written_to);

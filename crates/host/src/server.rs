@@ -31,6 +31,7 @@ use report::log;
 use crate::mosh_server::{self, Listening, Outcome, Printed, ProcessIdentity, Reaper, Started};
 use crate::need::{self, Client};
 use crate::session::{FromKeeper, Link, Listens, Mapped, Name, Opening, ToKeeper, Toward};
+use crate::sessions::Notice;
 use crate::ssh_connection::SshConnection;
 use crate::sweep;
 
@@ -87,12 +88,14 @@ pub fn run(asked: &Asked, configuration: Result<Configuration>) -> Result<ExitCo
             .and_then(|name| start_keeper(name, client, &listening.bind, ssh, &configuration))
             .map_err(broken),
     };
+    let notice = Notice::begin();
     let program = &configuration.mosh_server;
     let started = match mosh_server::start(program, &mosh_server_arguments, listening.verbose, &mut reaper)? {
         Outcome::Ended(ended) => return Ok(exit_code::of(ended.pass_on()?)),
         Outcome::Started(started) => started,
     };
     let Started { process, printed } = started;
+    notice.tell();
     let identity = process.as_ref().ok().copied();
     let request = process.map(|process| request(process, printed.port(), &listening)).map_err(broken);
     let now = clock::now();

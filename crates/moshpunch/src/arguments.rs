@@ -4,6 +4,7 @@ mod connect;
 mod flags;
 mod map;
 mod router;
+mod sessions;
 
 use std::ffi::OsString;
 
@@ -16,6 +17,7 @@ pub(crate) use self::connect::{ConnectArguments, Order, is_own_command};
 use self::flags::Flags;
 pub(crate) use self::map::MapCommand;
 pub(crate) use self::router::RouterCommand;
+pub(crate) use self::sessions::{Asked, SessionsCommand};
 
 /// With the target that this program was built for, and its commit, if it is a release build.
 pub(crate) const VERSION: &str = env!("MOSHPUNCH_VERSION");
@@ -32,6 +34,9 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Start mosh-server, and make it reachable through the router (run by ssh: `mosh --server="moshpunch server"`)
     Server(ServerArguments),
+    /// Show your mosh sessions on a host, and end them (see docs/sessions.md)
+    #[command(subcommand)]
+    Sessions(SessionsCommand),
     /// Map ports of the router by hand, and see what it has mapped (see docs/map.md)
     #[command(subcommand)]
     Map(MapCommand),

@@ -14,7 +14,7 @@ use anyhow::Result;
 use clap::Parser;
 use system::process::errand;
 
-use crate::arguments::{Arguments, Command, ConnectArguments, Order, RouterCommand, is_own_command};
+use crate::arguments::{Arguments, Asked, Command, ConnectArguments, Order, RouterCommand, is_own_command};
 
 fn main() -> ExitCode {
     programs::own::take_name();
@@ -79,10 +79,21 @@ fn run(command: Command) -> Result<ExitCode> {
             let (command, answer) = command.into_parts();
             Ok(host::map::run(&command, answer))
         }
+        Command::Sessions(command) => look_at_sessions(&command.into()),
         Command::Router(command) => run_on_router(command),
         Command::LookUp(arguments) => client::look_up::run(&arguments.host, &arguments.ssh),
         Command::Tied(arguments) => client::tied::run(&arguments.into()),
         Command::Attend(arguments) => client::attend::run(&arguments.into()),
+    }
+}
+
+fn look_at_sessions(asked: &Asked) -> Result<ExitCode> {
+    match &asked.host {
+        None => Ok(host::sessions::run(&asked.command, asked.all)),
+        Some(host) => {
+            let configuration = configuration::connection(host, &asked.said, &[])?;
+            client::sessions::run(&configuration, &asked.words(), asked.asks())
+        }
     }
 }
 

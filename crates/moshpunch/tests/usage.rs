@@ -22,6 +22,8 @@ fn what_was_said_drives_no_terminal() {
         &[evil, "-G", "--", evil],
         &["map", "add", evil],
         &["map", "--help", evil, "--x"],
+        &["sessions", "close", "7", evil],
+        &["sessions", "clean", "--older-than", evil],
         &["router", "check", &format!("--{evil}")],
     ] {
         let (output, told) = told(words);

@@ -22,6 +22,12 @@ pub fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
+/// When this machine was booted, by the clock of now: in seconds since 1970.
+#[must_use]
+pub fn booted_at() -> u64 {
+    unix_seconds().saturating_sub(own::time::since_boot().as_secs())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,6 +19,7 @@ const OFFER: &str = include_str!("remote_command/offer.sh");
 const INSTALLED: &str = include_str!("remote_command/installed.sh");
 const INSTALL: &str = include_str!("remote_command/install.sh");
 const UNINSTALL: &str = include_str!("remote_command/uninstall.sh");
+const SESSIONS: &str = include_str!("remote_command/sessions.sh");
 
 /// As mosh's script asks for the address of ssh.
 const STOCK_ADDRESS: &str =
@@ -111,6 +112,14 @@ pub(crate) fn install() -> RemoteCommand {
 /// Takes that away.
 pub(crate) fn uninstall() -> RemoteCommand {
     let line = line::running(&without_comments(&[PROGRAMS, INSTALLED, UNINSTALL].concat()), &[]);
+    RemoteCommand { line, is_written_to: false }
+}
+
+/// Asks with these words for the sessions there, by the moshpunch that starts them.
+pub(crate) fn sessions(server: Option<&str>, words: &[OsString]) -> RemoteCommand {
+    let ours = server.and_then(server::before_its_word).unwrap_or_default();
+    let words: Vec<_> = [ours.into()].into_iter().chain(words.iter().cloned()).collect();
+    let line = line::running(&without_comments(&[PROGRAMS, SESSIONS].concat()), &words);
     RemoteCommand { line, is_written_to: false }
 }
 

@@ -57,13 +57,13 @@ pub(crate) fn login(configuration: &Configuration, host: &str, command: &RemoteC
     call(configuration, option.into_iter().collect(), host, line)
 }
 
-/// A login that does one thing, for which nothing there needs a terminal.
-pub(crate) fn errand(configuration: &Configuration, command: &RemoteCommand) -> Vec<OsString> {
+/// A login that does one thing beside all sessions, with the user's terminal if it is to ask something there.
+pub(crate) fn errand(configuration: &Configuration, command: &RemoteCommand, asks: bool) -> Vec<OsString> {
     let RemoteCommand { line, is_written_to } = command.clone();
     if configuration.local {
         return vec!["sh".into(), "-c".into(), line];
     }
-    let options = deaf(is_written_to).into_iter().chain(["-T"]).collect();
+    let options = if asks { vec!["-t"] } else { deaf(is_written_to).into_iter().chain(["-T"]).collect() };
     call(configuration, options, &configuration.host, line)
 }
 

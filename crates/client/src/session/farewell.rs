@@ -18,16 +18,16 @@ use crate::session::scout::Failures;
 const LONG_OVER_SSH: Duration = Duration::from_secs(60);
 
 const LET_THROUGH: &str = "a firewall or router on the way drops UDP: let these ports through, or have the host's router map them \
-                           (install moshpunch there, and `moshpunch map gateway` tells what its router can do)";
+                           (moshpunch --install puts moshpunch there, and `moshpunch map gateway` tells what its router can do)";
 
 const NAME_A_RELAY: &str = "`--turn turn:SERVER` has a server of yours relay it by UDP, which cannot read it (docs/relay.md). Or let \
-                            these ports through, or have the host's router map them (install moshpunch there, and `moshpunch map \
+                            these ports through, or have the host's router map them (moshpunch --install puts moshpunch there, and `moshpunch map \
                             gateway` tells what its router can do)";
 
 const NAME_A_SERVER: &str = "`--stun stun:SERVER` may find a direct way, and `--turn turn:SERVER` relays by UDP where there is none: \
                              a STUN server learns this machine's and the host's address \
                              and when you connect, nothing of the session. Or let these ports through, or have the host's router \
-                             map them (install moshpunch there, and `moshpunch map gateway` tells what its router can do)";
+                             map them (moshpunch --install puts moshpunch there, and `moshpunch map gateway` tells what its router can do)";
 
 const CARRY: &str = "a firewall or router on the way drops UDP: let these ports through, or have moshpunch on the host, as new \
                      as this one, and such a session goes over ssh";

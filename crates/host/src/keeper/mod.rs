@@ -7,6 +7,7 @@ mod punching;
 mod retry;
 mod saving;
 mod siblings;
+mod traffic;
 mod upkeep;
 
 use std::net::{IpAddr, SocketAddr};
@@ -147,6 +148,7 @@ impl Keeper {
             self.wait()?;
             // 4. Hand over what came in.
             self.upkeeps.iter_mut().for_each(Upkeep::receive);
+            self.look_at_traffic();
             self.handle_logins();
             self.handle_answers();
             self.handle_end_of_session();
@@ -165,12 +167,13 @@ impl Keeper {
         let deadlines = self.upkeeps.iter().filter_map(Upkeep::poll_timeout);
         let retry = self.retry.as_ref().filter(|_| !self.leaving);
         let retries = retry.and_then(Retry::poll_timeout);
-        let openers = self.punching.as_ref().and_then(Punching::poll_timeout);
+        let now = clock::now();
+        let openers = self.punching.as_ref().and_then(|punching| punching.poll_timeout(now));
         let deadline = deadlines.chain(self.saving.poll_timeout()).chain(retries).chain(openers).min();
         let mut descriptors: Vec<_> = self.upkeeps.iter().flat_map(Upkeep::descriptors).collect();
         descriptors.push(PollFd::new(&self.signals, PollFlags::IN));
         descriptors.extend(self.logins.descriptors());
-        descriptors.extend(self.punching.iter().flat_map(Punching::descriptors));
+        descriptors.extend(self.punching.iter().flat_map(|punching| punching.descriptors(now)));
         descriptors.extend(retry.and_then(Retry::descriptor));
         if let Some(session) = self.session.as_ref().filter(|_| !self.leaving) {
             descriptors.push(session.process.descriptor());
@@ -274,6 +277,11 @@ impl Keeper {
         }
     }
 
+    fn look_at_traffic(&mut self) {
+        let (now, unix_seconds) = (clock::now(), clock::unix_seconds());
+        self.punching.iter_mut().for_each(|punching| punching.look_at_traffic(now, unix_seconds));
+    }
+
     fn handle_answers(&mut self) {
         if let Some((asked, origins)) = self.punching.as_mut().and_then(Punching::receive) {
             let punched = FromKeeper::Punched { round: asked.round, outcome: Ok(origins) };
@@ -287,6 +295,7 @@ impl Keeper {
             process: session.process.identity,
             port: session.port,
             punches: self.punching.is_some(),
+            last_traffic: self.punching.as_ref().and_then(Punching::last_traffic),
         });
         let opened = self.upkeeps.iter().filter_map(|upkeep| {
             let outcome = Ok(upkeep.mapped()?.clone());
@@ -308,7 +317,8 @@ impl Keeper {
             }
             ToKeeper::Lend => {
                 let lent = descriptor.filter(|_| self.session.is_some() && !self.leaving);
-                self.punching = lent.and_then(BorrowedSocket::received).map(Punching::new);
+                self.punching =
+                    lent.and_then(BorrowedSocket::received).map(|socket| Punching::new(socket, clock::now()));
                 self.save();
             }
             ToKeeper::Told { port } => self.upkeeps.iter_mut().for_each(|upkeep| upkeep.insist(port)),

@@ -8,17 +8,22 @@ use system::linux::BorrowedSocket;
 use wire::opener::Cookie;
 
 use super::siblings::{Asked, Siblings};
+use super::traffic::Traffic;
 use crate::punch::{NoRound, Openers};
 
 pub(super) struct Punching {
     socket: BorrowedSocket,
     openers: Openers,
     siblings: Siblings,
+    /// `None`: the kernel notes none.
+    traffic: Option<Traffic>,
 }
 
 impl Punching {
-    pub(super) fn new(socket: BorrowedSocket) -> Self {
-        Self { socket, openers: Openers::default(), siblings: Siblings::default() }
+    pub(super) fn new(socket: BorrowedSocket, now: Instant) -> Self {
+        let traffic = Traffic::of(&socket, now);
+        let traffic = traffic.inspect_err(|error| tracing::debug!(%error, "traffic is not noted")).ok();
+        Self { socket, openers: Openers::default(), siblings: Siblings::default(), traffic }
     }
 
     pub(super) fn begin(&mut self, cookie: Cookie, to: &[SocketAddr], now: Instant) -> Result<(), NoRound> {
@@ -37,12 +42,23 @@ impl Punching {
         self.siblings.receive()
     }
 
-    pub(super) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
-        self.siblings.descriptors()
+    pub(super) fn descriptors(&self, now: Instant) -> impl Iterator<Item = PollFd<'_>> {
+        let traffic = self.traffic.iter().filter_map(move |traffic| traffic.descriptor(now));
+        self.siblings.descriptors().chain(traffic)
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.openers.poll_timeout().into_iter().chain(self.siblings.poll_timeout()).min()
+    pub(super) fn poll_timeout(&self, now: Instant) -> Option<Instant> {
+        let traffic = self.traffic.as_ref().and_then(|traffic| traffic.poll_timeout(now));
+        self.openers.poll_timeout().into_iter().chain(self.siblings.poll_timeout()).chain(traffic).min()
+    }
+
+    /// When mosh-server's socket was last used, in seconds since 1970: it may be told up to half a minute late.
+    pub(super) fn last_traffic(&self) -> Option<u64> {
+        self.traffic.as_ref().and_then(Traffic::last)
+    }
+
+    pub(super) fn look_at_traffic(&mut self, now: Instant, unix_seconds: u64) {
+        self.traffic.iter_mut().for_each(|traffic| traffic.look(now, unix_seconds));
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {

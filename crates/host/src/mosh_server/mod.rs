@@ -16,7 +16,7 @@ mod watched;
 
 pub(crate) use address::address;
 pub(crate) use arguments::{Listening, external, with_bind, with_ports};
-pub(crate) use process::ProcessIdentity;
+pub(crate) use process::{ProcessIdentity, Stat};
 pub(crate) use reaper::Reaper;
 pub(crate) use roaming::bind as roaming_bind;
 pub(crate) use start::start;

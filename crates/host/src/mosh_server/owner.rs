@@ -55,7 +55,7 @@ impl Owner {
     fn hidden(pid: Pid) -> Option<Self> {
         let obstacle = fs::read_dir(format!("/proc/{pid}/fd")).err()?;
         let stat = Stat::of(pid.as_raw_nonzero().get()).ok()?;
-        let Stat { parent, is_fork, started, is_dead } = stat;
+        let Stat { parent, is_fork, started, is_dead, .. } = stat;
         let is_hidden = obstacle.kind() == ErrorKind::PermissionDenied && !is_dead;
         is_hidden.then_some(Self { pid: pid.as_raw_nonzero().get(), parent, started, has_detached: is_fork })
     }

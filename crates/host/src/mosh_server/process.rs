@@ -7,7 +7,7 @@ use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
 /// Its start time tells a process from a later one with the same number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct ProcessIdentity {
     pub(crate) pid: i32,
     /// In clock ticks since boot (proc_pid_stat(5), field 22).
@@ -15,7 +15,7 @@ pub(crate) struct ProcessIdentity {
 }
 
 impl ProcessIdentity {
-    pub(super) fn of(pid: i32) -> Result<Self> {
+    pub(crate) fn of(pid: i32) -> Result<Self> {
         Ok(Self { pid, started: Stat::of(pid)?.started })
     }
 
@@ -32,30 +32,43 @@ impl ProcessIdentity {
 const FORKED_WITHOUT_EXEC: u32 = 0x40;
 
 /// proc_pid_stat(5).
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Stat {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stat {
+    /// Cut to 15 bytes; may hold anything.
+    pub(crate) name: String,
     /// Perhaps nobody waits for it, so that it stays as a zombie.
-    pub(super) is_dead: bool,
-    pub(super) parent: i32,
+    pub(crate) is_dead: bool,
+    /// By a signal, or by who traces it.
+    pub(crate) is_stopped: bool,
+    pub(crate) parent: i32,
+    /// The device number; 0: it has none.
+    pub(crate) terminal: u32,
+    /// The process group that has the terminal.
+    pub(crate) foreground: i32,
     /// It runs what its parent ran.
     pub(super) is_fork: bool,
-    pub(super) started: u64,
+    pub(crate) started: u64,
 }
 
 impl Stat {
-    pub(super) fn of(pid: i32) -> Result<Self> {
+    pub(crate) fn of(pid: i32) -> Result<Self> {
         let path = format!("/proc/{pid}/stat");
-        let text = fs::read_to_string(&path).with_context(|| path.clone())?;
-        Self::parse(&text).context(path)
+        let text = fs::read(&path).with_context(|| path.clone())?;
+        Self::parse(&String::from_utf8_lossy(&text)).context(path)
     }
 
     fn parse(text: &str) -> Option<Self> {
         // The second field is a name in parentheses that may hold anything.
-        let (_, fields) = text.rsplit_once(") ")?;
+        let (beginning, fields) = text.rsplit_once(") ")?;
+        let (_, name) = beginning.split_once('(')?;
         let fields: Vec<_> = fields.split(' ').collect();
         Some(Self {
+            name: name.to_owned(),
             is_dead: ["Z", "X", "x"].contains(fields.first()?),
+            is_stopped: ["T", "t"].contains(fields.first()?),
             parent: fields.get(1)?.parse().ok()?,
+            terminal: fields.get(4)?.parse().ok()?,
+            foreground: fields.get(5)?.parse().ok()?,
             is_fork: fields.get(6)?.parse::<u32>().ok()? & FORKED_WITHOUT_EXEC != 0,
             started: fields.get(19)?.parse().ok()?,
         })
@@ -94,8 +107,17 @@ mod tests {
 
     #[test]
     fn a_name_may_hold_anything() {
-        let fields = "S 7 1 1 0 -1 4194624 0 0 0 0 0 0 0 0 20 0 1 0 5001 0";
-        let stat = Stat { is_dead: false, parent: 7, is_fork: true, started: 5001 };
+        let fields = "S 7 1 1 34823 9 4194624 0 0 0 0 0 0 0 0 20 0 1 0 5001 0";
+        let stat = Stat {
+            name: "a) Z 1 (b".into(),
+            is_dead: false,
+            is_stopped: false,
+            parent: 7,
+            terminal: 34_823,
+            foreground: 9,
+            is_fork: true,
+            started: 5001,
+        };
         assert_eq!(Stat::parse(&format!("9 (a) Z 1 (b) {fields}")), Some(stat));
         assert_eq!(Stat::parse("9 (cut) S 7"), None);
     }

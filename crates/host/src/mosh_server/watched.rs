@@ -1,9 +1,10 @@
-//! mosh-server, as one who waits for its end.
+//! A process, mosh-server as a rule, as one who waits for its end.
 
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::process::{PidfdFlags, pidfd_open};
+use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::process::ProcessIdentity;
 
@@ -23,6 +24,11 @@ impl Watched {
     /// Whether somebody waits for it or not.
     pub(crate) fn has_ended(&self) -> bool {
         !self.identity.is_alive()
+    }
+
+    /// Nobody gets it in place of one that has ended.
+    pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
+        Ok(pidfd_send_signal(&self.process, signal)?)
     }
 
     /// Can be read once it has ended.

@@ -113,7 +113,7 @@ impl Running {
     /// Where nothing is written any more, or could be. Of the mappings it tells behind that.
     fn told(keeper: &mut Link) -> Option<Self> {
         match keeper.receive_within(PATIENCE_WITH_A_KEEPER) {
-            Ok(Some(FromKeeper::Session { process, port, punches })) => {
+            Ok(Some(FromKeeper::Session { process, port, punches, .. })) => {
                 Some(Self { process, port, mappings: Vec::new(), punches })
             }
             _ => None,

@@ -120,6 +120,9 @@ pub(crate) enum FromKeeper {
         /// As in the [state file](super::StateFile).
         #[serde(default)]
         punches: bool,
+        /// Of mosh-server's socket, in either direction, in seconds since 1970; may be told up to half a minute late.
+        #[serde(default)]
+        last_traffic: Option<u64>,
     },
     /// A gateway answers, or is known to; how long it takes for the mapping is another question.
     Hears,

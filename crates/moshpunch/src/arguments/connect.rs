@@ -41,6 +41,7 @@ that was used; with -v every move, and its cause.
 Commands, each with a --help of its own:
   server new  on a host: start mosh-server, reachable through the router
   map         map ports of the router by hand, and see what it has mapped
+  sessions    show your mosh sessions on a host, and end them
   router      on a router with miniupnpd: set it up, check it, hold its ports
 A host of such a name: `moshpunch server` or `moshpunch -- server COMMAND`.";
 
@@ -51,7 +52,7 @@ A host of such a name: `moshpunch server` or `moshpunch -- server COMMAND`.";
     infer_long_args = true,
     args_override_self = true,
     max_term_width = 100,
-    override_usage = "moshpunch [OPTIONS] [--] [USER@]HOST [COMMAND]...\n       moshpunch server|map|router ...",
+    override_usage = "moshpunch [OPTIONS] [--] [USER@]HOST [COMMAND]...\n       moshpunch server|map|sessions|router ...",
     about = ABOUT,
     after_help = AFTER_HELP
 )]
@@ -114,7 +115,7 @@ impl ConnectArguments {
 }
 
 /// What ssh would read as something else, an option above all, is refused.
-fn host(text: &str) -> Result<String, String> {
+pub(super) fn host(text: &str) -> Result<String, String> {
     let bare = text.strip_prefix("ssh://").unwrap_or(text);
     let name = bare.rsplit_once('@').map_or(bare, |(_, name)| name).trim_start_matches('[');
     match name {
@@ -136,6 +137,7 @@ pub(crate) fn is_own_command(words: &[OsString]) -> bool {
     match first {
         "server" => own_option || ["new", "offer"].contains(&second),
         "map" => own_option || ["add", "renew", "remove", "list", "gateway", "help"].contains(&second),
+        "sessions" => own_option || ["list", "close", "clean", "help"].contains(&second),
         "router" => own_option || ["setup", "check", "guard", "help"].contains(&second),
         _ => ["--look-up", "--tied", "--attend"].contains(&first),
     }
@@ -461,14 +463,31 @@ mod tests {
 
     #[test]
     fn hosts_may_be_called_as_our_commands_are() {
-        for line in
-            ["router", "server", "map", "router uptime", "server -- new", "keeper", "alice@server new"]
-        {
+        for line in [
+            "router",
+            "server",
+            "map",
+            "sessions",
+            "sessions uptime",
+            "-- sessions list",
+            "a@sessions list",
+            "router uptime",
+            "server -- new",
+            "keeper",
+            "alice@server new",
+        ] {
             assert!(!is_own_command(&words(line)), "{line}");
         }
-        for line in
-            ["server new -s", "server --lease 7 new", "map list", "router check", "map --help", "--tied 7"]
-        {
+        for line in [
+            "server new -s",
+            "server --lease 7 new",
+            "map list",
+            "sessions list host",
+            "sessions --help",
+            "router check",
+            "map --help",
+            "--tied 7",
+        ] {
             assert!(is_own_command(&words(line)), "{line}");
         }
     }

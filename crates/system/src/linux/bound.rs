@@ -10,7 +10,7 @@ const TABLES: [&str; 2] = ["/proc/self/net/udp", "/proc/self/net/udp6"];
 /// The addresses of `user`'s sockets on `port`; unspecified is any.
 #[must_use]
 pub fn addresses(port: NonZeroU16, user: u32) -> Vec<IpAddr> {
-    of_user(port, user).into_iter().map(|entry| entry.address).collect()
+    sockets(port, user).into_iter().map(|socket| socket.address).collect()
 }
 
 /// A socket in the kernel's table.
@@ -18,6 +18,8 @@ pub fn addresses(port: NonZeroU16, user: u32) -> Vec<IpAddr> {
 pub struct Socket {
     /// Unspecified is any.
     pub address: IpAddr,
+    pub port: u16,
+    pub user: u32,
     /// By which a process has it open.
     pub inode: u64,
 }
@@ -25,29 +27,23 @@ pub struct Socket {
 /// `user`'s sockets on `port`.
 #[must_use]
 pub fn sockets(port: NonZeroU16, user: u32) -> Vec<Socket> {
-    let socket = |Entry { address, inode, .. }| Socket { address, inode };
-    of_user(port, user).into_iter().map(socket).collect()
+    let mut sockets = all();
+    sockets.retain(|socket| (socket.port, socket.user) == (port.get(), user));
+    sockets
 }
 
-#[derive(Debug, PartialEq, Eq)]
-struct Entry {
-    address: IpAddr,
-    port: u16,
-    user: u32,
-    inode: u64,
-}
-
-fn of_user(port: NonZeroU16, user: u32) -> Vec<Entry> {
+/// Those of everybody.
+#[must_use]
+pub fn all() -> Vec<Socket> {
     let tables = TABLES.iter().filter_map(|table| fs::read_to_string(table).ok());
-    let entries = tables.flat_map(|table| table.lines().skip(1).filter_map(entry).collect::<Vec<_>>());
-    entries.filter(|entry| (entry.port, entry.user) == (port.get(), user)).collect()
+    tables.flat_map(|table| table.lines().skip(1).filter_map(socket).collect::<Vec<_>>()).collect()
 }
 
 /// Number, local address, remote address, state, queues, timer, retransmissions, user, timeout, inode.
-fn entry(line: &str) -> Option<Entry> {
+fn socket(line: &str) -> Option<Socket> {
     let words: Vec<_> = line.split_whitespace().collect();
     let (address, port) = words.get(1)?.split_once(':')?;
-    Some(Entry {
+    Some(Socket {
         address: address_of(address)?,
         port: u16::from_str_radix(port, 16).ok()?,
         user: words.get(7)?.parse().ok()?,
@@ -92,8 +88,8 @@ mod tests {
     fn a_line_of_the_table_tells_who_has_a_socket() {
         let line = " 1103: 0A01A8C0:EA61 00000000:0000 07 00000000:00000000 00:00000000 00000000  1000        0 4711 2";
         let address = IpAddr::from([192, 168, 1, 10]);
-        assert_eq!(entry(line), Some(Entry { address, port: 60001, user: 1000, inode: 4711 }));
-        assert_eq!(entry(" 1103: 0A01A8C0:EA61 00000000:0000 07"), None);
+        assert_eq!(socket(line), Some(Socket { address, port: 60001, user: 1000, inode: 4711 }));
+        assert_eq!(socket(" 1103: 0A01A8C0:EA61 00000000:0000 07"), None);
     }
 
     #[test]

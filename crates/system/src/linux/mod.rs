@@ -20,6 +20,7 @@ mod sibling;
 pub(crate) mod source_filter;
 #[cfg(not(feature = "portable"))]
 pub(crate) mod time;
+pub mod utmp;
 
 pub use borrowed::BorrowedSocket;
 pub use file_changes::{FileChanges, Heard};

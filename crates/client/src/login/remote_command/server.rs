@@ -23,6 +23,15 @@ impl Server {
     }
 }
 
+/// Of a text that starts ours, what stands before the word `server`.
+pub(super) fn before_its_word(text: &str) -> Option<&str> {
+    let words: Vec<_> = text.split_whitespace().collect();
+    let is_ours = |pair: &[&str]| program(pair[0]) == "moshpunch" && bare(pair[1]) == "server";
+    let word = words.windows(2).find(|pair| is_ours(pair))?[1];
+    // Both are of the same text.
+    text.get(..word.as_ptr().addr() - text.as_ptr().addr())
+}
+
 fn program(word: &str) -> &str {
     let path = bare(word);
     path.rsplit('/').next().unwrap_or(path)
@@ -35,6 +44,18 @@ fn bare(word: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_starts_ours_is_told_from_its_word() {
+        for (text, expected) in [
+            ("moshpunch server", Some("moshpunch ")),
+            ("A=server ~/bin/moshpunch server --lease 9", Some("A=server ~/bin/moshpunch ")),
+            ("\"$HOME/my bin/moshpunch\" server", Some("\"$HOME/my bin/moshpunch\" ")),
+            ("mosh-server", None),
+        ] {
+            assert_eq!(before_its_word(text), expected);
+        }
+    }
 
     #[test]
     fn what_stands_before_the_program_does_not_matter() {
