@@ -76,6 +76,16 @@ pub(crate) enum Outcome {
 /// It knows the password, and would show it.
 struct Client(TurnClientUdp);
 
+impl Client {
+    /// The first look gives up what was not answered, and has a wait beside it in which nobody would hear of that.
+    fn next(&mut self, time: TurnInstant) -> TurnPollRet {
+        match self.0.poll(time) {
+            TurnPollRet::WaitUntil(_) => self.0.poll(time),
+            other => other,
+        }
+    }
+}
+
 impl fmt::Debug for Client {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Client")
@@ -392,7 +402,7 @@ impl Allocation {
                     tracing::debug!(?error, "the TURN server is not asked");
                 }
             }
-            match self.client.0.poll(at.time) {
+            match self.client.next(at.time) {
                 TurnPollRet::WaitUntil(until) => {
                     self.due = at.epoch + until.duration_since(TurnInstant::from_nanos(0));
                     if self.due > at.now {
@@ -527,16 +537,51 @@ mod tests {
         let by = server.local_addr().unwrap();
         let begun = clock::now();
         relays.allocate(socket, Family::V4, [by].into_iter(), begun);
-        let mut now = begun;
-        let outcome = loop {
+        let (outcome, now) = until_an_outcome(&mut relays, begun);
+        assert_eq!(outcome, Outcome::Failed { socket, by: Some(by), refusal: Refusal::Silent });
+        assert!(now - begun <= Duration::from_secs(10), "{:?}", now - begun);
+    }
+
+    /// RFC 8489 §9.2.4: what it wants to know, and then nothing more.
+    #[test]
+    fn a_server_that_is_silent_once_it_knows_who_asks_is_given_up() {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let (mut relays, socket) = (relays(), socket());
+        let by = server.local_addr().unwrap();
+        let begun = clock::now();
+        relays.allocate(socket, Family::V4, [by].into_iter(), begun);
+        let mut asked = [0; 2_000];
+        let (_, client) = server.recv_from(&mut asked).unwrap();
+        server.send_to(&who_is_it(&asked[8..20]), client).unwrap();
+        heard(&mut relays);
+        let (outcome, now) = until_an_outcome(&mut relays, begun);
+        assert_eq!(outcome, Outcome::Failed { socket, by: Some(by), refusal: Refusal::Silent });
+        assert!(now - begun <= Duration::from_secs(20), "{:?}", now - begun);
+    }
+
+    /// By loopback it is there once it was sent.
+    fn heard(relays: &mut Relays) {
+        relays.look_again([true]);
+        assert!(relays.receive(&mut []).is_none());
+        assert!(relays.open[0].has_been_heard);
+    }
+
+    fn who_is_it(transaction: &[u8]) -> Vec<u8> {
+        let error = [0, 9, 0, 4, 0, 0, 4, 1];
+        let (realm, nonce) = (b"\0\x14\0\x04home", b"\0\x15\0\x04once");
+        let header = [0x01, 0x13, 0, 24, 0x21, 0x12, 0xa4, 0x42];
+        [&header, transaction, &error, realm, nonce].concat()
+    }
+
+    /// As time passes.
+    fn until_an_outcome(relays: &mut Relays, mut now: Instant) -> (Outcome, Instant) {
+        loop {
             if let Some(outcome) = relays.poll_outcome() {
-                break outcome;
+                return (outcome, now);
             }
             now = relays.deadline().expect("it is asked, or given up").max(now);
             relays.handle_timeout(now);
-        };
-        assert_eq!(outcome, Outcome::Failed { socket, by: Some(by), refusal: Refusal::Silent });
-        assert!(now - begun <= Duration::from_secs(10), "{:?}", now - begun);
+        }
     }
 
     #[test]
