@@ -14,6 +14,8 @@
 //! | what becomes of a server that refuses, or is silent | [`Refusal`], told at the end if that is how it ended |
 
 mod credentials;
+#[cfg(test)]
+mod played;
 mod refusal;
 
 use std::collections::VecDeque;
@@ -32,6 +34,7 @@ use turn_client_proto::prelude::TurnClientApi;
 use turn_client_proto::stun::Instant as TurnInstant;
 use turn_client_proto::types::{AddressFamily, TransportType};
 use turn_client_proto::udp::TurnClientUdp;
+use wire::opener::is_target;
 
 pub(crate) use self::credentials::Credentials;
 pub(crate) use self::refusal::Refusal;
@@ -60,7 +63,7 @@ pub(crate) struct Relays {
     sockets: PathSockets,
     outcomes: VecDeque<Outcome>,
     /// As the last one went.
-    refusal: Option<(SocketAddr, Refusal)>,
+    refusal: Option<(Option<SocketAddr>, Refusal)>,
     epoch: Instant,
     buffer: Vec<u8>,
 }
@@ -233,7 +236,7 @@ impl Relays {
     pub(crate) fn poll_outcome(&mut self) -> Option<Outcome> {
         let outcome = self.outcomes.pop_front()?;
         self.refusal = match outcome {
-            Outcome::Failed { by, refusal, .. } => by.map(|by| (by, refusal)),
+            Outcome::Failed { by, refusal, .. } => Some((by, refusal)),
             Outcome::Opened { .. } => None,
         };
         Some(outcome)
@@ -298,7 +301,7 @@ impl Relays {
 
     /// At the end of the session, once all is [given back](Self::give_back_all). What the server has had to refuse or lost last
     /// is returned.
-    pub(crate) fn end(mut self) -> Option<(SocketAddr, Refusal)> {
+    pub(crate) fn end(mut self) -> Option<(Option<SocketAddr>, Refusal)> {
         let end = clock::now() + LONGEST_RETURN;
         while !self.open.is_empty() && clock::now() < end {
             let until = self.deadline().map_or(end, |deadline| deadline.min(end));
@@ -383,10 +386,13 @@ impl Allocation {
 
     fn leave(&mut self, at: Moment) {
         if !matches!(self.state, State::Leaving { .. } | State::Ended) {
-            self.state = State::Leaving { until: at.now + LONGEST_RETURN };
-            if self.client.0.delete(at.time).is_err() {
-                self.state = State::Ended;
-            }
+            // What is under way to us can be given back only when it is there.
+            let may_be_given = self.has_been_heard && self.place.is_none();
+            let is_returned = self.client.0.delete(at.time).is_ok();
+            self.state = match is_returned || may_be_given {
+                true => State::Leaving { until: at.now + LONGEST_RETURN },
+                false => State::Ended,
+            };
         }
     }
 
@@ -436,10 +442,7 @@ impl Allocation {
         match *event {
             TurnEvent::AllocationCreated(_, place) => {
                 self.place = Some(place);
-                if self.wanted.is_empty() {
-                    self.refusal = Some(Refusal::NoPeer);
-                    self.fail(outcomes, at);
-                }
+                self.is_given(place, outcomes, at);
             }
             TurnEvent::AllocationCreateFailed(_) => self.fail(outcomes, at),
             TurnEvent::PermissionCreated(_, peer) => {
@@ -448,6 +451,23 @@ impl Allocation {
             }
             TurnEvent::PermissionCreateFailed(_, peer) => self.is_answered(peer, outcomes, at),
             _ => {}
+        }
+    }
+
+    fn is_given(&mut self, place: SocketAddr, outcomes: &mut VecDeque<Outcome>, at: Moment) {
+        if self.state != State::Asking {
+            let returned = self.client.0.delete(at.time);
+            returned.err().inspect(|error| tracing::debug!(%error, "not given back"));
+            return;
+        }
+        self.refusal = None;
+        if reach(place.ip()) != Reach::Public || !is_target(place) {
+            self.refusal = Some(Refusal::Inside);
+        } else if self.wanted.is_empty() {
+            self.refusal = Some(Refusal::NoPeer);
+        }
+        if self.refusal.is_some() {
+            self.fail(outcomes, at);
         }
     }
 
@@ -460,6 +480,7 @@ impl Allocation {
         match self.place.filter(|_| self.lets_in) {
             Some(place) => {
                 self.state = State::Open;
+                self.refusal = None;
                 outcomes.push_back(Outcome::Opened { socket: self.socket, place, by: self.server });
             }
             None => self.fail(outcomes, at),
@@ -487,14 +508,13 @@ mod tests {
 
     use path::{Agent, Event};
 
+    use super::played::{PASSWORD, Played, USER};
     use super::*;
     use crate::configuration::secret::Secret;
 
-    const PASSWORD: &str = "vollgeheim";
-
     fn relays() -> Relays {
         let password = Secret::new(PASSWORD.into());
-        let credentials = Credentials::Password { user: "alice".into(), password };
+        let credentials = Credentials::Password { user: USER.into(), password };
         Relays::new(Some(credentials), 2_000, clock::now())
     }
 
@@ -514,6 +534,7 @@ mod tests {
         let refusal = Refusal::NoWay;
         assert_eq!(relays.poll_outcome(), Some(Outcome::Failed { socket, by: None, refusal }));
         assert!(!relays.has(socket) && relays.deadline().is_none());
+        assert_eq!(relays.end(), Some((None, refusal)));
     }
 
     #[test]
@@ -545,32 +566,56 @@ mod tests {
     /// RFC 8489 §9.2.4: what it wants to know, and then nothing more.
     #[test]
     fn a_server_that_is_silent_once_it_knows_who_asks_is_given_up() {
-        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let (mut relays, socket) = (relays(), socket());
-        let by = server.local_addr().unwrap();
-        let begun = clock::now();
+        let (mut relays, socket, mut server) = (relays(), socket(), Played::new());
+        let (by, begun) = (server.address(), clock::now());
         relays.allocate(socket, Family::V4, [by].into_iter(), begun);
-        let mut asked = [0; 2_000];
-        let (_, client) = server.recv_from(&mut asked).unwrap();
-        server.send_to(&who_is_it(&asked[8..20]), client).unwrap();
-        heard(&mut relays);
+        server.asks_who(&mut relays);
         let (outcome, now) = until_an_outcome(&mut relays, begun);
         assert_eq!(outcome, Outcome::Failed { socket, by: Some(by), refusal: Refusal::Silent });
         assert!(now - begun <= Duration::from_secs(20), "{:?}", now - begun);
     }
 
-    /// By loopback it is there once it was sent.
-    fn heard(relays: &mut Relays) {
-        relays.look_again([true]);
-        assert!(relays.receive(&mut []).is_none());
-        assert!(relays.open[0].has_been_heard);
+    /// The first may be asked twice before its answer is there.
+    #[test]
+    fn what_a_server_has_refused_before_it_gave_an_address_is_not_why_it_is_lost() {
+        let (mut relays, socket, mut server) = (relays(), socket(), Played::new());
+        let (by, begun) = (server.address(), clock::now());
+        relays.allocate(socket, Family::V4, [by].into_iter(), begun);
+        relays.permit(socket, "20.0.0.1".parse().unwrap(), begun);
+        let place = "20.0.0.3:50000".parse().unwrap();
+        server.asks_who(&mut relays);
+        server.say(&refusal::error(401), &mut relays);
+        server.gives(place, 1_800, &mut relays);
+        server.agrees(&mut relays);
+        assert_eq!(relays.poll_outcome(), Some(Outcome::Opened { socket, place, by }));
+        let (outcome, _) = until_an_outcome(&mut relays, begun);
+        assert_eq!(outcome, Outcome::Failed { socket, by: Some(by), refusal: Refusal::Unknown });
     }
 
-    fn who_is_it(transaction: &[u8]) -> Vec<u8> {
-        let error = [0, 9, 0, 4, 0, 0, 4, 1];
-        let (realm, nonce) = (b"\0\x14\0\x04home", b"\0\x15\0\x04once");
-        let header = [0x01, 0x13, 0, 24, 0x21, 0x12, 0xa4, 0x42];
-        [&header, transaction, &error, realm, nonce].concat()
+    #[test]
+    fn an_address_that_no_host_on_the_internet_reaches_is_refused() {
+        for place in ["10.0.0.3:50000", "127.0.0.1:50000", "20.0.0.3:0"] {
+            let (mut relays, socket, mut server) = (relays(), socket(), Played::new());
+            let (by, begun) = (server.address(), clock::now());
+            relays.allocate(socket, Family::V4, [by].into_iter(), begun);
+            relays.permit(socket, "20.0.0.1".parse().unwrap(), begun);
+            server.asks_who(&mut relays);
+            server.gives(place.parse().unwrap(), 1_800, &mut relays);
+            let refusal = Refusal::Inside;
+            assert_eq!(relays.poll_outcome(), Some(Outcome::Failed { socket, by: Some(by), refusal }));
+        }
+    }
+
+    #[test]
+    fn what_a_server_gives_to_one_who_has_left_is_given_back() {
+        let (mut relays, socket, mut server) = (relays(), socket(), Played::new());
+        let begun = clock::now();
+        relays.allocate(socket, Family::V4, [server.address()].into_iter(), begun);
+        server.asks_who(&mut relays);
+        relays.give_back(socket, clock::now());
+        server.gives("20.0.0.3:50000".parse().unwrap(), 1_800, &mut relays);
+        assert_eq!(server.agrees(&mut relays)[..2], [0, 4], "RFC 8656: a Refresh request");
+        assert!(!relays.has(socket));
     }
 
     /// As time passes.
