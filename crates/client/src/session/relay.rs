@@ -504,6 +504,7 @@ impl Allocation {
 
 #[cfg(test)]
 mod tests {
+    use std::iter::from_fn;
     use std::net::UdpSocket;
 
     use path::{Agent, Event};
@@ -603,6 +604,40 @@ mod tests {
             server.gives(place.parse().unwrap(), 1_800, &mut relays);
             let refusal = Refusal::Inside;
             assert_eq!(relays.poll_outcome(), Some(Outcome::Failed { socket, by: Some(by), refusal }));
+        }
+    }
+
+    #[test]
+    fn a_server_to_which_every_question_is_stale_is_given_up() {
+        let (mut relays, socket, mut server) = (relays(), socket(), Played::new());
+        relays.allocate(socket, Family::V4, [server.address()].into_iter(), clock::now());
+        server.asks_who(&mut relays);
+        let answered = (1..=20).find(|_| {
+            server.refuses(438, &mut relays);
+            relays.handle_timeout(clock::now());
+            relays.poll_outcome().is_some()
+        });
+        assert!(answered.is_some());
+    }
+
+    /// RFC 8656 §7.2 has it that none is shorter than ten minutes.
+    #[test]
+    fn an_address_for_however_long_keeps_nobody_busy() {
+        for lifetime in [0, 1, 59, 60, 61, 599, 86_400, u32::MAX] {
+            let (mut relays, socket, mut server) = (relays(), socket(), Played::new());
+            relays.allocate(socket, Family::V4, [server.address()].into_iter(), clock::now());
+            relays.permit(socket, "20.0.0.1".parse().unwrap(), clock::now());
+            server.asks_who(&mut relays);
+            server.gives("20.0.0.3:50000".parse().unwrap(), lifetime, &mut relays);
+            let mut now = clock::now();
+            let end = now + Duration::from_secs(120);
+            let turns = from_fn(|| {
+                now = relays.deadline()?.max(now);
+                relays.handle_timeout(now);
+                Some(now)
+            });
+            let turns = turns.take_while(|now| *now < end).take(1_000).count();
+            assert!(turns < 200, "{lifetime} s: {turns} turns");
         }
     }
 

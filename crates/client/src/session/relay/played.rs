@@ -52,10 +52,15 @@ impl Played {
 
     /// RFC 8489 §9.2.4: who is it?
     pub(super) fn asks_who(&mut self, relays: &mut Relays) {
+        self.refuses(ErrorCode::UNAUTHORIZED, relays);
+    }
+
+    /// And says what a question is to be signed with.
+    pub(super) fn refuses(&mut self, code: u16, relays: &mut Relays) {
         let question = self.question(relays);
         let question = Message::from_bytes(&question).unwrap();
         let mut answer = Message::builder_error(&question, MessageWriteVec::new());
-        answer.add_attribute(&ErrorCode::builder(ErrorCode::UNAUTHORIZED).build().unwrap()).unwrap();
+        answer.add_attribute(&ErrorCode::builder(code).build().unwrap()).unwrap();
         answer.add_attribute(&Realm::new(REALM).unwrap()).unwrap();
         answer.add_attribute(&Nonce::new("once").unwrap()).unwrap();
         self.say(&answer.finish(), relays);
