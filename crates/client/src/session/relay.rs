@@ -157,14 +157,20 @@ impl Relays {
         servers: impl Iterator<Item = SocketAddr>,
         now: Instant,
     ) {
-        let mut servers = servers.filter(|server| source_toward(server.ip()).is_some());
-        let begun = servers.next().filter(|_| self.open.len() < ALLOCATIONS_MAXIMUM);
+        let servers: Vec<_> = servers.filter(|server| source_toward(server.ip()).is_some()).collect();
+        let best = servers.iter().find(|&&server| !self.was_silent(server)).or(servers.first());
+        let begun = best.copied().filter(|_| self.open.len() < ALLOCATIONS_MAXIMUM);
         let allocation = begun.and_then(|server| self.begin(socket, family, server));
         match allocation {
             Some(allocation) => self.open.push(allocation),
             None => self.outcomes.push_back(Outcome::Failed { socket, by: None, refusal: Refusal::NoWay }),
         }
         self.perform(now);
+    }
+
+    /// When it was asked last.
+    fn was_silent(&self, server: SocketAddr) -> bool {
+        self.refusal == Some((Some(server), Refusal::Silent))
     }
 
     fn begin(&mut self, socket: SocketId, family: Family, server: SocketAddr) -> Option<Allocation> {
@@ -639,6 +645,22 @@ mod tests {
             let turns = turns.take_while(|now| *now < end).take(1_000).count();
             assert!(turns < 200, "{lifetime} s: {turns} turns");
         }
+    }
+
+    /// Whose IPv6 leads nowhere, say.
+    #[test]
+    fn after_a_silent_address_of_a_server_another_is_asked() {
+        let (mut relays, socket) = (relays(), socket());
+        let servers = [Played::new(), Played::new()].map(|server| server.address());
+        let mut now = clock::now();
+        let asked = [0; 3].map(|_| {
+            relays.allocate(socket, Family::V4, servers.into_iter(), now);
+            let (outcome, end) = until_an_outcome(&mut relays, now);
+            now = end;
+            outcome
+        });
+        let silent = |by: usize| Outcome::Failed { socket, by: Some(servers[by]), refusal: Refusal::Silent };
+        assert_eq!(asked, [0, 1, 0].map(silent));
     }
 
     #[test]
