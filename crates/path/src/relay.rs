@@ -7,7 +7,7 @@
 //!
 //! - It is asked once a round has been under way for [`RELAY_PATIENCE`] since the host's word, and no way by UDP answers;
 //!   after a change of the network at once, if it was in use and does not answer.
-//! - It lets in every address of the host that is known.
+//! - It lets in every address of the host that is known, but those in a network of the host's own.
 //! - The host is asked for openers to there, beside the round. Ways lead to where these come from, and nowhere else.
 //! - [`Relayed`](crate::Kind::Relayed) ways are better than a channel, and worse than any that is direct. While one is followed,
 //!   rounds go on as they do over a channel, ever more rarely.

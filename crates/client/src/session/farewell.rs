@@ -130,8 +130,8 @@ pub(crate) fn cut_off(agent: &Agent, failures: &Failures) -> Option<Trouble> {
 
 /// The relay that the user has named was of no use where it was needed.
 pub(crate) fn not_relayed(ended: &Ended) -> Option<Trouble> {
-    let (server, refusal) = ended.relay.filter(|_| is_over_ssh(&ended.agent))?;
-    Some(Trouble::told(Machine::Laptop, Step::Session, refusal.what(&shown(server)), refusal.cure()))
+    let (server, refusal) = ended.relay.as_ref().filter(|_| is_over_ssh(&ended.agent))?;
+    Some(Trouble::told(Machine::Laptop, Step::Session, refusal.what(server), refusal.cure()))
 }
 
 fn is_over_ssh(agent: &Agent) -> bool {

@@ -18,12 +18,14 @@ use programs::signals::Signals;
 use rustix::event::{PollFd, PollFlags};
 use wire::datagram::LONGEST;
 
+use crate::addresses::reachable::shown;
 use crate::configuration::Families;
 use crate::session::asking::Asking;
 use crate::session::channels::{self, ChannelId};
 use crate::session::front::Front;
 use crate::session::gate::Gate;
 use crate::session::mosh_client::MoshClient;
+use crate::session::named_server::NamedServer;
 use crate::session::own_mapping::{Outside, OwnMappings};
 use crate::session::punching::Punching;
 use crate::session::relay::{Credentials, Refusal, Relays};
@@ -97,8 +99,8 @@ pub(crate) struct Ended {
     pub(crate) at: Instant,
     pub(crate) finds: Vec<Find>,
     pub(crate) failures: Failures,
-    /// What the TURN server has refused last.
-    pub(crate) relay: Option<(SocketAddr, Refusal)>,
+    /// What the TURN server has refused last, by its address, or its name where it has none.
+    pub(crate) relay: Option<(String, Refusal)>,
 }
 
 /// What a wait was ended by.
@@ -196,9 +198,10 @@ impl Forwarder {
         let at = clock::now();
         self.own_mappings.give_back_all(at);
         self.relays.give_back_all(at);
+        let named = self.scout.turn.as_ref().map(NamedServer::to_string);
         let failures = self.scout.say_goodbye();
         self.own_mappings.end();
-        let relay = self.relays.end();
+        let relay = self.relays.end().and_then(|(by, refusal)| Some((by.map(shown).or(named)?, refusal)));
         Ended { status, agent: self.agent, at, finds: self.finds, failures, relay }
     }
 

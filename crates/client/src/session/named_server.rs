@@ -1,5 +1,6 @@
 //! A server that the user has named: where it is.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use rustix::event::PollFd;
@@ -69,6 +70,12 @@ impl NamedServer {
         if !found.is_empty() {
             self.addresses = found;
         }
+    }
+}
+
+impl fmt::Display for NamedServer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.host)
     }
 }
 

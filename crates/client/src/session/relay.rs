@@ -14,6 +14,8 @@
 //! | what becomes of a server that refuses, or is silent | [`Refusal`], told at the end if that is how it ended |
 
 mod credentials;
+#[cfg(test)]
+mod played;
 mod refusal;
 
 use std::collections::VecDeque;
@@ -32,6 +34,7 @@ use turn_client_proto::prelude::TurnClientApi;
 use turn_client_proto::stun::Instant as TurnInstant;
 use turn_client_proto::types::{AddressFamily, TransportType};
 use turn_client_proto::udp::TurnClientUdp;
+use wire::opener::is_target;
 
 pub(crate) use self::credentials::Credentials;
 pub(crate) use self::refusal::Refusal;
@@ -60,7 +63,7 @@ pub(crate) struct Relays {
     sockets: PathSockets,
     outcomes: VecDeque<Outcome>,
     /// As the last one went.
-    refusal: Option<(SocketAddr, Refusal)>,
+    refusal: Option<(Option<SocketAddr>, Refusal)>,
     epoch: Instant,
     buffer: Vec<u8>,
 }
@@ -75,6 +78,16 @@ pub(crate) enum Outcome {
 
 /// It knows the password, and would show it.
 struct Client(TurnClientUdp);
+
+impl Client {
+    /// The first look gives up what was not answered, and has a wait beside it in which nobody would hear of that.
+    fn next(&mut self, time: TurnInstant) -> TurnPollRet {
+        match self.0.poll(time) {
+            TurnPollRet::WaitUntil(_) => self.0.poll(time),
+            other => other,
+        }
+    }
+}
 
 impl fmt::Debug for Client {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -144,14 +157,20 @@ impl Relays {
         servers: impl Iterator<Item = SocketAddr>,
         now: Instant,
     ) {
-        let mut servers = servers.filter(|server| source_toward(server.ip()).is_some());
-        let begun = servers.next().filter(|_| self.open.len() < ALLOCATIONS_MAXIMUM);
+        let servers: Vec<_> = servers.filter(|server| source_toward(server.ip()).is_some()).collect();
+        let best = servers.iter().find(|&&server| !self.was_silent(server)).or(servers.first());
+        let begun = best.copied().filter(|_| self.open.len() < ALLOCATIONS_MAXIMUM);
         let allocation = begun.and_then(|server| self.begin(socket, family, server));
         match allocation {
             Some(allocation) => self.open.push(allocation),
             None => self.outcomes.push_back(Outcome::Failed { socket, by: None, refusal: Refusal::NoWay }),
         }
         self.perform(now);
+    }
+
+    /// When it was asked last.
+    fn was_silent(&self, server: SocketAddr) -> bool {
+        self.refusal == Some((Some(server), Refusal::Silent))
     }
 
     fn begin(&mut self, socket: SocketId, family: Family, server: SocketAddr) -> Option<Allocation> {
@@ -223,7 +242,7 @@ impl Relays {
     pub(crate) fn poll_outcome(&mut self) -> Option<Outcome> {
         let outcome = self.outcomes.pop_front()?;
         self.refusal = match outcome {
-            Outcome::Failed { by, refusal, .. } => by.map(|by| (by, refusal)),
+            Outcome::Failed { by, refusal, .. } => Some((by, refusal)),
             Outcome::Opened { .. } => None,
         };
         Some(outcome)
@@ -288,7 +307,7 @@ impl Relays {
 
     /// At the end of the session, once all is [given back](Self::give_back_all). What the server has had to refuse or lost last
     /// is returned.
-    pub(crate) fn end(mut self) -> Option<(SocketAddr, Refusal)> {
+    pub(crate) fn end(mut self) -> Option<(Option<SocketAddr>, Refusal)> {
         let end = clock::now() + LONGEST_RETURN;
         while !self.open.is_empty() && clock::now() < end {
             let until = self.deadline().map_or(end, |deadline| deadline.min(end));
@@ -373,10 +392,13 @@ impl Allocation {
 
     fn leave(&mut self, at: Moment) {
         if !matches!(self.state, State::Leaving { .. } | State::Ended) {
-            self.state = State::Leaving { until: at.now + LONGEST_RETURN };
-            if self.client.0.delete(at.time).is_err() {
-                self.state = State::Ended;
-            }
+            // What is under way to us can be given back only when it is there.
+            let may_be_given = self.has_been_heard && self.place.is_none();
+            let is_returned = self.client.0.delete(at.time).is_ok();
+            self.state = match is_returned || may_be_given {
+                true => State::Leaving { until: at.now + LONGEST_RETURN },
+                false => State::Ended,
+            };
         }
     }
 
@@ -392,7 +414,7 @@ impl Allocation {
                     tracing::debug!(?error, "the TURN server is not asked");
                 }
             }
-            match self.client.0.poll(at.time) {
+            match self.client.next(at.time) {
                 TurnPollRet::WaitUntil(until) => {
                     self.due = at.epoch + until.duration_since(TurnInstant::from_nanos(0));
                     if self.due > at.now {
@@ -426,10 +448,7 @@ impl Allocation {
         match *event {
             TurnEvent::AllocationCreated(_, place) => {
                 self.place = Some(place);
-                if self.wanted.is_empty() {
-                    self.refusal = Some(Refusal::NoPeer);
-                    self.fail(outcomes, at);
-                }
+                self.is_given(place, outcomes, at);
             }
             TurnEvent::AllocationCreateFailed(_) => self.fail(outcomes, at),
             TurnEvent::PermissionCreated(_, peer) => {
@@ -438,6 +457,23 @@ impl Allocation {
             }
             TurnEvent::PermissionCreateFailed(_, peer) => self.is_answered(peer, outcomes, at),
             _ => {}
+        }
+    }
+
+    fn is_given(&mut self, place: SocketAddr, outcomes: &mut VecDeque<Outcome>, at: Moment) {
+        if self.state != State::Asking {
+            let returned = self.client.0.delete(at.time);
+            returned.err().inspect(|error| tracing::debug!(%error, "not given back"));
+            return;
+        }
+        self.refusal = None;
+        if reach(place.ip()) != Reach::Public || !is_target(place) {
+            self.refusal = Some(Refusal::Inside);
+        } else if self.wanted.is_empty() {
+            self.refusal = Some(Refusal::NoPeer);
+        }
+        if self.refusal.is_some() {
+            self.fail(outcomes, at);
         }
     }
 
@@ -450,6 +486,7 @@ impl Allocation {
         match self.place.filter(|_| self.lets_in) {
             Some(place) => {
                 self.state = State::Open;
+                self.refusal = None;
                 outcomes.push_back(Outcome::Opened { socket: self.socket, place, by: self.server });
             }
             None => self.fail(outcomes, at),
@@ -473,18 +510,18 @@ impl Allocation {
 
 #[cfg(test)]
 mod tests {
+    use std::iter::from_fn;
     use std::net::UdpSocket;
 
     use path::{Agent, Event};
 
+    use super::played::{PASSWORD, Played, USER};
     use super::*;
     use crate::configuration::secret::Secret;
 
-    const PASSWORD: &str = "vollgeheim";
-
     fn relays() -> Relays {
         let password = Secret::new(PASSWORD.into());
-        let credentials = Credentials::Password { user: "alice".into(), password };
+        let credentials = Credentials::Password { user: USER.into(), password };
         Relays::new(Some(credentials), 2_000, clock::now())
     }
 
@@ -504,6 +541,7 @@ mod tests {
         let refusal = Refusal::NoWay;
         assert_eq!(relays.poll_outcome(), Some(Outcome::Failed { socket, by: None, refusal }));
         assert!(!relays.has(socket) && relays.deadline().is_none());
+        assert_eq!(relays.end(), Some((None, refusal)));
     }
 
     #[test]
@@ -527,16 +565,125 @@ mod tests {
         let by = server.local_addr().unwrap();
         let begun = clock::now();
         relays.allocate(socket, Family::V4, [by].into_iter(), begun);
-        let mut now = begun;
-        let outcome = loop {
+        let (outcome, now) = until_an_outcome(&mut relays, begun);
+        assert_eq!(outcome, Outcome::Failed { socket, by: Some(by), refusal: Refusal::Silent });
+        assert!(now - begun <= Duration::from_secs(10), "{:?}", now - begun);
+    }
+
+    /// RFC 8489 §9.2.4: what it wants to know, and then nothing more.
+    #[test]
+    fn a_server_that_is_silent_once_it_knows_who_asks_is_given_up() {
+        let (mut relays, socket, mut server) = (relays(), socket(), Played::new());
+        let (by, begun) = (server.address(), clock::now());
+        relays.allocate(socket, Family::V4, [by].into_iter(), begun);
+        server.asks_who(&mut relays);
+        let (outcome, now) = until_an_outcome(&mut relays, begun);
+        assert_eq!(outcome, Outcome::Failed { socket, by: Some(by), refusal: Refusal::Silent });
+        assert!(now - begun <= Duration::from_secs(20), "{:?}", now - begun);
+    }
+
+    /// The first may be asked twice before its answer is there.
+    #[test]
+    fn what_a_server_has_refused_before_it_gave_an_address_is_not_why_it_is_lost() {
+        let (mut relays, socket, mut server) = (relays(), socket(), Played::new());
+        let (by, begun) = (server.address(), clock::now());
+        relays.allocate(socket, Family::V4, [by].into_iter(), begun);
+        relays.permit(socket, "20.0.0.1".parse().unwrap(), begun);
+        let place = "20.0.0.3:50000".parse().unwrap();
+        server.asks_who(&mut relays);
+        server.say(&refusal::error(401), &mut relays);
+        server.gives(place, 1_800, &mut relays);
+        server.agrees(&mut relays);
+        assert_eq!(relays.poll_outcome(), Some(Outcome::Opened { socket, place, by }));
+        let (outcome, _) = until_an_outcome(&mut relays, begun);
+        assert_eq!(outcome, Outcome::Failed { socket, by: Some(by), refusal: Refusal::Unknown });
+    }
+
+    #[test]
+    fn an_address_that_no_host_on_the_internet_reaches_is_refused() {
+        for place in ["10.0.0.3:50000", "127.0.0.1:50000", "20.0.0.3:0"] {
+            let (mut relays, socket, mut server) = (relays(), socket(), Played::new());
+            let (by, begun) = (server.address(), clock::now());
+            relays.allocate(socket, Family::V4, [by].into_iter(), begun);
+            relays.permit(socket, "20.0.0.1".parse().unwrap(), begun);
+            server.asks_who(&mut relays);
+            server.gives(place.parse().unwrap(), 1_800, &mut relays);
+            let refusal = Refusal::Inside;
+            assert_eq!(relays.poll_outcome(), Some(Outcome::Failed { socket, by: Some(by), refusal }));
+        }
+    }
+
+    #[test]
+    fn a_server_to_which_every_question_is_stale_is_given_up() {
+        let (mut relays, socket, mut server) = (relays(), socket(), Played::new());
+        relays.allocate(socket, Family::V4, [server.address()].into_iter(), clock::now());
+        server.asks_who(&mut relays);
+        let answered = (1..=20).find(|_| {
+            server.refuses(438, &mut relays);
+            relays.handle_timeout(clock::now());
+            relays.poll_outcome().is_some()
+        });
+        assert!(answered.is_some());
+    }
+
+    /// RFC 8656 §7.2 has it that none is shorter than ten minutes.
+    #[test]
+    fn an_address_for_however_long_keeps_nobody_busy() {
+        for lifetime in [0, 1, 59, 60, 61, 599, 86_400, u32::MAX] {
+            let (mut relays, socket, mut server) = (relays(), socket(), Played::new());
+            relays.allocate(socket, Family::V4, [server.address()].into_iter(), clock::now());
+            relays.permit(socket, "20.0.0.1".parse().unwrap(), clock::now());
+            server.asks_who(&mut relays);
+            server.gives("20.0.0.3:50000".parse().unwrap(), lifetime, &mut relays);
+            let mut now = clock::now();
+            let end = now + Duration::from_secs(120);
+            let turns = from_fn(|| {
+                now = relays.deadline()?.max(now);
+                relays.handle_timeout(now);
+                Some(now)
+            });
+            let turns = turns.take_while(|now| *now < end).take(1_000).count();
+            assert!(turns < 200, "{lifetime} s: {turns} turns");
+        }
+    }
+
+    /// Whose IPv6 leads nowhere, say.
+    #[test]
+    fn after_a_silent_address_of_a_server_another_is_asked() {
+        let (mut relays, socket) = (relays(), socket());
+        let servers = [Played::new(), Played::new()].map(|server| server.address());
+        let mut now = clock::now();
+        let asked = [0; 3].map(|_| {
+            relays.allocate(socket, Family::V4, servers.into_iter(), now);
+            let (outcome, end) = until_an_outcome(&mut relays, now);
+            now = end;
+            outcome
+        });
+        let silent = |by: usize| Outcome::Failed { socket, by: Some(servers[by]), refusal: Refusal::Silent };
+        assert_eq!(asked, [0, 1, 0].map(silent));
+    }
+
+    #[test]
+    fn what_a_server_gives_to_one_who_has_left_is_given_back() {
+        let (mut relays, socket, mut server) = (relays(), socket(), Played::new());
+        let begun = clock::now();
+        relays.allocate(socket, Family::V4, [server.address()].into_iter(), begun);
+        server.asks_who(&mut relays);
+        relays.give_back(socket, clock::now());
+        server.gives("20.0.0.3:50000".parse().unwrap(), 1_800, &mut relays);
+        assert_eq!(server.agrees(&mut relays)[..2], [0, 4], "RFC 8656: a Refresh request");
+        assert!(!relays.has(socket));
+    }
+
+    /// As time passes.
+    fn until_an_outcome(relays: &mut Relays, mut now: Instant) -> (Outcome, Instant) {
+        loop {
             if let Some(outcome) = relays.poll_outcome() {
-                break outcome;
+                return (outcome, now);
             }
             now = relays.deadline().expect("it is asked, or given up").max(now);
             relays.handle_timeout(now);
-        };
-        assert_eq!(outcome, Outcome::Failed { socket, by: Some(by), refusal: Refusal::Silent });
-        assert!(now - begun <= Duration::from_secs(10), "{:?}", now - begun);
+        }
     }
 
     #[test]

@@ -52,12 +52,8 @@ impl Agent {
     }
 
     /// What has worked before may do so again, as long as the relay keeps it.
-    fn allocate(&mut self, now: Instant) {
-        let told = self.rounds.told();
-        let mut known: Vec<_> = self.candidates.iter().collect();
-        known.sort_by_key(Candidate::rank);
-        let known = told.chain(known.iter().map(|candidate| candidate.address));
-        let Some((family, peers)) = permitted(known) else { return };
+    pub(super) fn allocate(&mut self, now: Instant) {
+        let Some((family, peers)) = permitted(self.seen_from_outside().into_iter()) else { return };
         let socket = self.add_socket(Purpose::Relay, Binding::any(family));
         match self.relay.begin(socket, now) {
             Some(former) if self.ways.any_heard(|way| way.socket() == Some(former)) => {
@@ -69,6 +65,21 @@ impl Agent {
         }
         self.events.push(Event::Allocate { socket, family });
         peers.into_iter().for_each(|peer| self.events.push(Event::Permit { socket, peer }));
+    }
+
+    /// What the host has told of comes first. Where all of it is in a network of the host's own, whoever asks the relay tells
+    /// what is missing.
+    fn seen_from_outside(&self) -> Vec<SocketAddr> {
+        let mut candidates: Vec<_> = self.candidates.iter().collect();
+        candidates.sort_by_key(Candidate::rank);
+        let inside: Vec<_> = candidates
+            .iter()
+            .filter(|candidate| candidate.kind == Kind::Lan)
+            .map(|candidate| candidate.address.ip())
+            .collect();
+        let known = self.rounds.told().chain(candidates.iter().map(|candidate| candidate.address));
+        let (inside, outside): (Vec<_>, Vec<_>) = known.partition(|known| inside.contains(&known.ip()));
+        if outside.is_empty() { inside } else { outside }
     }
 
     pub(super) fn relay_opened(&mut self, now: Instant) {

@@ -36,7 +36,7 @@ impl Credentials {
                 "both turn_password_file and turn_secret_file are said; say the one that the server wants"
                     .into(),
             ),
-            (None, None, _) => Err("a TURN server wants to know whom it relays for: say turn_user and \
+            (None, None, _) => Err("a TURN server wants to know whom it relays for; say turn_user and \
                                     turn_password_file, or turn_secret_file"
                 .into()),
             (Some(_), None, None) => {
@@ -104,7 +104,9 @@ mod tests {
         };
         let file = Some(&file);
         assert!(read(Some("alice"), file, file).unwrap_err().contains("say the one"));
-        assert!(read(Some("alice"), None, None).unwrap_err().contains("turn_password_file"));
+        assert!(
+            read(Some("alice"), None, None).unwrap_err().contains("; say turn_user and turn_password_file")
+        );
         assert!(read(None, file, None).unwrap_err().contains("say turn_user"));
         let password = Credentials::Password { user: "alice".into(), password: Secret::new("geheim".into()) };
         assert_eq!(read(Some("alice"), file, None), Ok(password));

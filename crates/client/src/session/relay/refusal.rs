@@ -14,6 +14,8 @@ pub(crate) enum Refusal {
     Forbidden,
     Full,
     Other(u16),
+    /// Its address leads into a network of its own.
+    Inside,
     /// Nothing that a relay may be asked for: no address of the host is public.
     NoPeer,
     /// Its name has no address, or this machine no way there.
@@ -47,6 +49,11 @@ impl Refusal {
             }
             Self::Full => format!("the TURN server {server} has no address left (508)"),
             Self::Other(code) => format!("the TURN server {server} refuses with error {code}"),
+            Self::Inside => {
+                format!(
+                    "the TURN server {server} gives an address that is not public, where no host reaches it"
+                )
+            }
             Self::NoPeer => {
                 format!("the TURN server {server} was not asked, for no public address of the host is known")
             }
@@ -69,22 +76,23 @@ impl Refusal {
             Self::Forbidden => "have who runs it look at denied-peer-ip and allowed-peer-ip",
             Self::Full => "have who runs it raise total-quota, or give it more ports",
             Self::Other(_) => "ask who runs it what it means; its log has more",
+            Self::Inside => "have who runs it say external-ip, if it is behind a NAT",
             Self::NoPeer => "a STUN server may find one: name it with --stun",
             Self::NoWay => "look at its name in --turn, and whether this network lets UDP out",
         }
     }
 }
 
+/// RFC 8489 §14.8.
+#[cfg(test)]
+pub(super) fn error(code: u16) -> Vec<u8> {
+    let [class, number] = [code / 100, code % 100].map(|part| u8::try_from(part).unwrap());
+    [&[0x01, 0x13, 0, 8, 0x21, 0x12, 0xa4, 0x42][..], &[7; 12], &[0, 9, 0, 4, 0, 0, class, number]].concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// RFC 8489 §14.8.
-    fn error(code: u16) -> Vec<u8> {
-        let [class, number] = [code / 100, code % 100].map(|part| u8::try_from(part).unwrap());
-        [&[0x01, 0x13, 0, 8, 0x21, 0x12, 0xa4, 0x42][..], &[7; 12], &[0, 9, 0, 4, 0, 0, class, number]]
-            .concat()
-    }
 
     #[test]
     fn a_servers_error_is_told_and_its_questions_are_none() {

@@ -47,6 +47,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_quota_that_is_used_up_is_told).needs(&["turnutils_uclient"]),
         scenario!(a_server_that_denies_the_host_is_told),
         scenario!(a_server_that_is_down_is_told_and_keeps_nobody_waiting),
+        scenario!(a_name_that_leads_nowhere_is_told),
         scenario!(a_password_that_others_can_read_is_refused),
     ];
     let scenarios = scenarios.into_iter().chain(lives::scenarios()).chain(secrecy::scenarios());
@@ -188,7 +189,7 @@ fn a_quota_that_is_used_up_is_told(lab: &Lab) -> Result<()> {
     lab::wait_until("the other's two addresses", PATIENCE, || {
         Ok((other.log().matches("Received relay addr").count() == 2).then_some(()))
     })?;
-    carried_and_told(&mut scene, "relays no more for this user")
+    carried_and_told(&mut scene, &NAMED, "relays no more for this user")
 }
 
 fn a_server_that_denies_the_host_is_told(lab: &Lab) -> Result<()> {
@@ -199,7 +200,14 @@ fn a_server_that_denies_the_host_is_told(lab: &Lab) -> Result<()> {
 fn a_server_that_is_down_is_told_and_keeps_nobody_waiting(lab: &Lab) -> Result<()> {
     let mut scene = two_symmetric(lab)?;
     let _host = host_on_the_internet(lab, &scene)?;
-    carried_and_told(&mut scene, "does not answer")
+    carried_and_told(&mut scene, &NAMED, "does not answer")
+}
+
+fn a_name_that_leads_nowhere_is_told(lab: &Lab) -> Result<()> {
+    let mut scene = two_symmetric(lab)?;
+    let _host = host_on_the_internet(lab, &scene)?;
+    let named = [&["--turn=turn:nowhere"], &NAMED[1..]].concat();
+    carried_and_told(&mut scene, &named, "there is no way to the TURN server nowhere")
 }
 
 fn a_password_that_others_can_read_is_refused(lab: &Lab) -> Result<()> {
@@ -279,11 +287,11 @@ fn is_carried_and_told(lab: &Lab, options: &[&str], told: &str) -> Result<()> {
     let mut scene = two_symmetric(lab)?;
     let host = host_on_the_internet(lab, &scene)?;
     let _server = turn_server(&host, options)?;
-    carried_and_told(&mut scene, told)
+    carried_and_told(&mut scene, &NAMED, told)
 }
 
-fn carried_and_told(scene: &mut Scene, told: &str) -> Result<()> {
-    scene.begin(&NAMED)?;
+fn carried_and_told(scene: &mut Scene, named: &[&str], told: &str) -> Result<()> {
+    scene.begin(named)?;
     let failed = lab::wait_until("the relay's refusal", PATIENCE, || {
         Ok(scene.log().contains("outcome=Failed").then_some(()))
     });

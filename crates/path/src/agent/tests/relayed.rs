@@ -1,5 +1,7 @@
 //! Beside a host that takes rounds, where a relay has been named.
 
+use std::net::IpAddr;
+
 use super::*;
 use crate::HEAD_START;
 use crate::relay::RELAY_PATIENCE;
@@ -31,8 +33,41 @@ fn allocating(now: Instant) -> (Agent, Instant) {
     let allocate = Event::Allocate { socket: THE_RELAYS, family: Family::V4 };
     let permit = |peer: &str| Event::Permit { socket: THE_RELAYS, peer: address(peer).ip() };
     let asked_for = events(&mut agent);
-    assert!(asked_for.starts_with(&[allocate, permit(NAMED), permit(LAN)]), "{asked_for:?}");
+    assert!(asked_for.starts_with(&[allocate, permit(NAMED)]), "{asked_for:?}");
+    assert!(!asked_for.contains(&permit(LAN)), "it is in a network of its own: {asked_for:?}");
     (agent, asked)
+}
+
+/// What a relay would be asked for: the family of its address, and what is to be let in.
+fn asked_of_relay(candidates: &[(Kind, &str)]) -> (Family, Vec<IpAddr>) {
+    let (mut agent, now) = (Agent::new(1), start());
+    let candidates: Vec<_> =
+        candidates.iter().map(|&(kind, at)| Candidate { kind, address: address(at) }).collect();
+    agent.handle_candidates(&candidates, now);
+    agent.allocate(now);
+    let events = events(&mut agent);
+    let family = events.iter().find_map(|event| match event {
+        Event::Allocate { family, .. } => Some(*family),
+        _ => None,
+    });
+    let peers = events.iter().filter_map(|event| match event {
+        Event::Permit { peer, .. } => Some(*peer),
+        _ => None,
+    });
+    (family.expect("it is asked"), peers.collect())
+}
+
+#[test]
+fn a_relay_is_asked_for_the_family_by_which_the_host_is_seen_from_outside() {
+    let (own, global) = ("192.168.1.10:60001", "[2a00:2::10]:60001");
+    let (asked, expected) = (asked_of_relay(&[(Kind::Lan, own), (Kind::Global, global)]), address(global));
+    assert_eq!(asked, (Family::V6, vec![expected.ip()]));
+    let only = asked_of_relay(&[(Kind::Lan, own)]);
+    assert_eq!(
+        only,
+        (Family::V4, vec![address(own).ip()]),
+        "whoever asks the relay tells that it is private"
+    );
 }
 
 /// The host's opener has come by it.
