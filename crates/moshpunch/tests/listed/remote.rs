@@ -55,7 +55,8 @@ fn a_host_without_moshpunch_is_told(lab: &Lab) -> Result<()> {
     // What was installed on lies beneath.
     let told = asks()?;
     assert_eq!(told.status.code(), Some(127), "{told:?}");
-    let none = "moshpunch: no moshpunch runs on router to tell of its sessions; moshpunch --install router puts \
+    let none = "moshpunch: no moshpunch runs on router to tell of its sessions; moshpunch --install '--ssh=ssh -p 8022' \
+                router puts \
                 it there, and ps(1) shows mosh-server\n";
     assert_eq!(told.stderr, format!("moshpunch: /usr/local/bin/moshpunch: may not be executed\n{none}"));
     scene.server.command("rm").arg("/usr/local/bin/moshpunch").run(PATIENCE)?;
