@@ -28,6 +28,7 @@ pub(super) fn of(dialogue: &Dialogue, host: &str) -> Option<Outcome> {
         Some(Reply::Nothing) => Some(failed(nothing_fits(dialogue, host))),
         _ if !told.is_done => None,
         Some(reply) => Some(installed(reply, dialogue, host)),
+        None if dialogue.programs().is_some() => None,
         None => Some(uninstalled(told, host)),
     }
 }
@@ -200,6 +201,15 @@ mod tests {
     #[test]
     fn a_script_that_was_cut_off_has_no_outcome() {
         assert_eq!(uninstalling("at /home/alice/.local/bin/moshpunch\nremoved moshpunch 1"), None);
+    }
+
+    #[test]
+    fn a_host_that_never_asked_for_it_has_not_been_served() {
+        let directory = tempfile::tempdir().unwrap();
+        let programs = super::super::program::Programs::find(Some(directory.path()));
+        let mut dialogue = Dialogue::installing(programs);
+        dialogue.handle_line(b"MOSHPUNCH INSTALL done");
+        assert_eq!(of(&dialogue, "host"), None);
     }
 
     #[test]
