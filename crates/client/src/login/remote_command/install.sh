@@ -2,7 +2,7 @@
 # and that many bytes.
 new=
 moshpunch_receive() {
-    umask 022
+    umask go-w
     said=$(mkdir -p "$place" 2>&1) || moshpunch_fails make "$said"
     moshpunch_remove_stale
     new=$place/.moshpunch-install.$moshpunch_node.$$

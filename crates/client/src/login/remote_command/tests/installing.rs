@@ -119,6 +119,36 @@ fn every_sh_puts_it_there_and_tells_what_the_next_login_finds() {
 }
 
 #[test]
+fn a_directory_is_made_as_private_as_its_user_makes_them() {
+    for (umask, expected) in [("077", 0o700), ("022", 0o755), ("000", 0o755)] {
+        let host = host();
+        let mut command = install();
+        command.line = [OsStr::new("umask "), OsStr::new(umask), OsStr::new("; "), &command.line]
+            .iter()
+            .copied()
+            .collect();
+        assert_eq!(host.says(&command, &put(NEW)).last().unwrap(), "done");
+        let mode = |name: &str| fs::metadata(host.path(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!([".local", ".local/bin", PLACE].map(mode), [expected, expected, 0o755], "{umask}");
+    }
+}
+
+#[test]
+fn whatever_a_home_is_called_it_is_put_there() {
+    for name in ["my home", "two\nlines", "-s * $(id) 'x\"", "\u{1b}[2J"] {
+        let mut host = host();
+        let home = host.path(name);
+        fs::create_dir(&home).unwrap();
+        host.environment = vec![("HOME", home.display().to_string())];
+        let said = host.installs(NEW);
+        assert!(said.contains(&"finds-it".to_owned()) && said.last().unwrap() == "done", "{said:?}");
+        assert_eq!(fs::read_to_string(home.join(PLACE)).unwrap(), NEW);
+        host.says(&uninstall(), b"");
+        assert!(!home.join(PLACE).exists());
+    }
+}
+
+#[test]
 fn a_connection_that_is_cut_at_any_byte_leaves_what_was_there() {
     let host = host();
     host.put(PLACE, OLD, 0o755);
