@@ -1,13 +1,28 @@
 # Puts what comes by stdin into ~/.local/bin. The laptop is told what this host is and has, and answers "keep", or "put SIZE SUM"
 # and that many bytes.
 new=
+# Each time that more has come, for as long as the script is there. What it starts keeps nothing of the login open.
+moshpunch_tell_growth() {
+    told=0
+    while sleep 1 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
+        came=$(($(wc -c 2>/dev/null <"$new" || echo 0)))
+        [ "$came" -eq "$told" ] || moshpunch_say "came $came" || break
+        told=$came
+    done
+}
+
 moshpunch_receive() {
     umask go-w
     said=$(mkdir -p "$place" 2>&1) || moshpunch_fails make "$said"
     moshpunch_remove_stale
     new=$place/.moshpunch-install.$moshpunch_node.$$
     rm -f "$new"
-    said=$(sh -c 'set -C; exec cat >"$1"' sh "$new" 2>&1) || moshpunch_fails write "$said"
+    moshpunch_tell_growth 2>/dev/null &
+    said=$(sh -c 'set -C; exec cat >"$1"' sh "$new" 2>&1)
+    written=$?
+    # No other signal: bash may go on here by a child that has not forgotten the traps yet.
+    { kill -9 "$!" && wait "$!"; } 2>/dev/null
+    [ "$written" -eq 0 ] || moshpunch_fails write "$said"
     moshpunch_is_whole || moshpunch_fails short
     said=$(chmod 755 "$new" 2>&1) || moshpunch_fails write "$said"
     [ -x "$new" ] || moshpunch_fails noexec

@@ -1,5 +1,6 @@
 //! What puts a program into the user's directory, and takes it away, in every sh and with busybox for all else.
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
@@ -115,6 +116,34 @@ fn every_sh_puts_it_there_and_tells_what_the_next_login_finds() {
         };
         assert_eq!(uninstalls(), [&at, "removed moshpunch 2", "finds-none ", "done"]);
         assert_eq!(uninstalls(), [&at, "finds-none ", "done"]);
+    }
+}
+
+#[test]
+fn of_a_slow_copy_each_part_is_told() {
+    for host in [host(), busybox(), with_shell("ksh"), with_shell("zsh"), with_shell("bash")] {
+        let mut shell = Command::new("/bin/sh");
+        shell.arg("-c").arg(&install().line).env_clear().env("PATH", host.search_path());
+        shell.env("HOME", host.files.path());
+        let mut shell =
+            shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut input = shell.stdin.take().unwrap();
+        let all = put(NEW);
+        let begin = all.len() - NEW.len();
+        let mut lines = BufReader::new(shell.stdout.take().unwrap()).lines().map(Result::unwrap);
+        for part in [1, 20] {
+            let from = if part == 1 { 0 } else { begin + 1 };
+            input.write_all(&all[from..begin + part]).unwrap();
+            let told = format!("MOSHPUNCH INSTALL came {part}");
+            assert!(lines.by_ref().any(|line| line == told), "{part}");
+        }
+        input.write_all(&all[begin + 20..]).unwrap();
+        drop(input);
+        assert_eq!(lines.last().unwrap(), "MOSHPUNCH INSTALL done");
+        let mut complaints = String::new();
+        std::io::Read::read_to_string(&mut shell.stderr.take().unwrap(), &mut complaints).unwrap();
+        assert!(shell.wait().unwrap().success() && complaints.is_empty(), "{complaints}");
+        assert_eq!(host.program().as_deref(), Some(NEW));
     }
 }
 
