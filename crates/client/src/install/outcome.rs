@@ -131,6 +131,7 @@ fn nothing_fits(dialogue: &Dialogue, host: &str) -> Trouble {
 }
 
 fn in_the_way(obstacle: Obstacle, words: &str, told: &Told, host: &str) -> Trouble {
+    let words = if words.is_empty() { "it says nothing" } else { words };
     let place = place(told);
     let directory = place.strip_suffix("/moshpunch").unwrap_or(place);
     let (what, cure) = match obstacle {
@@ -158,7 +159,7 @@ fn in_the_way(obstacle: Obstacle, words: &str, told: &Told, host: &str) -> Troub
             "have root there install moshpunch in /usr/local/bin".to_owned(),
         ),
         Obstacle::Run => (
-            format!("what came to {host} does not run there: {}; {AS_IT_WAS}", or_nothing(words)),
+            format!("what came to {host} does not run there: {}; {AS_IT_WAS}", words),
             "is its processor what `uname -sm` says there? cargo build --release there builds one that runs"
                 .to_owned(),
         ),
@@ -171,7 +172,7 @@ fn in_the_way(obstacle: Obstacle, words: &str, told: &Told, host: &str) -> Troub
             "remove it there, if it is yours".to_owned(),
         ),
         Obstacle::Stranger => (
-            format!("{place} on {host} does not say that it is moshpunch ({}), and stays", or_nothing(words)),
+            format!("{place} on {host} does not say that it is moshpunch ({}), and stays", words),
             "remove it there, if it is yours".to_owned(),
         ),
         Obstacle::Remove => (
@@ -180,10 +181,6 @@ fn in_the_way(obstacle: Obstacle, words: &str, told: &Told, host: &str) -> Troub
         ),
     };
     trouble(Machine::Host, what, cure)
-}
-
-fn or_nothing(words: &str) -> &str {
-    if words.is_empty() { "it says nothing" } else { words }
 }
 
 #[cfg(test)]
@@ -247,6 +244,8 @@ mod tests {
             assert!(!outcome.is_success && outcome.notes.is_empty());
             let [trouble] = &outcome.troubles[..] else { panic!("{word}: {outcome:?}") };
             assert!(trouble.cause.what.contains("host") && trouble.cause.cure.is_some(), "{trouble:?}");
+            let silent = uninstalling(&format!("at /h/.local/bin/moshpunch\nfailed {word} ")).unwrap();
+            assert!(!silent.troubles[0].cause.what.contains(": ;"), "{silent:?}");
         }
     }
 }
