@@ -169,7 +169,7 @@ impl<'a> Errand<'a> {
         let lines = self.login.lines(ended);
         self.printed.add(&lines, &messages);
         if !lines.is_empty() || !messages.is_empty() {
-            self.silence.is_broken(clock::now());
+            self.silence.begin_anew(clock::now());
         }
         for line in lines {
             if let Line::Text(text) = line {
@@ -219,7 +219,7 @@ impl<'a> Errand<'a> {
         *sent += taken;
         let is_over = is_broken || *sent == bytes.len();
         if taken > 0 {
-            self.silence.is_broken(clock::now());
+            self.silence.begin_anew(clock::now());
         }
         if is_over {
             (self.input, self.sending) = (None, None);

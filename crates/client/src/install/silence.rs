@@ -1,5 +1,6 @@
 //! How long nothing may come from the host.
 
+use std::mem::replace;
 use std::time::{Duration, Instant};
 
 /// Within that ssh has its answers, for sshd waits two minutes for a user (LoginGraceTime); the slowest host has tried each
@@ -21,14 +22,14 @@ impl Silence {
     }
 
     /// Something has come, or was taken.
-    pub(super) fn is_broken(&mut self, now: Instant) {
+    pub(super) fn begin_anew(&mut self, now: Instant) {
         self.since = now;
     }
 
     /// Once, of a login in which nothing has begun.
     pub(super) fn is_to_be_told(&mut self, has_begun: bool, now: Instant) -> bool {
         let is_long = !has_begun && now.saturating_duration_since(self.since) >= TOLD;
-        is_long && !std::mem::replace(&mut self.is_told, true)
+        is_long && !replace(&mut self.is_told, true)
     }
 
     pub(super) fn is_too_long(&self, now: Instant) -> bool {
@@ -62,7 +63,7 @@ mod tests {
     fn whatever_comes_is_waited_for_anew() {
         let now = clock::now();
         let mut silence = Silence::begin(now);
-        silence.is_broken(now + LONGEST);
+        silence.begin_anew(now + LONGEST);
         assert!(!silence.is_to_be_told(true, now + 2 * LONGEST));
         assert_eq!(silence.poll_timeout(true), now + 2 * LONGEST);
         assert!(!silence.is_too_long(now + 2 * LONGEST - TOLD) && silence.is_too_long(now + 2 * LONGEST));

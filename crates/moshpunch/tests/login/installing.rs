@@ -305,7 +305,7 @@ fn cut_off_or_interrupted_nothing_half_is_there(lab: &Lab) -> Result<()> {
     half()?;
     drop(shell);
     gone().context("the terminal is closed")?;
-    wait_until("the end here", PATIENCE, || Ok(no_moshpunch_is_left(place.laptop()).ok()))?;
+    no_moshpunch_is_left(place.laptop())?;
     ensure!(version(router)? == "moshpunch 9.0\n");
     place.laptop().write_script("/usr/local/bin/slow", "#!/bin/sh\nhead -c 100000 | ssh -p 2222 \"$@\"\n")?;
     let output = install(&place, &["--ssh=slow", "router"])?;
@@ -334,11 +334,12 @@ fn the_machine_itself_is_a_host_as_well(lab: &Lab) -> Result<()> {
     Ok(())
 }
 
-/// As a terminal that is closed does.
+/// As a terminal that is closed does. Those that go with the first may be gone.
 fn hang_up(laptop: &Host) -> Result<()> {
     let ours = laptop.processes("moshpunch")?;
-    ensure!(!ours.is_empty());
-    ours.iter().try_for_each(|one| signal(one, rustix::process::Signal::HUP))
+    let told = ours.iter().filter(|one| signal(one, rustix::process::Signal::HUP).is_ok()).count();
+    ensure!(told > 0);
+    Ok(())
 }
 
 /// The sshds of logins, which have a user in their names.
