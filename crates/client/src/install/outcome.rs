@@ -159,7 +159,7 @@ fn in_the_way(obstacle: Obstacle, words: &str, told: &Told, host: &str) -> Troub
             "have root there install moshpunch in /usr/local/bin".to_owned(),
         ),
         Obstacle::Run => (
-            format!("what came to {host} does not run there: {}; {AS_IT_WAS}", words),
+            format!("what came to {host} does not run there: {words}; {AS_IT_WAS}"),
             "is its processor what `uname -sm` says there? cargo build --release there builds one that runs"
                 .to_owned(),
         ),
@@ -172,7 +172,7 @@ fn in_the_way(obstacle: Obstacle, words: &str, told: &Told, host: &str) -> Troub
             "remove it there, if it is yours".to_owned(),
         ),
         Obstacle::Stranger => (
-            format!("{place} on {host} does not say that it is moshpunch ({}), and stays", words),
+            format!("{place} on {host} does not say that it is moshpunch ({words}), and stays"),
             "remove it there, if it is yours".to_owned(),
         ),
         Obstacle::Remove => (
