@@ -32,7 +32,7 @@ moshpunch_receive() {
         *) moshpunch_fails run "${is#"$new: "}" ;;
     esac
     # Where there is no cksum, only now.
-    [ -x "$target" ] && cmp -s "$new" "$target" 2>/dev/null && return
+    moshpunch_is_there && cmp -s "$new" "$target" 2>/dev/null && return
     was=
     [ ! -e "$target" ] || was=$(moshpunch_answer "$target" 2>&1)
     said=$(mv -f "$new" "$target" 2>&1) || moshpunch_fails replace "$said"
@@ -49,6 +49,11 @@ moshpunch_is_whole() {
     fi
 }
 
+# A program that can be read to its end.
+moshpunch_is_there() {
+    [ -f "$target" ] && [ -x "$target" ]
+}
+
 moshpunch_tell_missing() {
     moshpunch_each moshpunch_runs mosh-server && return
     for manager in apt-get dnf yum pacman apk zypper opkg ''; do
@@ -61,7 +66,7 @@ trap '[ -z "$new" ] || rm -f "$new"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 [ ! -d "$target" ] || moshpunch_fails directory
 moshpunch_say "system $(uname -sm)"
-[ ! -x "$target" ] || moshpunch_say "has $(cksum 2>/dev/null <"$target")"
+! moshpunch_is_there || moshpunch_say "has $(cksum 2>/dev/null <"$target")"
 moshpunch_say ready
 # What has no end of its line was cut off.
 read -r asked size sum || exit 1

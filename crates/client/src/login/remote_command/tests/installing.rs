@@ -261,6 +261,16 @@ fn a_link_in_its_place_is_replaced_and_where_it_led_stays() {
 }
 
 #[test]
+fn a_pipe_in_its_place_is_not_read() {
+    let host = host();
+    fs::create_dir_all(host.path(".local/bin")).unwrap();
+    let made = Command::new("mkfifo").args(["-m", "755"]).arg(host.path(PLACE)).status().unwrap();
+    assert!(made.success());
+    assert_eq!(host.installs(NEW).last().unwrap(), "done");
+    assert_eq!(host.program().as_deref(), Some(NEW));
+}
+
+#[test]
 fn what_a_killed_installation_left_is_removed_and_what_one_writes_now_is_not() {
     let host = host();
     let node = Command::new("uname").arg("-n").output().unwrap().stdout;
