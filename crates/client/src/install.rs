@@ -8,10 +8,10 @@
 mod dialogue;
 mod outcome;
 mod program;
+mod silence;
 
 use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus};
-use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use net::clock;
@@ -23,6 +23,7 @@ use rustix::event::{PollFd, PollFlags};
 use self::dialogue::{Dialogue, Reply};
 use self::outcome::Outcome;
 use self::program::{Processor, Programs, Sum};
+use self::silence::Silence;
 use crate::configuration::Configuration;
 use crate::connect::INTERRUPTED;
 use crate::login::diagnosis::{self, Attempt, Cause, Evidence};
@@ -34,17 +35,8 @@ use crate::login::transcript::Line;
 use crate::login::{Login, Terminals, ssh, surroundings};
 use crate::terminal::console::Console;
 
-/// Of a host that owes an answer, or takes nothing of what it is to get. The slowest thing that it does is to try two programs.
-const SILENCE: Duration = Duration::from_secs(60);
-
-/// Of the slowest network that is waited for: what was taken may still be on its way.
-const BYTES_A_SECOND: u64 = 8_000;
-
-/// Nobody is told earlier that nothing has come: ssh may be asking.
-const LONG_LOGIN: Duration = Duration::from_secs(20);
-
-/// How often it is told how much has been sent.
-const PARTS: usize = 20;
+/// How much more has come each time that it is told.
+const BYTES_TOLD: u64 = 100_000;
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,11 +79,7 @@ struct Errand<'a> {
     printed: Printed,
     input: Option<Input>,
     sending: Option<Sending>,
-    /// When something last came or was taken.
-    newest: Instant,
-    /// That may still be on its way.
-    taken: u64,
-    is_told_of_silence: bool,
+    silence: Silence,
     last_line: String,
 }
 
@@ -138,9 +126,7 @@ impl<'a> Errand<'a> {
             evidence: Evidence::default(),
             printed: Printed::default(),
             sending: None,
-            newest: clock::now(),
-            taken: 0,
-            is_told_of_silence: false,
+            silence: Silence::begin(clock::now()),
             last_line: String::new(),
         })
     }
@@ -160,7 +146,8 @@ impl<'a> Errand<'a> {
                 break End::Itself(status);
             }
             self.send();
-            if self.is_silent() {
+            self.tell_of_silence();
+            if self.silence.is_too_long(clock::now()) {
                 break End::Silence;
             }
             if self.login.ended().is_none() {
@@ -181,8 +168,8 @@ impl<'a> Errand<'a> {
         self.evidence.add_messages(&messages);
         let lines = self.login.lines(ended);
         self.printed.add(&lines, &messages);
-        if !lines.is_empty() {
-            self.newest = clock::now();
+        if !lines.is_empty() || !messages.is_empty() {
+            self.silence.begin_anew(clock::now());
         }
         for line in lines {
             if let Line::Text(text) = line {
@@ -192,7 +179,11 @@ impl<'a> Errand<'a> {
     }
 
     fn read(&mut self, line: &[u8]) {
+        let before = self.dialogue.told().came / BYTES_TOLD;
         let reply = self.dialogue.handle_line(line);
+        if self.dialogue.told().came / BYTES_TOLD > before {
+            self.tell_progress();
+        }
         if self.dialogue.told().has_begun {
             self.evidence.begin();
         } else if !line.is_empty() {
@@ -219,62 +210,47 @@ impl<'a> Errand<'a> {
 
     /// As much as is taken at once. Where nobody reads any more, the host has told why, or ssh will.
     fn send(&mut self) {
-        let (Some(input), Some(sending)) = (&mut self.input, &mut self.sending) else { return };
-        let part = |sent: usize, of: usize| sent * PARTS / of;
-        let Sending { bytes, sent } = sending;
-        let before = part(*sent, bytes.len());
+        let (Some(input), Some(Sending { bytes, sent })) = (&mut self.input, &mut self.sending) else {
+            return;
+        };
         let taken = input.write(&bytes[*sent..]).inspect_err(|error| tracing::debug!(%error, "not sent"));
-        *sent += taken.as_ref().map_or(0, |taken| *taken);
-        let is_over = taken.is_err() || *sent == bytes.len();
-        let has_gone_on = part(*sent, bytes.len()) > before;
-        if let Ok(taken @ 1..) = taken {
-            self.newest = clock::now();
-            self.taken += taken as u64;
-        }
-        if has_gone_on {
-            self.tell_progress();
+        let is_broken = taken.is_err();
+        let taken = taken.unwrap_or_default();
+        *sent += taken;
+        let is_over = is_broken || *sent == bytes.len();
+        if taken > 0 {
+            self.silence.begin_anew(clock::now());
         }
         if is_over {
             (self.input, self.sending) = (None, None);
         }
     }
 
+    /// By what has come there: ssh takes megabytes that a slow network carries for minutes.
     fn tell_progress(&mut self) {
-        let Some(Sending { bytes, sent }) = &self.sending else { return };
-        let [sent, all] = [*sent, bytes.len()].map(|bytes| bytes as f64 / 1e6);
+        let Some(size) = self.dialogue.size() else { return };
+        let [came, all] = [self.dialogue.told().came.min(size), size].map(|bytes| bytes as f64 / 1e6);
         let host = &self.configuration.host;
-        self.console.step(&format!("copying moshpunch to {host}: {sent:.1} of {all:.1} MB …"));
+        self.console.step(&format!("copying moshpunch to {host}: {came:.1} of {all:.1} MB …"));
     }
 
-    /// Once the host has begun. Before that ssh may be asking, and the user is told only.
-    fn is_silent(&mut self) -> bool {
+    fn tell_of_silence(&mut self) {
         let has_begun = self.dialogue.told().has_begun;
-        let silence = clock::now().saturating_duration_since(self.newest);
-        if !has_begun && silence >= LONG_LOGIN && !self.is_told_of_silence {
-            self.is_told_of_silence = true;
+        if self.silence.is_to_be_told(has_begun, clock::now()) {
             let host = &self.configuration.host;
             let call = attempt(self.configuration).call();
             self.console.note(&format!(
                 "{host} has said nothing yet; if ssh asks nothing, `{call} true` must end by itself"
             ));
         }
-        has_begun && silence >= self.patience()
-    }
-
-    fn patience(&self) -> Duration {
-        SILENCE + Duration::from_secs(self.taken / BYTES_A_SECOND)
     }
 
     fn wait(&self, signals: &Signals) -> Result<()> {
         let mut descriptors: Vec<_> = self.login.descriptors().chain(self.console.descriptors()).collect();
         descriptors.push(PollFd::new(signals, PollFlags::IN));
         descriptors.extend(self.input.iter().filter(|_| self.sending.is_some()).map(Input::room));
-        let silence = match self.dialogue.told().has_begun {
-            true => Some(self.patience()),
-            false => (!self.is_told_of_silence).then_some(LONG_LOGIN),
-        };
-        let silence = silence.map(|silence| self.newest + silence);
-        let deadline = self.console.poll_timeout().into_iter().chain(silence).min();
+        let silence = self.silence.poll_timeout(self.dialogue.told().has_begun);
+        let deadline = self.console.poll_timeout().into_iter().chain([silence]).min();
         Ok(wait(&mut descriptors, deadline)?)
     }
 }
@@ -292,6 +268,13 @@ impl Ended {
             End::Interrupted => {
                 report::note(format_args!("interrupted; {}", self.left_behind(host)));
                 return INTERRUPTED.into();
+            }
+            End::Silence if !self.dialogue.told().has_begun => {
+                let call = attempt(configuration).call();
+                let cure = format!(
+                    "`{call} true` must end by itself: an account for files alone has no shell to do so"
+                );
+                (told(format!("{host} never ran what it was asked to"), cure), 1)
             }
             End::Silence => {
                 let what = format!("{host} answers no more; {}", self.left_behind(host));

@@ -110,6 +110,8 @@ pub(super) struct Told {
     pub(super) system: Option<String>,
     pub(super) place: Option<String>,
     pub(super) obstacle: Option<(Obstacle, String)>,
+    /// How many bytes of the program.
+    pub(super) came: u64,
     /// The version that is there now, and that was before.
     pub(super) put: Option<String>,
     pub(super) was: Option<String>,
@@ -164,6 +166,12 @@ impl Dialogue {
         self.reply
     }
 
+    /// Of the program that is put there.
+    pub(super) fn size(&self) -> Option<u64> {
+        let Some(Reply::Put(processor)) = self.reply else { return None };
+        self.programs.as_ref()?.for_processor(processor).as_ref().ok().map(|program| program.sum.size)
+    }
+
     /// A line that is none of the script's means nothing. The answer is given once.
     pub(super) fn handle_line(&mut self, line: &[u8]) -> Option<Reply> {
         let text = String::from_utf8_lossy(line.strip_prefix(BEGINNING)?);
@@ -174,6 +182,7 @@ impl Dialogue {
             "system" => told.system = Some(cut(rest)),
             "at" => told.place = Some(cut(rest)),
             "has" => told.has = Sum::parse(rest),
+            "came" => told.came = rest.parse().unwrap_or(told.came),
             "put" => told.put = Some(cut(rest)),
             "was" => told.was = Some(cut(rest)),
             "removed" => told.removed = Some(cut(rest)),
@@ -276,6 +285,16 @@ mod tests {
         assert_eq!(dialogue.told().leaves, vec!["x".repeat(TOLD_CHARACTERS_MAXIMUM); DIRECTORIES_MAXIMUM]);
         dialogue.handle_line(b"MOSHPUNCH INSTALL at \xff\xfe");
         assert_eq!(dialogue.told().place.as_deref(), Some("\u{fffd}\u{fffd}"));
+    }
+
+    #[test]
+    fn how_much_has_come_is_a_number() {
+        let mut dialogue = dialogue();
+        assert_eq!(dialogue.size(), None);
+        say(&mut dialogue, "MOSHPUNCH INSTALL system Linux x86_64\nMOSHPUNCH INSTALL ready");
+        assert_eq!(dialogue.size(), Some(120));
+        say(&mut dialogue, "MOSHPUNCH INSTALL came 60\nMOSHPUNCH INSTALL came x\nMOSHPUNCH INSTALL came -1");
+        assert_eq!(dialogue.told().came, 60);
     }
 
     #[test]

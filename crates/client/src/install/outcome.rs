@@ -28,6 +28,7 @@ pub(super) fn of(dialogue: &Dialogue, host: &str) -> Option<Outcome> {
         Some(Reply::Nothing) => Some(failed(nothing_fits(dialogue, host))),
         _ if !told.is_done => None,
         Some(reply) => Some(installed(reply, dialogue, host)),
+        None if dialogue.programs().is_some() => None,
         None => Some(uninstalled(told, host)),
     }
 }
@@ -130,6 +131,7 @@ fn nothing_fits(dialogue: &Dialogue, host: &str) -> Trouble {
 }
 
 fn in_the_way(obstacle: Obstacle, words: &str, told: &Told, host: &str) -> Trouble {
+    let words = if words.is_empty() { "it says nothing" } else { words };
     let place = place(told);
     let directory = place.strip_suffix("/moshpunch").unwrap_or(place);
     let (what, cure) = match obstacle {
@@ -157,7 +159,7 @@ fn in_the_way(obstacle: Obstacle, words: &str, told: &Told, host: &str) -> Troub
             "have root there install moshpunch in /usr/local/bin".to_owned(),
         ),
         Obstacle::Run => (
-            format!("what came to {host} does not run there: {}; {AS_IT_WAS}", or_nothing(words)),
+            format!("what came to {host} does not run there: {words}; {AS_IT_WAS}"),
             "is its processor what `uname -sm` says there? cargo build --release there builds one that runs"
                 .to_owned(),
         ),
@@ -170,7 +172,7 @@ fn in_the_way(obstacle: Obstacle, words: &str, told: &Told, host: &str) -> Troub
             "remove it there, if it is yours".to_owned(),
         ),
         Obstacle::Stranger => (
-            format!("{place} on {host} does not say that it is moshpunch ({}), and stays", or_nothing(words)),
+            format!("{place} on {host} does not say that it is moshpunch ({words}), and stays"),
             "remove it there, if it is yours".to_owned(),
         ),
         Obstacle::Remove => (
@@ -179,10 +181,6 @@ fn in_the_way(obstacle: Obstacle, words: &str, told: &Told, host: &str) -> Troub
         ),
     };
     trouble(Machine::Host, what, cure)
-}
-
-fn or_nothing(words: &str) -> &str {
-    if words.is_empty() { "it says nothing" } else { words }
 }
 
 #[cfg(test)]
@@ -200,6 +198,15 @@ mod tests {
     #[test]
     fn a_script_that_was_cut_off_has_no_outcome() {
         assert_eq!(uninstalling("at /home/alice/.local/bin/moshpunch\nremoved moshpunch 1"), None);
+    }
+
+    #[test]
+    fn a_host_that_never_asked_for_it_has_not_been_served() {
+        let directory = tempfile::tempdir().unwrap();
+        let programs = super::super::program::Programs::find(Some(directory.path()));
+        let mut dialogue = Dialogue::installing(programs);
+        dialogue.handle_line(b"MOSHPUNCH INSTALL done");
+        assert_eq!(of(&dialogue, "host"), None);
     }
 
     #[test]
@@ -237,6 +244,8 @@ mod tests {
             assert!(!outcome.is_success && outcome.notes.is_empty());
             let [trouble] = &outcome.troubles[..] else { panic!("{word}: {outcome:?}") };
             assert!(trouble.cause.what.contains("host") && trouble.cause.cure.is_some(), "{trouble:?}");
+            let silent = uninstalling(&format!("at /h/.local/bin/moshpunch\nfailed {word} ")).unwrap();
+            assert!(!silent.troubles[0].cause.what.contains(": ;"), "{silent:?}");
         }
     }
 }

@@ -30,7 +30,10 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_host_for_which_there_is_none_is_told),
         scenario!(an_account_that_runs_nothing_is_told),
         scenario!(noise_of_the_login_shell_is_no_obstacle),
+        scenario!(an_account_that_says_nothing_is_not_waited_for_without_end).within(PLENTY),
         scenario!(cut_off_or_interrupted_nothing_half_is_there),
+        scenario!(two_at_once_both_succeed),
+        scenario!(the_machine_itself_is_a_host_as_well),
         scenario!(another_one_in_path_and_a_missing_mosh_are_told_with_the_cure),
         scenario!(a_session_goes_on_while_its_program_is_replaced_and_removed),
         scenario!(a_login_without_moshpunch_there_names_the_cure),
@@ -236,6 +239,20 @@ fn an_account_that_runs_nothing_is_told(lab: &Lab) -> Result<()> {
     failed(&place, &output, 255, "nothing answers ssh on router")
 }
 
+/// One for files, which waits for a request of theirs.
+fn an_account_that_says_nothing_is_not_waited_for_without_end(lab: &Lab) -> Result<()> {
+    let options = ["Match LocalPort 2222", "ForceCommand /usr/lib/openssh/sftp-server", "Match all"];
+    let place = raise(lab, &options)?;
+    let words = ["--install", "--from", FROM, TO_PORT, "router"];
+    let output = place.laptop().command("moshpunch").args(words).as_user(USER).output(PLENTY)?;
+    let lines: Vec<_> = output.stderr.lines().collect();
+    ensure!(lines.len() == 3 && lines[0].starts_with("moshpunch: router has said nothing yet; "), "{output}");
+    ensure!(lines[1] == "moshpunch: router never ran what it was asked to", "{output}");
+    ensure!(lines[2].starts_with("cure: `ssh -p 2222 router true` must end by itself: "), "{output}");
+    ensure!(output.status.code() == Some(1), "{output}");
+    no_moshpunch_is_left(place.laptop())
+}
+
 fn noise_of_the_login_shell_is_no_obstacle(lab: &Lab) -> Result<()> {
     let place = raise(lab, &[])?;
     let noise = "echo Welcome; printf 'MOSHPUNCH INSTALLED\\nno end of a line'\nPATH=$HOME/bin:$PATH\n";
@@ -264,11 +281,15 @@ fn cut_off_or_interrupted_nothing_half_is_there(lab: &Lab) -> Result<()> {
     };
     let gone = || wait_until("the end there", PATIENCE, || Ok(is_clean(router).ok()));
     let mut shell = place.shell()?;
-    for cut in ["by the user", "by the host"] {
+    for cut in ["by the user", "by a hang-up", "by the host"] {
         shell.run(&format!("clear; moshpunch --install --from {FROM} --ssh=slow router"))?;
         half().context(cut)?;
-        if cut == "by the user" {
-            shell.terminal.type_text("\x03")?;
+        if cut != "by the host" {
+            if cut == "by the user" {
+                shell.terminal.type_text("\x03")?;
+            } else {
+                hang_up(place.laptop())?;
+            }
             shell.sees("interrupted; what router had is as it was")?;
             shell.is_back("130")?;
         } else {
@@ -280,10 +301,45 @@ fn cut_off_or_interrupted_nothing_half_is_there(lab: &Lab) -> Result<()> {
         ensure!(version(router)? == "moshpunch 9.0\n", "{cut}");
         no_moshpunch_is_left(place.laptop())?;
     }
+    shell.run(&format!("clear; moshpunch --install --from {FROM} --ssh=slow router"))?;
+    half()?;
+    drop(shell);
+    gone().context("the terminal is closed")?;
+    no_moshpunch_is_left(place.laptop())?;
+    ensure!(version(router)? == "moshpunch 9.0\n");
     place.laptop().write_script("/usr/local/bin/slow", "#!/bin/sh\nhead -c 100000 | ssh -p 2222 \"$@\"\n")?;
     let output = install(&place, &["--ssh=slow", "router"])?;
     failed(&place, &output, 1, "what came to router is not what was sent")?;
     is_clean(router)
+}
+
+fn two_at_once_both_succeed(lab: &Lab) -> Result<()> {
+    let place = raise(lab, &[])?;
+    let one = format!("moshpunch --install --from {FROM} '{TO_PORT}' router");
+    let script = format!("{one} & first=$!; {one} || exit 1; wait $first || exit 2");
+    let output = place.laptop().command("sh").args(["-c", &script]).as_user(USER).run(PATIENCE)?;
+    ensure!(output.stderr.matches("moshpunch: ").count() == 2, "{output}");
+    is_clean(&place.network.router)?;
+    ensure!(version(&place.network.router)? == "moshpunch 9.0\n");
+    Ok(())
+}
+
+fn the_machine_itself_is_a_host_as_well(lab: &Lab) -> Result<()> {
+    let place = raise(lab, &[])?;
+    let output = install(&place, &["--local", "laptop"])?;
+    ensure!(output.status.success() && output.stderr.contains("laptop has moshpunch 9.0 now"), "{output}");
+    ensure!(version(place.laptop())? == "moshpunch 9.0\n");
+    let output = place.output(&["--uninstall", "--local", "laptop"])?;
+    ensure!(output.status.success() && place.laptop().read_file(PLACE).is_err(), "{output}");
+    Ok(())
+}
+
+/// As a terminal that is closed does. Those that go with the first may be gone.
+fn hang_up(laptop: &Host) -> Result<()> {
+    let ours = laptop.processes("moshpunch")?;
+    let told = ours.iter().filter(|one| signal(one, rustix::process::Signal::HUP).is_ok()).count();
+    ensure!(told > 0);
+    Ok(())
 }
 
 /// The sshds of logins, which have a user in their names.

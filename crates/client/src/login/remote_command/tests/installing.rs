@@ -1,5 +1,6 @@
 //! What puts a program into the user's directory, and takes it away, in every sh and with busybox for all else.
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
@@ -119,6 +120,64 @@ fn every_sh_puts_it_there_and_tells_what_the_next_login_finds() {
 }
 
 #[test]
+fn of_a_slow_copy_each_part_is_told() {
+    for host in [host(), busybox(), with_shell("ksh"), with_shell("zsh"), with_shell("bash")] {
+        let mut shell = Command::new("/bin/sh");
+        shell.arg("-c").arg(&install().line).env_clear().env("PATH", host.search_path());
+        shell.env("HOME", host.files.path());
+        let mut shell =
+            shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut input = shell.stdin.take().unwrap();
+        let all = put(NEW);
+        let begin = all.len() - NEW.len();
+        let mut lines = BufReader::new(shell.stdout.take().unwrap()).lines().map(Result::unwrap);
+        for part in [1, 20] {
+            let from = if part == 1 { 0 } else { begin + 1 };
+            input.write_all(&all[from..begin + part]).unwrap();
+            let told = format!("MOSHPUNCH INSTALL came {part}");
+            assert!(lines.by_ref().any(|line| line == told), "{part}");
+        }
+        input.write_all(&all[begin + 20..]).unwrap();
+        drop(input);
+        assert_eq!(lines.last().unwrap(), "MOSHPUNCH INSTALL done");
+        let mut complaints = String::new();
+        std::io::Read::read_to_string(&mut shell.stderr.take().unwrap(), &mut complaints).unwrap();
+        assert!(shell.wait().unwrap().success() && complaints.is_empty(), "{complaints}");
+        assert_eq!(host.program().as_deref(), Some(NEW));
+    }
+}
+
+#[test]
+fn a_directory_is_made_as_private_as_its_user_makes_them() {
+    for (umask, expected) in [("077", 0o700), ("022", 0o755), ("000", 0o755)] {
+        let host = host();
+        let mut command = install();
+        command.line = [OsStr::new("umask "), OsStr::new(umask), OsStr::new("; "), &command.line]
+            .iter()
+            .copied()
+            .collect();
+        assert_eq!(host.says(&command, &put(NEW)).last().unwrap(), "done");
+        let mode = |name: &str| fs::metadata(host.path(name)).unwrap().permissions().mode() & 0o777;
+        assert_eq!([".local", ".local/bin", PLACE].map(mode), [expected, expected, 0o755], "{umask}");
+    }
+}
+
+#[test]
+fn whatever_a_home_is_called_it_is_put_there() {
+    for name in ["my home", "two\nlines", "-s * $(id) 'x\"", "\u{1b}[2J"] {
+        let mut host = host();
+        let home = host.path(name);
+        fs::create_dir(&home).unwrap();
+        host.environment = vec![("HOME", home.display().to_string())];
+        let said = host.installs(NEW);
+        assert!(said.contains(&"finds-it".to_owned()) && said.last().unwrap() == "done", "{said:?}");
+        assert_eq!(fs::read_to_string(home.join(PLACE)).unwrap(), NEW);
+        host.says(&uninstall(), b"");
+        assert!(!home.join(PLACE).exists());
+    }
+}
+
+#[test]
 fn a_connection_that_is_cut_at_any_byte_leaves_what_was_there() {
     let host = host();
     host.put(PLACE, OLD, 0o755);
@@ -199,6 +258,16 @@ fn a_link_in_its_place_is_replaced_and_where_it_led_stays() {
     assert!(host.installs(OLD).contains(&"was moshpunch 2".to_owned()));
     assert_eq!(fs::read_to_string(host.path("built")).unwrap(), NEW);
     assert_eq!(host.program().as_deref(), Some(OLD));
+}
+
+#[test]
+fn a_pipe_in_its_place_is_not_read() {
+    let host = host();
+    fs::create_dir_all(host.path(".local/bin")).unwrap();
+    let made = Command::new("mkfifo").args(["-m", "755"]).arg(host.path(PLACE)).status().unwrap();
+    assert!(made.success());
+    assert_eq!(host.installs(NEW).last().unwrap(), "done");
+    assert_eq!(host.program().as_deref(), Some(NEW));
 }
 
 #[test]
