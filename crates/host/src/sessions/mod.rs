@@ -107,8 +107,16 @@ fn clean(all: bool, older_than: Duration, yes: bool) -> io::Result<ExitCode> {
     let now = clock::unix_seconds();
     let mut old = sessions(all);
     old.retain(|session| !is_left_alone(session, older_than, now));
-    if old.is_empty() {
+    let around = gather::around();
+    let (own, old): (Vec<_>, Vec<_>) =
+        old.into_iter().partition(|session| around.contains(&session.server.process.pid));
+    for session in &own {
+        report::note(format!("{} is left: this command runs in it", session.id()));
+    }
+    if old.is_empty() && own.is_empty() {
         report::note(format!("no session has been silent for {}", table::span(older_than.as_secs())));
+    }
+    if old.is_empty() {
         return Ok(ExitCode::Success);
     }
     print(&ListView::new(&old, all, now), false)?;

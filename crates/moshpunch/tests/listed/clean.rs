@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use lab::harness::Scenario;
-use lab::{Lab, Terminal, USER, scenario};
+use lab::{Lab, Terminal, USER, scenario, wait_until};
 
 use crate::common::{PATIENCE, computes, mosh_to_server};
 use crate::scene::{Scene, count, id};
@@ -11,6 +11,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         scenario!(one_that_comes_back_while_the_question_stands_is_not_ended),
         scenario!(what_was_left_is_ended_once_the_user_says_so),
+        scenario!(a_session_in_which_it_runs_is_not_ended),
     ]
 }
 
@@ -65,5 +66,23 @@ fn what_was_left_is_ended_once_the_user_says_so(lab: &Lab) -> Result<()> {
     computes(&mut attached, 203)?;
     assert!(scene.says(&["close", id(&last)])?.status.success());
     assert_eq!(scene.listed()?.len(), 0);
+    Ok(())
+}
+
+fn a_session_in_which_it_runs_is_not_ended(lab: &Lab) -> Result<()> {
+    const SAID: &str = "/tmp/said";
+    let scene = Scene::raise(lab)?;
+    let mut terminal = mosh_to_server(&scene.laptop, "moshpunch server")?;
+    let once_left = "until moshpunch sessions list --json | grep -q silent; do sleep 1; done";
+    let clean = format!("moshpunch sessions clean --older-than=0s --yes 2> {SAID}; echo over >> {SAID}");
+    terminal.type_text(&format!("trap '' HUP; {once_left}; {clean}\r"))?;
+    scene.becomes("runs", "sleep")?;
+    scene.detach(1)?;
+    let said = wait_until("what clean says", PATIENCE, || {
+        let said = scene.server.read_file(SAID).unwrap_or_default();
+        Ok(said.ends_with("over\n").then_some(said))
+    })?;
+    let left = scene.only()?;
+    assert_eq!(said, format!("moshpunch: {} is left: this command runs in it\nover\n", id(&left)));
     Ok(())
 }
