@@ -132,7 +132,8 @@ fn clean(all: bool, older_than: Duration, yes: bool) -> io::Result<ExitCode> {
     let mut code = ExitCode::Success;
     for session in &old {
         // While the question stood, or others ended, its client may have come back.
-        if is_left_alone(&gather::again(session), older_than, clock::unix_seconds()) {
+        let is_back = is_left_alone(&gather::again(session), older_than, clock::unix_seconds());
+        if is_back && session.server.process.is_alive() {
             report::note(format!("{} is left: it has been heard since", session.id()));
         } else if tell(session, &ending::end(session)) == ExitCode::NotEnded {
             code = ExitCode::NotEnded;

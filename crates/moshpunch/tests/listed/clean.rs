@@ -11,6 +11,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         scenario!(one_that_comes_back_while_the_question_stands_is_not_ended),
         scenario!(what_was_left_is_ended_once_the_user_says_so),
+        scenario!(one_that_ends_while_the_question_stands_is_told_so),
         scenario!(a_session_in_which_it_runs_is_not_ended),
     ]
 }
@@ -35,6 +36,20 @@ fn one_that_comes_back_while_the_question_stands_is_not_ended(lab: &Lab) -> Resu
     clean.wait_for(&format!("moshpunch: {} is left: it has been heard since", id(&back)), PATIENCE)?;
     assert_eq!(clean.wait_exit(PATIENCE)?.code(), Some(0));
     computes(&mut terminal, 202)
+}
+
+fn one_that_ends_while_the_question_stands_is_told_so(lab: &Lab) -> Result<()> {
+    let scene = Scene::raise(lab)?;
+    let _terminal = mosh_to_server(&scene.laptop, "moshpunch server")?;
+    scene.detach(1)?;
+    let left = scene.only()?;
+    let mut clean = asking(&scene)?;
+    clean.wait_for("End this session? [y/N]", PATIENCE)?;
+    assert!(scene.says(&["close", id(&left)])?.status.success());
+    clean.type_text("y\r")?;
+    clean.wait_for(&format!("moshpunch: {} has ended", id(&left)), PATIENCE)?;
+    assert_eq!(clean.wait_exit(PATIENCE)?.code(), Some(0));
+    Ok(())
 }
 
 fn what_was_left_is_ended_once_the_user_says_so(lab: &Lab) -> Result<()> {
