@@ -278,8 +278,8 @@ impl Keeper {
     }
 
     fn look_at_traffic(&mut self) {
-        let (now, unix_seconds) = (clock::now(), clock::unix_seconds());
-        self.punching.iter_mut().for_each(|punching| punching.look_at_traffic(now, unix_seconds));
+        let now = clock::now();
+        self.punching.iter_mut().for_each(|punching| punching.look_at_traffic(now));
     }
 
     fn handle_answers(&mut self) {
@@ -295,13 +295,19 @@ impl Keeper {
             process: session.process.identity,
             port: session.port,
             punches: self.punching.is_some(),
-            last_traffic: self.punching.as_ref().and_then(Punching::last_traffic),
+            last_traffic: self.last_traffic(),
         });
         let opened = self.upkeeps.iter().filter_map(|upkeep| {
             let outcome = Ok(upkeep.mapped()?.clone());
             Some(FromKeeper::Answer(Answer { opening: upkeep.opening, outcome, more: false }))
         });
         session.chain(opened).collect()
+    }
+
+    /// By the clock of now, which may have been set since.
+    fn last_traffic(&self) -> Option<u64> {
+        let silence = self.punching.as_ref()?.without_traffic(clock::now())?;
+        Some(clock::unix_seconds().saturating_sub(silence.as_secs()))
     }
 
     fn handle_message(&mut self, message: ToKeeper, descriptor: Option<OwnedFd>) {

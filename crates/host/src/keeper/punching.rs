@@ -1,7 +1,7 @@
 //! mosh-server's socket, as long as it is held, and the openers that go out there.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::PollFd;
 use system::linux::BorrowedSocket;
@@ -52,13 +52,13 @@ impl Punching {
         self.openers.poll_timeout().into_iter().chain(self.siblings.poll_timeout()).chain(traffic).min()
     }
 
-    /// When mosh-server's socket was last used, in seconds since 1970: it may be told up to half a minute late.
-    pub(super) fn last_traffic(&self) -> Option<u64> {
-        self.traffic.as_ref().and_then(Traffic::last)
+    /// For how long mosh-server's socket has not been used, of which up to half a minute may be missing.
+    pub(super) fn without_traffic(&self, now: Instant) -> Option<Duration> {
+        Some(now.saturating_duration_since(self.traffic.as_ref()?.last()?))
     }
 
-    pub(super) fn look_at_traffic(&mut self, now: Instant, unix_seconds: u64) {
-        self.traffic.iter_mut().for_each(|traffic| traffic.look(now, unix_seconds));
+    pub(super) fn look_at_traffic(&mut self, now: Instant) {
+        self.traffic.iter_mut().for_each(|traffic| traffic.look(now));
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {

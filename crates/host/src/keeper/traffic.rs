@@ -15,7 +15,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 pub(super) struct Traffic {
     noted: OwnedFd,
-    last: Option<u64>,
+    last: Option<Instant>,
     /// Until then there is no need to know more.
     looks_again: Instant,
 }
@@ -31,8 +31,7 @@ impl Traffic {
         Ok(traffic)
     }
 
-    /// In seconds since 1970.
-    pub(super) fn last(&self) -> Option<u64> {
+    pub(super) fn last(&self) -> Option<Instant> {
         self.last
     }
 
@@ -45,9 +44,9 @@ impl Traffic {
     }
 
     /// Takes down what there was; nothing more is known of when than that it is over now.
-    pub(super) fn look(&mut self, now: Instant, unix_seconds: u64) {
+    pub(super) fn look(&mut self, now: Instant) {
         if self.has_been().unwrap_or_default() {
-            (self.last, self.looks_again) = (Some(unix_seconds), now + LOOK_AGAIN);
+            (self.last, self.looks_again) = (Some(now), now + LOOK_AGAIN);
         }
     }
 
@@ -79,25 +78,26 @@ mod tests {
         peer.connect(owner.local_addr().unwrap()).unwrap();
         let borrowed = BorrowedSocket::of(getpid(), port).unwrap();
         let mut traffic = Traffic::of(&borrowed, now).unwrap();
-        traffic.look(now, 1);
+        traffic.look(now);
         assert_eq!((traffic.last(), traffic.poll_timeout(now)), (None, None));
 
         peer.send(b"heartbeat").unwrap();
         wait_for(&mut [traffic.descriptor(now).unwrap()], None).unwrap();
         owner.recv(&mut [0; 64]).unwrap();
-        traffic.look(now, 2);
-        assert_eq!(traffic.last(), Some(2));
+        traffic.look(now);
+        assert_eq!(traffic.last(), Some(now));
         assert!(traffic.descriptor(now).is_none());
         assert_eq!(traffic.poll_timeout(now), Some(now + LOOK_AGAIN));
 
+        let later = |looks: u32| now + LOOK_AGAIN * looks;
         peer.send(b"heartbeat").unwrap();
         owner.recv(&mut [0; 64]).unwrap();
-        traffic.look(now + LOOK_AGAIN, 3);
-        assert_eq!(traffic.last(), Some(3), "noted, though it was read before");
-        traffic.look(now + LOOK_AGAIN, 4);
-        assert_eq!(traffic.last(), Some(3), "of a silence there is nothing to note");
+        traffic.look(later(1));
+        assert_eq!(traffic.last(), Some(later(1)), "noted, though it was read before");
+        traffic.look(later(2));
+        assert_eq!(traffic.last(), Some(later(1)), "of a silence there is nothing to note");
         owner.send_to(b"answer", peer.local_addr().unwrap()).unwrap();
-        traffic.look(now + LOOK_AGAIN, 5);
-        assert_eq!(traffic.last(), Some(5));
+        traffic.look(later(3));
+        assert_eq!(traffic.last(), Some(later(3)));
     }
 }

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
+use std::iter;
 use std::num::NonZeroU16;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::process;
 use std::time::Duration;
 
 use net::bound;
@@ -151,6 +153,12 @@ pub(super) fn again(session: &Session) -> Session {
     };
     ask(&mut keeper);
     seen::again(session, utmp().as_deref(), keeper.pop(), clock::unix_seconds())
+}
+
+/// This process, and those within which it runs.
+pub(super) fn around() -> BTreeSet<i32> {
+    let parent = |pid: &i32| Stat::of(*pid).ok().map(|stat| stat.parent);
+    iter::successors(i32::try_from(process::id()).ok(), parent).collect()
 }
 
 fn states() -> Vec<State> {
@@ -320,7 +328,7 @@ mod tests {
 
     #[test]
     fn this_process_is_this_users() {
-        let own = i32::try_from(std::process::id()).unwrap();
+        let own = i32::try_from(process::id()).unwrap();
         assert_eq!(user_of(own), Some(rustix::process::getuid().as_raw()));
     }
 }

@@ -107,8 +107,16 @@ fn clean(all: bool, older_than: Duration, yes: bool) -> io::Result<ExitCode> {
     let now = clock::unix_seconds();
     let mut old = sessions(all);
     old.retain(|session| !is_left_alone(session, older_than, now));
-    if old.is_empty() {
+    let around = gather::around();
+    let (own, old): (Vec<_>, Vec<_>) =
+        old.into_iter().partition(|session| around.contains(&session.server.process.pid));
+    for session in &own {
+        report::note(format!("{} is left: this command runs in it", session.id()));
+    }
+    if old.is_empty() && own.is_empty() {
         report::note(format!("no session has been silent for {}", table::span(older_than.as_secs())));
+    }
+    if old.is_empty() {
         return Ok(ExitCode::Success);
     }
     print(&ListView::new(&old, all, now), false)?;
@@ -124,7 +132,8 @@ fn clean(all: bool, older_than: Duration, yes: bool) -> io::Result<ExitCode> {
     let mut code = ExitCode::Success;
     for session in &old {
         // While the question stood, or others ended, its client may have come back.
-        if is_left_alone(&gather::again(session), older_than, clock::unix_seconds()) {
+        let is_back = is_left_alone(&gather::again(session), older_than, clock::unix_seconds());
+        if is_back && session.server.process.is_alive() {
             report::note(format!("{} is left: it has been heard since", session.id()));
         } else if tell(session, &ending::end(session)) == ExitCode::NotEnded {
             code = ExitCode::NotEnded;

@@ -152,6 +152,8 @@ fn written_down(server: &Server, utmp: Option<&[utmp::Entry]>) -> (Contact, Opti
     let Some(entry) = entry else { return (Contact::Unknown, None) };
     let own = format!("mosh [{}]", server.process.pid);
     match entry.host.strip_suffix(&own) {
+        // Of an earlier process with this number, or from before the clock was set.
+        Some("") if entry.since + SILENCE < server.started_at => (Contact::Unknown, None),
         Some("") if entry.since < server.started_at + SILENCE => (Contact::Never, None),
         Some("") => (Contact::Silent { since: entry.since - SILENCE }, None),
         Some(client) => (Contact::Attached, client.strip_suffix(" via ").and_then(address)),

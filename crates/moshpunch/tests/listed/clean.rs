@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use lab::harness::Scenario;
-use lab::{Lab, Terminal, USER, scenario};
+use lab::{Lab, Terminal, USER, scenario, wait_until};
 
 use crate::common::{PATIENCE, computes, mosh_to_server};
 use crate::scene::{Scene, count, id};
@@ -11,6 +11,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         scenario!(one_that_comes_back_while_the_question_stands_is_not_ended),
         scenario!(what_was_left_is_ended_once_the_user_says_so),
+        scenario!(one_that_ends_while_the_question_stands_is_told_so),
+        scenario!(a_session_in_which_it_runs_is_not_ended),
     ]
 }
 
@@ -34,6 +36,20 @@ fn one_that_comes_back_while_the_question_stands_is_not_ended(lab: &Lab) -> Resu
     clean.wait_for(&format!("moshpunch: {} is left: it has been heard since", id(&back)), PATIENCE)?;
     assert_eq!(clean.wait_exit(PATIENCE)?.code(), Some(0));
     computes(&mut terminal, 202)
+}
+
+fn one_that_ends_while_the_question_stands_is_told_so(lab: &Lab) -> Result<()> {
+    let scene = Scene::raise(lab)?;
+    let _terminal = mosh_to_server(&scene.laptop, "moshpunch server")?;
+    scene.detach(1)?;
+    let left = scene.only()?;
+    let mut clean = asking(&scene)?;
+    clean.wait_for("End this session? [y/N]", PATIENCE)?;
+    assert!(scene.says(&["close", id(&left)])?.status.success());
+    clean.type_text("y\r")?;
+    clean.wait_for(&format!("moshpunch: {} has ended", id(&left)), PATIENCE)?;
+    assert_eq!(clean.wait_exit(PATIENCE)?.code(), Some(0));
+    Ok(())
 }
 
 fn what_was_left_is_ended_once_the_user_says_so(lab: &Lab) -> Result<()> {
@@ -65,5 +81,23 @@ fn what_was_left_is_ended_once_the_user_says_so(lab: &Lab) -> Result<()> {
     computes(&mut attached, 203)?;
     assert!(scene.says(&["close", id(&last)])?.status.success());
     assert_eq!(scene.listed()?.len(), 0);
+    Ok(())
+}
+
+fn a_session_in_which_it_runs_is_not_ended(lab: &Lab) -> Result<()> {
+    const SAID: &str = "/tmp/said";
+    let scene = Scene::raise(lab)?;
+    let mut terminal = mosh_to_server(&scene.laptop, "moshpunch server")?;
+    let once_left = "until moshpunch sessions list --json | grep -q silent; do sleep 1; done";
+    let clean = format!("moshpunch sessions clean --older-than=0s --yes 2> {SAID}; echo over >> {SAID}");
+    terminal.type_text(&format!("trap '' HUP; {once_left}; {clean}\r"))?;
+    scene.becomes("runs", "sleep")?;
+    scene.detach(1)?;
+    let said = wait_until("what clean says", PATIENCE, || {
+        let said = scene.server.read_file(SAID).unwrap_or_default();
+        Ok(said.ends_with("over\n").then_some(said))
+    })?;
+    let left = scene.only()?;
+    assert_eq!(said, format!("moshpunch: {} is left: this command runs in it\nover\n", id(&left)));
     Ok(())
 }

@@ -72,6 +72,7 @@ fn what_nobody_tells_is_not_known() {
     assert_eq!(written_down(&server(7), Some(&[])), (Contact::Unknown, None));
     assert_eq!(contact_by("20.0.0.9", 5_000), (Contact::Unknown, None), "another one's entry");
     assert_eq!(contact_by("mosh [77]", 5_000), (Contact::Unknown, None));
+    assert_eq!(contact_by("mosh [7]", 900), (Contact::Unknown, None), "older than the session");
     let stopped = Server { is_stopped: true, ..server(7) };
     let entries = [entry("pts/7", "20.0.0.9 via mosh [7]", 5_000)];
     assert_eq!(written_down(&stopped, Some(&entries)), (Contact::Unknown, None));
