@@ -326,16 +326,18 @@ impl Forwarder {
         }
     }
 
-    fn receive(&mut self) -> Option<(SocketId, Received)> {
-        match self.back.receive(&mut *self.buffer) {
-            Some(directly) => Some(directly),
-            None => self.relays.receive(&mut *self.buffer),
+    /// What comes directly and what comes by a relay have turns: a flood of one does not hide the other.
+    fn receive(&mut self, turn: usize) -> Option<(SocketId, Received)> {
+        let (back, relays, buffer) = (&mut self.back, &mut self.relays, &mut *self.buffer);
+        match turn % 2 {
+            0 => back.receive(buffer).or_else(|| relays.receive(buffer)),
+            _ => relays.receive(buffer).or_else(|| back.receive(buffer)),
         }
     }
 
     fn handle_server(&mut self) {
-        for _ in 0..DATAGRAMS_PER_TURN {
-            let Some((socket, received)) = self.receive() else { return };
+        for turn in 0..DATAGRAMS_PER_TURN {
+            let Some((socket, received)) = self.receive(turn) else { return };
             let datagram = &self.buffer[..received.length];
             let now = clock::now();
             let Some(reply) = self.gate.reply(datagram, now) else {
