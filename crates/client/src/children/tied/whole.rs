@@ -12,7 +12,7 @@ use programs::family::descendants;
 use programs::own;
 use programs::signals::Signals;
 use rustix::event::{PollFd, PollFlags};
-use rustix::process::{Signal, getpid};
+use rustix::process::{Pid, Signal, getpid};
 use system::process::Other;
 
 use super::session::{BETWEEN_LOOKS, TIME_TO_END};
@@ -43,24 +43,56 @@ pub(super) fn accompany(program: &OsString, words: &[OsString]) -> Result<ExitCo
     }
 }
 
-/// By SIGTERM, or by SIGKILL. Who leaves its parent to stay (an agent, a master connection) is not among them.
+/// By SIGTERM, or by SIGKILL.
 fn end_all(program: &mut Running) -> Result<()> {
-    let all: Vec<_> = descendants(getpid()).into_iter().filter_map(|pid| Other::of(pid).ok()).collect();
-    let tell = |signal| {
-        for process in &all {
-            let _has_ended = process.signal(signal);
-        }
-    };
-    tell(Signal::TERM);
+    let mut started = Started::default();
+    started.stop();
+    started.tell(Signal::TERM);
     // What is stopped hears it only then.
-    tell(Signal::CONT);
+    started.tell(Signal::CONT);
     let deadline = clock::now() + TIME_TO_END;
-    while program.ended().is_none() || !all.iter().all(Other::has_ended) {
+    while program.ended().is_none() || !started.have_ended() {
         let now = clock::now();
         if now >= deadline {
-            tell(Signal::KILL);
+            started.stop();
+            started.tell(Signal::KILL);
         }
         wait(&mut [], Some(now + BETWEEN_LOOKS))?;
     }
     Ok(())
+}
+
+/// All that the program has started, as far as it is known. Who leaves its parent to stay (an agent, a master connection) is
+/// not among them.
+#[derive(Debug, Default)]
+struct Started(Vec<(Pid, Other)>);
+
+impl Started {
+    /// So that none starts another unseen: what was begun while we looked is looked for once more.
+    fn stop(&mut self) {
+        self.0.retain(|(_, process)| !process.has_ended());
+        self.tell(Signal::STOP);
+        loop {
+            let is_new = |pid: &Pid| !self.0.iter().any(|(known, _)| known == pid);
+            let new = descendants(getpid()).into_iter().filter(is_new);
+            let new: Vec<_> = new.filter_map(|pid| Some((pid, Other::of(pid).ok()?))).collect();
+            if new.is_empty() {
+                return;
+            }
+            new.iter().for_each(|(_, process)| tell(process, Signal::STOP));
+            self.0.extend(new);
+        }
+    }
+
+    fn tell(&self, signal: Signal) {
+        self.0.iter().for_each(|(_, process)| tell(process, signal));
+    }
+
+    fn have_ended(&self) -> bool {
+        self.0.iter().all(|(_, process)| process.has_ended())
+    }
+}
+
+fn tell(process: &Other, signal: Signal) {
+    let _has_ended = process.signal(signal);
 }
