@@ -1,6 +1,7 @@
 //! A TURN server that a test plays.
 
 use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
 
 use turn_client_proto::types::attribute::{Lifetime, XorRelayedAddress};
 use turn_client_proto::types::stun::attribute::{ErrorCode, Nonce, Realm};
