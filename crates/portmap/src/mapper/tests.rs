@@ -501,6 +501,18 @@ fn quirk_38_action_failed_may_mean_a_conflict_but_not_for_ever() {
 }
 
 #[test]
+fn quirk_79_what_a_router_that_was_busy_has_not_added_is_asked_for_once_more() {
+    let mut router = Router::new();
+    router.faults.push(("AddPortMapping", Fault::Silence));
+    let mut host = host();
+    let now = host.now;
+    host.mapper.map(wanted(60001, mosh_range()), now);
+    host.advance(&mut router, Duration::from_secs(10));
+    assert_eq!(told(&mut host), ["mapped Some(20.0.0.1):60001"]);
+    assert_eq!(router.asked, [60001, 60001]);
+}
+
+#[test]
 fn quirk_40_a_renewal_called_a_conflict_deletes_and_adds() {
     let mut router = Router::new();
     let mut host = mapped_host(&mut router);

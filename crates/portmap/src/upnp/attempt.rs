@@ -3,6 +3,7 @@
 //! ```text
 //! obtain:   Look ─► Add ─► Verify ─► granted        release:   LookBeforeDelete ─► Delete ─► SeeDeleted ─► released
 //!             │       ├──► Clear ─► Add (once)                                       └◄─ still there (once)
+//!             │       ├──► Verify ─► Add (once, where it may not have been heard)
 //!             │       └──► Verify ─► Delete ─► SeeDeleted ─► refused
 //!             └─ another's: refused
 //! ```
@@ -61,6 +62,7 @@ pub(super) struct Attempt {
     was_free: bool,
     /// The router said yes.
     is_added: bool,
+    added_again: bool,
     looked_again: bool,
     verified_again: bool,
     cleared: bool,
@@ -134,6 +136,7 @@ impl Attempt {
             held_before: false,
             was_free: false,
             is_added: false,
+            added_again: false,
             looked_again: false,
             verified_again: false,
             cleared: false,

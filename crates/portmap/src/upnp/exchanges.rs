@@ -28,6 +28,9 @@ const HEARD_MAXIMUM: usize = 16;
 /// How long a server is left alone that has closed a connection without a word: it may be busy with another host.
 const PAUSE_AFTER_A_BREAK: Duration = Duration::from_millis(250);
 
+/// The same between all questions to one that has done so: it may not be done with an answer as soon as we are.
+const PAUSE_BETWEEN: Duration = Duration::from_millis(50);
+
 /// What ended without a readable reply: refused, reset, cut, too slow, too large, or not HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NoReply;
@@ -74,6 +77,8 @@ pub(super) struct Exchanges<P> {
     running: BTreeMap<ExchangeId, Running<P>>,
     /// Those that have answered, the last at the end.
     heard: VecDeque<SocketAddr>,
+    /// Those that have cut one off.
+    breaking: BTreeSet<SocketAddr>,
     starting: VecDeque<Exchange>,
     closing: VecDeque<ExchangeId>,
 }
@@ -86,6 +91,7 @@ impl<P> Exchanges<P> {
             waiting: VecDeque::new(),
             running: BTreeMap::new(),
             heard: VecDeque::new(),
+            breaking: BTreeSet::new(),
             starting: VecDeque::new(),
             closing: VecDeque::new(),
         }
@@ -102,7 +108,9 @@ impl<P> Exchanges<P> {
         now: Instant,
     ) {
         let question = Question { purpose, destination: url.socket_address(), request, if_broken, patience };
-        self.waiting.push_back(Waiting { question, not_before: now });
+        let pause =
+            if self.breaking.contains(&question.destination) { PAUSE_BETWEEN } else { Duration::ZERO };
+        self.waiting.push_back(Waiting { question, not_before: now + pause });
         self.start_what_can(now);
     }
 
@@ -129,6 +137,9 @@ impl<P> Exchanges<P> {
         };
         let Running { question, heard, .. } = self.finish(id)?;
         let broken = reply.is_err() && !heard;
+        if broken && self.breaking.len() < HEARD_MAXIMUM {
+            self.breaking.insert(question.destination);
+        }
         match question.if_broken {
             IfBroken::AskOnceMore if broken => {
                 let question = Question { if_broken: IfBroken::Tell, ..question };

@@ -60,7 +60,7 @@ impl Attempt {
             No::Conflict if self.held_before => self.clear_once(),
             // With ourselves, if what was said of the port was wrong.
             No::Conflict if self.is_known => {
-                self.doubt = Some(Doubt { refusal: Refusal::Conflict, is_error: true, may_be_lease: false });
+                self.doubt = Some(Doubt { is_error: true, ..Doubt::of(Refusal::Conflict) });
                 Next::Ask(Step::Verify)
             }
             No::Conflict => self.refused(Refusal::Conflict),
@@ -94,6 +94,10 @@ impl Attempt {
             (Reading::Nobody, None) if self.cleared => self.undo(Refusal::Unconfirmed),
             (Reading::Nobody, None) => self.clear_once(),
             (Reading::Empty | Reading::Unknown | Reading::Unclear, None) => self.granted(None),
+            (Reading::Nobody, Some(doubt)) if doubt.may_be_unheard && !self.added_again => {
+                self.added_again = true;
+                Next::Ask(Step::Add)
+            }
             (Reading::Nobody, Some(doubt)) => self.not_made(doubt),
             (_, Some(doubt)) if doubt.is_error => self.not_made(doubt),
             (_, Some(doubt)) => self.undo(doubt.refusal),

@@ -29,6 +29,14 @@ pub(super) struct Doubt {
     pub(super) is_error: bool,
     /// It may have refused the lease.
     pub(super) may_be_lease: bool,
+    /// It may not have heard the question: many serve one connection at a time, and cut off others.
+    pub(super) may_be_unheard: bool,
+}
+
+impl Doubt {
+    pub(super) fn of(refusal: Refusal) -> Self {
+        Self { refusal, is_error: false, may_be_lease: false, may_be_unheard: false }
+    }
 }
 
 pub(super) enum No {
@@ -48,11 +56,11 @@ impl From<Failure> for No {
             Failure::Fault(Fault::Upnp { code, .. }) => code,
             Failure::Fault(Fault::Http(status)) => {
                 let refusal = Refusal::Other { code: Code::Http(status) };
-                return Self::Unclear(Doubt { refusal, is_error: false, may_be_lease: true });
+                return Self::Unclear(Doubt { may_be_lease: true, ..Doubt::of(refusal) });
             }
             Failure::NoReply | Failure::Fault(Fault::Malformed { .. }) => {
-                let refusal = Refusal::NoAnswer;
-                return Self::Unclear(Doubt { refusal, is_error: false, may_be_lease: false });
+                let may_be_unheard = failure == Failure::NoReply;
+                return Self::Unclear(Doubt { may_be_unheard, ..Doubt::of(Refusal::NoAnswer) });
             }
         };
         match refusal(code) {
@@ -61,10 +69,10 @@ impl From<Failure> for No {
             }
             Refusal::Conflict => Self::Conflict,
             refusal @ Refusal::Other { .. } => {
-                Self::Unclear(Doubt { refusal, is_error: true, may_be_lease: true })
+                Self::Unclear(Doubt { is_error: true, may_be_lease: true, ..Doubt::of(refusal) })
             }
             refusal if code == code::ACTION_FAILED => {
-                Self::Unclear(Doubt { refusal, is_error: true, may_be_lease: true })
+                Self::Unclear(Doubt { is_error: true, may_be_lease: true, ..Doubt::of(refusal) })
             }
             refusal => Self::Plain(refusal),
         }

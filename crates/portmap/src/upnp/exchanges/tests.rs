@@ -107,6 +107,20 @@ fn what_a_server_may_have_done_is_not_asked_again() {
 }
 
 #[test]
+fn who_has_cut_off_a_question_is_left_alone_before_each_further_one() {
+    let (mut exchanges, now) = (exchanges(), start());
+    exchanges.ask(&url("192.168.1.1"), b"add".to_vec(), "add", IfBroken::Tell, Duration::ZERO, now);
+    let add = only(&mut exchanges, "add");
+    exchanges.handle_input(add, ExchangeInput::Broken, now);
+    ask(&mut exchanges, "192.168.1.1", "verify", now);
+    ask(&mut exchanges, "192.168.1.2", "another", now);
+    only(&mut exchanges, "another");
+    assert_eq!(exchanges.poll_timeout(), Some(now + PAUSE_BETWEEN));
+    assert_eq!(exchanges.next_ended(now + PAUSE_BETWEEN), None);
+    only(&mut exchanges, "verify");
+}
+
+#[test]
 fn what_broke_after_its_first_bytes_is_not_asked_again() {
     let (mut exchanges, now) = (exchanges(), start());
     ask(&mut exchanges, "192.168.1.1", "first", now);
