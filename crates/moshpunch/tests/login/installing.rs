@@ -14,6 +14,8 @@ use crate::place::{BASHRC, PASSWORD, Place, TO_PORT};
 const PLACE: &str = "/home/alice/.local/bin/moshpunch";
 const DIRECTORY: &str = "/home/alice/.local/bin";
 const FROM: &str = "/home/alice/dist";
+/// Where no login looks.
+const UNDER_TEST: &str = "/usr/local/lib/moshpunch";
 const ASKED: &str = "alice@router's password:";
 
 /// Many logins.
@@ -42,13 +44,11 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
 
 /// Its data is as long as a real one.
 fn stand_in(version: &str) -> String {
-    let real = program::path();
     format!(
         "#include <stdio.h>\n#include <string.h>\n#include <unistd.h>\nvolatile char data[3000000] = {{1}};\n\
          int main(int count, char **words) {{\n\
          if (count == 2 && !strcmp(words[1], \"--version\")) {{ puts(\"moshpunch {version}\"); return 0; }}\n\
-         words[0] = \"moshpunch\"; execv(\"{}\", words); return 127; }}\n",
-        real.display()
+         words[0] = \"moshpunch\"; execv(\"{UNDER_TEST}\", words); return 127; }}\n"
     )
 }
 
@@ -58,6 +58,11 @@ fn build(laptop: &Host, version: &str) -> Result<()> {
     let script = format!("mkdir -p {FROM} && cc -static -o {FROM}/moshpunch-{processor}-linux -x c -");
     let build = laptop.command("sh").args(["-c", &script]).as_user(USER).input(stand_in(version));
     build.run(PLENTY).map(drop)
+}
+
+/// For sessions there: its own place need not be open to every user.
+fn bring_what_it_becomes(host: &Host) -> Result<()> {
+    host.write_program(UNDER_TEST, fs::read(program::path())?)
 }
 
 /// With a program for hosts on the laptop, and none on any host.
@@ -102,6 +107,7 @@ fn once_there_it_serves_a_session_with_a_mapping_and_is_up_to_date(lab: &Lab) ->
     let place = raise(lab, &[])?;
     let network = &place.network;
     let _daemon = network.router.miniupnpd(&WriteUp::miniupnpd())?;
+    bring_what_it_becomes(&network.server)?;
     let server = &["--ssh=ssh -p 8022", "router"];
     let output = install(&place, server)?;
     let told = format!("moshpunch: router has moshpunch 9.0 now, at {PLACE}\n");
@@ -379,6 +385,7 @@ fn another_one_in_path_and_a_missing_mosh_are_told_with_the_cure(lab: &Lab) -> R
 fn a_session_goes_on_while_its_program_is_replaced_and_removed(lab: &Lab) -> Result<()> {
     let place = raise(lab, &[])?;
     let router = &place.network.router;
+    bring_what_it_becomes(router)?;
     installs(&place)?;
     let mut terminal = common::moshpunch(place.laptop(), &[TO_PORT, "router"], "router")?;
     let before = keeper(router)?.pid;
