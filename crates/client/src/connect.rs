@@ -15,9 +15,7 @@ use crate::configuration::Configuration;
 use crate::connecting::{Connected, Connecting, Outcome};
 use crate::session::farewell::{self, Named};
 use crate::session::forwarder::{Ended, Forwarder};
-use crate::session::front::Front;
 use crate::session::gate::Gate;
-use crate::session::mosh_client::MoshClient;
 use crate::session::relay::Credentials;
 use crate::session::scout::Scout;
 use crate::terminal::colours;
@@ -72,13 +70,13 @@ fn hold_session(
         offers,
         login,
         look_up,
+        client,
         mut progress,
     } = connected;
     let key = connect.key.parse().context("the key that the host told")?;
-    let front = Front::open()?;
     // From here on the terminal is mosh-client's.
     progress.clear();
-    let client = MoshClient::start(&configuration, &connect.key, front.address())?;
+    let (client, front) = client.begin(&connect.key)?;
     drop(connect.key);
     let (families, verbose) = (configuration.families, configuration.verbose);
     let named = Named { stun: !configuration.stun.is_empty(), turn: configuration.turn.is_some() };

@@ -24,6 +24,7 @@ use crate::login::remote_command::{self, RemoteCommand, ServerWords};
 use crate::login::transcript::{Connect, Line, without_secret};
 use crate::login::{Login, Terminals, locale_variables, ssh, surroundings};
 use crate::session::farewell;
+use crate::session::mosh_client::Prepared;
 use crate::terminal::console::Console;
 use crate::terminal::progress::Progress;
 use crate::terminal::silence::{self, Alarm, Silence};
@@ -39,6 +40,8 @@ pub(crate) struct Connecting {
     command: RemoteCommand,
     login: Login,
     look_up: Option<LookUp>,
+    /// Once the host has let us in.
+    client: Option<Prepared>,
     console: Console,
     silence: Silence,
     evidence: Evidence,
@@ -72,6 +75,7 @@ pub(crate) struct Connected {
     pub(crate) offers: Offers,
     pub(crate) login: Login,
     pub(crate) look_up: Option<LookUp>,
+    pub(crate) client: Prepared,
     pub(crate) progress: Progress,
 }
 
@@ -113,6 +117,7 @@ impl Connecting {
             command,
             login,
             look_up,
+            client: None,
             console,
             as_mosh,
         })
@@ -194,10 +199,12 @@ impl Connecting {
             }
             Line::Present => {
                 self.has_ours = true;
+                self.prepare_client()?;
                 self.console.step("logged in; starting mosh-server there, and looking for its gateway …");
             }
             Line::Absent => {
                 self.has_none_of_ours = true;
+                self.prepare_client()?;
                 self.console.detail("the host has no moshpunch; starting its mosh-server as mosh does");
             }
             Line::Broken(what) => {
@@ -216,6 +223,14 @@ impl Connecting {
                 self.evidence.add_line(text);
                 self.console.show_line(text)?;
             }
+        }
+        Ok(())
+    }
+
+    /// While the host starts mosh-server.
+    fn prepare_client(&mut self) -> Result<()> {
+        if self.client.is_none() {
+            self.client = Some(Prepared::start(&self.configuration)?);
         }
         Ok(())
     }

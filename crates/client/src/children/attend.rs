@@ -1,18 +1,20 @@
 //! `moshpunch --attend PARENT PROGRAM …`: mosh-client's parent, which sees to it that it and the process that the user
-//! started stop, go on and end together. Its stdin is for mosh-client, which finds
-//! the session's key there.
+//! started stop, go on and end together. Its stdin is for what becomes mosh-client, which waits there for the session's key;
+//! the other end is closed behind that. Before, whoever stops or goes on does so with the whole login.
 
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use net::clock;
 use net::wait::wait;
 use programs::exit_code;
 use programs::secrets;
 use programs::signals::Signals;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, Signal, getpgrp, getppid, kill_process, kill_process_group, setsid};
-use rustix::stdio::dup2_stdin;
+use rustix::stdio::{dup2_stdin, stdin};
 
 use super::tied::Tied;
 use crate::children::attendance::{Action, Attendance, Event, PASSED_ON, heard};
@@ -32,10 +34,10 @@ pub fn run(arguments: &Tied) -> Result<ExitCode> {
     // mosh-client is in the user's session by now.
     setsid().context("a session without a terminal")?;
     let attendance = Attendance::default();
-    let mut attendant = Attendant { started: arguments.parent, group, client, attendance };
+    let mut attendant = Attendant { started: arguments.parent, group, client, attendance, has_begun: false };
     loop {
-        wait(&mut [PollFd::new(&signals, PollFlags::IN), attendant.client.end()], None)?;
-        attendant.look();
+        attendant.wait(&signals)?;
+        attendant.look()?;
         let told = signals.pending().filter(|&signal| signal != Signal::CHILD).collect();
         let is_orphaned = getppid() != Pid::from_raw(arguments.parent);
         for event in heard(told, is_orphaned) {
@@ -48,13 +50,10 @@ pub fn run(arguments: &Tied) -> Result<ExitCode> {
     }
 }
 
-/// What it is given stays unread here.
 fn start(arguments: &Tied) -> Result<Running> {
     let (program, words) = arguments.command.split_first().context("a program is required")?;
     let child = keyed(program).args(words).spawn();
-    let child = Running::new(child.with_context(|| format!("starting {}", program.display()))?)?;
-    dup2_stdin(File::open("/dev/null")?)?;
-    Ok(child)
+    Running::new(child.with_context(|| format!("starting {}", program.display()))?)
 }
 
 #[derive(Debug)]
@@ -64,13 +63,30 @@ struct Attendant {
     group: Pid,
     client: Running,
     attendance: Attendance,
+    /// The key has been given.
+    has_begun: bool,
 }
 
 impl Attendant {
-    fn look(&mut self) {
-        while let Some(event) = self.client.stopped_or_continued() {
+    fn wait(&self, signals: &Signals) -> Result<()> {
+        let key = stdin();
+        let mut sources = vec![PollFd::new(signals, PollFlags::IN), self.client.end()];
+        // What comes there stays unread here.
+        sources.extend((!self.has_begun).then(|| PollFd::new(&key, PollFlags::empty())));
+        Ok(wait(&mut sources, None)?)
+    }
+
+    fn look(&mut self) -> Result<()> {
+        if !self.has_begun && is_closed(stdin())? {
+            dup2_stdin(File::open("/dev/null")?)?;
+            self.has_begun = true;
+        }
+        while self.has_begun
+            && let Some(event) = self.client.stopped_or_continued()
+        {
             self.handle(event);
         }
+        Ok(())
     }
 
     fn handle(&mut self, event: Event) {
@@ -90,4 +106,11 @@ impl Attendant {
             }
         }
     }
+}
+
+/// Whether nobody has the other end any more.
+fn is_closed(socket: impl AsFd) -> Result<bool> {
+    let mut closed = [PollFd::new(&socket, PollFlags::empty())];
+    wait(&mut closed, Some(clock::now()))?;
+    Ok(closed[0].revents().contains(PollFlags::HUP))
 }

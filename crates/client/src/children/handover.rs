@@ -31,11 +31,15 @@ pub(crate) fn give(to: impl AsFd, key: &str, terminal: BorrowedFd<'_>) -> Result
     Ok(())
 }
 
-pub(crate) fn take(from: impl AsFd) -> Result<Handover> {
+/// `None`: nothing is given any more.
+pub(crate) fn take(from: impl AsFd) -> Result<Option<Handover>> {
     let mut key = Zeroizing::new(vec![0; KEY_BYTES_MAXIMUM]);
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut beside = RecvAncillaryBuffer::new(&mut space);
     let received = recvmsg(from, &mut [IoSliceMut::new(&mut key)], &mut beside, RecvFlags::empty())?;
+    if received.bytes == 0 {
+        return Ok(None);
+    }
     let descriptors = beside.drain().filter_map(|message| match message {
         RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
         _ => None,
@@ -43,7 +47,7 @@ pub(crate) fn take(from: impl AsFd) -> Result<Handover> {
     let terminal = descriptors.flatten().next().context("a terminal")?;
     fcntl_setfd(&terminal, FdFlags::CLOEXEC)?;
     let key = str::from_utf8(&key[..received.bytes]).context("a key")?;
-    Ok(Handover { key: Zeroizing::new(key.to_owned()), terminal })
+    Ok(Some(Handover { key: Zeroizing::new(key.to_owned()), terminal }))
 }
 
 #[cfg(test)]
@@ -57,7 +61,7 @@ mod tests {
         let (here, there) = UnixStream::pair().unwrap();
         let (terminal, other_end) = UnixStream::pair().unwrap();
         give(&here, "4NeCCgvZFe2RnPgrcU1PQw", terminal.as_fd()).unwrap();
-        let handover = take(&there).unwrap();
+        let handover = take(&there).unwrap().unwrap();
         assert_eq!(*handover.key, "4NeCCgvZFe2RnPgrcU1PQw");
         drop((terminal, handover.terminal));
         assert_eq!(std::io::Read::read(&mut &other_end, &mut [0]).unwrap(), 0, "nobody else has it");
@@ -68,5 +72,12 @@ mod tests {
         let (here, there) = UnixStream::pair().unwrap();
         std::io::Write::write_all(&mut &here, b"key").unwrap();
         assert!(take(&there).is_err());
+    }
+
+    #[test]
+    fn who_ends_has_nothing_to_give() {
+        let (here, there) = UnixStream::pair().unwrap();
+        drop(here);
+        assert!(take(&there).unwrap().is_none());
     }
 }

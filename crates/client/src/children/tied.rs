@@ -59,7 +59,7 @@ pub fn run(arguments: &Tied) -> Result<ExitCode> {
     }
     let mut command = own::command(program);
     if arguments.keyed {
-        let given = handover::take(io::stdin())?;
+        let Some(given) = handover::take(io::stdin())? else { return Ok(ExitCode::FAILURE) };
         dup2_stdin(given.terminal)?;
         command.env("MOSH_KEY", &*given.key);
     }

@@ -1,7 +1,6 @@
-//! The stock mosh-client, which believes that its server is on this machine.
+//! The stock mosh-client, which believes that its server is on this machine. Its parents are there before the key is.
 
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
@@ -15,10 +14,19 @@ use rustix::process::Signal;
 use crate::children::child::{Running, attended};
 use crate::children::handover;
 use crate::configuration::Configuration;
+use crate::session::front::Front;
 use crate::terminal::terminal_modes::TerminalModes;
 
 /// What is passed on to it, beside what the session's beginning has asked for already: see [`crate::children::attendance`].
 const PASSED_ON: [Signal; 4] = [Signal::PIPE, Signal::QUIT, Signal::TSTP, Signal::CONT];
+
+/// Its parents, who wait for the key; nobody is attended until then. Dropped, they end.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    attendant: Running,
+    handover: UnixStream,
+    front: Front,
+}
 
 #[derive(Debug)]
 pub(crate) struct MoshClient {
@@ -27,26 +35,33 @@ pub(crate) struct MoshClient {
     told: Signals,
 }
 
-impl MoshClient {
-    /// In our terminal. `front` is where it sends to.
-    pub(crate) fn start(configuration: &Configuration, key: &str, front: SocketAddr) -> Result<Self> {
-        let told = Signals::of(&PASSED_ON)?;
-        let terminal = TerminalModes::read();
+impl Prepared {
+    pub(crate) fn start(configuration: &Configuration) -> Result<Self> {
+        let front = Front::open()?;
         let mut command = attended(&configuration.client);
         // What mosh's script gives: shown by ps(1), and not read otherwise.
         command.arg(format!("-# {} |", shown_arguments()));
-        command.args([front.ip().to_string(), front.port().to_string()]);
+        command.args([front.address().ip().to_string(), front.address().port().to_string()]);
         command.env("MOSH_CLIENT_PID", id().to_string());
         command.env("MOSH_PREDICTION_DISPLAY", configuration.predict.name());
         said(&mut command, "MOSH_PREDICTION_OVERWRITE", configuration.predict_overwrite.then_some("yes"));
         said(&mut command, "MOSH_NO_TERM_INIT", (!configuration.terminal_init).then_some("1"));
-        let (here, there) = UnixStream::pair()?;
-        handover::give(&here, key, io::stdin().as_fd())?;
+        let (handover, there) = UnixStream::pair()?;
         let child = command.stdin(Stdio::from(OwnedFd::from(there))).spawn();
         let child = child.with_context(|| format!("starting {}", configuration.client.display()))?;
-        Ok(Self { attendant: Running::new(child)?, terminal, told })
+        Ok(Self { attendant: Running::new(child)?, handover, front })
     }
 
+    /// In our terminal; and where mosh-client sends to.
+    pub(crate) fn begin(self, key: &str) -> Result<(MoshClient, Front)> {
+        let told = Signals::of(&PASSED_ON)?;
+        let terminal = TerminalModes::read();
+        handover::give(&self.handover, key, io::stdin().as_fd())?;
+        Ok((MoshClient { attendant: self.attendant, terminal, told }, self.front))
+    }
+}
+
+impl MoshClient {
     /// It reads the size of its window again, finds that it must tell the server, and sends within 5 ms.
     pub(crate) fn nudge(&self) {
         self.attendant.signal(Signal::WINCH);

@@ -3,6 +3,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod login;
 mod session;
 
 use std::process::ExitCode;
@@ -180,6 +181,8 @@ fn main() -> ExitCode {
         scenario!(what_runs_in_a_session_knows_the_client_by_its_number),
         scenario!(what_is_left_of_the_login_goes_on_and_ends_with_it),
         scenario!(a_terminal_that_is_closed_ends_it_asleep_or_awake),
+        scenario!(login::what_waits_for_the_key_stops_and_goes_on_with_the_login),
+        scenario!(login::what_waits_for_the_key_ends_with_the_login),
     ];
     let needs = ["mosh", "mosh-server", "sshd", "script", "su"];
     lab::harness::run(scenarios.map(|scenario| scenario.needs(&needs)))

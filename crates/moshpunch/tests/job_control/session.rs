@@ -73,8 +73,12 @@ impl Scene {
 
     /// A session that is used already.
     pub(crate) fn start(&self, program: &str, place: Place) -> Result<Session> {
+        self.session(program, place, self.terminal(program, place)?)
+    }
+
+    /// The same, in a terminal where the program has been started.
+    pub(crate) fn session(&self, program: &str, place: Place, mut terminal: Terminal) -> Result<Session> {
         let laptop = self.network.laptop.clone();
-        let mut terminal = self.terminal(program, place)?;
         terminal.wait_for("alice@router", PATIENCE)?;
         computes(&mut terminal, 7_101)?;
         let client = process(&laptop, "mosh-client")?;
@@ -83,7 +87,7 @@ impl Scene {
         Ok(Session { laptop, terminal, place, started, client })
     }
 
-    fn terminal(&self, program: &str, place: Place) -> Result<Terminal> {
+    pub(crate) fn terminal(&self, program: &str, place: Place) -> Result<Terminal> {
         let laptop = &self.network.laptop;
         let line = format!("{program} router");
         let shell = laptop.command("bash");
@@ -202,13 +206,16 @@ impl Session {
     }
 
     fn nothing_is_left(&self) -> Result<()> {
-        for name in ["moshpunch", "mosh-client", "mosh", "ssh", "sleep", "script", "su"] {
-            let left = || Ok(self.laptop.processes(name)?.is_empty().then_some(()));
-            wait_until(&format!("the end of every {name}"), PATIENCE, left)
-                .with_context(|| self.terminal.screen())?;
-        }
-        Ok(())
+        nothing_is_left(&self.laptop).with_context(|| self.terminal.screen())
     }
+}
+
+pub(crate) fn nothing_is_left(laptop: &Host) -> Result<()> {
+    for name in ["moshpunch", "mosh-client", "mosh", "ssh", "sleep", "script", "su"] {
+        let left = || Ok(laptop.processes(name)?.is_empty().then_some(()));
+        wait_until(&format!("the end of every {name}"), PATIENCE, left)?;
+    }
+    Ok(())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
