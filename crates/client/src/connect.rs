@@ -18,7 +18,7 @@ use crate::session::forwarder::{Ended, Forwarder};
 use crate::session::gate::Gate;
 use crate::session::relay::Credentials;
 use crate::session::scout::Scout;
-use crate::terminal::colours;
+use crate::terminal::colours::Colours;
 
 /// As a shell counts SIGINT.
 pub(crate) const INTERRUPTED: u8 = 130;
@@ -33,15 +33,28 @@ pub fn run(configuration: Configuration) -> Result<ExitCode> {
     secrets::keep();
     let credentials = credentials(&configuration);
     let destination = Destination::of(&configuration)?;
-    let mut signals = Signals::of_the_end()?;
-    let colours = colours::count(&configuration.client)?;
-    match Connecting::start(configuration, destination, colours)?.run(&mut signals)? {
+    let signals = Signals::of_the_end()?;
+    let colours = Colours::begin_count(&configuration.client)?;
+    begin(configuration, destination, colours, credentials, signals)
+}
+
+fn begin(
+    configuration: Configuration,
+    destination: Destination,
+    colours: Colours,
+    credentials: Option<Credentials>,
+    mut signals: Signals,
+) -> Result<ExitCode> {
+    match Connecting::start(configuration.clone(), destination.clone(), colours)?.run(&mut signals)? {
         Outcome::Connected(connected) => hold_session(*connected, credentials, signals),
         Outcome::Failed(trouble, code) => {
             report::trouble(&trouble);
             Ok(code.and_then(|code| u8::try_from(code).ok()).filter(|&code| code != 0).unwrap_or(1).into())
         }
         Outcome::Interrupted => Ok(INTERRUPTED.into()),
+        Outcome::Miscounted(number) => {
+            begin(configuration, destination, Colours::counted(number), credentials, signals)
+        }
     }
 }
 

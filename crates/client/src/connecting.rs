@@ -25,6 +25,7 @@ use crate::login::transcript::{Connect, Line, without_secret};
 use crate::login::{Login, Terminals, locale_variables, ssh, surroundings};
 use crate::session::farewell;
 use crate::session::mosh_client::Prepared;
+use crate::terminal::colours::{Colours, Count};
 use crate::terminal::console::Console;
 use crate::terminal::progress::Progress;
 use crate::terminal::silence::{self, Alarm, Silence};
@@ -38,6 +39,7 @@ pub(crate) struct Connecting {
     /// Where ssh is told to go, and what it runs there.
     destination: String,
     command: RemoteCommand,
+    colours: Colours,
     login: Login,
     look_up: Option<LookUp>,
     /// Once the host has let us in.
@@ -61,6 +63,8 @@ pub(crate) enum Outcome {
     /// With the exit code of ssh.
     Failed(Trouble, Option<i32>),
     Interrupted,
+    /// The terminal has this number of colours, and the host was told another.
+    Miscounted(String),
 }
 
 /// A mosh-server waits.
@@ -83,14 +87,14 @@ impl Connecting {
     pub(crate) fn start(
         configuration: Configuration,
         destination: Destination,
-        colours: String,
+        colours: Colours,
     ) -> Result<Self> {
         let mut console = Console::new(configuration.verbose)?;
         let Destination { host: destination, address } = destination;
         let words = ServerWords {
             bind: configuration.bind.clone(),
             port: configuration.port.clone(),
-            colours,
+            colours: colours.number.clone(),
             locale: locale_variables::settings(),
             command: configuration.command.clone(),
             tell_address: configuration.remote_ip == RemoteIp::Remote && !configuration.local,
@@ -115,6 +119,7 @@ impl Connecting {
             configuration,
             destination,
             command,
+            colours,
             login,
             look_up,
             client: None,
@@ -128,6 +133,9 @@ impl Connecting {
             if signals.have_come() {
                 return self.interrupted();
             }
+            if let Some(counted) = self.miscount(Count::has_ended) {
+                return self.miscounted(counted);
+            }
             self.console.keep_up();
             self.look_up.iter_mut().for_each(LookUp::keep_up);
             let ended = self.login.ended();
@@ -140,7 +148,10 @@ impl Connecting {
             }
             self.pass_on(&messages, lines, ended.is_some(), connected.is_some())?;
             if let Some((connect, unread)) = connected {
-                return self.connected(connect, unread);
+                return match self.miscount(|_| true) {
+                    Some(counted) => self.miscounted(counted),
+                    None => self.connected(connect, unread),
+                };
             }
             if let Some(status) = ended {
                 if self.log_in_otherwise(status)? {
@@ -161,8 +172,16 @@ impl Connecting {
         let mut descriptors: Vec<_> = self.login.descriptors().chain(self.console.descriptors()).collect();
         descriptors.push(PollFd::new(signals, PollFlags::IN));
         descriptors.extend(self.look_up.iter().flat_map(LookUp::descriptors));
+        descriptors.extend(self.colours.count.iter().map(Count::descriptor));
         let deadline = self.console.poll_timeout().into_iter().chain(self.silence.poll_timeout()).min();
         Ok(wait(&mut descriptors, deadline)?)
+    }
+
+    /// What mosh-client says of the colours, if it is `due`, and not what the host was told.
+    fn miscount(&mut self, due: impl FnOnce(&mut Count) -> bool) -> Option<Result<String>> {
+        let counted = self.colours.count.take_if(due)?.finish();
+        let told = &self.colours.number;
+        Some(counted).filter(|counted| !matches!(counted, Ok(number) if number == told))
     }
 
     /// ssh's messages are older than the lines that come with them, save for the last.

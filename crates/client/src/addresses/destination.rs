@@ -9,7 +9,7 @@ use crate::addresses::reachable::{Witness, reachable, shown_host};
 use crate::configuration::Configuration;
 use crate::configuration::RemoteIp;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Destination {
     pub(crate) host: String,
     /// Known before ssh says anything.

@@ -70,4 +70,11 @@ impl Connecting {
         self.login.end();
         Ok(Outcome::Interrupted)
     }
+
+    /// By what mosh-client has counted, if it could.
+    pub(super) fn miscounted(self, counted: Result<String>) -> Result<Outcome> {
+        self.console.leave()?.clear();
+        self.login.end();
+        counted.map(Outcome::Miscounted)
+    }
 }

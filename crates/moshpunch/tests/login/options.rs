@@ -26,7 +26,7 @@ SSH_CONNECTION='127.0.0.1 4000 127.0.0.1 22'; export SSH_CONNECTION
 exec sh -c \"$last\"
 ";
 const SERVER: &str = "record \"$program\" \"$@\"\nprintf '\\nMOSH CONNECT 60001 4NeCCgvZFe2RnPgrcU1PQw\\n'\n";
-const CLIENT: &str = "if [ \"$1\" = -c ]; then echo 88; exit; fi
+const CLIENT: &str = "[ \"$1\" != -c ] || exec /usr/bin/mosh-client -c
 for name in MOSH_KEY MOSH_PREDICTION_DISPLAY MOSH_PREDICTION_OVERWRITE MOSH_NO_TERM_INIT; do
 record \"$name=$(printenv $name)\"; done\n";
 
@@ -40,6 +40,9 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_mosh_server_that_the_user_names_is_asked_byte_for_byte_as_mosh_asks_it),
         scenario!(what_mosh_refuses_is_refused_and_nothing_is_started),
         scenario!(a_terminal_that_mosh_client_cannot_use_is_told_before_anybody_logs_in),
+        scenario!(a_terminal_has_as_many_colours_as_mosh_counts),
+        scenario!(what_mosh_client_counts_has_the_last_word),
+        scenario!(a_client_that_fails_to_count_ends_the_login),
         scenario!(what_logs_in_has_moshs_surroundings).within(PLENTY),
     ]
 }
@@ -348,6 +351,59 @@ fn a_terminal_that_mosh_client_cannot_use_is_told_before_anybody_logs_in(lab: &L
     }
     run("mosh", "TERM=vt100")?;
     ensure!(!records(&laptop, ["ssh", "mosh-server"]).is_empty(), "a terminal without colours is one");
+    Ok(())
+}
+
+/// Those of Debian's ncurses-base, and one of the user's own.
+fn a_terminal_has_as_many_colours_as_mosh_counts(lab: &Lab) -> Result<()> {
+    let laptop = raise(lab)?;
+    let own =
+        "infocmp -x xterm-256color | sed 's/^xterm-256color/own/; s/colors#[^,]*/colors#77/' | tic -x -";
+    laptop.command("sh").args(["-c", own]).as_user(USER).run(PATIENCE)?;
+    for terminal in
+        ["ansi", "linux", "own", "rxvt", "screen", "tmux-256color", "vt100", "xterm", "xterm-256color"]
+    {
+        let told = |program| {
+            run(&laptop, program, &["host".to_owned()], &[("TERM", terminal)])?;
+            let words = records(&laptop, ["mosh-server", "ssh"]).remove("mosh-server").unwrap_or_default();
+            let starts = words.iter().filter(|word| *word == "mosh-server").count();
+            let number = words.iter().skip_while(|word| *word != "-c").nth(1).cloned();
+            Ok::<_, anyhow::Error>((starts, number.context("no number")?))
+        };
+        let (theirs, ours) = (told("mosh")?, told(OURS)?);
+        ensure!(ours == theirs && ours.0 == 1, "{terminal}: {theirs:?} {ours:?}");
+    }
+    Ok(())
+}
+
+/// However late it answers: what was begun with another number is begun anew.
+fn what_mosh_client_counts_has_the_last_word(lab: &Lab) -> Result<()> {
+    let laptop = raise(lab)?;
+    for late in ["", "while ! [ -e /home/alice/records/mosh-server ]; do sleep 0.01; done; "] {
+        let client = format!("[ \"$1\" != -c ] || {{ {late}echo 88; exit; }}\nrecord \"$@\"\n");
+        laptop.write_script("/usr/local/bin/client2", &format!("{RECORD}{client}"))?;
+        let line = split(&laptop, "--client=client2 host")?;
+        let output = run(&laptop, OURS, &line, &[("TERM", "xterm-256color")])?;
+        let records = records(&laptop, ["mosh-server", "client2"]);
+        let server = records.get("mosh-server").context("no mosh-server")?;
+        ensure!(output.status.success() && records.contains_key("client2"), "{output}");
+        ensure!(server.last().is_some_and(|number| number == "88"), "{server:?}");
+    }
+    Ok(())
+}
+
+fn a_client_that_fails_to_count_ends_the_login(lab: &Lab) -> Result<()> {
+    let laptop = raise(lab)?;
+    let client = "[ \"$1\" != -c ] || { echo 'client2: no such library' >&2; exit 3; }\nrecord \"$@\"\n";
+    laptop.write_script("/usr/local/bin/client2", &format!("{RECORD}{client}"))?;
+    laptop.write_script("/usr/local/bin/ssh", &format!("{RECORD}record \"$$\"\nexec sleep 1000\n"))?;
+    let output =
+        run(&laptop, OURS, &split(&laptop, "--client=client2 host")?, &[("TERM", "xterm-256color")])?;
+    let expected =
+        "moshpunch: client2 -c failed with TERM=xterm-256color: client2: no such library; set TERM to ";
+    ensure!(output.status.code() == Some(1) && output.stderr.starts_with(expected), "{output}");
+    let left = laptop.command("pgrep").args(["-x", "sleep"]).output(PATIENCE)?;
+    ensure!(!left.status.success(), "ssh goes on: {left}");
     Ok(())
 }
 
