@@ -1,6 +1,7 @@
 //! From the start of ssh to the connect line.
 
 mod another_login;
+mod beside;
 mod ending;
 
 use anyhow::Result;
@@ -25,10 +26,12 @@ use crate::login::transcript::{Connect, Line, without_secret};
 use crate::login::{Login, Terminals, locale_variables, ssh, surroundings};
 use crate::session::farewell;
 use crate::session::mosh_client::Prepared;
-use crate::terminal::colours::{Colours, Count};
+use crate::terminal::colours::Colours;
 use crate::terminal::console::Console;
 use crate::terminal::progress::Progress;
 use crate::terminal::silence::{self, Alarm, Silence};
+
+use self::beside::Beside;
 
 /// Of a host where a moshpunch is, and of no use.
 const WITH_A_BROKEN_ONE: &str = "has a moshpunch that does not run, so it is served as by mosh";
@@ -39,11 +42,8 @@ pub(crate) struct Connecting {
     /// Where ssh is told to go, and what it runs there.
     destination: String,
     command: RemoteCommand,
-    colours: Colours,
     login: Login,
-    look_up: Option<LookUp>,
-    /// Once the host has let us in.
-    client: Option<Prepared>,
+    beside: Beside,
     console: Console,
     silence: Silence,
     evidence: Evidence,
@@ -105,10 +105,6 @@ impl Connecting {
         let command = remote_command::start(configuration.server.as_deref(), &words);
         let login = log_in(&configuration, &destination, &command, &console)?;
         console.step(&first_step(&configuration));
-        // With `remote`, too: this machine and the scopes of its links are known by the name alone.
-        let look_up = (configuration.remote_ip != RemoteIp::Local || configuration.local)
-            .then(|| LookUp::start(&configuration))
-            .transpose()?;
         Ok(Self {
             silence: Silence::new(clock::now()),
             evidence: Evidence::default(),
@@ -119,10 +115,8 @@ impl Connecting {
             configuration,
             destination,
             command,
-            colours,
             login,
-            look_up,
-            client: None,
+            beside: Beside::new(colours),
             console,
             as_mosh,
         })
@@ -133,11 +127,11 @@ impl Connecting {
             if signals.have_come() {
                 return self.interrupted();
             }
-            if let Some(counted) = self.miscount(Count::has_ended) {
+            if let Some(counted) = self.beside.miscount() {
                 return self.miscounted(counted);
             }
             self.console.keep_up();
-            self.look_up.iter_mut().for_each(LookUp::keep_up);
+            self.beside.keep_up(&self.configuration)?;
             let ended = self.login.ended();
             // In this order: mosh-server greets on stderr after its connect line, and must not be taken for older than that.
             let messages = self.login.messages(ended.is_some());
@@ -148,7 +142,7 @@ impl Connecting {
             }
             self.pass_on(&messages, lines, ended.is_some(), connected.is_some())?;
             if let Some((connect, unread)) = connected {
-                return match self.miscount(|_| true) {
+                return match self.beside.settle_count() {
                     Some(counted) => self.miscounted(counted),
                     None => self.connected(connect, unread),
                 };
@@ -171,17 +165,9 @@ impl Connecting {
     fn wait(&self, signals: &Signals) -> Result<()> {
         let mut descriptors: Vec<_> = self.login.descriptors().chain(self.console.descriptors()).collect();
         descriptors.push(PollFd::new(signals, PollFlags::IN));
-        descriptors.extend(self.look_up.iter().flat_map(LookUp::descriptors));
-        descriptors.extend(self.colours.count.iter().map(Count::descriptor));
+        descriptors.extend(self.beside.descriptors());
         let deadline = self.console.poll_timeout().into_iter().chain(self.silence.poll_timeout()).min();
         Ok(wait(&mut descriptors, deadline)?)
-    }
-
-    /// What mosh-client says of the colours, if it is `due`, and not what the host was told.
-    fn miscount(&mut self, due: impl FnOnce(&mut Count) -> bool) -> Option<Result<String>> {
-        let counted = self.colours.count.take_if(due)?.finish();
-        let told = &self.colours.number;
-        Some(counted).filter(|counted| !matches!(counted, Ok(number) if number == told))
     }
 
     /// ssh's messages are older than the lines that come with them, save for the last.
@@ -218,12 +204,12 @@ impl Connecting {
             }
             Line::Present => {
                 self.has_ours = true;
-                self.prepare_client()?;
+                self.beside.prepare_client(&self.configuration)?;
                 self.console.step("logged in; starting mosh-server there, and looking for its gateway …");
             }
             Line::Absent => {
                 self.has_none_of_ours = true;
-                self.prepare_client()?;
+                self.beside.prepare_client(&self.configuration)?;
                 self.console.detail("the host has no moshpunch; starting its mosh-server as mosh does");
             }
             Line::Broken(what) => {
@@ -242,14 +228,6 @@ impl Connecting {
                 self.evidence.add_line(text);
                 self.console.show_line(text)?;
             }
-        }
-        Ok(())
-    }
-
-    /// While the host starts mosh-server.
-    fn prepare_client(&mut self) -> Result<()> {
-        if self.client.is_none() {
-            self.client = Some(Prepared::start(&self.configuration)?);
         }
         Ok(())
     }

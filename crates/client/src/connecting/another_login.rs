@@ -72,7 +72,7 @@ impl Connecting {
 
     /// ssh would join a connection that exists, and nothing comes over it: its network may be gone.
     pub(super) fn leave_dead_master(&mut self) -> Result<()> {
-        let master = self.look_up.as_mut().and_then(LookUp::master);
+        let master = self.beside.look_up.as_mut().and_then(LookUp::master);
         let Some(master) = master.filter(|_| !self.configuration.local) else { return Ok(()) };
         let call = self.attempt().exit_of_master();
         self.console.note(&format!(

@@ -10,7 +10,6 @@ use crate::addresses::whereabouts::Offers;
 use crate::login::diagnosis::{self, Blamed, Cause};
 use crate::login::pasted::installation;
 use crate::login::transcript::{Connect, Line};
-use crate::session::mosh_client::Prepared;
 
 /// Of a host that stock mosh is as good for.
 const WITHOUT_OURS: &str =
@@ -31,7 +30,7 @@ impl Connecting {
             Offers::Unfinished => ", not mapped yet",
             Offers::Complete | Offers::None => "",
         };
-        let client = self.client.map_or_else(|| Prepared::start(&self.configuration), Ok)?;
+        let client = self.beside.client(&self.configuration)?;
         progress.detail(&format!("mosh-server waits on UDP port {port}{mapping}; looking for a path …"));
         Ok(Outcome::Connected(Box::new(Connected {
             configuration: self.configuration,
@@ -41,7 +40,7 @@ impl Connecting {
             intake: self.whereabouts.intake,
             offers: self.whereabouts.offers,
             login: self.login,
-            look_up: self.look_up,
+            look_up: self.beside.look_up,
             client,
             progress,
         })))
