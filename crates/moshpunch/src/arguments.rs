@@ -10,7 +10,6 @@ use std::ffi::OsString;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
-use client::tied::Tied;
 use host::server::{self, OFFER_VARIABLE};
 
 pub(crate) use self::connect::{ConnectArguments, Order, is_own_command};
@@ -43,44 +42,6 @@ pub(crate) enum Command {
     /// Set up a router that runs miniupnpd, check it, and share its ports (see docs/router.md, docs/guard.md)
     #[command(subcommand)]
     Router(RouterCommand),
-    /// Print the addresses of a host, one a line (started by the client)
-    #[command(hide = true, long_flag = "look-up")]
-    LookUp(LookUpArguments),
-    /// Become a program that is told to end when the process that started this one does (started by the client)
-    #[command(hide = true, long_flag = "tied")]
-    Tied(TiedArguments),
-    /// Start mosh-client, and let it stop, go on and end with the process that started this one (started by the client)
-    #[command(hide = true, long_flag = "attend")]
-    Attend(TiedArguments),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct LookUpArguments {
-    /// As ssh takes it
-    pub(crate) host: String,
-    /// ssh and its options, to ask for the host's real name
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) ssh: Vec<OsString>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct TiedArguments {
-    /// Run it in a session of its own, without a terminal, of which nothing is left in the end
-    #[arg(long)]
-    pub(crate) secluded: bool,
-    /// Give it the session's key and the terminal, which come by stdin
-    #[arg(long, conflicts_with = "secluded")]
-    pub(crate) keyed: bool,
-    /// Stay its parent, and end all that it starts
-    #[arg(long, conflicts_with_all = ["secluded", "keyed"])]
-    pub(crate) whole: bool,
-    /// For such a session: give the program this text as the file that its -F names
-    #[arg(long, value_name = "TEXT", requires = "secluded")]
-    pub(crate) configuration: Option<String>,
-    /// The process that started this one
-    pub(crate) parent: i32,
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
-    pub(crate) command: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]
@@ -100,13 +61,6 @@ pub(crate) struct ServerArguments {
     /// Passed to mosh-server as they are: see mosh-server(1)
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "MOSH-SERVER ARGUMENTS")]
     pub(crate) mosh_server_arguments: Vec<OsString>,
-}
-
-impl From<TiedArguments> for Tied {
-    fn from(arguments: TiedArguments) -> Self {
-        let TiedArguments { secluded, keyed, whole, configuration, parent, command } = arguments;
-        Self { secluded, keyed, whole, configuration, parent, command }
-    }
 }
 
 impl From<ServerArguments> for server::Asked {

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
+use client::part::Part;
 use system::process::errand;
 
 use crate::arguments::{Arguments, Asked, Command, ConnectArguments, Order, RouterCommand, is_own_command};
@@ -26,6 +27,8 @@ fn main() -> ExitCode {
         Ok(client::asked::run(question))
     } else if let Some(run) = without_arguments(&words) {
         Ok(run())
+    } else if let Some(part) = Part::of(&words) {
+        Ok(part.run())
     } else if is_own_command(words.get(1..).unwrap_or_default()) {
         Arguments::try_parse_from(words).map(|arguments| run(arguments.command))
     } else {
@@ -81,9 +84,6 @@ fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Sessions(command) => look_at_sessions(&command.into()),
         Command::Router(command) => run_on_router(command),
-        Command::LookUp(arguments) => client::look_up::run(&arguments.host, &arguments.ssh),
-        Command::Tied(arguments) => client::tied::run(&arguments.into()),
-        Command::Attend(arguments) => client::attend::run(&arguments.into()),
     }
 }
 

@@ -18,7 +18,7 @@ const CONFIGURATION_BYTES_MAXIMUM: u64 = 256 * 1024;
 /// # Errors
 ///
 /// The name has no address, or nobody reads any more.
-pub fn run(host: &str, ssh: &[OsString]) -> Result<ExitCode> {
+pub(crate) fn run(host: &str, ssh: &[OsString]) -> Result<ExitCode> {
     let configuration = configuration(ssh, host).unwrap_or_default();
     let mut stdout = io::stdout();
     // First: a name may take its time.

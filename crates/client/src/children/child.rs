@@ -57,9 +57,8 @@ pub(crate) fn secluded(program: impl AsRef<OsStr>) -> Command {
 /// The same, for an ssh that gets this text in place of the user's configuration, which it may include.
 pub(crate) fn secluded_with(configuration: Option<&str>, program: impl AsRef<OsStr>) -> Command {
     let mut command = own::command(own::path());
-    command.args(["--tied", "--secluded"]);
-    command.args(configuration.map(|text| format!("--configuration={text}")));
-    command.arg(id().to_string()).arg(program);
+    let secluded = configuration.map_or("--secluded".to_owned(), |text| format!("--secluded={text}"));
+    command.args(["--tied", &secluded]).arg(id().to_string()).arg(program);
     for name in PLACES_TO_ASK {
         command.env_remove(name);
     }

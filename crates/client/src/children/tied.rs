@@ -24,44 +24,60 @@ use crate::children::handover;
 const NOT_FOUND: u8 = 127;
 const NOT_RUN: u8 = 126;
 
-/// How to start such a program.
-#[derive(Debug)]
+/// Which program, and with whom it ends.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Tied {
-    /// In a session of its own, without a terminal, of which nothing is left in the end.
-    pub secluded: bool,
-    /// With the session's key and the terminal, which come by stdin.
-    pub keyed: bool,
-    /// With all that it starts, in the user's terminal.
-    pub whole: bool,
-    /// For a secluded one: the text that is in the file which its `-F` names.
-    pub configuration: Option<String>,
     /// The process that started this one.
     pub parent: i32,
     /// The program and its words.
     pub command: Vec<OsString>,
 }
 
+/// How to start such a program.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub enum How {
+    #[default]
+    Alone,
+    /// In a session of its own, without a terminal, of which nothing is left in the end; with this text, if any, in the file
+    /// which its `-F` names.
+    Secluded(Option<String>),
+    /// With the session's key and the terminal, which come by stdin.
+    Keyed,
+    /// With all that it starts, in the user's terminal.
+    Whole,
+}
+
+impl How {
+    pub(crate) fn of(word: &str) -> Option<Self> {
+        match word {
+            "--secluded" => Some(Self::Secluded(None)),
+            "--keyed" => Some(Self::Keyed),
+            "--whole" => Some(Self::Whole),
+            _ => Some(Self::Secluded(Some(word.strip_prefix("--secluded=")?.to_owned()))),
+        }
+    }
+}
+
 /// # Errors
 ///
 /// The program cannot be tied, or gets nothing of what it was to be given.
-pub fn run(arguments: &Tied) -> Result<ExitCode> {
+pub(crate) fn run(how: &How, arguments: &Tied) -> Result<ExitCode> {
     // It may have a session's key in its environment.
     secrets::keep();
     if !tie_to(arguments.parent)? {
         return Ok(ExitCode::FAILURE);
     }
     let (program, words) = arguments.command.split_first().context("a program is required")?;
-    if arguments.secluded {
-        return session::lead(program, words, arguments.configuration.as_deref());
-    }
-    if arguments.whole {
-        return whole::accompany(program, words);
-    }
     let mut command = own::command(program);
-    if arguments.keyed {
-        let given = handover::take(io::stdin())?;
-        dup2_stdin(given.terminal)?;
-        command.env("MOSH_KEY", &*given.key);
+    match how {
+        How::Secluded(configuration) => return session::lead(program, words, configuration.as_deref()),
+        How::Whole => return whole::accompany(program, words),
+        How::Keyed => {
+            let given = handover::take(io::stdin())?;
+            dup2_stdin(given.terminal)?;
+            command.env("MOSH_KEY", &*given.key);
+        }
+        How::Alone => {}
     }
     let error = command.args(words).exec();
     report::note(format_args!("{}: {error}", program.display()));

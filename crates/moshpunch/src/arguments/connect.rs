@@ -139,7 +139,7 @@ pub(crate) fn is_own_command(words: &[OsString]) -> bool {
         "map" => own_option || ["add", "renew", "remove", "list", "gateway", "help"].contains(&second),
         "sessions" => own_option || ["list", "close", "clean", "help"].contains(&second),
         "router" => own_option || ["setup", "check", "guard", "help"].contains(&second),
-        _ => ["--look-up", "--tied", "--attend"].contains(&first),
+        _ => false,
     }
 }
 
@@ -486,7 +486,6 @@ mod tests {
             "sessions --help",
             "router check",
             "map --help",
-            "--tied 7",
         ] {
             assert!(is_own_command(&words(line)), "{line}");
         }
