@@ -19,6 +19,6 @@ pub mod sessions;
 mod terminal;
 pub mod tmux;
 
-pub use children::{asked, attend, part};
+pub use children::{asked, attend, part, whole};
 pub use connect::run as connect;
 pub use terminal::eraser;

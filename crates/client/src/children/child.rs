@@ -3,14 +3,15 @@
 use std::ffi::OsStr;
 use std::process::{Child, Command, ExitStatus, id};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use programs::own;
 use rustix::event::{PollFd, PollFlags};
-use rustix::process::{Signal, WaitIdOptions, waitid};
+use rustix::process::{Pid, Signal, WaitIdOptions, waitid};
 use system::process::Handle;
 
 use crate::children::asked;
 use crate::children::attendance::Event;
+use crate::children::whole;
 
 /// ssh and a look-up end at once when they are told to. One that does not is no longer asked.
 const LEAVING_MAXIMUM: usize = 4;
@@ -24,10 +25,11 @@ pub(crate) fn tied(program: impl AsRef<OsStr>) -> Command {
 }
 
 /// The same with all that it starts, in the user's terminal.
-pub(crate) fn tied_whole(program: impl AsRef<OsStr>) -> Command {
-    let mut command = own::command(own::path());
-    command.args(["--tied", "--whole"]).arg(id().to_string()).arg(program.as_ref());
-    command
+pub(crate) fn tied_whole(program: impl AsRef<OsStr>) -> Result<Command> {
+    let ours = own::place().context("where this program is")?;
+    let mut command = Command::new("sh");
+    command.args(["-c", &whole::script(&id().to_string())]).arg(ours).arg(program.as_ref());
+    Ok(command)
 }
 
 /// As [`keyed`], and it stops and goes on when this process does.
@@ -75,7 +77,7 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn new(child: Child) -> Result<Self> {
-        let handle = Handle::of(&child)?;
+        let handle = Handle::of(Pid::from_child(&child))?;
         Ok(Self { child, handle })
     }
 

@@ -6,4 +6,6 @@ pub(crate) mod attendance;
 pub(crate) mod child;
 pub(crate) mod handover;
 pub mod part;
+pub(crate) mod session;
 pub(crate) mod tied;
+pub mod whole;

@@ -3,20 +3,22 @@
 //! Parsed here, and not by clap: that takes nearly as long as all else that such a process does before it becomes another
 //! program, and a login waits for it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
 use anyhow::Result;
 
 use crate::addresses::look_up_program;
 use crate::children::tied::{How, Tied};
-use crate::children::{attend, tied};
+use crate::children::{attend, tied, whole};
 
 /// What this process was started for.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Part {
     /// `--tied [HOW] PARENT PROGRAM …`
     Tied(How, Tied),
+    /// `--accompany PARENT PROGRAM`: two processes.
+    Accompany { parent: i32, program: i32 },
     /// `--attend PARENT PROGRAM …`
     Attend(Tied),
     /// `--look-up HOST [SSH …]`
@@ -34,6 +36,10 @@ impl Part {
                 let words = if how.is_some() { others } else { &words[2..] };
                 Some(Self::Tied(how.unwrap_or_default(), to_parent(words)?))
             }
+            "--accompany" => {
+                let [program] = others else { return None };
+                Some(Self::Accompany { parent: number(first)?, program: number(program)? })
+            }
             "--attend" => Some(Self::Attend(to_parent(&words[2..])?)),
             "--look-up" => Some(Self::LookUp { host: first.to_str()?.to_owned(), ssh: others.to_vec() }),
             _ => None,
@@ -46,6 +52,7 @@ impl Part {
     pub fn run(&self) -> Result<ExitCode> {
         match self {
             Self::Tied(how, arguments) => tied::run(how, arguments),
+            Self::Accompany { parent, program } => whole::accompany(*parent, *program),
             Self::Attend(arguments) => attend::run(arguments),
             Self::LookUp { host, ssh } => look_up_program::run(host, ssh),
         }
@@ -54,8 +61,12 @@ impl Part {
 
 fn to_parent(words: &[OsString]) -> Option<Tied> {
     let (parent, command) = words.split_first()?;
-    let parent = parent.to_str()?.parse().ok()?;
+    let parent = number(parent)?;
     (!command.is_empty()).then(|| Tied { parent, command: command.to_vec() })
+}
+
+fn number(word: &OsStr) -> Option<i32> {
+    word.to_str()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -81,6 +92,8 @@ mod tests {
                 "moshpunch --tied --secluded=Host=* 7 ssh",
                 Part::Tied(How::Secluded(Some("Host=*".into())), tied("ssh")),
             ),
+            ("moshpunch --tied --foreground 7 ssh", Part::Tied(How::Foreground, tied("ssh"))),
+            ("moshpunch --accompany 7 8", Part::Accompany { parent: 7, program: 8 }),
             ("moshpunch --attend 7 mosh-client -c", Part::Attend(tied("mosh-client -c"))),
             ("moshpunch --look-up alice@host ssh -p 8022", look_up),
         ] {
@@ -99,6 +112,9 @@ mod tests {
             "moshpunch --tied sh 7",
             "moshpunch --tied --other 7 sh",
             "moshpunch --tied --keyed",
+            "moshpunch --accompany 7",
+            "moshpunch --accompany 7 sh",
+            "moshpunch --accompany 7 8 sh",
             "moshpunch --attend --keyed 7 sh",
             "moshpunch --look-up",
         ] {

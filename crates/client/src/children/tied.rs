@@ -1,10 +1,7 @@
 //! `moshpunch --tied PARENT PROGRAM …`: becomes that program, which gets SIGTERM when the parent ends. A program that
 //! runs in the user's terminal must not outlive the process that carries its datagrams. With `--secluded` it runs in a
 //! session of its own, which ends as a whole. With `--keyed` it has the session's key in its environment, and nobody
-//! before it. With `--whole` it is no such program, but the parent of one, and ends whatever that has started.
-
-mod session;
-mod whole;
+//! before it. With `--foreground` it hears of the terminal's keys, which a shell keeps from what it starts beside itself.
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
@@ -14,11 +11,15 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use programs::own;
 use programs::secrets;
-use rustix::process::{Pid, getppid};
+use programs::signals::Signals;
+use rustix::process::{Pid, Signal, getppid};
 use rustix::stdio::dup2_stdin;
 use system::process::tie_to_parent;
 
-use crate::children::handover;
+use crate::children::{handover, session};
+
+/// Ctrl-C and Ctrl-\, which a shell lets those ignore that it starts beside itself.
+const KEYS: [Signal; 2] = [Signal::INT, Signal::QUIT];
 
 /// As a shell and env(1) say it.
 const NOT_FOUND: u8 = 127;
@@ -43,8 +44,8 @@ pub enum How {
     Secluded(Option<String>),
     /// With the session's key and the terminal, which come by stdin.
     Keyed,
-    /// With all that it starts, in the user's terminal.
-    Whole,
+    /// With the terminal's keys, which a shell keeps from what it starts beside itself.
+    Foreground,
 }
 
 impl How {
@@ -52,7 +53,7 @@ impl How {
         match word {
             "--secluded" => Some(Self::Secluded(None)),
             "--keyed" => Some(Self::Keyed),
-            "--whole" => Some(Self::Whole),
+            "--foreground" => Some(Self::Foreground),
             _ => Some(Self::Secluded(Some(word.strip_prefix("--secluded=")?.to_owned()))),
         }
     }
@@ -71,14 +72,15 @@ pub(crate) fn run(how: &How, arguments: &Tied) -> Result<ExitCode> {
     let mut command = own::command(program);
     match how {
         How::Secluded(configuration) => return session::lead(program, words, configuration.as_deref()),
-        How::Whole => return whole::accompany(program, words),
         How::Keyed => {
             let given = handover::take(io::stdin())?;
             dup2_stdin(given.terminal)?;
             command.env("MOSH_KEY", &*given.key);
         }
-        How::Alone => {}
+        How::Foreground | How::Alone => {}
     }
+    // What is caught does what it does by default in another program; what is ignored stays so.
+    let _caught = (*how == How::Foreground).then(|| Signals::of(&KEYS)).transpose()?;
     let error = command.args(words).exec();
     report::note(format_args!("{}: {error}", program.display()));
     Ok(if error.kind() == ErrorKind::NotFound { NOT_FOUND } else { NOT_RUN }.into())

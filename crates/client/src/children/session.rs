@@ -23,14 +23,14 @@ use system::process::{Other, TextFile, adopt_orphans};
 use crate::children::child::{Running, tied};
 
 /// ssh and what it starts need none but for a busy machine.
-pub(super) const TIME_TO_END: Duration = Duration::from_secs(2);
+pub(crate) const TIME_TO_END: Duration = Duration::from_secs(2);
 
 /// Who was not adopted ends without our being told.
-pub(super) const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
+pub(crate) const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// Runs the program in a session of its own. Whatever it started has ended when this returns, but for what has left it to
 /// stay (an agent, a master connection): of SIGTERM, or of SIGKILL.
-pub(super) fn lead(program: &OsString, words: &[OsString], configuration: Option<&str>) -> Result<ExitCode> {
+pub(crate) fn lead(program: &OsString, words: &[OsString], configuration: Option<&str>) -> Result<ExitCode> {
     setsid().context("a session of its own")?;
     // Who loses its parent becomes the leader's child, where the system allows it: then the leader finds it.
     adopt_orphans()?;
