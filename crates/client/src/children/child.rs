@@ -50,22 +50,29 @@ fn itself(how: &str, program: &OsStr) -> Command {
     command
 }
 
-/// The same, where nobody is to be asked anything, neither by the command nor by what it starts: in a session without the
-/// user's terminal, and without what would tell of another place to ask. All of it ends together.
-pub(crate) fn secluded(program: impl AsRef<OsStr>) -> Command {
-    secluded_with(None, program)
+/// The look-up of a name, as [`secluded_with`].
+pub(crate) fn looking_up(host: &str) -> Command {
+    let mut command = itself("--look-up", host.as_ref());
+    ask_nobody(&mut command);
+    command
 }
 
-/// The same, for an ssh that gets this text in place of the user's configuration, which it may include.
+/// As [`tied`], where nobody is to be asked anything, neither by the command nor by what it starts: in a session without the
+/// user's terminal, and without what would tell of another place to ask. All of it ends together. An ssh may get a text in
+/// place of the user's configuration, which it may include.
 pub(crate) fn secluded_with(configuration: Option<&str>, program: impl AsRef<OsStr>) -> Command {
     let mut command = own::command(own::path());
     let secluded = configuration.map_or("--secluded".to_owned(), |text| format!("--secluded={text}"));
     command.args(["--tied", &secluded]).arg(id().to_string()).arg(program);
+    ask_nobody(&mut command);
+    command
+}
+
+fn ask_nobody(command: &mut Command) {
     for name in PLACES_TO_ASK {
         command.env_remove(name);
     }
-    asked::instead_of_the_user(&mut command);
-    command
+    asked::instead_of_the_user(command);
 }
 
 /// A program that has been started. Dropped, it is told to end.

@@ -21,8 +21,8 @@ pub enum Part {
     Accompany { parent: i32, program: i32 },
     /// `--attend PARENT PROGRAM …`
     Attend(Tied),
-    /// `--look-up HOST [SSH …]`
-    LookUp { host: String, ssh: Vec<OsString> },
+    /// `--look-up PARENT HOST [SSH …]`
+    LookUp { parent: i32, host: String, ssh: Vec<OsString> },
 }
 
 impl Part {
@@ -41,7 +41,14 @@ impl Part {
                 Some(Self::Accompany { parent: number(first)?, program: number(program)? })
             }
             "--attend" => Some(Self::Attend(to_parent(&words[2..])?)),
-            "--look-up" => Some(Self::LookUp { host: first.to_str()?.to_owned(), ssh: others.to_vec() }),
+            "--look-up" => {
+                let (host, ssh) = others.split_first()?;
+                Some(Self::LookUp {
+                    parent: number(first)?,
+                    host: host.to_str()?.to_owned(),
+                    ssh: ssh.to_vec(),
+                })
+            }
             _ => None,
         }
     }
@@ -54,7 +61,7 @@ impl Part {
             Self::Tied(how, arguments) => tied::run(how, arguments),
             Self::Accompany { parent, program } => whole::accompany(*parent, *program),
             Self::Attend(arguments) => attend::run(arguments),
-            Self::LookUp { host, ssh } => look_up_program::run(host, ssh),
+            Self::LookUp { parent, host, ssh } => look_up_program::run(*parent, host, ssh),
         }
     }
 }
@@ -83,7 +90,7 @@ mod tests {
 
     #[test]
     fn what_is_started_is_told_by_its_words() {
-        let look_up = Part::LookUp { host: "alice@host".into(), ssh: words("ssh -p 8022") };
+        let look_up = Part::LookUp { parent: 7, host: "alice@host".into(), ssh: words("ssh -p 8022") };
         for (line, part) in [
             ("moshpunch --tied 7 ssh -4 -- --keyed", Part::Tied(How::Alone, tied("ssh -4 -- --keyed"))),
             ("moshpunch --tied --keyed 7 mosh-client", Part::Tied(How::Keyed, tied("mosh-client"))),
@@ -95,7 +102,7 @@ mod tests {
             ("moshpunch --tied --foreground 7 ssh", Part::Tied(How::Foreground, tied("ssh"))),
             ("moshpunch --accompany 7 8", Part::Accompany { parent: 7, program: 8 }),
             ("moshpunch --attend 7 mosh-client -c", Part::Attend(tied("mosh-client -c"))),
-            ("moshpunch --look-up alice@host ssh -p 8022", look_up),
+            ("moshpunch --look-up 7 alice@host ssh -p 8022", look_up),
         ] {
             assert_eq!(Part::of(&words(line)), Some(part), "{line}");
         }
@@ -116,7 +123,8 @@ mod tests {
             "moshpunch --accompany 7 sh",
             "moshpunch --accompany 7 8 sh",
             "moshpunch --attend --keyed 7 sh",
-            "moshpunch --look-up",
+            "moshpunch --look-up 7",
+            "moshpunch --look-up host ssh",
         ] {
             assert_eq!(Part::of(&words(line)), None, "{line}");
         }
