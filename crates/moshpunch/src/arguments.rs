@@ -63,6 +63,25 @@ pub(crate) struct ServerArguments {
     pub(crate) mosh_server_arguments: Vec<OsString>,
 }
 
+impl ServerArguments {
+    /// As our own client has it said: clap has nothing to do, and a login waits for it.
+    pub(crate) fn without_options(
+        words: &[OsString],
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Option<Self> {
+        let [_, server, said @ ..] = words else { return None };
+        let is_offer = variable(OFFER_VARIABLE)? == "1";
+        let is_plain =
+            server == "server" && said.first().is_some_and(|word| word == "new" || word == "offer");
+        (is_offer && is_plain).then(|| Self {
+            flags: Flags::unsaid(),
+            offer: true,
+            channel: variable(wire::channel::VARIABLE),
+            mosh_server_arguments: said.to_vec(),
+        })
+    }
+}
+
 impl From<ServerArguments> for server::Asked {
     fn from(ServerArguments { offer, channel, mosh_server_arguments, .. }: ServerArguments) -> Self {
         Self { offer, channel, mosh_server_arguments }
@@ -93,6 +112,28 @@ mod tests {
             let arguments = server(line).mosh_server_arguments;
             let words: Vec<_> = arguments.iter().map(|word| word.to_str().unwrap()).collect();
             assert_eq!(words.join(" "), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_our_client_has_said_is_what_clap_would_say() {
+        let set = |name: &str| match name {
+            OFFER_VARIABLE => Some("1".into()),
+            _ => Some("new".into()),
+        };
+        let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
+        for line in ["moshpunch server new -c 256 -- top", "moshpunch server offer 60001"] {
+            let words = words(line);
+            let said = ServerArguments::without_options(&words, set).unwrap();
+            let by_clap = ServerArguments { offer: true, channel: set(""), ..server(line) };
+            assert_eq!(format!("{said:?}"), format!("{by_clap:?}"));
+            assert!(ServerArguments::without_options(&words, |_| None).is_none());
+            assert!(ServerArguments::without_options(&words, |_| Some("no".into())).is_none());
+        }
+        for line in
+            ["moshpunch server --lease 7 new", "moshpunch server", "moshpunch server host", "moshpunch"]
+        {
+            assert!(ServerArguments::without_options(&words(line), set).is_none(), "{line}");
         }
     }
 

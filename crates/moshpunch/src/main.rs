@@ -15,7 +15,9 @@ use clap::Parser;
 use client::part::Part;
 use system::process::errand;
 
-use crate::arguments::{Arguments, Asked, Command, ConnectArguments, Order, RouterCommand, is_own_command};
+use crate::arguments::{
+    Arguments, Asked, Command, ConnectArguments, Order, RouterCommand, ServerArguments, is_own_command,
+};
 
 fn main() -> ExitCode {
     programs::own::take_name();
@@ -29,6 +31,8 @@ fn main() -> ExitCode {
         Ok(run())
     } else if let Some(part) = Part::of(&words) {
         Ok(part.run())
+    } else if let Some(arguments) = ServerArguments::without_options(&words, |name| env::var_os(name)) {
+        Ok(serve(arguments))
     } else if is_own_command(words.get(1..).unwrap_or_default()) {
         Arguments::try_parse_from(words).map(|arguments| run(arguments.command))
     } else {
@@ -74,10 +78,7 @@ fn connect(arguments: &ConnectArguments) -> Result<ExitCode> {
 
 fn run(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Server(arguments) => {
-            let configuration = configuration::server(&arguments.flags.said);
-            host::server::run(&arguments.into(), configuration)
-        }
+        Command::Server(arguments) => serve(arguments),
         Command::Map(command) => {
             let (command, answer) = command.into_parts();
             Ok(host::map::run(&command, answer))
@@ -85,6 +86,11 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Sessions(command) => look_at_sessions(&command.into()),
         Command::Router(command) => run_on_router(command),
     }
+}
+
+fn serve(arguments: ServerArguments) -> Result<ExitCode> {
+    let configuration = configuration::server(&arguments.flags.said);
+    host::server::run(&arguments.into(), configuration)
 }
 
 fn look_at_sessions(asked: &Asked) -> Result<ExitCode> {
