@@ -19,7 +19,6 @@ pub mod sessions;
 mod terminal;
 pub mod tmux;
 
-pub use addresses::look_up_program as look_up;
-pub use children::{asked, attend, tied};
+pub use children::{asked, attend, part, whole};
 pub use connect::run as connect;
 pub use terminal::eraser;

@@ -93,7 +93,7 @@ impl Login {
         prepare: impl FnOnce(&mut Command),
     ) -> Result<Self> {
         let (program, options) = words.split_first().context("a login needs a program")?;
-        let mut command = tied_whole(program);
+        let mut command = tied_whole(program)?;
         command.args(options).stdout(Stdio::piped()).stderr(Stdio::piped());
         let (input, stdin) = match terminals.keyboard {
             Some(keyboard) => (Some(Input::Terminal(keyboard.ours)), keyboard.theirs.into()),

@@ -10,7 +10,6 @@ use std::ffi::OsString;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand};
-use client::tied::Tied;
 use host::server::{self, OFFER_VARIABLE};
 
 pub(crate) use self::connect::{ConnectArguments, Order, is_own_command};
@@ -43,44 +42,6 @@ pub(crate) enum Command {
     /// Set up a router that runs miniupnpd, check it, and share its ports (see docs/router.md, docs/guard.md)
     #[command(subcommand)]
     Router(RouterCommand),
-    /// Print the addresses of a host, one a line (started by the client)
-    #[command(hide = true, long_flag = "look-up")]
-    LookUp(LookUpArguments),
-    /// Become a program that is told to end when the process that started this one does (started by the client)
-    #[command(hide = true, long_flag = "tied")]
-    Tied(TiedArguments),
-    /// Start mosh-client, and let it stop, go on and end with the process that started this one (started by the client)
-    #[command(hide = true, long_flag = "attend")]
-    Attend(TiedArguments),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct LookUpArguments {
-    /// As ssh takes it
-    pub(crate) host: String,
-    /// ssh and its options, to ask for the host's real name
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) ssh: Vec<OsString>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct TiedArguments {
-    /// Run it in a session of its own, without a terminal, of which nothing is left in the end
-    #[arg(long)]
-    pub(crate) secluded: bool,
-    /// Give it the session's key and the terminal, which come by stdin
-    #[arg(long, conflicts_with = "secluded")]
-    pub(crate) keyed: bool,
-    /// Stay its parent, and end all that it starts
-    #[arg(long, conflicts_with_all = ["secluded", "keyed"])]
-    pub(crate) whole: bool,
-    /// For such a session: give the program this text as the file that its -F names
-    #[arg(long, value_name = "TEXT", requires = "secluded")]
-    pub(crate) configuration: Option<String>,
-    /// The process that started this one
-    pub(crate) parent: i32,
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
-    pub(crate) command: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]
@@ -102,10 +63,22 @@ pub(crate) struct ServerArguments {
     pub(crate) mosh_server_arguments: Vec<OsString>,
 }
 
-impl From<TiedArguments> for Tied {
-    fn from(arguments: TiedArguments) -> Self {
-        let TiedArguments { secluded, keyed, whole, configuration, parent, command } = arguments;
-        Self { secluded, keyed, whole, configuration, parent, command }
+impl ServerArguments {
+    /// As our own client has it said: clap has nothing to do, and a login waits for it.
+    pub(crate) fn without_options(
+        words: &[OsString],
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Option<Self> {
+        let [_, server, said @ ..] = words else { return None };
+        let is_offer = variable(OFFER_VARIABLE)? == "1";
+        let is_plain =
+            server == "server" && said.first().is_some_and(|word| word == "new" || word == "offer");
+        (is_offer && is_plain).then(|| Self {
+            flags: Flags::unsaid(),
+            offer: true,
+            channel: variable(wire::channel::VARIABLE),
+            mosh_server_arguments: said.to_vec(),
+        })
     }
 }
 
@@ -139,6 +112,28 @@ mod tests {
             let arguments = server(line).mosh_server_arguments;
             let words: Vec<_> = arguments.iter().map(|word| word.to_str().unwrap()).collect();
             assert_eq!(words.join(" "), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_our_client_has_said_is_what_clap_would_say() {
+        let set = |name: &str| match name {
+            OFFER_VARIABLE => Some("1".into()),
+            _ => Some("new".into()),
+        };
+        let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
+        for line in ["moshpunch server new -c 256 -- top", "moshpunch server offer 60001"] {
+            let words = words(line);
+            let said = ServerArguments::without_options(&words, set).unwrap();
+            let by_clap = ServerArguments { offer: true, channel: set(""), ..server(line) };
+            assert_eq!(format!("{said:?}"), format!("{by_clap:?}"));
+            assert!(ServerArguments::without_options(&words, |_| None).is_none());
+            assert!(ServerArguments::without_options(&words, |_| Some("no".into())).is_none());
+        }
+        for line in
+            ["moshpunch server --lease 7 new", "moshpunch server", "moshpunch server host", "moshpunch"]
+        {
+            assert!(ServerArguments::without_options(&words(line), set).is_none(), "{line}");
         }
     }
 

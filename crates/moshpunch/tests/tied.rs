@@ -3,10 +3,12 @@
 #[path = "common/program.rs"]
 mod program;
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ChildStdout, Command, Stdio, id};
 use std::time::Duration;
 
+use client::whole;
 use net::wait::wait_for;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, Signal, kill_process};
@@ -15,19 +17,19 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A shell that has started the script tied to itself, and waits.
 fn with_tied(script: &str) -> (Child, ChildStdout) {
-    started("--tied", script)
+    started("\"$0\" --tied $$", script)
 }
 
 /// The same, with all that the script starts.
 fn with_whole(script: &str) -> (Child, ChildStdout) {
-    started("--tied --whole", script)
+    started("sh -c \"$2\" \"$0\"", script)
 }
 
 fn started(how: &str, script: &str) -> (Child, ChildStdout) {
     let mut shell = Command::new("sh")
-        .args(["-c", &format!("\"$0\" {how} $$ sh -c \"$1\" & exec >&2; read -r end")])
+        .args(["-c", &format!("{how} sh -c \"$1\" & exec >&2; read -r end")])
         .arg(program::path())
-        .arg(script)
+        .args([script, &whole::script("$PPID")])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -110,4 +112,49 @@ fn a_terminal_that_hangs_up_does_not_end_it() {
     assert_eq!(said, "goodbye\n");
     drop(shell.stdin.take());
     shell.wait().unwrap();
+}
+
+/// The program, started as the client does, by this process or by one that has ended.
+fn of_a_client(parent: u32, words: &[&str]) -> Child {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &whole::script(&parent.to_string())]).arg(program::path()).args(words);
+    shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a shell")
+}
+
+#[test]
+fn it_reads_says_and_ends_as_if_it_was_alone() {
+    let mut program =
+        of_a_client(id(), &["sh", "-c", "read -r line; echo \"$line\"; echo trouble >&2; exit 3"]);
+    program.stdin.take().unwrap().write_all(b"a line\n").unwrap();
+    let ended = program.wait_with_output().unwrap();
+    assert_eq!((&*ended.stdout, &*ended.stderr), (&b"a line\n"[..], &b"trouble\n"[..]));
+    assert_eq!(ended.status.code(), Some(3));
+    let killed = of_a_client(id(), &["sh", "-c", "kill -KILL $$"]).wait_with_output().unwrap();
+    assert_eq!(killed.status.signal(), Some(Signal::KILL.as_raw()));
+    let missing = of_a_client(id(), &["/nowhere/ssh"]).wait_with_output().unwrap();
+    assert_eq!(missing.status.code(), Some(127));
+    let said = String::from_utf8(missing.stderr).unwrap();
+    assert!(said.starts_with("moshpunch: /nowhere/ssh: "), "{said}");
+}
+
+#[test]
+fn the_keys_of_the_terminal_reach_it() {
+    for signal in ["INT", "QUIT"] {
+        let script = format!("trap 'echo heard; exit' {signal}; kill -{signal} $PPID $$; echo more");
+        let ended = of_a_client(id(), &["sh", "-c", &script]).wait_with_output().unwrap();
+        assert_eq!((&*ended.stdout, ended.status.code()), (&b"heard\n"[..], Some(0)), "{signal}");
+    }
+}
+
+/// Its parent has begun only then.
+#[test]
+fn all_that_it_starts_ends_where_the_client_has_ended_before() {
+    let mut ended = Command::new("true").spawn().unwrap();
+    ended.wait().unwrap();
+    let mut program = of_a_client(ended.id(), &["sh", "-c", "(sleep 60; echo more) & echo ready; wait"]);
+    let mut stdout = program.stdout.take().unwrap();
+    let mut said = String::new();
+    stdout.read_to_string(&mut said).unwrap();
+    assert!(!said.contains("more"), "{said}");
+    assert_eq!(program.wait().unwrap().code(), Some(1));
 }

@@ -27,7 +27,7 @@ mod tests {
             .spawn()
             .unwrap();
         child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
-        let handle = Handle::of(&child).unwrap();
+        let handle = Handle::of(Pid::from_child(&child)).unwrap();
         (child, handle)
     }
 

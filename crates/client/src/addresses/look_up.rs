@@ -8,11 +8,10 @@ use std::path::Path;
 use std::process::{ChildStdout, Stdio};
 
 use anyhow::{Context, Result};
-use programs::own;
 use programs::pipe::Pipe;
 use rustix::event::PollFd;
 
-use crate::children::child::{Running, secluded};
+use crate::children::child::{Running, looking_up};
 use crate::configuration::Configuration;
 use crate::login::ssh;
 
@@ -43,8 +42,7 @@ impl LookUp {
     }
 
     fn of(host: &str, ssh: &[OsString]) -> Result<Self> {
-        let mut child = secluded(own::path())
-            .args(["--look-up", host])
+        let mut child = looking_up(host)
             .args(ssh)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

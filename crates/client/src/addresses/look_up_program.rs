@@ -1,25 +1,40 @@
-//! `moshpunch --look-up HOST [SSH …]`: where ssh would connect to, for a caller that cannot wait for a name server.
+//! `moshpunch --look-up PARENT HOST [SSH …]`: where ssh would connect to, for a caller that cannot wait for a name server.
+//! Nobody is asked, and all of it ends together: it leads a session of its own.
 
 use std::ffi::OsString;
-use std::io::{self, Read, Write};
-use std::process::{ExitCode, Stdio};
+use std::io::{self, Write};
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
+use programs::secrets;
 
 use crate::addresses::look_up::CONTROL_PATH;
 use crate::addresses::name_services;
 use crate::children::child::tied;
+use crate::children::session::Session;
+use crate::children::tied::tie_to;
 
 /// `ssh -G` prints some 8 KiB. What prints more is no OpenSSH.
-const CONFIGURATION_BYTES_MAXIMUM: u64 = 256 * 1024;
+const CONFIGURATION_BYTES_MAXIMUM: usize = 256 * 1024;
 
 /// Prints the addresses of `host`, one a line; `ssh` is the program with its options, to ask for the host's real name.
-///
-/// # Errors
-///
-/// The name has no address, or nobody reads any more.
-pub fn run(host: &str, ssh: &[OsString]) -> Result<ExitCode> {
-    let configuration = configuration(ssh, host).unwrap_or_default();
+pub(crate) fn run(parent: i32, host: &str, ssh: &[OsString]) -> Result<ExitCode> {
+    // It may have a session's key in its environment.
+    secrets::keep();
+    if !tie_to(parent)? {
+        return Ok(ExitCode::FAILURE);
+    }
+    let mut session = Session::begin()?;
+    let told = tell(&mut session, host, ssh);
+    session.end()?;
+    told.map(|()| ExitCode::SUCCESS)
+}
+
+fn tell(session: &mut Session, host: &str, ssh: &[OsString]) -> Result<()> {
+    let asks = asking(ssh, host).map(|mut command| session.output(&mut command, CONFIGURATION_BYTES_MAXIMUM));
+    // Without any, the name is what the user said.
+    let configuration = asks.and_then(Result::ok).unwrap_or_default();
+    let configuration = String::from_utf8_lossy(&configuration);
     let mut stdout = io::stdout();
     // First: a name may take its time.
     if let Some(control_path) = configuration.lines().find(|line| line.starts_with(CONTROL_PATH)) {
@@ -27,28 +42,22 @@ pub fn run(host: &str, ssh: &[OsString]) -> Result<ExitCode> {
     }
     let name = hostname(&configuration).unwrap_or_else(|| bare(host));
     // The port only serves to ask.
-    for address in name_services::addresses(&name, 22).with_context(|| name.clone())? {
+    let asked = name.clone();
+    let found =
+        session.awaits(move || name_services::addresses(&asked, 22))?.context("nobody waits for it")?;
+    for address in found.context(name)? {
         // With the scope of a link-local one, as a number.
         writeln!(stdout, "{address}")?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// What ssh would do: `ssh -G`, ssh(1).
-fn configuration(ssh: &[OsString], host: &str) -> Option<String> {
+fn asking(ssh: &[OsString], host: &str) -> Option<Command> {
     let (program, options) = ssh.split_first()?;
-    let mut child = tied(program)
-        .args(options)
-        .args(["-G", "--", host])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    let mut printed = Vec::new();
-    child.stdout.take()?.take(CONFIGURATION_BYTES_MAXIMUM).read_to_end(&mut printed).ok()?;
-    // By now it has nobody to print to; a program that goes on all the same ends with this one.
-    Some(String::from_utf8_lossy(&printed).into_owned())
+    let mut command = tied(program);
+    command.args(options).args(["-G", "--", host]);
+    Some(command)
 }
 
 fn hostname(configuration: &str) -> Option<String> {

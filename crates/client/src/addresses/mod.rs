@@ -3,7 +3,7 @@
 pub(crate) mod destination;
 pub(crate) mod intake;
 pub(crate) mod look_up;
-pub mod look_up_program;
+pub(crate) mod look_up_program;
 mod name_services;
 pub(crate) mod reachable;
 pub(crate) mod whereabouts;

@@ -3,14 +3,15 @@
 use std::ffi::OsStr;
 use std::process::{Child, Command, ExitStatus, id};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use programs::own;
 use rustix::event::{PollFd, PollFlags};
-use rustix::process::{Signal, WaitIdOptions, waitid};
+use rustix::process::{Pid, Signal, WaitIdOptions, waitid};
 use system::process::Handle;
 
 use crate::children::asked;
 use crate::children::attendance::Event;
+use crate::children::whole;
 
 /// ssh and a look-up end at once when they are told to. One that does not is no longer asked.
 const LEAVING_MAXIMUM: usize = 4;
@@ -24,10 +25,11 @@ pub(crate) fn tied(program: impl AsRef<OsStr>) -> Command {
 }
 
 /// The same with all that it starts, in the user's terminal.
-pub(crate) fn tied_whole(program: impl AsRef<OsStr>) -> Command {
-    let mut command = own::command(own::path());
-    command.args(["--tied", "--whole"]).arg(id().to_string()).arg(program.as_ref());
-    command
+pub(crate) fn tied_whole(program: impl AsRef<OsStr>) -> Result<Command> {
+    let ours = own::place().context("where this program is")?;
+    let mut command = Command::new("sh");
+    command.args(["-c", &whole::script(&id().to_string())]).arg(ours).arg(program.as_ref());
+    Ok(command)
 }
 
 /// As [`keyed`], and it stops and goes on when this process does.
@@ -48,23 +50,29 @@ fn itself(how: &str, program: &OsStr) -> Command {
     command
 }
 
-/// The same, where nobody is to be asked anything, neither by the command nor by what it starts: in a session without the
-/// user's terminal, and without what would tell of another place to ask. All of it ends together.
-pub(crate) fn secluded(program: impl AsRef<OsStr>) -> Command {
-    secluded_with(None, program)
+/// The look-up of a name, as [`secluded_with`].
+pub(crate) fn looking_up(host: &str) -> Command {
+    let mut command = itself("--look-up", host.as_ref());
+    ask_nobody(&mut command);
+    command
 }
 
-/// The same, for an ssh that gets this text in place of the user's configuration, which it may include.
+/// As [`tied`], where nobody is to be asked anything, neither by the command nor by what it starts: in a session without the
+/// user's terminal, and without what would tell of another place to ask. All of it ends together. An ssh may get a text in
+/// place of the user's configuration, which it may include.
 pub(crate) fn secluded_with(configuration: Option<&str>, program: impl AsRef<OsStr>) -> Command {
     let mut command = own::command(own::path());
-    command.args(["--tied", "--secluded"]);
-    command.args(configuration.map(|text| format!("--configuration={text}")));
-    command.arg(id().to_string()).arg(program);
+    let secluded = configuration.map_or("--secluded".to_owned(), |text| format!("--secluded={text}"));
+    command.args(["--tied", &secluded]).arg(id().to_string()).arg(program);
+    ask_nobody(&mut command);
+    command
+}
+
+fn ask_nobody(command: &mut Command) {
     for name in PLACES_TO_ASK {
         command.env_remove(name);
     }
-    asked::instead_of_the_user(&mut command);
-    command
+    asked::instead_of_the_user(command);
 }
 
 /// A program that has been started. Dropped, it is told to end.
@@ -76,7 +84,7 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn new(child: Child) -> Result<Self> {
-        let handle = Handle::of(&child)?;
+        let handle = Handle::of(Pid::from_child(&child))?;
         Ok(Self { child, handle })
     }
 

@@ -5,4 +5,7 @@ pub mod attend;
 pub(crate) mod attendance;
 pub(crate) mod child;
 pub(crate) mod handover;
-pub mod tied;
+pub mod part;
+pub(crate) mod session;
+pub(crate) mod tied;
+pub mod whole;

@@ -14,6 +14,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail};
 use rustix::event::{PollFd, PollFlags};
+use rustix::process::Pid;
 use system::process::Handle;
 use terminfo_lean::{locate, parse};
 
@@ -67,7 +68,7 @@ impl Count {
             ),
             asked => asked.with_context(|| client.display().to_string())?,
         };
-        Ok(Self { client: client.to_owned(), end: Handle::of(&asked)?, asked })
+        Ok(Self { client: client.to_owned(), end: Handle::of(Pid::from_child(&asked))?, asked })
     }
 
     pub(crate) fn has_ended(&mut self) -> bool {

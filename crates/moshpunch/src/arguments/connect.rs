@@ -3,6 +3,7 @@
 mod spelling;
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser};
@@ -95,11 +96,34 @@ impl ConnectArguments {
         words: impl IntoIterator<Item = OsString>,
         order: Order,
     ) -> Result<Self, clap::Error> {
+        let words: Vec<_> = words.into_iter().collect();
+        if let Some(parsed) = Self::without_options(&words) {
+            return Ok(parsed);
+        }
         let command = Self::command();
         let mut words = words.into_iter();
         let program = words.next();
         let words: Vec<_> = program.into_iter().chain(spelling::spelt_out(words, order, &command)).collect();
         Self::from_arg_matches(&command.try_get_matches_from(words)?)
+    }
+
+    /// As most of the time, when clap has nothing to do, and somebody waits for it.
+    fn without_options(words: &[OsString]) -> Option<Self> {
+        let [_, host_and_command @ ..] = words else { return None };
+        if host_and_command.iter().any(|word| word.as_bytes().starts_with(b"-")) {
+            return None;
+        }
+        let (said, command) = host_and_command.split_first()?;
+        Some(Self {
+            flags: Flags::unsaid(),
+            shows: false,
+            json: false,
+            install: false,
+            from: None,
+            uninstall: false,
+            host: host(said.to_str()?).ok()?,
+            command: command.to_vec(),
+        })
     }
 
     /// None: nothing is to be changed on the host.
@@ -139,7 +163,7 @@ pub(crate) fn is_own_command(words: &[OsString]) -> bool {
         "map" => own_option || ["add", "renew", "remove", "list", "gateway", "help"].contains(&second),
         "sessions" => own_option || ["list", "close", "clean", "help"].contains(&second),
         "router" => own_option || ["setup", "check", "guard", "help"].contains(&second),
-        _ => ["--look-up", "--tied", "--attend"].contains(&first),
+        _ => false,
     }
 }
 
@@ -183,6 +207,22 @@ mod tests {
         is_said("-o --no-predict-overwrite host", "predict-overwrite", "--no-predict-overwrite", "false");
         assert_eq!(said("--tmux --no-tmux host", "tmux"), Some(("--no-tmux".into(), None)));
         assert_eq!(said("host", "init"), None);
+    }
+
+    #[test]
+    fn without_options_clap_would_say_the_same() {
+        for line in ["host", "alice@[fd00::7]", "ssh://host:7", "host ls", "host tmux new main"] {
+            let words = words(&format!("moshpunch {line}"));
+            let parsed = ConnectArguments::without_options(&words).unwrap();
+            let by_clap = ConnectArguments::try_parse_from(&words).unwrap();
+            assert_eq!(format!("{parsed:?}"), format!("{by_clap:?}"));
+        }
+        for line in ["", "-4 host", "host -4", "host -- ls", "-G host", "@", "alice@"] {
+            assert!(
+                ConnectArguments::without_options(&words(&format!("moshpunch {line}"))).is_none(),
+                "{line}"
+            );
+        }
     }
 
     #[test]
@@ -486,7 +526,6 @@ mod tests {
             "sessions --help",
             "router check",
             "map --help",
-            "--tied 7",
         ] {
             assert!(is_own_command(&words(line)), "{line}");
         }

@@ -131,7 +131,7 @@ pub(crate) fn attendant(host: &Host) -> Result<HostProcess> {
 
 /// Our own client, which the user has started, and not what it has started of itself.
 pub(crate) fn client(host: &Host) -> Result<HostProcess> {
-    let words = ["--attend", "--eraser", "--look-up", "--tied", "--watch"];
+    let words = ["--accompany", "--attend", "--eraser", "--look-up", "--tied", "--watch"];
     only(host, "moshpunch", |first| !words.contains(&first))
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::process::Pid;
 use system::process::Handle;
 
 use crate::installed;
@@ -92,7 +93,7 @@ impl Running {
             .stderr(errors.try_clone()?)
             .spawn()
             .context("starting nft")?;
-        let handle = Handle::of(&child)?;
+        let handle = Handle::of(Pid::from_child(&child))?;
         Ok(Self { job, child, handle, output, errors, deadline: now + PATIENCE })
     }
 

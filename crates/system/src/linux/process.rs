@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
-use std::process::{Child, ExitCode};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
@@ -25,8 +25,8 @@ impl Handle {
     /// # Errors
     ///
     /// The kernel gives none.
-    pub fn of(child: &Child) -> io::Result<Self> {
-        Ok(Self(pidfd_open(Pid::from_child(child), PidfdFlags::empty())?))
+    pub fn of(child: Pid) -> io::Result<Self> {
+        Ok(Self(pidfd_open(child, PidfdFlags::empty())?))
     }
 
     /// Nobody gets it in place of one that was waited for.

@@ -3,7 +3,6 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::process::Child;
 use std::thread;
 
 use rustix::io::{Errno, retry_on_intr};
@@ -24,17 +23,16 @@ impl Handle {
     /// # Errors
     ///
     /// The kernel gives no thread.
-    pub fn of(child: &Child) -> io::Result<Self> {
-        let pid = Pid::from_child(child);
+    pub fn of(child: Pid) -> io::Result<Self> {
         let (end, others) = UnixStream::pair()?;
         let thread = thread::Builder::new().name("wait".to_owned()).stack_size(STACK_BYTES);
         thread.spawn(move || {
             // An error tells as well that it has ended: somebody has waited for it.
             let _ended =
-                retry_on_intr(|| waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT));
+                retry_on_intr(|| waitid(WaitId::Pid(child), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT));
             drop(others);
         })?;
-        Ok(Self { pid, end })
+        Ok(Self { pid: child, end })
     }
 
     /// Nobody gets it in place of one that was waited for: as long as it was not, its number is nobody else's.

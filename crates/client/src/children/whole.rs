@@ -1,50 +1,80 @@
 //! A program in the user's terminal, and its parent, who ends with it and, told to end, leaves nothing of what it started: a
 //! script that is not told how it ends leaves its ssh behind, and that the session on the host.
+//!
+//! The program has not to wait until its parent has begun: a shell starts it, tied to itself, and becomes its parent beside it
+//! (`moshpunch --accompany PARENT PROGRAM`).
 
-use std::ffi::OsString;
-use std::process::{Command, ExitCode, id};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitCode, ExitStatus};
 
 use anyhow::{Context, Result};
 use net::clock;
 use net::wait::wait;
 use programs::exit_code;
 use programs::family::descendants;
-use programs::own;
+use programs::secrets;
 use programs::signals::Signals;
 use rustix::event::{PollFd, PollFlags};
-use rustix::process::{Pid, Signal, getpid};
-use system::process::Other;
+use rustix::process::{Pid, Signal, WaitOptions, getpid, waitpid};
+use system::process::{Handle, Other};
 
-use super::session::{BETWEEN_LOOKS, TIME_TO_END};
-use crate::children::child::Running;
+use crate::children::session::{BETWEEN_LOOKS, TIME_TO_END};
+use crate::children::tied::tie_to;
 
-/// These reach all that is in the terminal: whether the program ends of it is its own affair.
-const OF_THE_TERMINAL: [Signal; 3] = [Signal::HUP, Signal::INT, Signal::QUIT];
+/// For sh, with the place of this program and what is to be started. A terminal that hangs up ends neither the program nor what
+/// that starts: the session says its goodbye by it. Of the terminal's other signals the program hears, and its parent does not:
+/// whether it ends of them is its own affair. Its input is named, or a shell gives it none.
+#[must_use]
+pub fn script(parent: &str) -> String {
+    format!(
+        "trap '' HUP INT QUIT; exec 9<&0; \"$0\" --tied --foreground $$ \"$@\" <&9 9<&- & \
+         exec \"$0\" --accompany {parent} $! 9<&-"
+    )
+}
 
-/// A terminal that hangs up ends neither the program nor what that starts: the session says its goodbye by it.
-const DEAF: &str = "trap '' HUP; exec \"$0\" \"$@\"";
-
-pub(super) fn accompany(program: &OsString, words: &[OsString]) -> Result<ExitCode> {
+pub(crate) fn accompany(parent: i32, program: i32) -> Result<ExitCode> {
+    secrets::keep();
+    // Before anybody tells: whoever ended of it would leave what the program has started.
     let mut told = Signals::of(&[Signal::TERM])?;
-    let _of_the_terminal = Signals::of(&OF_THE_TERMINAL)?;
-    let ours = own::place().context("where this program is")?;
-    let mut command = Command::new("sh");
-    command.args(["-c", DEAF]).arg(ours).args(["--tied", &id().to_string()]).arg(program).args(words);
-    let mut program = Running::new(command.spawn().context("sh")?)?;
+    let has_parent = tie_to(parent)?;
+    let mut program = Program::of(program)?;
     loop {
         if let Some(status) = program.ended() {
             return Ok(exit_code::end_as(status));
         }
-        if told.have_come() {
+        if !has_parent || told.have_come() {
             end_all(&mut program)?;
             return Ok(ExitCode::FAILURE);
         }
-        wait(&mut [program.end(), PollFd::new(&told, PollFlags::IN)], None)?;
+        wait(&mut [PollFd::new(&program.handle, PollFlags::IN), PollFd::new(&told, PollFlags::IN)], None)?;
+    }
+}
+
+/// A child that this process has from the shell that it was.
+#[derive(Debug)]
+struct Program {
+    pid: Pid,
+    handle: Handle,
+    status: Option<ExitStatus>,
+}
+
+impl Program {
+    fn of(pid: i32) -> Result<Self> {
+        let pid = Pid::from_raw(pid).context("the program has no such number")?;
+        Ok(Self { pid, handle: Handle::of(pid).context("the program")?, status: None })
+    }
+
+    fn ended(&mut self) -> Option<ExitStatus> {
+        if self.status.is_none() {
+            let waited = waitpid(Some(self.pid), WaitOptions::NOHANG).ok().flatten();
+            self.status = waited.map(|(_, status)| ExitStatus::from_raw(status.as_raw()));
+        }
+        self.status
     }
 }
 
 /// By SIGTERM, or by SIGKILL.
-fn end_all(program: &mut Running) -> Result<()> {
+fn end_all(program: &mut Program) -> Result<()> {
     let mut started = Started::default();
     started.stop();
     started.tell(Signal::TERM);
