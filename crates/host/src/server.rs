@@ -11,31 +11,29 @@ use std::env;
 use std::ffi::OsString;
 use std::num::NonZeroU16;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use net::clock;
 use net::interfaces::Attachment;
 use net::wait::wait;
 use rustix::event::{PollFd, PollFlags};
+use system::signal::HangUpPutOff;
 use wire::Bind;
 
 use crate::cause::{Cause, Trouble};
-use crate::channel::Session;
 use crate::configuration::Configuration;
 use crate::keeper::detached;
 pub use crate::mosh_server::OFFER_VARIABLE;
 use programs::{exit_code, secrets};
 use report::log;
 
-use crate::mosh_server::{self, Listening, Outcome, Printed, ProcessIdentity, Reaper, Started};
+use crate::mosh_server::{self, Detached, Listening, Outcome, ProcessIdentity, Reaper, Started};
 use crate::need::{self, Client};
 use crate::session::{FromKeeper, Link, Listens, Mapped, Name, Opening, ToKeeper, Toward};
 use crate::sessions::Notice;
 use crate::ssh_connection::SshConnection;
 use crate::sweep;
-
-use self::offer::Beginning;
 
 /// What is asked for.
 #[derive(Debug)]
@@ -61,7 +59,7 @@ pub fn run(asked: &Asked, configuration: Result<Configuration>) -> Result<ExitCo
         return current::run(rest, session, ssh, &configuration.unwrap_or_default());
     }
     secrets::keep();
-    let mut reaper = Reaper::new()?;
+    let reaper = Reaper::new()?;
     let (configuration, misconfigured) = match configuration {
         Ok(configuration) => (configuration, None),
         Err(error) => (Configuration::default(), Some(Cause::misconfigured(&error).trouble())),
@@ -90,31 +88,22 @@ pub fn run(asked: &Asked, configuration: Result<Configuration>) -> Result<ExitCo
     };
     let notice = Notice::begin();
     let program = &configuration.mosh_server;
-    let started = match mosh_server::start(program, &mosh_server_arguments, listening.verbose, &mut reaper)? {
+    let started = match mosh_server::start(program, &mosh_server_arguments, listening.verbose, reaper)? {
         Outcome::Ended(ended) => return Ok(exit_code::of(ended.pass_on()?)),
         Outcome::Started(started) => started,
     };
-    let Started { process, printed } = started;
     notice.tell();
-    let identity = process.as_ref().ok().copied();
-    let request = process.map(|process| request(process, printed.port(), &listening)).map_err(broken);
-    let now = clock::now();
-    let deadline = now + configuration.budget;
     let new_channel = id.filter(|_| client == Client::Roaming && channel == Some(wire::channel::NEW));
+    let beginning = Beginning { keeper, started, listening, budget: configuration.budget };
     if let Some(id) = new_channel {
-        let session = Session { id, port: printed.port(), process: identity };
-        let beginning = Beginning { keeper, request, printed, deadline, reaper };
         let seen = ssh.map(|ssh| ssh.client);
-        offer::give_and_serve(beginning, session, seen, configuration)?;
+        offer::give_and_serve(beginning, id, seen, configuration)?;
         return Ok(ExitCode::SUCCESS);
     }
     configuration.left_out.iter().for_each(report::in_one_line);
     match client {
-        Client::Stock => {
-            let until = Wait { silence: deadline, answers: now + configuration.patience };
-            tell(keeper, request, printed, until, reaper)?;
-        }
-        Client::Roaming => offer::give(Beginning { keeper, request, printed, deadline, reaper })?,
+        Client::Stock => tell(beginning, configuration.patience)?,
+        Client::Roaming => offer::give(beginning)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -169,27 +158,48 @@ fn start_keeper(
     Ok(Some(Begun { link, openings }))
 }
 
+/// A session that begins, and what is known of the keeper that is to look after it.
+struct Beginning {
+    keeper: Result<Option<Begun>, Trouble>,
+    started: Started,
+    listening: Listening,
+    /// For the keeper's answers.
+    budget: Duration,
+}
+
 /// To map that port for as long as that process lives.
-fn request(process: ProcessIdentity, port: NonZeroU16, listening: &Listening) -> ToKeeper {
-    ToKeeper::Map { process, port, ports: listening.ports.clone() }
+fn request(
+    process: Result<ProcessIdentity>,
+    port: NonZeroU16,
+    listening: &Listening,
+) -> Result<ToKeeper, Trouble> {
+    process.map(|process| ToKeeper::Map { process, port, ports: listening.ports.clone() }).map_err(broken)
 }
 
 /// Hands on what mosh-server printed, once it is known by which port it can be reached.
-fn tell(
-    keeper: Result<Option<Begun>, Trouble>,
-    request: Result<ToKeeper, Trouble>,
-    printed: Printed,
-    until: Wait,
-    reaper: Reaper,
-) -> Result<()> {
-    let (port, failure) = match keeper {
-        Ok(None) => (printed.port(), None),
-        Ok(Some(keeper)) => reachable_port(keeper.link, request, printed.port(), until, reaper),
-        Err(failure) => (printed.port(), Some(failure)),
+fn tell(beginning: Beginning, patience: Duration) -> Result<()> {
+    let Beginning { keeper, started: Started { line, detaching }, listening, budget } = beginning;
+    let failure = match keeper {
+        Ok(Some(Begun { link, .. })) => {
+            let Detached { process, behind, reaper } = detaching.wait()?;
+            let now = clock::now();
+            let until = Wait { silence: now + budget, answers: now + patience };
+            let request = request(process, line.port, &listening);
+            let (port, failure) = reachable_port(link, request, line.port, until, reaper);
+            failure.iter().for_each(report::in_one_line);
+            line.tell(port)?;
+            return Ok(behind.pass_on()?);
+        }
+        Ok(None) => None,
+        Err(failure) => Some(failure),
     };
     // The mosh client shows what comes before the connect line, and nothing after it.
     failure.iter().for_each(report::in_one_line);
-    Ok(printed.pass_on(port)?)
+    // Who has read the line may hang up.
+    let _until_it_has_detached = HangUpPutOff::begin();
+    let told = line.tell(line.port);
+    let detached = detaching.wait()?;
+    Ok(told.and_then(|()| detached.behind.pass_on())?)
 }
 
 /// The port to tell the user, and what there is to say about it.

@@ -18,7 +18,7 @@ pub(crate) fn start(
     program: &Path,
     arguments: &[OsString],
     verbose: bool,
-    reaper: &mut Reaper,
+    reaper: Reaper,
 ) -> Result<Outcome> {
     let program = found(program);
     let ended = match starting::start(&program, arguments, verbose, reaper)? {
@@ -27,7 +27,7 @@ pub(crate) fn start(
     };
     let Some(other) = other_locale(&ended, &program, arguments) else { return Ok(Outcome::Ended(ended)) };
     report::note(wire::locale::told("this host", &other.name));
-    starting::start(other.program, &other.arguments, verbose, reaper)
+    starting::start(other.program, &other.arguments, verbose, ended.reaper)
 }
 
 fn other_locale(ended: &Ended, program: &Path, arguments: &[OsString]) -> Option<OtherLocale> {
