@@ -18,6 +18,7 @@ use net::clock;
 use net::interfaces::Attachment;
 use net::wait::wait;
 use rustix::event::{PollFd, PollFlags};
+use rustix::process::Pid;
 use system::signal::HangUpPutOff;
 use wire::Bind;
 
@@ -30,6 +31,7 @@ use report::log;
 
 use crate::mosh_server::{self, Detached, Listening, Outcome, ProcessIdentity, Reaper, Started};
 use crate::need::{self, Client};
+use crate::own_candidates::OwnAddresses;
 use crate::session::{FromKeeper, Link, Listens, Mapped, Name, Opening, ToKeeper, Toward};
 use crate::sessions::Notice;
 use crate::ssh_connection::SshConnection;
@@ -78,6 +80,9 @@ pub fn run(asked: &Asked, configuration: Result<Configuration>) -> Result<ExitCo
     }
     let configuration = Configuration { budget, ..configuration };
     let listening = Listening::from_arguments(&mosh_server_arguments);
+    let program = &configuration.mosh_server;
+    let starting = mosh_server::start(program, &mosh_server_arguments, listening.verbose, reaper)?;
+    // What it does not need is done while it starts. The keeper comes first: it has to look for the gateway meanwhile.
     let name = Name::new();
     let id = name.as_ref().ok().and_then(|name| name.id.parse().ok());
     let keeper = match misconfigured {
@@ -86,24 +91,27 @@ pub fn run(asked: &Asked, configuration: Result<Configuration>) -> Result<ExitCo
             .and_then(|name| start_keeper(name, client, &listening.bind, ssh, &configuration))
             .map_err(broken),
     };
+    let sweep = sweep::start_if_needed();
     let notice = Notice::begin();
-    let program = &configuration.mosh_server;
-    let started = match mosh_server::start(program, &mosh_server_arguments, listening.verbose, reaper)? {
+    let own = (client == Client::Roaming).then(OwnAddresses::read);
+    let started = match starting.wait()? {
         Outcome::Ended(ended) => return Ok(exit_code::of(ended.pass_on()?)),
         Outcome::Started(started) => started,
     };
     notice.tell();
-    let new_channel = id.filter(|_| client == Client::Roaming && channel == Some(wire::channel::NEW));
-    let beginning = Beginning { keeper, started, listening, budget: configuration.budget };
-    if let Some(id) = new_channel {
-        let seen = ssh.map(|ssh| ssh.client);
-        offer::give_and_serve(beginning, id, seen, configuration)?;
-        return Ok(ExitCode::SUCCESS);
+    let new_channel = id.filter(|_| own.is_some() && channel == Some(wire::channel::NEW));
+    let beside = keeper.iter().flatten().map(|keeper| keeper.process).chain(sweep).collect();
+    let beginning = Beginning { keeper, started, beside, listening, budget: configuration.budget };
+    if new_channel.is_none() {
+        configuration.left_out.iter().for_each(report::in_one_line);
     }
-    configuration.left_out.iter().for_each(report::in_one_line);
-    match client {
-        Client::Stock => tell(beginning, configuration.patience)?,
-        Client::Roaming => offer::give(beginning)?,
+    match (own, new_channel) {
+        (None, _) => tell(beginning, configuration.patience)?,
+        (Some(own), None) => offer::give(beginning, own)?,
+        (Some(own), Some(id)) => {
+            let seen = ssh.map(|ssh| ssh.client);
+            offer::give_and_serve(beginning, own, id, seen, configuration)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -127,6 +135,7 @@ struct Wait {
 
 /// A keeper at work.
 struct Begun {
+    process: Pid,
     link: Link,
     openings: Vec<Opening>,
 }
@@ -139,14 +148,13 @@ fn start_keeper(
     ssh: Option<SshConnection>,
     configuration: &Configuration,
 ) -> Result<Option<Begun>> {
-    sweep::start_if_needed();
     let toward = need::all(client, bind, ssh, &Attachment::read()?);
     let stays = (client == Client::Roaming).then(|| Listens { bind: bind.clone(), ssh });
     if toward.is_empty() && stays.is_none() {
         return Ok(None);
     }
     let openings = toward.iter().map(Toward::opening).collect();
-    let mut link = detached::spawn(&name)?;
+    let (process, mut link) = detached::spawn(&name)?;
     link.send(&ToKeeper::Begin {
         name,
         toward,
@@ -155,13 +163,15 @@ fn start_keeper(
         budget: configuration.budget,
         log: configuration.log.clone(),
     })?;
-    Ok(Some(Begun { link, openings }))
+    Ok(Some(Begun { process, link, openings }))
 }
 
 /// A session that begins, and what is known of the keeper that is to look after it.
 struct Beginning {
     keeper: Result<Option<Begun>, Trouble>,
     started: Started,
+    /// Of our own, which are not to be taken for mosh-server.
+    beside: Vec<Pid>,
     listening: Listening,
     /// For the keeper's answers.
     budget: Duration,
@@ -178,10 +188,10 @@ fn request(
 
 /// Hands on what mosh-server printed, once it is known by which port it can be reached.
 fn tell(beginning: Beginning, patience: Duration) -> Result<()> {
-    let Beginning { keeper, started: Started { line, detaching }, listening, budget } = beginning;
+    let Beginning { keeper, started: Started { line, detaching }, beside, listening, budget } = beginning;
     let failure = match keeper {
         Ok(Some(Begun { link, .. })) => {
-            let Detached { process, behind, reaper } = detaching.wait()?;
+            let Detached { process, behind, reaper } = detaching.wait(&beside)?;
             let now = clock::now();
             let until = Wait { silence: now + budget, answers: now + patience };
             let request = request(process, line.port, &listening);
@@ -198,7 +208,7 @@ fn tell(beginning: Beginning, patience: Duration) -> Result<()> {
     // Who has read the line may hang up.
     let _until_it_has_detached = HangUpPutOff::begin();
     let told = line.tell(line.port);
-    let detached = detaching.wait()?;
+    let detached = detaching.wait(&beside)?;
     Ok(told.and_then(|()| detached.behind.pass_on())?)
 }
 

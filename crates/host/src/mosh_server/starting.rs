@@ -101,7 +101,7 @@ impl Drop for Adopting {
     }
 }
 
-struct Starting {
+pub(super) struct Starting {
     child: Pid,
     status: Option<ExitStatus>,
     streams: Streams,
@@ -109,18 +109,8 @@ struct Starting {
     _adopting: Adopting,
 }
 
-/// Passes on what it prints, up to the connect line.
-pub(crate) fn start(
-    program: &Path,
-    arguments: &[OsString],
-    verbose: bool,
-    reaper: Reaper,
-) -> Result<Outcome> {
-    Starting::new(program, arguments, verbose, reaper)?.run()
-}
-
 impl Starting {
-    fn new(program: &Path, arguments: &[OsString], verbose: bool, reaper: Reaper) -> Result<Self> {
+    pub(super) fn new(program: &Path, arguments: &[OsString], verbose: bool, reaper: Reaper) -> Result<Self> {
         let adopting = Adopting::begin();
         let (streams, Written { output, errors }) = Streams::open(verbose)?;
         let mut command = Command::new(program);
@@ -133,7 +123,8 @@ impl Starting {
         Ok(Self { child, status: None, streams, reaper, _adopting: adopting })
     }
 
-    fn run(mut self) -> Result<Outcome> {
+    /// Passes on what it prints, up to the connect line.
+    pub(super) fn run(mut self) -> Result<Outcome> {
         loop {
             // Before the reading: what it printed before it ended is there.
             self.reap();
@@ -172,10 +163,10 @@ impl Starting {
 }
 
 impl Detaching {
-    /// Waits for the process that stays.
-    pub(crate) fn wait(self) -> Result<Detached> {
+    /// Waits for the process that stays, which is none of those `beside` it.
+    pub(crate) fn wait(self, beside: &[Pid]) -> Result<Detached> {
         let Self { port, mut starting } = self;
-        let owner = starting.wait_for_owner(port)?;
+        let owner = starting.wait_for_owner(port, beside)?;
         starting.streams.read_behind();
         let owner = owner.with_context(|| format!("no process of yours has mosh-server's port {port}"));
         let process = owner.and_then(|owner| ProcessIdentity::of(owner.pid));
@@ -186,11 +177,11 @@ impl Detaching {
 }
 
 impl Starting {
-    fn wait_for_owner(&mut self, port: NonZeroU16) -> Result<Option<Owner>> {
+    fn wait_for_owner(&mut self, port: NonZeroU16, beside: &[Pid]) -> Result<Option<Owner>> {
         let deadline = clock::now() + DETACHING_MAXIMUM;
         loop {
             let child_has_ended = self.status.is_some();
-            let owner = owner::of(port);
+            let owner = owner::of(port, beside);
             if owner.map_or(child_has_ended, |owner| owner.has_detached) || clock::now() >= deadline {
                 return Ok(owner);
             }

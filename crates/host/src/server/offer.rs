@@ -34,10 +34,10 @@ struct Told {
 }
 
 /// Hands on what mosh-server printed, with an offer before the connect line, and then what the keeper brings.
-pub(super) fn give(beginning: Beginning) -> Result<()> {
+pub(super) fn give(beginning: Beginning, own: OwnAddresses) -> Result<()> {
     let early = beginning.keeper.as_ref().err().cloned();
     early.iter().for_each(report::in_one_line);
-    let Told { told, keeper, mut telling, reaper, .. } = tell_at_once(beginning)?;
+    let Told { told, keeper, mut telling, reaper, .. } = tell_at_once(beginning, own)?;
     let told = told.and_then(|()| match keeper {
         Ok(Some(link)) => OneWay { link, telling, reaper }.tell_the_rest(),
         Err(failure) if early.is_none() => {
@@ -56,12 +56,13 @@ pub(super) fn give(beginning: Beginning) -> Result<()> {
 /// As [`give`], and then serves the channel. What is to be told beside is told there.
 pub(super) fn give_and_serve(
     beginning: Beginning,
+    own: OwnAddresses,
     id: SessionId,
     seen: Option<IpAddr>,
     configuration: Configuration,
 ) -> Result<()> {
     let port = beginning.started.line.port;
-    let Told { told, keeper, mut telling, own, process, reaper } = tell_at_once(beginning)?;
+    let Told { told, keeper, mut telling, own, process, reaper } = tell_at_once(beginning, own)?;
     match told {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
         told => told?,
@@ -83,9 +84,8 @@ pub(super) fn give_and_serve(
     channel::serve(session, Login { seen, telling, own, keeper, reaper: Some(reaper), carry, punches })
 }
 
-fn tell_at_once(beginning: Beginning) -> Result<Told> {
-    let own = OwnAddresses::read();
-    let Beginning { keeper, started: Started { line, detaching }, listening, budget } = beginning;
+fn tell_at_once(beginning: Beginning, own: OwnAddresses) -> Result<Told> {
+    let Beginning { keeper, started: Started { line, detaching }, beside, listening, budget } = beginning;
     let port = line.port;
     let own = own.serving(port);
     let openings = match &keeper {
@@ -96,7 +96,7 @@ fn tell_at_once(beginning: Beginning) -> Result<Told> {
     let _until_it_does = HangUpPutOff::begin();
     let told = tell(own.present(), !openings.is_empty(), &line);
     drop(line);
-    let Detached { process, behind, reaper } = detaching.wait()?;
+    let Detached { process, behind, reaper } = detaching.wait(&beside)?;
     let identity = process.as_ref().ok().copied();
     let telling = Telling::of(openings, clock::now() + budget);
     let keeper = keeper.and_then(|keeper| asked(keeper, request(process, port, &listening)));
