@@ -44,7 +44,7 @@ fn waiting_server(network: &WriteUp) -> Result<(Daemon, HostProcess)> {
     Ok((ssh, server))
 }
 
-fn server_command(host: &Host) -> Result<Option<HostProcess>> {
+pub(crate) fn server_command(host: &Host) -> Result<Option<HostProcess>> {
     let is_it = |process: &HostProcess| process.arguments.get(1).is_some_and(|word| word == "server");
     Ok(host.processes("moshpunch")?.into_iter().find(is_it))
 }

@@ -37,7 +37,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-fn put_in_place(host: &Host, script: &str) -> Result<()> {
+pub(crate) fn put_in_place(host: &Host, script: &str) -> Result<()> {
     host.write_script("/usr/local/bin/mosh-server", &format!("#!/bin/sh\n{script}\n"))
 }
 
@@ -87,7 +87,7 @@ fn a_verbose_mosh_server_is_found_too(lab: &Lab) -> Result<()> {
 }
 
 /// The keeper looks after the process that has the session, and releases the mapping at its end.
-fn is_kept(network: &WriteUp, terminal: Result<Terminal>) -> Result<()> {
+pub(crate) fn is_kept(network: &WriteUp, terminal: Result<Terminal>) -> Result<()> {
     let mut terminal = terminal?;
     computes(&mut terminal, 3101)?;
     let screen = terminal.screen();
