@@ -8,7 +8,7 @@ mod sessions;
 
 use std::ffi::OsString;
 
-use clap::builder::FalseyValueParser;
+use clap::builder::{FalseyValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use client::tied::Tied;
 use host::server::{self, OFFER_VARIABLE};
@@ -30,7 +30,9 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
+/// Each is put together only when it is asked for.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Start mosh-server, and make it reachable through the router (run by ssh: `mosh --server="moshpunch server"`)
     Server(ServerArguments),
@@ -102,6 +104,28 @@ pub(crate) struct ServerArguments {
     pub(crate) mosh_server_arguments: Vec<OsString>,
 }
 
+impl ServerArguments {
+    /// What each login runs says nothing of ours on its command line, and need not wait for clap. `None`: it does, or is wrong.
+    pub(crate) fn without_flags(
+        words: &[OsString],
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Option<Self> {
+        let [_, server, arguments @ ..] = words else { return None };
+        let begins = arguments.first()?;
+        if server != "server" || begins.as_encoded_bytes().starts_with(b"-") {
+            return None;
+        }
+        let is_said =
+            |value: OsString| FalseyValueParser::new().parse_ref(&clap::Command::new(""), None, &value);
+        Some(Self {
+            flags: Flags::unsaid(),
+            offer: variable(OFFER_VARIABLE).map_or(Ok(false), is_said).ok()?,
+            channel: variable(wire::channel::VARIABLE),
+            mosh_server_arguments: arguments.to_vec(),
+        })
+    }
+}
+
 impl From<TiedArguments> for Tied {
     fn from(arguments: TiedArguments) -> Self {
         let TiedArguments { secluded, keyed, whole, configuration, parent, command } = arguments;
@@ -139,6 +163,33 @@ mod tests {
             let arguments = server(line).mosh_server_arguments;
             let words: Vec<_> = arguments.iter().map(|word| word.to_str().unwrap()).collect();
             assert_eq!(words.join(" "), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn without_our_own_options_clap_is_not_asked_and_would_say_the_same() {
+        let words = |line: &str| line.split_whitespace().map(OsString::from).collect::<Vec<_>>();
+        let plain = |line, variable: &dyn Fn(&str) -> Option<OsString>| {
+            ServerArguments::without_flags(&words(line), variable)
+        };
+        for line in ["moshpunch server new -c 256 -s --lease 3 -- bash", "moshpunch server offer 60001"] {
+            let arguments = plain(line, &|_| None).unwrap();
+            assert_eq!(arguments.mosh_server_arguments, server(line).mosh_server_arguments);
+            assert!(!arguments.offer && arguments.channel.is_none() && arguments.flags.said.is_empty());
+        }
+        for (text, offer) in [("1", true), ("", false), ("0", false), ("no", false), ("yes", true)] {
+            let said = plain("moshpunch server new", &|name| (name == OFFER_VARIABLE).then(|| text.into()));
+            assert_eq!(said.unwrap().offer, offer, "{text}");
+        }
+        let channel = plain("moshpunch server new", &|name| (name != OFFER_VARIABLE).then(|| "1".into()));
+        assert_eq!(channel.unwrap().channel, Some("1".into()));
+        for line in [
+            "moshpunch server",
+            "moshpunch server --lease 7 new",
+            "moshpunch server -h",
+            "moshpunch map list",
+        ] {
+            assert!(plain(line, &|_| None).is_none(), "{line}");
         }
     }
 

@@ -14,7 +14,9 @@ use anyhow::Result;
 use clap::Parser;
 use system::process::errand;
 
-use crate::arguments::{Arguments, Asked, Command, ConnectArguments, Order, RouterCommand, is_own_command};
+use crate::arguments::{
+    Arguments, Asked, Command, ConnectArguments, Order, RouterCommand, ServerArguments, is_own_command,
+};
 
 fn main() -> ExitCode {
     programs::own::take_name();
@@ -26,6 +28,8 @@ fn main() -> ExitCode {
         Ok(client::asked::run(question))
     } else if let Some(run) = without_arguments(&words) {
         Ok(run())
+    } else if let Some(arguments) = ServerArguments::without_flags(&words, |name| env::var_os(name)) {
+        Ok(serve(arguments))
     } else if is_own_command(words.get(1..).unwrap_or_default()) {
         Arguments::try_parse_from(words).map(|arguments| run(arguments.command))
     } else {
@@ -71,10 +75,7 @@ fn connect(arguments: &ConnectArguments) -> Result<ExitCode> {
 
 fn run(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Server(arguments) => {
-            let configuration = configuration::server(&arguments.flags.said);
-            host::server::run(&arguments.into(), configuration)
-        }
+        Command::Server(arguments) => serve(arguments),
         Command::Map(command) => {
             let (command, answer) = command.into_parts();
             Ok(host::map::run(&command, answer))
@@ -85,6 +86,11 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Tied(arguments) => client::tied::run(&arguments.into()),
         Command::Attend(arguments) => client::attend::run(&arguments.into()),
     }
+}
+
+fn serve(arguments: ServerArguments) -> Result<ExitCode> {
+    let configuration = configuration::server(&arguments.flags.said);
+    host::server::run(&arguments.into(), configuration)
 }
 
 fn look_at_sessions(asked: &Asked) -> Result<ExitCode> {

@@ -17,6 +17,13 @@ pub(crate) struct Flags<C> {
     of: PhantomData<fn() -> C>,
 }
 
+impl<C> Flags<C> {
+    /// A command line without any.
+    pub(crate) fn unsaid() -> Self {
+        Self { said: Vec::new(), of: PhantomData }
+    }
+}
+
 impl<C: Settings> Args for Flags<C> {
     fn augment_args(command: Command) -> Command {
         command.args(C::ALL.iter().flat_map(arguments))
