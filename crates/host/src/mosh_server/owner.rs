@@ -83,7 +83,7 @@ fn processes() -> Vec<Pid> {
 #[cfg(test)]
 mod tests {
     use std::net::UdpSocket;
-    use std::process::id;
+    use std::process::{Command, Stdio, id};
 
     use super::*;
 
@@ -103,6 +103,16 @@ mod tests {
         let later = Owner { started: 6, ..holder(3, 1) };
         assert_eq!(eldest(&[holder(9, 1), later]), Some(later));
         assert_eq!(eldest(&[holder(9, 1), holder(10, 1)]), Some(holder(10, 1)));
+    }
+
+    #[test]
+    fn what_is_our_own_beside_it_is_not_of_its_family() {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let pid = Pid::from_child(&child);
+        assert!(family(&[]).contains(&pid));
+        assert!(!family(&[pid]).contains(&pid));
+        drop(child.stdin.take());
+        child.wait().unwrap();
     }
 
     #[test]

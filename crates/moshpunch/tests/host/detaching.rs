@@ -6,9 +6,9 @@ use anyhow::{Context, Result, ensure};
 use lab::harness::Scenario;
 use lab::{Daemon, Host, Lab, Signal, USER, WriteUp, scenario, wait_until};
 
-use crate::common::{PATIENCE, mosh_to_server, raise, server_over_ssh, state_files};
+use crate::common::{PATIENCE, raise, server_over_ssh, state_files};
 use crate::processes::server_command;
-use crate::wrappers::{is_kept, put_in_place};
+use crate::wrappers::put_in_place;
 
 /// Detaches once somebody writes to /tmp/go, and stays until somebody writes to /tmp/end. As mosh-server it ignores a hang-up.
 const DETACHES_WHEN_TOLD: &str = r#"
@@ -34,7 +34,6 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(so_is_a_stock_client_that_needs_no_mapping).needs(&["python3"]),
         scenario!(who_hangs_up_in_between_leaves_a_session_that_is_kept).needs(&["python3"]),
         scenario!(of_one_that_dies_behind_its_connect_line_is_told),
-        scenario!(our_own_processes_are_not_taken_for_one_that_nobody_may_look_into),
     ]
 }
 
@@ -120,13 +119,4 @@ fn of_one_that_dies_behind_its_connect_line_is_told(lab: &Lab) -> Result<()> {
     let (before, _) = stock.stdout.split_once("MOSH CONNECT 60001 ").context("a connect line")?;
     ensure!(before.contains(cause), "{stock}");
     Ok(())
-}
-
-/// Whose program may be run, and not read.
-fn our_own_processes_are_not_taken_for_one_that_nobody_may_look_into(lab: &Lab) -> Result<()> {
-    let network = raise(lab)?;
-    let _miniupnpd = network.router.miniupnpd(&WriteUp::miniupnpd())?;
-    let hide = "install -m 711 /usr/bin/mosh-server /usr/local/bin/mosh-server; chmod 711 \"$(command -v moshpunch)\"";
-    network.server.command("sh").args(["-c", hide]).run(PATIENCE)?;
-    is_kept(&network, mosh_to_server(&network.laptop, "moshpunch server"))
 }

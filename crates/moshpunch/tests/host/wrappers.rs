@@ -87,7 +87,7 @@ fn a_verbose_mosh_server_is_found_too(lab: &Lab) -> Result<()> {
 }
 
 /// The keeper looks after the process that has the session, and releases the mapping at its end.
-pub(crate) fn is_kept(network: &WriteUp, terminal: Result<Terminal>) -> Result<()> {
+fn is_kept(network: &WriteUp, terminal: Result<Terminal>) -> Result<()> {
     let mut terminal = terminal?;
     computes(&mut terminal, 3101)?;
     let screen = terminal.screen();
