@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 use system::process::errand;
+use wire::presence;
 
 use crate::arguments::{
     Arguments, Asked, Command, ConnectArguments, Order, RouterCommand, ServerArguments, is_own_command,
@@ -57,6 +58,9 @@ fn without_arguments(words: &[OsString]) -> Option<fn() -> Result<ExitCode>> {
 }
 
 fn version() -> Result<ExitCode> {
+    if env::var_os(presence::VARIABLE).is_some() {
+        return Ok(ExitCode::from(presence::STATUS));
+    }
     writeln!(io::stdout(), "moshpunch {}", arguments::VERSION)?;
     Ok(ExitCode::SUCCESS)
 }
