@@ -68,16 +68,11 @@ pub fn run(asked: &Asked, configuration: Result<Configuration>) -> Result<ExitCo
     };
     log_what_is_left_aside(&configuration);
     let client = if asked.offer { Client::Roaming } else { Client::Stock };
-    let mut mosh_server_arguments = Cow::from(&asked.mosh_server_arguments);
-    if let Some(ports) = &configuration.ports {
-        mosh_server_arguments = mosh_server::with_ports(&mosh_server_arguments, ports).into();
-    }
-    let mut budget = configuration.budget;
-    if client == Client::Roaming {
-        let bind = mosh_server::roaming_bind(ssh);
-        mosh_server_arguments = mosh_server::with_bind(&mosh_server_arguments, &bind).into();
-        budget = budget.max(wire::offer::PATIENCE);
-    }
+    let mosh_server_arguments = for_mosh_server(&asked.mosh_server_arguments, client, ssh, &configuration);
+    let budget = match client {
+        Client::Stock => configuration.budget,
+        Client::Roaming => configuration.budget.max(wire::offer::PATIENCE),
+    };
     let configuration = Configuration { budget, ..configuration };
     let listening = Listening::from_arguments(&mosh_server_arguments);
     let program = &configuration.mosh_server;
@@ -114,6 +109,24 @@ pub fn run(asked: &Asked, configuration: Result<Configuration>) -> Result<ExitCo
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// With the ports and the place of this host's choice, where nothing was said about them.
+fn for_mosh_server<'a>(
+    arguments: &'a [OsString],
+    client: Client,
+    ssh: Option<SshConnection>,
+    configuration: &Configuration,
+) -> Cow<'a, [OsString]> {
+    let mut arguments = Cow::from(arguments);
+    if let Some(ports) = &configuration.ports {
+        arguments = mosh_server::with_ports(&arguments, ports).into();
+    }
+    if client == Client::Roaming {
+        let bind = mosh_server::roaming_bind(ssh);
+        arguments = mosh_server::with_bind(&arguments, &bind).into();
+    }
+    arguments
 }
 
 fn log_what_is_left_aside(configuration: &Configuration) {
