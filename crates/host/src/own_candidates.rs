@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use net::bound;
 use net::changes::Settled;
-use net::interfaces::Attachment;
+use net::interfaces::{Attachment, Gateway};
 use net::own_addresses::{self, OwnAddress};
 use rustix::event::PollFd;
 use wire::offer::{Candidate, Kind, MOST_CANDIDATES};
@@ -17,19 +17,58 @@ use self::choice::Served;
 /// What gateways open comes behind these, and is not to be cut off.
 const MOST_OWN: usize = MOST_CANDIDATES - 4;
 
-/// This host's addresses that this user's sockets on `port` serve; `None` without any such socket.
-pub(crate) fn of(port: NonZeroU16) -> Option<Vec<Candidate>> {
-    let bound = bound::addresses(port, rustix::process::getuid().as_raw());
-    let own = OwnAddress::all().unwrap_or_default();
-    let gateways = Attachment::read().unwrap_or_default().gateways;
-    let dual_stack = own_addresses::is_dual_stack();
-    let served = bound.iter().map(|&address| Served::by(address, dual_stack));
-    let chosen = served.flat_map(|served| choice::choose(served, &own, &gateways));
-    let chosen = chosen.map(|address| Candidate { kind: Kind::Host, address, port });
-    (!bound.is_empty()).then(|| chosen.take(MOST_OWN).collect())
+/// What is known of this host, whatever the port.
+#[derive(Debug)]
+struct Here {
+    own: Vec<OwnAddress>,
+    gateways: Vec<Gateway>,
+    dual_stack: bool,
 }
 
-/// The same, as they come and go.
+impl Here {
+    fn read() -> Self {
+        Self {
+            own: OwnAddress::all().unwrap_or_default(),
+            gateways: Attachment::read().unwrap_or_default().gateways,
+            dual_stack: own_addresses::is_dual_stack(),
+        }
+    }
+
+    fn candidates(&self, port: NonZeroU16) -> Option<Vec<Candidate>> {
+        let bound = bound::addresses(port, rustix::process::getuid().as_raw());
+        let served = bound.iter().map(|&address| Served::by(address, self.dual_stack));
+        let chosen = served.flat_map(|served| choice::choose(served, &self.own, &self.gateways));
+        let chosen = chosen.map(|address| Candidate { kind: Kind::Host, address, port });
+        (!bound.is_empty()).then(|| chosen.take(MOST_OWN).collect())
+    }
+}
+
+/// This host's addresses that this user's sockets on `port` serve; `None` without any such socket.
+pub(crate) fn of(port: NonZeroU16) -> Option<Vec<Candidate>> {
+    Here::read().candidates(port)
+}
+
+/// What can be read before there is a port.
+#[derive(Debug)]
+pub(crate) struct OwnAddresses {
+    changes: Settled,
+    here: Here,
+}
+
+impl OwnAddresses {
+    pub(crate) fn read() -> Self {
+        // Before the reading: what changes meanwhile is a change.
+        let changes = Settled::open();
+        Self { changes, here: Here::read() }
+    }
+
+    pub(crate) fn serving(self, port: NonZeroU16) -> OwnCandidates {
+        let Self { changes, here } = self;
+        OwnCandidates { port, changes, present: here.candidates(port).unwrap_or_default() }
+    }
+}
+
+/// This host's addresses that serve a session, as they come and go.
 #[derive(Debug)]
 pub(crate) struct OwnCandidates {
     port: NonZeroU16,
@@ -39,9 +78,7 @@ pub(crate) struct OwnCandidates {
 
 impl OwnCandidates {
     pub(crate) fn read(port: NonZeroU16) -> Self {
-        // Before the reading: what changes meanwhile is a change.
-        let changes = Settled::open();
-        Self { port, changes, present: of(port).unwrap_or_default() }
+        OwnAddresses::read().serving(port)
     }
 
     pub(crate) fn present(&self) -> &[Candidate] {

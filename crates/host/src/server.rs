@@ -5,37 +5,34 @@
 
 mod current;
 mod offer;
+mod stock;
 
 use std::borrow::Cow;
 use std::env;
 use std::ffi::OsString;
 use std::num::NonZeroU16;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::Duration;
 
 use anyhow::Result;
-use net::clock;
 use net::interfaces::Attachment;
-use net::wait::wait;
-use rustix::event::{PollFd, PollFlags};
+use rustix::process::Pid;
 use wire::Bind;
 
 use crate::cause::{Cause, Trouble};
-use crate::channel::Session;
 use crate::configuration::Configuration;
 use crate::keeper::detached;
 pub use crate::mosh_server::OFFER_VARIABLE;
 use programs::{exit_code, secrets};
 use report::log;
 
-use crate::mosh_server::{self, Listening, Outcome, Printed, ProcessIdentity, Reaper, Started};
+use crate::mosh_server::{self, Listening, Outcome, ProcessIdentity, Reaper, Started};
 use crate::need::{self, Client};
-use crate::session::{FromKeeper, Link, Listens, Mapped, Name, Opening, ToKeeper, Toward};
+use crate::own_candidates::OwnAddresses;
+use crate::session::{Link, Listens, Name, Opening, ToKeeper, Toward};
 use crate::sessions::Notice;
 use crate::ssh_connection::SshConnection;
 use crate::sweep;
-
-use self::offer::Beginning;
 
 /// What is asked for.
 #[derive(Debug)]
@@ -61,25 +58,23 @@ pub fn run(asked: &Asked, configuration: Result<Configuration>) -> Result<ExitCo
         return current::run(rest, session, ssh, &configuration.unwrap_or_default());
     }
     secrets::keep();
-    let mut reaper = Reaper::new()?;
+    let reaper = Reaper::new()?;
     let (configuration, misconfigured) = match configuration {
         Ok(configuration) => (configuration, None),
         Err(error) => (Configuration::default(), Some(Cause::misconfigured(&error).trouble())),
     };
     log_what_is_left_aside(&configuration);
     let client = if asked.offer { Client::Roaming } else { Client::Stock };
-    let mut mosh_server_arguments = Cow::from(&asked.mosh_server_arguments);
-    if let Some(ports) = &configuration.ports {
-        mosh_server_arguments = mosh_server::with_ports(&mosh_server_arguments, ports).into();
-    }
-    let mut budget = configuration.budget;
-    if client == Client::Roaming {
-        let bind = mosh_server::roaming_bind(ssh);
-        mosh_server_arguments = mosh_server::with_bind(&mosh_server_arguments, &bind).into();
-        budget = budget.max(wire::offer::PATIENCE);
-    }
+    let mosh_server_arguments = for_mosh_server(&asked.mosh_server_arguments, client, ssh, &configuration);
+    let budget = match client {
+        Client::Stock => configuration.budget,
+        Client::Roaming => configuration.budget.max(wire::offer::PATIENCE),
+    };
     let configuration = Configuration { budget, ..configuration };
     let listening = Listening::from_arguments(&mosh_server_arguments);
+    let program = &configuration.mosh_server;
+    let starting = mosh_server::start(program, &mosh_server_arguments, listening.verbose, reaper)?;
+    // What it does not need is done while it starts. The keeper comes first: it has to look for the gateway meanwhile.
     let name = Name::new();
     let id = name.as_ref().ok().and_then(|name| name.id.parse().ok());
     let keeper = match misconfigured {
@@ -88,35 +83,47 @@ pub fn run(asked: &Asked, configuration: Result<Configuration>) -> Result<ExitCo
             .and_then(|name| start_keeper(name, client, &listening.bind, ssh, &configuration))
             .map_err(broken),
     };
+    let sweep = sweep::start_if_needed();
     let notice = Notice::begin();
-    let program = &configuration.mosh_server;
-    let started = match mosh_server::start(program, &mosh_server_arguments, listening.verbose, &mut reaper)? {
+    let own = (client == Client::Roaming).then(OwnAddresses::read);
+    let started = match starting.wait()? {
         Outcome::Ended(ended) => return Ok(exit_code::of(ended.pass_on()?)),
         Outcome::Started(started) => started,
     };
-    let Started { process, printed } = started;
     notice.tell();
-    let identity = process.as_ref().ok().copied();
-    let request = process.map(|process| request(process, printed.port(), &listening)).map_err(broken);
-    let now = clock::now();
-    let deadline = now + configuration.budget;
-    let new_channel = id.filter(|_| client == Client::Roaming && channel == Some(wire::channel::NEW));
-    if let Some(id) = new_channel {
-        let session = Session { id, port: printed.port(), process: identity };
-        let beginning = Beginning { keeper, request, printed, deadline, reaper };
-        let seen = ssh.map(|ssh| ssh.client);
-        offer::give_and_serve(beginning, session, seen, configuration)?;
-        return Ok(ExitCode::SUCCESS);
+    let new_channel = id.filter(|_| own.is_some() && channel == Some(wire::channel::NEW));
+    let beside = keeper.iter().flatten().map(|keeper| keeper.process).chain(sweep).collect();
+    let beginning = Beginning { keeper, started, beside, listening, budget: configuration.budget };
+    if new_channel.is_none() {
+        configuration.left_out.iter().for_each(report::in_one_line);
     }
-    configuration.left_out.iter().for_each(report::in_one_line);
-    match client {
-        Client::Stock => {
-            let until = Wait { silence: deadline, answers: now + configuration.patience };
-            tell(keeper, request, printed, until, reaper)?;
+    match (own, new_channel) {
+        (None, _) => stock::tell(beginning, configuration.patience)?,
+        (Some(own), None) => offer::give(beginning, own)?,
+        (Some(own), Some(id)) => {
+            let seen = ssh.map(|ssh| ssh.client);
+            offer::give_and_serve(beginning, own, id, seen, configuration)?;
         }
-        Client::Roaming => offer::give(Beginning { keeper, request, printed, deadline, reaper })?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// With the ports and the place of this host's choice, where nothing was said about them.
+fn for_mosh_server<'a>(
+    arguments: &'a [OsString],
+    client: Client,
+    ssh: Option<SshConnection>,
+    configuration: &Configuration,
+) -> Cow<'a, [OsString]> {
+    let mut arguments = Cow::from(arguments);
+    if let Some(ports) = &configuration.ports {
+        arguments = mosh_server::with_ports(&arguments, ports).into();
+    }
+    if client == Client::Roaming {
+        let bind = mosh_server::roaming_bind(ssh);
+        arguments = mosh_server::with_bind(&arguments, &bind).into();
+    }
+    arguments
 }
 
 fn log_what_is_left_aside(configuration: &Configuration) {
@@ -128,16 +135,9 @@ fn log_what_is_left_aside(configuration: &Configuration) {
     }
 }
 
-/// Until when a stock client is kept waiting.
-struct Wait {
-    /// For a gateway to answer at all.
-    silence: Instant,
-    /// For one that answers to make the mapping.
-    answers: Instant,
-}
-
 /// A keeper at work.
 struct Begun {
+    process: Pid,
     link: Link,
     openings: Vec<Opening>,
 }
@@ -150,14 +150,13 @@ fn start_keeper(
     ssh: Option<SshConnection>,
     configuration: &Configuration,
 ) -> Result<Option<Begun>> {
-    sweep::start_if_needed();
     let toward = need::all(client, bind, ssh, &Attachment::read()?);
     let stays = (client == Client::Roaming).then(|| Listens { bind: bind.clone(), ssh });
     if toward.is_empty() && stays.is_none() {
         return Ok(None);
     }
     let openings = toward.iter().map(Toward::opening).collect();
-    let mut link = detached::spawn(&name)?;
+    let (process, mut link) = detached::spawn(&name)?;
     link.send(&ToKeeper::Begin {
         name,
         toward,
@@ -166,80 +165,27 @@ fn start_keeper(
         budget: configuration.budget,
         log: configuration.log.clone(),
     })?;
-    Ok(Some(Begun { link, openings }))
+    Ok(Some(Begun { process, link, openings }))
+}
+
+/// A session that begins, and what is known of the keeper that is to look after it.
+struct Beginning {
+    keeper: Result<Option<Begun>, Trouble>,
+    started: Started,
+    /// Of our own, which are not to be taken for mosh-server.
+    beside: Vec<Pid>,
+    listening: Listening,
+    /// For the keeper's answers.
+    budget: Duration,
 }
 
 /// To map that port for as long as that process lives.
-fn request(process: ProcessIdentity, port: NonZeroU16, listening: &Listening) -> ToKeeper {
-    ToKeeper::Map { process, port, ports: listening.ports.clone() }
-}
-
-/// Hands on what mosh-server printed, once it is known by which port it can be reached.
-fn tell(
-    keeper: Result<Option<Begun>, Trouble>,
-    request: Result<ToKeeper, Trouble>,
-    printed: Printed,
-    until: Wait,
-    reaper: Reaper,
-) -> Result<()> {
-    let (port, failure) = match keeper {
-        Ok(None) => (printed.port(), None),
-        Ok(Some(keeper)) => reachable_port(keeper.link, request, printed.port(), until, reaper),
-        Err(failure) => (printed.port(), Some(failure)),
-    };
-    // The mosh client shows what comes before the connect line, and nothing after it.
-    failure.iter().for_each(report::in_one_line);
-    Ok(printed.pass_on(port)?)
-}
-
-/// The port to tell the user, and what there is to say about it.
-fn reachable_port(
-    mut keeper: Link,
-    request: Result<ToKeeper, Trouble>,
-    internal_port: NonZeroU16,
-    until: Wait,
-    reaper: Reaper,
-) -> (NonZeroU16, Option<Trouble>) {
-    let (port, failure) = match map(&mut keeper, request, until, reaper) {
-        Ok(Mapped { external_port, caution, .. }) => (external_port, caution),
-        Err(failure) => (internal_port, Some(failure)),
-    };
-    // A keeper that is gone needs not be told.
-    let _ = keeper.send(&ToKeeper::Told { port });
-    (port, failure)
-}
-
-fn map(
-    keeper: &mut Link,
-    request: Result<ToKeeper, Trouble>,
-    until: Wait,
-    mut reaper: Reaper,
-) -> Result<Mapped, Trouble> {
-    ask(keeper, request)?;
-    let mut deadline = until.silence;
-    let mut is_heard = false;
-    loop {
-        match keeper.receive().map_err(broken)? {
-            Some(FromKeeper::Answer(answer)) => return answer.outcome,
-            Some(FromKeeper::Hears) => is_heard = true,
-            Some(
-                FromKeeper::Session { .. }
-                | FromKeeper::Trouble(_)
-                | FromKeeper::Superseded
-                | FromKeeper::Punched { .. },
-            ) => {}
-            None if clock::now() >= deadline && is_heard && deadline < until.answers => {
-                report::note("the router is slow to answer; waiting for it");
-                deadline = until.answers;
-            }
-            None if clock::now() >= deadline => return Err(Cause::TooSlow.trouble()),
-            None => {
-                let mut sources = [PollFd::new(keeper, PollFlags::IN), PollFd::new(&reaper, PollFlags::IN)];
-                wait(&mut sources, Some(deadline)).map_err(|error| broken(error.into()))?;
-                reaper.reap();
-            }
-        }
-    }
+fn request(
+    process: Result<ProcessIdentity>,
+    port: NonZeroU16,
+    listening: &Listening,
+) -> Result<ToKeeper, Trouble> {
+    process.map(|process| ToKeeper::Map { process, port, ports: listening.ports.clone() }).map_err(broken)
 }
 
 fn ask(keeper: &mut Link, request: Result<ToKeeper, Trouble>) -> Result<(), Trouble> {

@@ -1,10 +1,12 @@
 //! `moshpunch --sweep`: removes the mappings and state files of sessions whose keeper and mosh-server are gone.
 
+use std::path::Path;
 use std::process::{ExitCode, Stdio};
 
 use anyhow::Result;
 use net::clock;
 use net::interfaces::Attachment;
+use rustix::process::Pid;
 
 use crate::keeper::detached::{leave_session, spawn_detached};
 use crate::release::release;
@@ -15,15 +17,26 @@ use crate::state::runtime_directory;
 pub const WORD: &str = "--sweep";
 
 /// Beside the user's session, which does not wait for it.
-pub(crate) fn start_if_needed() {
-    let Ok(directory) = runtime_directory::open() else { return };
-    let here = Attachment::read().unwrap_or_default();
-    let is_for_now = StateFile::orphans(&directory)
-        .is_ok_and(|orphans| orphans.iter().any(|(_, state)| is_dead(state) && is_for_now(state, &here)));
-    let is_needed = is_for_now || StateFile::is_any_unfinished(&directory);
-    if is_needed && let Err(error) = spawn_detached(&[WORD], Stdio::null()) {
-        tracing::debug!(%error);
+pub(crate) fn start_if_needed() -> Option<Pid> {
+    let directory = runtime_directory::open().ok()?;
+    if !is_needed(&directory) {
+        return None;
     }
+    spawn_detached(&[WORD], Stdio::null()).inspect_err(|error| tracing::debug!(%error)).ok()
+}
+
+fn is_needed(directory: &Path) -> bool {
+    let mut dead = StateFile::orphans(directory).unwrap_or_default();
+    dead.retain(|(_, state)| is_dead(state));
+    StateFile::is_any_unfinished(directory) || any_for_now(&dead)
+}
+
+fn any_for_now(dead: &[(StateFile, Result<State>)]) -> bool {
+    if dead.is_empty() {
+        return false;
+    }
+    let here = Attachment::read().unwrap_or_default();
+    dead.iter().any(|(_, state)| is_for_now(state, &here))
 }
 
 /// # Errors

@@ -8,7 +8,7 @@ mod sessions;
 
 use std::ffi::OsString;
 
-use clap::builder::FalseyValueParser;
+use clap::builder::{FalseyValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use host::server::{self, OFFER_VARIABLE};
 
@@ -29,7 +29,9 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
+/// Each is put together only when it is asked for.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Start mosh-server, and make it reachable through the router (run by ssh: `mosh --server="moshpunch server"`)
     Server(ServerArguments),
@@ -64,20 +66,24 @@ pub(crate) struct ServerArguments {
 }
 
 impl ServerArguments {
-    /// As our own client has it said: clap has nothing to do, and a login waits for it.
-    pub(crate) fn without_options(
+    /// What each login runs says nothing of ours on its command line, and need not wait for clap. `None`: it does, or is wrong.
+    pub(crate) fn without_flags(
         words: &[OsString],
         variable: impl Fn(&str) -> Option<OsString>,
     ) -> Option<Self> {
-        let [_, server, said @ ..] = words else { return None };
-        let is_offer = variable(OFFER_VARIABLE)? == "1";
-        let is_plain =
-            server == "server" && said.first().is_some_and(|word| word == "new" || word == "offer");
-        (is_offer && is_plain).then(|| Self {
+        let [_, server, arguments @ ..] = words else { return None };
+        // Anything else is an option, or a word for a host of the name `server`.
+        let is_plain = arguments.first().is_some_and(|word| word == "new" || word == "offer");
+        if server != "server" || !is_plain {
+            return None;
+        }
+        let is_said =
+            |value: OsString| FalseyValueParser::new().parse_ref(&clap::Command::new(""), None, &value);
+        Some(Self {
             flags: Flags::unsaid(),
-            offer: true,
+            offer: variable(OFFER_VARIABLE).map_or(Ok(false), is_said).ok()?,
             channel: variable(wire::channel::VARIABLE),
-            mosh_server_arguments: said.to_vec(),
+            mosh_server_arguments: arguments.to_vec(),
         })
     }
 }
@@ -116,24 +122,30 @@ mod tests {
     }
 
     #[test]
-    fn what_our_client_has_said_is_what_clap_would_say() {
-        let set = |name: &str| match name {
-            OFFER_VARIABLE => Some("1".into()),
-            _ => Some("new".into()),
+    fn without_our_own_options_clap_is_not_asked_and_would_say_the_same() {
+        let words = |line: &str| line.split_whitespace().map(OsString::from).collect::<Vec<_>>();
+        let plain = |line, variable: &dyn Fn(&str) -> Option<OsString>| {
+            ServerArguments::without_flags(&words(line), variable)
         };
-        let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
-        for line in ["moshpunch server new -c 256 -- top", "moshpunch server offer 60001"] {
-            let words = words(line);
-            let said = ServerArguments::without_options(&words, set).unwrap();
-            let by_clap = ServerArguments { offer: true, channel: set(""), ..server(line) };
-            assert_eq!(format!("{said:?}"), format!("{by_clap:?}"));
-            assert!(ServerArguments::without_options(&words, |_| None).is_none());
-            assert!(ServerArguments::without_options(&words, |_| Some("no".into())).is_none());
+        for line in ["moshpunch server new -c 256 -s --lease 3 -- bash", "moshpunch server offer 60001"] {
+            let arguments = plain(line, &|_| None).unwrap();
+            assert_eq!(arguments.mosh_server_arguments, server(line).mosh_server_arguments);
+            assert!(!arguments.offer && arguments.channel.is_none() && arguments.flags.said.is_empty());
         }
-        for line in
-            ["moshpunch server --lease 7 new", "moshpunch server", "moshpunch server host", "moshpunch"]
-        {
-            assert!(ServerArguments::without_options(&words(line), set).is_none(), "{line}");
+        for (text, offer) in [("1", true), ("", false), ("0", false), ("no", false), ("yes", true)] {
+            let said = plain("moshpunch server new", &|name| (name == OFFER_VARIABLE).then(|| text.into()));
+            assert_eq!(said.unwrap().offer, offer, "{text}");
+        }
+        let channel = plain("moshpunch server new", &|name| (name != OFFER_VARIABLE).then(|| "1".into()));
+        assert_eq!(channel.unwrap().channel, Some("1".into()));
+        for line in [
+            "moshpunch server",
+            "moshpunch server top",
+            "moshpunch server --lease 7 new",
+            "moshpunch server -h",
+            "moshpunch map list",
+        ] {
+            assert!(plain(line, &|_| None).is_none(), "{line}");
         }
     }
 

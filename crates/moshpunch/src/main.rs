@@ -14,6 +14,7 @@ use anyhow::Result;
 use clap::Parser;
 use client::part::Part;
 use system::process::errand;
+use wire::presence;
 
 use crate::arguments::{
     Arguments, Asked, Command, ConnectArguments, Order, RouterCommand, ServerArguments, is_own_command,
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
         Ok(run())
     } else if let Some(part) = Part::of(&words) {
         Ok(part.run())
-    } else if let Some(arguments) = ServerArguments::without_options(&words, |name| env::var_os(name)) {
+    } else if let Some(arguments) = ServerArguments::without_flags(&words, |name| env::var_os(name)) {
         Ok(serve(arguments))
     } else if is_own_command(words.get(1..).unwrap_or_default()) {
         Arguments::try_parse_from(words).map(|arguments| run(arguments.command))
@@ -60,6 +61,9 @@ fn without_arguments(words: &[OsString]) -> Option<fn() -> Result<ExitCode>> {
 }
 
 fn version() -> Result<ExitCode> {
+    if env::var_os(presence::VARIABLE).is_some() {
+        return Ok(ExitCode::from(presence::STATUS));
+    }
     writeln!(io::stdout(), "moshpunch {}", arguments::VERSION)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,9 +1,11 @@
-//! What is told of a wrong command line.
+//! What is told of a command line, of a wrong one too.
 
 #[path = "common/program.rs"]
 mod program;
 
 use std::process::{Command, Output};
+
+use wire::presence;
 
 fn told(words: &[&str]) -> (Output, String) {
     let output = Command::new(program::path()).args(words).output().expect("moshpunch");
@@ -41,4 +43,16 @@ fn all_else_is_told_as_clap_does() {
     let (output, told) = told(&["-G", "host", "--no-such-option"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(told.starts_with("error: unexpected argument '--no-such-option' found\n"), "{told}");
+}
+
+#[test]
+fn a_login_that_looks_for_it_is_answered_by_its_exit_status() {
+    let asked = |asks: bool| {
+        let mut command = Command::new(program::path());
+        command.arg("--version").env_remove(presence::VARIABLE);
+        command.envs(asks.then_some((presence::VARIABLE, "1"))).output().expect("moshpunch")
+    };
+    let (looked_for, read) = (asked(true), asked(false));
+    assert_eq!((looked_for.status.code(), looked_for.stdout), (Some(presence::STATUS.into()), vec![]));
+    assert!(read.status.success() && read.stdout.starts_with(b"moshpunch "), "{read:?}");
 }

@@ -14,3 +14,23 @@ pub fn never_stop_for_a_terminal() -> io::Result<()> {
     let stopping = SigSet::from_iter([Signal::SIGTTIN, Signal::SIGTTOU]);
     Ok(stopping.thread_block()?)
 }
+
+/// While it is there, a terminal's hang-up does nothing to this process; one that has come does it then.
+#[derive(Debug)]
+pub struct HangUpPutOff(SigSet);
+
+impl HangUpPutOff {
+    /// For this thread, where there is no other.
+    #[must_use]
+    pub fn begin() -> Self {
+        let before = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
+        let _as_before = SigSet::from_iter([Signal::SIGHUP]).thread_block();
+        Self(before)
+    }
+}
+
+impl Drop for HangUpPutOff {
+    fn drop(&mut self) {
+        let _put_off = self.0.thread_set_mask();
+    }
+}

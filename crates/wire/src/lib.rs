@@ -5,7 +5,7 @@
 //! `moshpunch server` tells our own client, over ssh, where its mosh-server can be reached. [`channel`] is what both say to each
 //! other over ssh from then on, and [`opener`] what the host sends by UDP because it was asked to there. [`stun`] asks a server
 //! that the user has named where one is seen. [`Bind`], [`locale`],
-//! [`places`] and [`shell`] are what both do alike, since either may start mosh-server.
+//! [`places`] and [`shell`] are what both do alike, since either may start mosh-server. By [`presence`] a login finds ours.
 //!
 //! *Outside this crate*: sockets, the choice among the candidates of an offer, the memory of which sequence numbers
 //! have been seen, and mosh's transport protocol inside of a datagram's payload.
@@ -17,6 +17,7 @@ pub mod locale;
 pub mod offer;
 pub mod opener;
 pub mod places;
+pub mod presence;
 pub mod shell;
 pub mod stun;
 

@@ -130,6 +130,15 @@ impl Telling {
         }
     }
 
+    /// There is nobody who could answer.
+    pub(crate) fn abandon(&mut self, failure: &Trouble) {
+        self.trouble(failure.put_into_words());
+        if !self.is_complete {
+            self.openings.clear();
+            self.tell(None, false);
+        }
+    }
+
     fn give_up(&mut self, failure: &Trouble) {
         for opening in std::mem::take(&mut self.openings) {
             let nowhere = self.nowhere.take_if(|_| opening == Opening::Mapping);

@@ -10,6 +10,7 @@ use net::wait::wait;
 use programs::own;
 use report::log;
 use rustix::event::{PollFd, PollFlags};
+use rustix::process::Pid;
 
 use crate::keeper::Keeper;
 use crate::session::{Link, Name, ToKeeper};
@@ -18,14 +19,14 @@ use crate::session::{Link, Name, ToKeeper};
 pub const WORD: &str = "--keeper";
 
 /// Starts a keeper, and gives the link to it. The session's name is for who reads ps(1).
-pub(crate) fn spawn(name: &Name) -> Result<Link> {
+pub(crate) fn spawn(name: &Name) -> Result<(Pid, Link)> {
     let (ours, theirs) = UnixStream::pair()?;
-    spawn_detached(&[WORD, &name.id], Stdio::from(OwnedFd::from(theirs)))?;
-    Link::new(ours)
+    let keeper = spawn_detached(&[WORD, &name.id], Stdio::from(OwnedFd::from(theirs)))?;
+    Ok((keeper, Link::new(ours)?))
 }
 
 /// Starts this program again, holding neither terminal nor ssh's channel.
-pub(crate) fn spawn_detached(words: &[&str], stdin: Stdio) -> Result<()> {
+pub(crate) fn spawn_detached(words: &[&str], stdin: Stdio) -> Result<Pid> {
     own::command(own::path())
         .args(words)
         .current_dir("/")
@@ -33,7 +34,7 @@ pub(crate) fn spawn_detached(words: &[&str], stdin: Stdio) -> Result<()> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .map(drop)
+        .map(|child| Pid::from_child(&child))
         .with_context(|| format!("starting moshpunch {}", words.join(" ")))
 }
 

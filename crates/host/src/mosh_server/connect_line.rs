@@ -1,9 +1,13 @@
 //! What mosh-server prints: text for the user, and the connect line with the session's key.
 
+use std::io;
 use std::num::NonZeroU16;
 use std::ops::Range;
 
+use rustix::stdio;
 use zeroize::Zeroizing;
+
+use super::streams::write_unbuffered;
 
 const PREFIX: &[u8] = b"MOSH CONNECT ";
 
@@ -26,8 +30,20 @@ impl ConnectLine {
         Some(Self { port, text: text.clone(), port_at })
     }
 
+    /// Hands it on, with the port to tell the user.
+    pub(crate) fn tell(&self, port: NonZeroU16) -> io::Result<()> {
+        self.tell_behind("", port)
+    }
+
+    /// The same, at once with what comes before it.
+    pub(crate) fn tell_behind(&self, text: &str, port: NonZeroU16) -> io::Result<()> {
+        // Made at once: a vector that grows leaves copies of the key behind.
+        let told = Zeroizing::new([text.as_bytes(), &self.with_port(port)].concat());
+        write_unbuffered(stdio::stdout(), &told)
+    }
+
     /// The line with another port in its place.
-    pub(crate) fn with_port(&self, port: NonZeroU16) -> Zeroizing<Vec<u8>> {
+    fn with_port(&self, port: NonZeroU16) -> Zeroizing<Vec<u8>> {
         let (before, after) = (&self.text[..self.port_at.start], &self.text[self.port_at.end..]);
         // Made at once: a vector that grows leaves copies of the key behind.
         Zeroizing::new([before, port.to_string().as_bytes(), after].concat())

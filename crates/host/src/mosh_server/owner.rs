@@ -22,8 +22,8 @@ pub(super) struct Owner {
     pub(super) has_detached: bool,
 }
 
-/// `None`: no process of this user has it, or none that is known to.
-pub(super) fn of(port: NonZeroU16) -> Option<Owner> {
+/// `None`: no process of this user has it, or none that is known to. Children that are `beside` mosh-server are not asked.
+pub(super) fn of(port: NonZeroU16, beside: &[Pid]) -> Option<Owner> {
     let sockets = bound::sockets(port, rustix::process::getuid().as_raw());
     let names: Vec<_> = sockets.iter().map(|socket| format!("socket:[{}]", socket.inode)).collect();
     let among = |pids: Vec<Pid>| {
@@ -31,14 +31,20 @@ pub(super) fn of(port: NonZeroU16) -> Option<Owner> {
         eldest(&holders)
     };
     // What was started beside it may have taken it out of our family.
-    let seen = among(descendants(getpid())).or_else(|| among(processes()));
-    seen.or_else(|| if sockets.is_empty() { None } else { hidden() })
+    let seen = among(family(beside)).or_else(|| among(processes()));
+    seen.or_else(|| if sockets.is_empty() { None } else { hidden(beside) })
 }
 
 /// Nobody may look into a process whose program its user may run, but not read. One that we have started is taken to be it.
-fn hidden() -> Option<Owner> {
-    let holders: Vec<_> = descendants(getpid()).into_iter().filter_map(Owner::hidden).collect();
+fn hidden(beside: &[Pid]) -> Option<Owner> {
+    let holders: Vec<_> = family(beside).into_iter().filter_map(Owner::hidden).collect();
     eldest(&holders)
+}
+
+fn family(beside: &[Pid]) -> Vec<Pid> {
+    let mut family = descendants(getpid());
+    family.retain(|pid| !beside.contains(pid));
+    family
 }
 
 impl Owner {
@@ -77,7 +83,7 @@ fn processes() -> Vec<Pid> {
 #[cfg(test)]
 mod tests {
     use std::net::UdpSocket;
-    use std::process::id;
+    use std::process::{Command, Stdio, id};
 
     use super::*;
 
@@ -100,12 +106,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_our_own_beside_it_is_not_of_its_family() {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let pid = Pid::from_child(&child);
+        assert!(family(&[]).contains(&pid));
+        assert!(!family(&[pid]).contains(&pid));
+        drop(child.stdin.take());
+        child.wait().unwrap();
+    }
+
+    #[test]
     fn the_owner_of_a_port_is_found_outside_our_family_too() {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = NonZeroU16::new(socket.local_addr().unwrap().port()).unwrap();
-        let owner = of(port).unwrap();
+        let owner = of(port, &[]).unwrap();
         assert_eq!(owner.pid.unsigned_abs(), id());
         drop(socket);
-        assert_eq!(of(port), None);
+        assert_eq!(of(port, &[]), None);
     }
 }

@@ -4,8 +4,6 @@
 //! maps a port, and would give the port of such a session to a host behind. So on the host that maps ports, a session
 //! is on IPv4, where miniupnpd sees it, or on one IPv6 address, where nothing that is mapped can be in its way.
 
-use std::num::NonZeroU16;
-
 use net::bound;
 use net::own_addresses::is_dual_stack;
 use portmap::address::{Reach, reach};
@@ -36,10 +34,9 @@ fn choose(maps_ports: bool, dual_stack: bool, ssh: Option<SshConnection>) -> Bin
 /// runs, or another user, maps no port of this host.
 fn maps_ports() -> bool {
     let ports = [SERVER_PORT, ssdp::MULTICAST.port()];
-    let mut addresses =
-        ports.into_iter().filter_map(NonZeroU16::new).flat_map(|it| bound::addresses(it, ROOT));
     // A group is where notifications are heard, by root's own keepers as well. Nobody is served there.
-    addresses.any(|address| !address.is_multicast())
+    let serves = |socket: &bound::Socket| socket.user == ROOT && !socket.address.is_multicast();
+    bound::all().iter().any(|socket| ports.contains(&socket.port) && serves(socket))
 }
 
 #[cfg(test)]

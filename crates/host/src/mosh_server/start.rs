@@ -10,24 +10,41 @@ use wire::places::places;
 
 use super::locale::OtherLocale;
 use super::reaper::Reaper;
-use super::starting::{self, Ended, Outcome};
+use super::starting::{Ended, Outcome, Starting};
 
-/// As [`starting::start`]; where a login shell would find the program, too, and once more with another locale where
-/// mosh-server complains of the user's.
-pub(crate) fn start(
-    program: &Path,
-    arguments: &[OsString],
+/// A mosh-server that starts.
+pub(crate) struct Start<'a> {
+    starting: Starting,
+    program: PathBuf,
+    arguments: &'a [OsString],
     verbose: bool,
-    reaper: &mut Reaper,
-) -> Result<Outcome> {
+}
+
+/// Where a login shell would find the program, too.
+pub(crate) fn start<'a>(
+    program: &Path,
+    arguments: &'a [OsString],
+    verbose: bool,
+    reaper: Reaper,
+) -> Result<Start<'a>> {
     let program = found(program);
-    let ended = match starting::start(&program, arguments, verbose, reaper)? {
-        Outcome::Ended(ended) => ended,
-        started @ Outcome::Started(_) => return Ok(started),
-    };
-    let Some(other) = other_locale(&ended, &program, arguments) else { return Ok(Outcome::Ended(ended)) };
-    report::note(wire::locale::told("this host", &other.name));
-    starting::start(other.program, &other.arguments, verbose, reaper)
+    let starting = Starting::new(&program, arguments, verbose, reaper)?;
+    Ok(Start { starting, program, arguments, verbose })
+}
+
+impl Start<'_> {
+    /// Passes on what it prints, up to the connect line; once more with another locale where mosh-server complains of the
+    /// user's.
+    pub(crate) fn wait(self) -> Result<Outcome> {
+        let Self { starting, program, arguments, verbose } = self;
+        let ended = match starting.run()? {
+            Outcome::Ended(ended) => ended,
+            started @ Outcome::Started(_) => return Ok(started),
+        };
+        let Some(other) = other_locale(&ended, &program, arguments) else { return Ok(Outcome::Ended(ended)) };
+        report::note(wire::locale::told("this host", &other.name));
+        Starting::new(other.program, &other.arguments, verbose, ended.reaper)?.run()
+    }
 }
 
 fn other_locale(ended: &Ended, program: &Path, arguments: &[OsString]) -> Option<OtherLocale> {

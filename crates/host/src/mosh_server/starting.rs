@@ -1,4 +1,5 @@
-//! Starts mosh-server, or what stands in its place. The session begins at its connect line, whatever that does then.
+//! Starts mosh-server, or what stands in its place. The session begins at its connect line, whatever that does then; who has
+//! told the line still waits until mosh-server has detached.
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
@@ -39,6 +40,7 @@ pub(crate) enum Outcome {
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
     pub(super) complaint: Complaint,
+    pub(super) reaper: Reaper,
 }
 
 impl Ended {
@@ -49,59 +51,67 @@ impl Ended {
     }
 }
 
-/// A mosh-server that is up.
+/// A mosh-server that has printed its connect line.
 pub(crate) struct Started {
-    pub(crate) process: Result<ProcessIdentity>,
-    pub(crate) printed: Printed,
+    /// Not passed on yet.
+    pub(crate) line: ConnectLine,
+    pub(crate) detaching: Detaching,
 }
 
-/// What has not been passed on yet: the connect line, and what stood behind it.
-pub(crate) struct Printed {
-    line: ConnectLine,
+/// Until it has detached, the end of this process, which may end the terminal, would end mosh-server too.
+pub(crate) struct Detaching {
+    port: NonZeroU16,
+    starting: Starting,
+}
+
+pub(crate) struct Detached {
+    pub(crate) process: Result<ProcessIdentity>,
+    pub(crate) behind: Behind,
+    pub(crate) reaper: Reaper,
+}
+
+/// What stood behind the connect line.
+pub(crate) struct Behind {
     output: Vec<u8>,
     errors: Vec<u8>,
 }
 
-impl Printed {
-    /// mosh-server's own.
-    pub(crate) fn port(&self) -> NonZeroU16 {
-        self.line.port
-    }
-
-    /// With the port to tell the user.
-    pub(crate) fn pass_on(self, port: NonZeroU16) -> io::Result<()> {
-        write_unbuffered(stdio::stdout(), &self.line.with_port(port))?;
+impl Behind {
+    pub(crate) fn pass_on(&self) -> io::Result<()> {
         write_unbuffered(stdio::stdout(), &self.output)?;
         pass_on_errors(&self.errors);
         Ok(())
     }
 }
 
-/// Passes on what it prints, and waits until mosh-server has detached.
-pub(crate) fn start(
-    program: &Path,
-    arguments: &[OsString],
-    verbose: bool,
-    reaper: &mut Reaper,
-) -> Result<Outcome> {
-    // Until mosh-server is known, so that it can be told from others, and what it leaves is not left to us.
-    let adopting = set_child_subreaper(Some(getpid()));
-    let outcome = Starting::new(program, arguments, verbose, reaper)?.run();
-    if adopting.is_ok() {
-        let _as_before = set_child_subreaper(None);
+/// Children of children, whose parents have ended, are ours until mosh-server is known, so that it can be told from others. What it
+/// leaves later is not left to us.
+struct Adopting;
+
+impl Adopting {
+    fn begin() -> Self {
+        let _without = set_child_subreaper(Some(getpid()));
+        Self
     }
-    outcome
 }
 
-struct Starting<'a> {
+impl Drop for Adopting {
+    fn drop(&mut self) {
+        let _as_before = set_child_subreaper(None);
+    }
+}
+
+pub(super) struct Starting {
     child: Pid,
     status: Option<ExitStatus>,
     streams: Streams,
-    reaper: &'a mut Reaper,
+    reaper: Reaper,
+    _adopting: Adopting,
 }
 
-impl<'a> Starting<'a> {
-    fn new(program: &Path, arguments: &[OsString], verbose: bool, reaper: &'a mut Reaper) -> Result<Self> {
+impl Starting {
+    pub(super) fn new(program: &Path, arguments: &[OsString], verbose: bool, reaper: Reaper) -> Result<Self> {
+        let adopting = Adopting::begin();
         let (streams, Written { output, errors }) = Streams::open(verbose)?;
         let mut command = Command::new(program);
         command.args(arguments).env_remove(OFFER_VARIABLE).env_remove(channel::VARIABLE).stdout(output);
@@ -109,31 +119,34 @@ impl<'a> Starting<'a> {
             command.stderr(errors);
         }
         let child = command.spawn().map_err(|error| explain(error, program))?;
-        Ok(Self { child: Pid::from_child(&child), status: None, streams, reaper })
+        let child = Pid::from_child(&child);
+        Ok(Self { child, status: None, streams, reaper, _adopting: adopting })
     }
 
-    fn run(mut self) -> Result<Outcome> {
+    /// Passes on what it prints, up to the connect line.
+    pub(super) fn run(mut self) -> Result<Outcome> {
         loop {
             // Before the reading: what it printed before it ended is there.
             self.reap();
             match self.streams.read_to_connect_line()? {
-                Turn::ConnectLine(line) => return self.detach(line),
+                Turn::ConnectLine(line) => return self.started(line),
                 Turn::Text => continue,
                 Turn::Nothing => {}
             }
             // What a program leaves in the background, and is content with, may be mosh-server.
             match self.status {
                 Some(status) if !status.success() || !self.streams.is_open() => return self.end(status),
-                _ => self.streams.wait(self.reaper, None)?,
+                _ => self.streams.wait(&self.reaper, None)?,
             }
         }
     }
 
     fn end(mut self, status: ExitStatus) -> Result<Outcome> {
         if let Some(line) = self.streams.finish()? {
-            return self.detach(line);
+            return self.started(line);
         }
-        Ok(Outcome::Ended(Ended { status, complaint: self.streams.complaint }))
+        let Self { streams, reaper, .. } = self;
+        Ok(Outcome::Ended(Ended { status, complaint: streams.complaint, reaper }))
     }
 
     fn reap(&mut self) {
@@ -142,28 +155,37 @@ impl<'a> Starting<'a> {
             self.status.or(ended.iter().find(|(pid, _)| *pid == self.child).map(|(_, status)| *status));
     }
 
-    fn detach(mut self, line: ConnectLine) -> Result<Outcome> {
+    fn started(mut self, line: ConnectLine) -> Result<Outcome> {
         self.streams.pass_on_complaint()?;
-        let owner = self.wait_for_owner(line.port)?;
-        self.streams.read_behind();
-        let owner =
-            owner.with_context(|| format!("no process of yours has mosh-server's port {}", line.port));
-        let process = owner.and_then(|owner| ProcessIdentity::of(owner.pid));
-        let Streams { output_behind, errors_behind, .. } = self.streams;
-        let printed = Printed { line, output: output_behind, errors: errors_behind };
-        Ok(Outcome::Started(Started { process, printed }))
+        let detaching = Detaching { port: line.port, starting: self };
+        Ok(Outcome::Started(Started { line, detaching }))
     }
+}
 
-    /// The process that stays. Until it is there, the end of this one, which may end the terminal, would end both.
-    fn wait_for_owner(&mut self, port: NonZeroU16) -> Result<Option<Owner>> {
+impl Detaching {
+    /// Waits for the process that stays, which is none of those `beside` it.
+    pub(crate) fn wait(self, beside: &[Pid]) -> Result<Detached> {
+        let Self { port, mut starting } = self;
+        let owner = starting.wait_for_owner(port, beside)?;
+        starting.streams.read_behind();
+        let owner = owner.with_context(|| format!("no process of yours has mosh-server's port {port}"));
+        let process = owner.and_then(|owner| ProcessIdentity::of(owner.pid));
+        let Starting { streams, reaper, .. } = starting;
+        let behind = Behind { output: streams.output_behind, errors: streams.errors_behind };
+        Ok(Detached { process, behind, reaper })
+    }
+}
+
+impl Starting {
+    fn wait_for_owner(&mut self, port: NonZeroU16, beside: &[Pid]) -> Result<Option<Owner>> {
         let deadline = clock::now() + DETACHING_MAXIMUM;
         loop {
             let child_has_ended = self.status.is_some();
-            let owner = owner::of(port);
+            let owner = owner::of(port, beside);
             if owner.map_or(child_has_ended, |owner| owner.has_detached) || clock::now() >= deadline {
                 return Ok(owner);
             }
-            self.streams.wait(self.reaper, Some(clock::now() + LOOK_AGAIN))?;
+            self.streams.wait(&self.reaper, Some(clock::now() + LOOK_AGAIN))?;
             self.streams.read_behind();
             self.reap();
         }

@@ -144,6 +144,9 @@ pub(super) fn pass_on_errors(errors: &[u8]) {
 
 /// A buffer would keep what passed through it.
 pub(super) fn write_unbuffered(to: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<()> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
     File::from(to.try_clone_to_owned()?).write_all(bytes)
 }
 

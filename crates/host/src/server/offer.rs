@@ -4,43 +4,47 @@ use std::io::{self, ErrorKind, Write};
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::os::fd::AsFd;
-use std::time::Instant;
 
 use anyhow::Result;
 use net::clock;
 use net::wait::wait;
 use rustix::event::{PollFd, PollFlags};
+use system::signal::HangUpPutOff;
+use wire::channel::SessionId;
 use wire::offer::{Candidate, Offer};
 
-use super::{Begun, ask};
+use super::{Beginning, Begun, ask, request};
 use crate::cause::{Cause, Trouble};
 use crate::channel::{self, Login, Said, Session, Telling};
 use crate::configuration::Configuration;
-use crate::mosh_server::{Printed, ProcessIdentity, Reaper};
-use crate::own_candidates::{self, OwnCandidates};
+use crate::mosh_server::{ConnectLine, Detached, ProcessIdentity, Reaper, Started};
+use crate::own_candidates::{OwnAddresses, OwnCandidates};
 use crate::punch;
-use crate::session::{FromKeeper, Link, Opening, ToKeeper};
+use crate::session::{FromKeeper, Link, ToKeeper};
 
-/// A session that has begun, and what is known of the keeper that is to look after it.
-pub(super) struct Beginning {
-    pub(super) keeper: Result<Option<Begun>, Trouble>,
-    pub(super) request: Result<ToKeeper, Trouble>,
-    pub(super) printed: Printed,
-    /// Until when the keeper's answers are waited for.
-    pub(super) deadline: Instant,
-    pub(super) reaper: Reaper,
+/// What follows once offer and connect line are told, mosh-server has detached, and the keeper was asked to map its port.
+struct Told {
+    /// Whether anybody reads it.
+    told: io::Result<()>,
+    keeper: Result<Option<Link>, Trouble>,
+    telling: Telling,
+    own: OwnCandidates,
+    process: Option<ProcessIdentity>,
+    reaper: Reaper,
 }
 
 /// Hands on what mosh-server printed, with an offer before the connect line, and then what the keeper brings.
-pub(super) fn give(beginning: Beginning) -> Result<()> {
-    let Beginning { keeper, request, printed, deadline, reaper } = beginning;
-    let (keeper, failure) = asked(keeper, request);
-    failure.iter().for_each(report::in_one_line);
-    let telling = Telling::of(openings(keeper.as_ref()), deadline);
-    let own = own_candidates::of(printed.port()).unwrap_or_default();
-    let told = tell_at_once(&own, !telling.is_complete(), printed).and_then(|()| match keeper {
-        Some(Begun { link, .. }) => OneWay { link, telling, reaper }.tell_the_rest(),
-        None => Ok(()),
+pub(super) fn give(beginning: Beginning, own: OwnAddresses) -> Result<()> {
+    let early = beginning.keeper.as_ref().err().cloned();
+    early.iter().for_each(report::in_one_line);
+    let Told { told, keeper, mut telling, reaper, .. } = tell_at_once(beginning, own)?;
+    let told = told.and_then(|()| match keeper {
+        Ok(Some(link)) => OneWay { link, telling, reaper }.tell_the_rest(),
+        Err(failure) if early.is_none() => {
+            telling.abandon(&failure);
+            tell_what_is_said(&mut telling)
+        }
+        Ok(None) | Err(_) => Ok(()),
     });
     match told {
         // Who closes ssh's channel has heard enough.
@@ -52,32 +56,58 @@ pub(super) fn give(beginning: Beginning) -> Result<()> {
 /// As [`give`], and then serves the channel. What is to be told beside is told there.
 pub(super) fn give_and_serve(
     beginning: Beginning,
-    session: Session,
+    own: OwnAddresses,
+    id: SessionId,
     seen: Option<IpAddr>,
     configuration: Configuration,
 ) -> Result<()> {
-    let Beginning { keeper, request, printed, deadline, reaper } = beginning;
-    let (mut keeper, failure) = asked(keeper, request);
-    let mut telling = Telling::of(openings(keeper.as_ref()), deadline);
-    let failure = failure.as_ref().map(Trouble::put_into_words);
-    configuration.left_out.into_iter().chain(failure).for_each(|trouble| telling.trouble(trouble));
-    let own = OwnCandidates::read(printed.port());
-    match tell_at_once(own.present(), !telling.is_complete(), printed) {
+    let port = beginning.started.line.port;
+    let Told { told, keeper, mut telling, own, process, reaper } = tell_at_once(beginning, own)?;
+    match told {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
         told => told?,
     }
+    configuration.left_out.into_iter().for_each(|trouble| telling.trouble(trouble));
+    let mut keeper = keeper.unwrap_or_else(|failure| {
+        telling.abandon(&failure);
+        None
+    });
     // A filter of system calls may end who borrows. By now there is a session.
-    let lent = keeper
-        .as_mut()
-        .zip(session.process)
-        .map(|(Begun { link, .. }, process)| lend(link, process, session.port, configuration.punch));
+    let lent =
+        keeper.as_mut().zip(process).map(|(link, process)| lend(link, process, port, configuration.punch));
     let punches = lent.unwrap_or(Ok(false)).unwrap_or_else(|trouble| {
         telling.trouble(trouble.put_into_words());
         false
     });
-    let keeper = keeper.map(|Begun { link, .. }| link);
+    let session = Session { id, port, process };
     let carry = configuration.carry;
     channel::serve(session, Login { seen, telling, own, keeper, reaper: Some(reaper), carry, punches })
+}
+
+fn tell_at_once(beginning: Beginning, own: OwnAddresses) -> Result<Told> {
+    let Beginning { keeper, started: Started { line, detaching }, beside, listening, budget } = beginning;
+    let port = line.port;
+    let own = own.serving(port);
+    let openings = match &keeper {
+        Ok(Some(keeper)) => keeper.openings.clone(),
+        Ok(None) | Err(_) => Vec::new(),
+    };
+    // Who has read the line may hang up, and the keeper does not know yet what it has to keep.
+    let _until_it_does = HangUpPutOff::begin();
+    let told = tell(own.present(), !openings.is_empty(), &line);
+    drop(line);
+    let Detached { process, behind, reaper } = detaching.wait(&beside)?;
+    let identity = process.as_ref().ok().copied();
+    let telling = Telling::of(openings, clock::now() + budget);
+    let keeper = keeper.and_then(|keeper| asked(keeper, request(process, port, &listening)));
+    let told = told.and_then(|()| behind.pass_on());
+    Ok(Told { told, keeper, telling, own, process: identity, reaper })
+}
+
+fn tell(own: &[Candidate], more: bool, line: &ConnectLine) -> io::Result<()> {
+    let offer = Offer { candidates: own.to_vec(), more };
+    // As mosh-server does: whatever a login shell has printed, this is a line of its own.
+    line.tell_behind(&format!("\r\n{}\n", offer.encode()), line.port)
 }
 
 /// Gives the keeper mosh-server's socket, and keeps no copy: whoever lives as long as the laptop likes would keep the port taken.
@@ -90,29 +120,20 @@ fn lend(keeper: &mut Link, process: ProcessIdentity, port: NonZeroU16, punch: bo
     Ok(keeper.send_with(&ToKeeper::Lend, socket.as_fd()).is_ok())
 }
 
-fn asked(
-    keeper: Result<Option<Begun>, Trouble>,
-    request: Result<ToKeeper, Trouble>,
-) -> (Option<Begun>, Option<Trouble>) {
-    let keeper = keeper.and_then(|keeper| {
-        let Some(mut begun) = keeper else { return Ok(None) };
-        ask(&mut begun.link, request).map(|()| Some(begun))
-    });
-    keeper.map_or_else(|failure| (None, Some(failure)), |keeper| (keeper, None))
+fn asked(keeper: Option<Begun>, request: Result<ToKeeper, Trouble>) -> Result<Option<Link>, Trouble> {
+    let Some(Begun { mut link, .. }) = keeper else { return Ok(None) };
+    ask(&mut link, request)?;
+    Ok(Some(link))
 }
 
-fn openings(keeper: Option<&Begun>) -> Vec<Opening> {
-    keeper.map(|keeper| keeper.openings.clone()).unwrap_or_default()
-}
-
-fn tell_at_once(own: &[Candidate], more: bool, printed: Printed) -> io::Result<()> {
-    let port = printed.port();
-    let offer = Offer { candidates: own.to_vec(), more };
-    let mut stdout = io::stdout().lock();
-    // As mosh-server does: whatever a login shell has printed, this is a line of its own.
-    write!(stdout, "\r\n{}\n", offer.encode())?;
-    stdout.flush()?;
-    printed.pass_on(port)
+fn tell_what_is_said(telling: &mut Telling) -> io::Result<()> {
+    while let Some(said) = telling.poll() {
+        match said {
+            Said::Offer(offer) => print(&offer)?,
+            Said::Trouble(trouble) => report::in_one_line(&trouble),
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn print(offer: &Offer) -> io::Result<()> {
@@ -130,12 +151,7 @@ struct OneWay {
 impl OneWay {
     fn tell_the_rest(mut self) -> io::Result<()> {
         loop {
-            while let Some(said) = self.telling.poll() {
-                match said {
-                    Said::Offer(offer) => print(&offer)?,
-                    Said::Trouble(trouble) => report::in_one_line(&trouble),
-                }
-            }
+            tell_what_is_said(&mut self.telling)?;
             if self.telling.is_complete() {
                 return Ok(());
             }

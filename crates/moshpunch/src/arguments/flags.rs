@@ -18,6 +18,7 @@ pub(crate) struct Flags<C> {
 }
 
 impl<C> Flags<C> {
+    /// A command line without any.
     pub(crate) fn unsaid() -> Self {
         Self { said: Vec::new(), of: PhantomData }
     }

@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod detaching;
 mod processes;
 mod secrecy;
 mod shown;
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let scenarios = [wrappers::scenarios(), shown::scenarios(), processes::scenarios()];
-    let others = [surroundings::scenarios(), secrecy::scenarios()];
+    let others = [surroundings::scenarios(), secrecy::scenarios(), detaching::scenarios()];
     let needs = ["mosh", "sshd", "miniupnpd"];
     lab::harness::run(scenarios.into_iter().chain(others).flatten().map(|scenario| scenario.needs(&needs)))
 }

@@ -40,11 +40,13 @@ fn waiting_server(network: &WriteUp) -> Result<(Daemon, HostProcess)> {
     let ssh = network.laptop.command("ssh").args(["-p", "8022", "router", "moshpunch server --offer new"]);
     let ssh = network.laptop.spawn("ssh", &ssh.as_user(USER))?;
     ssh.wait_for_log("MOSH CONNECT 60001 ", PATIENCE)?;
+    // Its keeper knows mosh-server, which has detached then.
+    wait_until("a state file", PATIENCE, || Ok(state_files(&network.server)?.pop()))?;
     let server = server_command(&network.server)?.context("the server command has ended")?;
     Ok((ssh, server))
 }
 
-fn server_command(host: &Host) -> Result<Option<HostProcess>> {
+pub(crate) fn server_command(host: &Host) -> Result<Option<HostProcess>> {
     let is_it = |process: &HostProcess| process.arguments.get(1).is_some_and(|word| word == "server");
     Ok(host.processes("moshpunch")?.into_iter().find(is_it))
 }

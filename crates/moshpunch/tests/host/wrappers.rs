@@ -37,7 +37,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-fn put_in_place(host: &Host, script: &str) -> Result<()> {
+pub(crate) fn put_in_place(host: &Host, script: &str) -> Result<()> {
     host.write_script("/usr/local/bin/mosh-server", &format!("#!/bin/sh\n{script}\n"))
 }
 

@@ -34,7 +34,7 @@ moshpunch_tell_found() {
     elif [ "$file" = "$target" ] || [ "$file" -ef "$target" ] 2>/dev/null; then
         moshpunch_say finds-it
     else
-        moshpunch_say "finds $file: $answer"
+        moshpunch_say "finds $file: $(moshpunch_answer "$file" 2>&1)"
     fi
 }
 

@@ -22,17 +22,24 @@ moshpunch_runs() {
     [ -f "$file" ] && [ -x "$file" ]
 }
 
-# As timeout(1) does where there is one. What a program that has to be ended leaves behind is ended with it there.
-moshpunch_within_5_s() {
-    if command -v timeout >/dev/null; then
-        timeout -s KILL 5 "$@"
-    else
+# As timeout(1) does where there is one: what a program that has to be ended leaves behind is ended with it there. A shell
+# would read a program of another processor as a script: that finds nothing to write to in /proc.
+moshpunch_within() {
+    (
+        cd /proc 2>/dev/null || cd /
+        if command -v timeout >/dev/null; then exec timeout -s KILL "$@"; fi
+        seconds=$1
+        shift
         "$@" &
         program=$!
-        { sleep 5; kill -9 "$program"; } >/dev/null 2>&1 &
+        { sleep "$seconds"; kill -9 "$program"; } >/dev/null 2>&1 &
         wait "$program"
+        status=$?
         kill "$!"
-    fi
+        # Of a signal, ksh says more than an exit status holds.
+        [ "$status" -le 128 ] || exit 137
+        exit "$status"
+    )
 }
 
 # The line with a version, else the first with anything in it. Whoever keeps the pipe beyond the end is not waited for.
@@ -48,10 +55,8 @@ moshpunch_line() {
     printf '%.1000s\n' "$first"
 }
 
-# What it says of its version. A shell would read a program of another processor as a script: that finds nothing to
-# write to in /proc.
+# What it says of its version, if it does within so many seconds.
 moshpunch_answer() {
-    cd /proc 2>/dev/null || cd /
     if [ -d "$1" ]; then
         echo 'is a directory'
     elif [ ! -e "$1" ]; then
@@ -60,16 +65,30 @@ moshpunch_answer() {
         echo 'may not be executed'
     else
         {
-            moshpunch_within_5_s "$1" --version 2>&1 </dev/null
+            moshpunch_within "${2-5}" "$1" --version 2>&1 </dev/null
             printf '\nmoshpunch_end\n' 2>/dev/null
         } | moshpunch_line
     fi
 }
 
+# Ours answers by its exit status, which costs two forks where it costs five to read what a program says.
+moshpunch_is_here() {
+    MOSHPUNCH_PRESENT=1
+    export MOSHPUNCH_PRESENT
+    moshpunch_within 4 "$file" --version >/dev/null 2>&1 </dev/null
+    present=$?
+    unset MOSHPUNCH_PRESENT
+    [ "$present" -eq 79 ]
+}
+
+# What a signal has ended has hung, and will again.
 moshpunch_answers() {
     case $tried in *":$file:"*) return 1 ;; esac
-    tried=$tried$file:
-    answer=$(moshpunch_answer "$file" 2>&1)
+    tried=$tried$file: present=
+    if moshpunch_runs && moshpunch_is_here; then return; fi
+    seconds=5
+    [ "${present:-0}" -le 128 ] || seconds=1
+    answer=$(moshpunch_answer "$file" "$seconds" 2>&1)
     case $answer in
         'moshpunch '*) ;;
         *)

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
+use wire::presence;
 
 use super::*;
 
@@ -129,6 +130,19 @@ fn the_same_places_are_looked_in_by_the_server() {
     let places = wire::places::places(Path::new("${HOME-}"));
     let places: Vec<_> = places.map(|place| place.to_str().unwrap().to_owned()).collect();
     assert!(PROGRAMS.contains(&format!("places=$PATH:{}\n", places.join(":"))), "{places:?}");
+}
+
+#[test]
+fn ours_is_asked_once_and_nobody_reads_what_it_says() {
+    assert!(PROGRAMS.contains(&format!("{}=1\n", presence::VARIABLE)));
+    let host = Host::new();
+    let counts = format!("echo \"${{{}-}}$*\" >>\"$HOME/asked\"", presence::VARIABLE);
+    let answers = format!("if [ \"$1\" = --version ]; then exit {}; fi", presence::STATUS);
+    host.put("bin/moshpunch", format!("#!/bin/sh\n{counts}\n{answers}\n{PRINTS}"), 0o755);
+    let told = host.run(&start(None, &words(None, &[])));
+    assert!(told.starts_with("\nMOSHPUNCH PRESENT\nmoshpunch|server|new|"), "{told}");
+    let asked = fs::read_to_string(host.path("asked")).unwrap();
+    assert_eq!(asked.lines().map(|line| &line[..8]).collect::<Vec<_>>(), ["1--versi", "server n"]);
 }
 
 #[test]
