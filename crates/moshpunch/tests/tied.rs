@@ -49,7 +49,7 @@ fn has_news(stdout: &ChildStdout) -> bool {
 #[test]
 fn it_ends_when_its_parent_is_killed() {
     let (mut shell, mut stdout) =
-        with_tied("trap 'echo told; kill $!; exit' TERM; sleep 60 & echo ready; wait");
+        with_tied("trap 'echo told; kill $!; exit' TERM; sh -c 'echo ready; exec sleep 60' & wait");
     shell.kill().unwrap();
     shell.wait().unwrap();
     assert!(has_news(&stdout), "it goes on");

@@ -19,7 +19,7 @@ use rustix::process::{Pid, Signal, WaitOptions, getpid, waitpid};
 use system::process::{Handle, Other};
 
 use crate::children::session::{BETWEEN_LOOKS, TIME_TO_END};
-use crate::children::tied::tie_to;
+use crate::children::tied::{NOT_RUN, tie_to};
 
 /// For sh, with the place of this program and what is to be started. A terminal that hangs up ends neither the program nor what
 /// that starts: the session says its goodbye by it. Of the terminal's other signals the program hears, and its parent does not:
@@ -37,7 +37,10 @@ pub(crate) fn accompany(parent: i32, program: i32) -> Result<ExitCode> {
     // Before anybody tells: whoever ended of it would leave what the program has started.
     let mut told = Signals::of(&[Signal::TERM])?;
     let has_parent = tie_to(parent)?;
-    let mut program = Program::of(program)?;
+    let Ok(mut program) = Program::of(program) else {
+        // It has not even begun when this process did, and some shells wait for whatever ends.
+        return Ok(NOT_RUN.into());
+    };
     loop {
         if let Some(status) = program.ended() {
             return Ok(exit_code::end_as(status));
