@@ -241,6 +241,15 @@ mod tests {
     }
 
     #[test]
+    fn where_nobody_can_answer_the_cause_is_told_and_nothing_is_waited_for() {
+        let mut telling = Telling::of(vec![Opening::Mapping, Opening::Pinhole], clock::now() + SOON);
+        telling.abandon(&Cause::TooSlow.trouble());
+        let told = told(&mut telling);
+        assert!(told[0].starts_with(TOO_SLOW) && told[1..] == ["MOSHPUNCH OFFER 1"], "{told:?}");
+        assert!(telling.is_complete() && telling.poll_timeout().is_none());
+    }
+
+    #[test]
     fn a_new_address_of_this_host_completes_nothing() {
         let now = clock::now();
         let mut telling = Telling::of(vec![Opening::Mapping], now + SOON);
