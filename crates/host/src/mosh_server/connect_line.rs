@@ -7,7 +7,7 @@ use std::ops::Range;
 use rustix::stdio;
 use zeroize::Zeroizing;
 
-use super::streams::write_unbuffered;
+use super::unbuffered::write_unbuffered;
 
 const PREFIX: &[u8] = b"MOSH CONNECT ";
 

@@ -12,6 +12,7 @@ mod roaming;
 mod start;
 mod starting;
 mod streams;
+mod unbuffered;
 mod watched;
 
 pub(crate) use address::address;

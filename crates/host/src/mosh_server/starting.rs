@@ -19,7 +19,8 @@ use super::connect_line::ConnectLine;
 use super::owner::{self, Owner};
 use super::process::ProcessIdentity;
 use super::reaper::Reaper;
-use super::streams::{Streams, Turn, Written, pass_on_errors, write_unbuffered};
+use super::streams::{Streams, Turn, Written};
+use super::unbuffered::{pass_on_errors, write_unbuffered};
 
 /// Set by our own client, which wants the offer. Nothing that a session starts may take it for its own.
 pub const OFFER_VARIABLE: &str = "MOSHPUNCH_OFFER";

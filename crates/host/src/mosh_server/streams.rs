@@ -1,8 +1,8 @@
 //! What mosh-server prints, read as it comes, and passed on until the connect line.
 
 use std::fs::File;
-use std::io::{self, Write};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use super::complaint::Complaint;
 use super::connect_line::{ConnectLine, Reader};
 use super::reaper::Reaper;
+use super::unbuffered::{pass_on_errors, write_unbuffered};
 
 /// mosh-server's licence takes a quarter of it.
 const BEHIND_BYTES_MAXIMUM: usize = 8 * 1024;
@@ -135,19 +136,6 @@ impl Streams {
             behind.extend(Zeroizing::new(source.read()).iter().take(room));
         }
     }
-}
-
-/// That nobody reads these is no reason to keep the rest back.
-pub(super) fn pass_on_errors(errors: &[u8]) {
-    let _unread = write_unbuffered(stdio::stderr(), errors);
-}
-
-/// A buffer would keep what passed through it.
-pub(super) fn write_unbuffered(to: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<()> {
-    if bytes.is_empty() {
-        return Ok(());
-    }
-    File::from(to.try_clone_to_owned()?).write_all(bytes)
 }
 
 fn is_one_terminal() -> bool {
