@@ -32,7 +32,8 @@ use rustix::event::PollFd;
 use system::OneWay;
 use zeroize::Zeroizing;
 
-use crate::children::child::{Running, secluded_with, tied_whole};
+use crate::children::child::{Running, secluded_with};
+use crate::children::whole::tied_whole;
 use crate::login::input::Input;
 use crate::login::transcript::{Line, Transcript};
 

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::process::{Child, Command, ExitStatus, id};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use programs::own;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, Signal, WaitIdOptions, waitid};
@@ -11,7 +11,6 @@ use system::process::Handle;
 
 use crate::children::asked;
 use crate::children::attendance::Event;
-use crate::children::whole;
 
 /// ssh and a look-up end at once when they are told to. One that does not is no longer asked.
 const LEAVING_MAXIMUM: usize = 4;
@@ -22,14 +21,6 @@ const PLACES_TO_ASK: [&str; 4] = ["DISPLAY", "WAYLAND_DISPLAY", "GPG_TTY", "SSH_
 /// A command that is told to end when this process does, however it ends.
 pub(crate) fn tied(program: impl AsRef<OsStr>) -> Command {
     itself("--tied", program.as_ref())
-}
-
-/// The same with all that it starts, in the user's terminal.
-pub(crate) fn tied_whole(program: impl AsRef<OsStr>) -> Result<Command> {
-    let ours = own::place().context("where this program is")?;
-    let mut command = Command::new("sh");
-    command.args(["-c", &whole::script(&id().to_string())]).arg(ours).arg(program.as_ref());
-    Ok(command)
 }
 
 /// As [`keyed`], and it stops and goes on when this process does.

@@ -4,14 +4,16 @@
 //! The program has not to wait until its parent has begun: a shell starts it, tied to itself, and becomes its parent beside it
 //! (`moshpunch --accompany PARENT PROGRAM`).
 
+use std::ffi::OsStr;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{ExitCode, ExitStatus};
+use std::process::{Command, ExitCode, ExitStatus, id};
 
 use anyhow::{Context, Result};
 use net::clock;
 use net::wait::wait;
 use programs::exit_code;
 use programs::family::descendants;
+use programs::own;
 use programs::secrets;
 use programs::signals::Signals;
 use rustix::event::{PollFd, PollFlags};
@@ -20,6 +22,14 @@ use system::process::{Handle, Other};
 
 use crate::children::session::{BETWEEN_LOOKS, TIME_TO_END};
 use crate::children::tied::{NOT_RUN, tie_to};
+
+/// A command that is told to end when this process does, with all that it starts, in the user's terminal.
+pub(crate) fn tied_whole(program: impl AsRef<OsStr>) -> Result<Command> {
+    let ours = own::place().context("where this program is")?;
+    let mut command = Command::new("sh");
+    command.args(["-c", &script(&id().to_string())]).arg(ours).arg(program.as_ref());
+    Ok(command)
+}
 
 /// For sh, with the place of this program and what is to be started. A terminal that hangs up ends neither the program nor what
 /// that starts: the session says its goodbye by it. Of the terminal's other signals the program hears, and its parent does not:
