@@ -54,8 +54,12 @@ impl Beside {
         Ok(())
     }
 
-    pub(super) fn client(&mut self, configuration: &Configuration) -> Result<Prepared> {
-        self.client.take().map_or_else(|| Prepared::start(configuration), Ok)
+    /// What the session goes on with, once the count is settled.
+    pub(super) fn finish(mut self, configuration: &Configuration) -> Result<(Prepared, Option<LookUp>)> {
+        let client = self.client.take().map_or_else(|| Prepared::start(configuration), Ok)?;
+        // It has not begun where the count has only now ended.
+        self.keep_up(configuration)?;
+        Ok((client, self.look_up))
     }
 
     pub(super) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {

@@ -30,7 +30,7 @@ impl Connecting {
             Offers::Unfinished => ", not mapped yet",
             Offers::Complete | Offers::None => "",
         };
-        let client = self.beside.client(&self.configuration)?;
+        let (client, look_up) = self.beside.finish(&self.configuration)?;
         progress.detail(&format!("mosh-server waits on UDP port {port}{mapping}; looking for a path …"));
         Ok(Outcome::Connected(Box::new(Connected {
             configuration: self.configuration,
@@ -40,7 +40,7 @@ impl Connecting {
             intake: self.whereabouts.intake,
             offers: self.whereabouts.offers,
             login: self.login,
-            look_up: self.beside.look_up,
+            look_up,
             client,
             progress,
         })))
