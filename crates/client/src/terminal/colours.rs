@@ -7,8 +7,9 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -25,6 +26,9 @@ const CURE: &str = "set TERM to a type of terminal that this machine knows, such
 /// paper. For the latter two mosh-client has no use.
 const COLOURS: &str = "colors";
 const OF_NO_USE: [&str; 2] = ["gn", "hc"];
+
+/// The longest that term(5) has.
+const DESCRIPTION_BYTES_MAXIMUM: u64 = 32 * 1024;
 
 /// As text, for mosh-server's `-c`.
 #[derive(Debug)]
@@ -97,7 +101,11 @@ fn described(terminal: Option<&OsStr>) -> Option<String> {
     if env::var_os("TERMINFO").is_some_and(is_elsewhere) {
         return None;
     }
-    let description = fs::read(locate::locate(terminal?).ok()?).ok()?;
+    // That would be a path, of whatever is there.
+    let terminal = terminal.filter(|name| !name.as_bytes().contains(&b'/'))?;
+    let mut description = Vec::new();
+    let file = File::open(locate::locate(terminal).ok()?).ok()?;
+    file.take(DESCRIPTION_BYTES_MAXIMUM).read_to_end(&mut description).ok()?;
     number_in(&description)
 }
 
@@ -128,6 +136,7 @@ fn unusable(client: &Path, terminal: Option<&OsStr>, output: &Output) -> String 
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::process::ExitStatusExt as _;
     use std::process::ExitStatus;
 
@@ -146,6 +155,13 @@ mod tests {
         let numbers = [[-1; 13].as_slice(), &[colours]].concat();
         let numbers = numbers.into_iter().flat_map(i16::to_le_bytes).collect();
         [header, b"t\0".to_vec(), vec![0, 0, 0, 0, 0, 0, generic, hardcopy], numbers].concat()
+    }
+
+    #[test]
+    fn a_path_is_no_name_of_a_terminal() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&file, description(0, 0, 8)).unwrap();
+        assert_eq!(described(Some(file.path().as_os_str())), None);
     }
 
     #[test]
