@@ -213,6 +213,7 @@ impl Connecting {
                 self.console.detail("the host has no moshpunch; starting its mosh-server as mosh does");
             }
             Line::Broken(what) => {
+                self.beside.prepare_client(&self.configuration)?;
                 let (host, install) = (&self.configuration.host, installation(&self.configuration));
                 self.console.note(&format!(
                     "{host} {WITH_A_BROKEN_ONE}: {what}; `{install}` puts one there that does"
