@@ -7,6 +7,7 @@ use anyhow::Result;
 use net::clock;
 use net::wait::wait;
 use rustix::event::{PollFd, PollFlags};
+use rustix::process::Pid;
 use system::signal::HangUpPutOff;
 
 use super::{Beginning, Begun, ask, broken, request};
@@ -24,27 +25,38 @@ struct Wait {
 
 /// Hands on what mosh-server printed, once it is known by which port it can be reached.
 pub(super) fn tell(beginning: Beginning, patience: Duration) -> Result<()> {
-    let Beginning { keeper, started: Started { line, detaching }, beside, listening, budget } = beginning;
-    let failure = match keeper {
+    let Beginning { keeper, started, beside, listening, budget } = beginning;
+    match keeper {
         Ok(Some(Begun { link, .. })) => {
+            let Started { line, detaching } = started;
             let Detached { process, behind, reaper } = detaching.wait(&beside)?;
             let now = clock::now();
             let until = Wait { silence: now + budget, answers: now + patience };
             let request = request(process, line.port, &listening);
             let (port, failure) = reachable_port(link, request, line.port, until, reaper);
-            failure.iter().for_each(report::in_one_line);
+            tell_failure(failure);
             line.tell(port)?;
-            return Ok(behind.pass_on()?);
+            Ok(behind.pass_on()?)
         }
-        Ok(None) => None,
-        Err(failure) => Some(failure),
-    };
-    // The mosh client shows what comes before the connect line, and nothing after it.
+        Ok(None) => tell_own_port(started, &beside),
+        Err(failure) => {
+            tell_failure(Some(failure));
+            tell_own_port(started, &beside)
+        }
+    }
+}
+
+/// The mosh client shows what comes before the connect line, and nothing after it.
+fn tell_failure(failure: Option<Trouble>) {
     failure.iter().for_each(report::in_one_line);
+}
+
+/// Nothing is waited for but that mosh-server detaches, and for that behind the line.
+fn tell_own_port(Started { line, detaching }: Started, beside: &[Pid]) -> Result<()> {
     // Who has read the line may hang up.
     let _until_it_has_detached = HangUpPutOff::begin();
     let told = line.tell(line.port);
-    let detached = detaching.wait(&beside)?;
+    let detached = detaching.wait(beside)?;
     Ok(told.and_then(|()| detached.behind.pass_on())?)
 }
 
