@@ -32,7 +32,7 @@ use rustix::event::PollFd;
 use system::OneWay;
 use zeroize::Zeroizing;
 
-use crate::children::child::{Running, secluded_with};
+use crate::children::child::{Running, secluded};
 use crate::children::whole::tied_whole;
 use crate::login::input::Input;
 use crate::login::transcript::{Line, Transcript};
@@ -115,7 +115,7 @@ impl Login {
     /// which at the end of a file would be an empty one.
     pub(crate) fn unattended(words: &[OsString], configuration: Option<&str>) -> Result<Self> {
         let (program, options) = words.split_first().context("a login needs a program")?;
-        let mut command = secluded_with(configuration, program);
+        let mut command = secluded(configuration, program);
         let (input, stdin) = written_to()?;
         command.args(options).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().with_context(|| format!("starting {}", program.display()))?;

@@ -41,7 +41,7 @@ fn itself(how: &str, program: &OsStr) -> Command {
     command
 }
 
-/// The look-up of a name, as [`secluded_with`].
+/// The look-up of a name, as [`secluded`].
 pub(crate) fn looking_up(host: &str) -> Command {
     let mut command = itself("--look-up", host.as_ref());
     ask_nobody(&mut command);
@@ -51,10 +51,10 @@ pub(crate) fn looking_up(host: &str) -> Command {
 /// As [`tied`], where nobody is to be asked anything, neither by the command nor by what it starts: in a session without the
 /// user's terminal, and without what would tell of another place to ask. All of it ends together. An ssh may get a text in
 /// place of the user's configuration, which it may include.
-pub(crate) fn secluded_with(configuration: Option<&str>, program: impl AsRef<OsStr>) -> Command {
+pub(crate) fn secluded(configuration: Option<&str>, program: impl AsRef<OsStr>) -> Command {
     let mut command = own::command(own::path());
-    let secluded = configuration.map_or("--secluded".to_owned(), |text| format!("--secluded={text}"));
-    command.args(["--tied", &secluded]).arg(id().to_string()).arg(program);
+    let how = configuration.map_or("--secluded".to_owned(), |text| format!("--secluded={text}"));
+    command.args(["--tied", &how]).arg(id().to_string()).arg(program);
     ask_nobody(&mut command);
     command
 }
