@@ -42,6 +42,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         scenario!(a_terminal_that_mosh_client_cannot_use_is_told_before_anybody_logs_in),
         scenario!(a_terminal_has_as_many_colours_as_mosh_counts),
         scenario!(what_mosh_client_counts_has_the_last_word),
+        scenario!(a_name_is_looked_up_however_late_mosh_client_counts),
         scenario!(a_client_that_fails_to_count_ends_the_login),
         scenario!(what_logs_in_has_moshs_surroundings).within(PLENTY),
     ]
@@ -390,6 +391,22 @@ fn what_mosh_client_counts_has_the_last_word(lab: &Lab) -> Result<()> {
         let told = server.rsplit(|word| word == "-c").next().and_then(<[_]>::first);
         ensure!(told.is_some_and(|number| number == "88"), "{server:?}");
     }
+    Ok(())
+}
+
+/// The session's client waits for it.
+fn a_name_is_looked_up_however_late_mosh_client_counts(lab: &Lab) -> Result<()> {
+    let laptop = raise(lab)?;
+    let wait = |what: &str| format!("while ! [ -e {RECORDS}/{what} ]; do sleep 0.01; done");
+    let count = format!("[ \"$1\" != -c ] || {{ {}; echo 256; exit; }}\n", wait("told"));
+    laptop.write_script("/usr/local/bin/client2", &format!("#!/bin/sh\n{count}{}\n", wait("looked-up")))?;
+    let told = format!("{RECORD}{SERVER}: >{RECORDS}/told\n");
+    laptop.write_script("/usr/local/bin/mosh-server", &told)?;
+    let looks_up = format!("case \" $* \" in *' -G '*) : >{RECORDS}/looked-up ;; esac\n");
+    laptop.write_script("/usr/local/bin/ssh", &format!("{RECORD}{looks_up}{SSH}"))?;
+    let line = split(&laptop, "--client=client2 host")?;
+    let output = run(&laptop, OURS, &line, &[("TERM", "xterm-256color")])?;
+    ensure!(output.status.success(), "{output}");
     Ok(())
 }
 
