@@ -12,6 +12,8 @@ until [ -e /tmp/go ]; do [ ! -e /tmp/fail ] || exit 3; sleep 0.05; done
 exec /usr/bin/mosh-server \"$@\"
 ";
 
+type End<'a> = dyn Fn(&mut Terminal) -> Result<()> + 'a;
+
 fn raise(lab: &Lab) -> Result<Scene> {
     let scene = Scene::raise(lab)?;
     scene.network.router.write_script("/usr/local/bin/mosh-server", SERVER)?;
@@ -56,7 +58,7 @@ pub(crate) fn what_waits_for_the_key_stops_and_goes_on_with_the_login(lab: &Lab)
 pub(crate) fn what_waits_for_the_key_ends_with_the_login(lab: &Lab) -> Result<()> {
     let scene = raise(lab)?;
     let laptop = &scene.network.laptop;
-    let ends: [(&str, &dyn Fn(&mut Terminal) -> Result<()>); 4] = [
+    let ends: [(&str, &End<'_>); 4] = [
         ("code=130", &|terminal| terminal.type_text("\x03")),
         ("code=131", &|terminal| terminal.type_text("\x1c")),
         ("code=137", &|_| signal(&client(laptop)?, Signal::KILL)),
