@@ -42,7 +42,9 @@ pub(crate) fn lead(program: &OsString, words: &[OsString], configuration: Option
     let mut command = tied(program);
     command.args(file.iter().flat_map(named)).args(words);
     let child = session.start(&mut command).with_context(|| program.display().to_string())?;
-    let status = session.waits_for(&mut Running::new(child)?)?;
+    // It is told to end with all others, who are found by it.
+    let mut program = Running::new(child)?;
+    let status = session.waits_for(&mut program)?;
     session.end()?;
     Ok(status.map_or(ExitCode::FAILURE, exit_code::of))
 }

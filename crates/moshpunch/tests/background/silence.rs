@@ -186,13 +186,10 @@ fn drop_datagrams(place: &Place) -> Result<()> {
 }
 
 pub(crate) fn nothing_is_left(place: &Place) -> Result<()> {
-    let names = ["ssh", "moshpunch", "sleep", "yes"];
-    wait_until("the end of everything", PATIENCE, || {
-        for name in names {
-            if !place.laptop().processes(name)?.is_empty() {
-                return Ok(None);
-            }
-        }
-        Ok(Some(()))
+    let laptop = place.laptop();
+    ["ssh", "moshpunch", "sleep", "yes"].into_iter().try_for_each(|name| {
+        let left = || Ok(laptop.processes(name)?.is_empty().then_some(()));
+        wait_until(&format!("the end of every {name}"), PATIENCE, left)
+            .with_context(|| format!("{:?}", laptop.processes(name)))
     })
 }
