@@ -142,9 +142,13 @@ impl Connecting {
             }
             self.pass_on(&messages, lines, ended.is_some(), connected.is_some())?;
             if let Some((connect, unread)) = connected {
-                return match self.beside.settle_count() {
-                    Some(counted) => self.miscounted(counted),
-                    None => self.connected(connect, unread),
+                self.beside.wait_for_count(signals)?;
+                return if let Some(counted) = self.beside.miscount() {
+                    self.miscounted(counted)
+                } else if self.beside.is_counting() {
+                    self.interrupted()
+                } else {
+                    self.connected(connect, unread)
                 };
             }
             if let Some(status) = ended {

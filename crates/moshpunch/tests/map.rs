@@ -47,13 +47,19 @@ fn leads_to_server(network: &WriteUp, external: u16, internal: u16) -> Result<bo
     network.laptop.udp("0.0.0.0:0")?.reaches(&server, (WriteUp::ROUTER_OUTSIDE, external), PATIENCE)
 }
 
+/// By UPnP the router tells what is left of the lease, some seconds later on a busy machine.
+fn is_left_of(line: &str, lease: u32) -> bool {
+    let told = line.rsplit_once(", for ").and_then(|(_, told)| told.strip_suffix(" s\n")?.parse().ok());
+    told.is_some_and(|left: u32| (lease - 60..=lease).contains(&left))
+}
+
 fn each_protocol_adds_lists_renews_and_removes(lab: &Lab) -> Result<()> {
     let network = raise(lab)?;
     let _miniupnpd = network.router.miniupnpd(&all_protocols())?;
     for (protocol, name) in PROTOCOLS {
         let line = mapped(&network.server, &format!("add 60001 --protocol {protocol} --lease 600"))?;
         let expected = format!("20.0.0.1:60001 -> 192.168.1.10:60001 UDP by {name}");
-        ensure!(line.starts_with(&expected) && line.ends_with(", for 600 s\n"), "{line}");
+        ensure!(line.starts_with(&expected) && is_left_of(&line, 600), "{line}");
         ensure!(leads_to_server(&network, 60001, 60001)?, "{protocol}");
 
         let theirs = upnpc_list(&network.server)?;
@@ -65,7 +71,7 @@ fn each_protocol_adds_lists_renews_and_removes(lab: &Lab) -> Result<()> {
 
         let before = network.router.leases()?;
         let renewed = mapped(&network.server, "renew 60001 --lease 1200")?;
-        ensure!(renewed.ends_with(", for 1200 s\n"), "{renewed}");
+        ensure!(is_left_of(&renewed, 1200), "{renewed}");
         let after = network.router.leases()?;
         assert_eq!((before.len(), after.len()), (1, 1), "{after:?}");
         ensure!(after[0].expires >= before[0].expires + 500, "{before:?} {after:?}");

@@ -103,6 +103,18 @@ fn all_that_it_starts_ends_with_its_parent() {
     }
 }
 
+/// Found by the program, which ends at once and is told together with it.
+#[test]
+fn what_a_secluded_one_has_started_in_another_session_ends_with_it() {
+    let script = "setsid sh -c 'trap \"\" TERM HUP; echo ready; sleep 60' & wait";
+    let (mut shell, mut stdout) = started("\"$0\" --tied --secluded $$", script);
+    kill(&mut shell);
+    assert!(has_news(&stdout), "it goes on");
+    let mut said = String::new();
+    stdout.read_to_string(&mut said).unwrap();
+    assert_eq!(said, "");
+}
+
 #[test]
 fn a_terminal_that_hangs_up_does_not_end_it() {
     let deaf = "echo ready; kill -HUP $PPID; kill -HUP $$; sh -c 'kill -HUP $$; echo goodbye'; exit 3";

@@ -23,7 +23,7 @@ const KEYS: [Signal; 2] = [Signal::INT, Signal::QUIT];
 
 /// As a shell and env(1) say it.
 const NOT_FOUND: u8 = 127;
-pub(super) const NOT_RUN: u8 = 126;
+const NOT_RUN: u8 = 126;
 
 /// Which program, and with whom it ends.
 #[derive(Debug, PartialEq, Eq)]

@@ -21,7 +21,7 @@ use rustix::process::{Pid, Signal, WaitOptions, getpid, waitpid};
 use system::process::{Handle, Other};
 
 use crate::children::session::{BETWEEN_LOOKS, TIME_TO_END};
-use crate::children::tied::{NOT_RUN, tie_to};
+use crate::children::tied::tie_to;
 
 /// A command that is told to end when this process does, with all that it starts, in the user's terminal.
 pub(crate) fn tied_whole(program: impl AsRef<OsStr>) -> Result<Command> {
@@ -31,9 +31,13 @@ pub(crate) fn tied_whole(program: impl AsRef<OsStr>) -> Result<Command> {
     Ok(command)
 }
 
+/// How a program has ended that nobody heard of: as ssh does of its own accord (ssh(1)), which says why.
+const UNKNOWN: u8 = 255;
+
 /// For sh, with the place of this program and what is to be started. A terminal that hangs up ends neither the program nor what
 /// that starts: the session says its goodbye by it. Of the terminal's other signals the program hears, and its parent does not:
-/// whether it ends of them is its own affair. Its input is named, or a shell gives it none.
+/// whether it ends of them is its own affair. Its input is named, or a shell gives it none. Told to end in the millisecond before its
+/// parent has begun, it ends alone, by its tie: what a script may have started by then is left.
 #[must_use]
 pub fn script(parent: &str) -> String {
     format!(
@@ -47,9 +51,13 @@ pub(crate) fn accompany(parent: i32, program: i32) -> Result<ExitCode> {
     // Before anybody tells: whoever ended of it would leave what the program has started.
     let mut told = Signals::of(&[Signal::TERM])?;
     let has_parent = tie_to(parent)?;
-    let Ok(mut program) = Program::of(program) else {
-        // It has not even begun when this process did, and some shells wait for whatever ends.
-        return Ok(NOT_RUN.into());
+    let mut program = match Program::of(program) {
+        Ok(program) => program,
+        Err(error) => {
+            // It had ended before this process began, and some shells wait for whatever ends.
+            tracing::debug!(%error, "how it ended is not known");
+            return Ok(UNKNOWN.into());
+        }
     };
     loop {
         if let Some(status) = program.ended() {

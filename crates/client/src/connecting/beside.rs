@@ -1,7 +1,9 @@
 //! What this machine does beside the login: one thing after the other, so that ssh has a processor for itself.
 
 use anyhow::Result;
-use rustix::event::PollFd;
+use net::wait::wait;
+use programs::signals::Signals;
+use rustix::event::{PollFd, PollFlags};
 
 use crate::addresses::look_up::LookUp;
 use crate::configuration::{Configuration, RemoteIp};
@@ -33,17 +35,18 @@ impl Beside {
 
     /// What mosh-client says of the colours, if it has said so, and not what the host is told.
     pub(super) fn miscount(&mut self) -> Option<Result<String>> {
-        self.settle_count_if(Count::has_ended)
-    }
-
-    /// The same, however long it takes.
-    pub(super) fn settle_count(&mut self) -> Option<Result<String>> {
-        self.settle_count_if(|_| true)
-    }
-
-    fn settle_count_if(&mut self, due: impl FnOnce(&mut Count) -> bool) -> Option<Result<String>> {
-        let counted = self.count.take_if(due)?.finish();
+        let counted = self.count.take_if(Count::has_ended)?.finish();
         Some(counted).filter(|counted| !matches!(counted, Ok(number) if *number == self.number))
+    }
+
+    /// Until it has counted, or a signal has come.
+    pub(super) fn wait_for_count(&self, signals: &Signals) -> Result<()> {
+        let Some(count) = &self.count else { return Ok(()) };
+        Ok(wait(&mut [count.descriptor(), PollFd::new(signals, PollFlags::IN)], None)?)
+    }
+
+    pub(super) fn is_counting(&self) -> bool {
+        self.count.is_some()
     }
 
     /// While the host starts mosh-server.

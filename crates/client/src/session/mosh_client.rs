@@ -56,7 +56,8 @@ impl Prepared {
     pub(crate) fn begin(self, key: &str) -> Result<(MoshClient, Front)> {
         let told = Signals::of(&PASSED_ON)?;
         let terminal = TerminalModes::read();
-        handover::give(&self.handover, key, io::stdin().as_fd())?;
+        let given = handover::give(&self.handover, key, io::stdin().as_fd());
+        given.context("what was to become mosh-client has ended")?;
         Ok((MoshClient { attendant: self.attendant, terminal, told }, self.front))
     }
 }
